@@ -1,0 +1,81 @@
+"""An activity as rules see it: codes in order and fields in normal form, free of any layout.
+
+Engines never build these row by row; the reference, the examples in rule files and `explain` do.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ebi_rules.criteria import CODE_FIELDS
+from ebi_rules.errors import unknown
+from ebi_rules.fields import FIELDS, MISSING_TEXTS, Kind, normal_age, normal_code
+from opcs_icd import CodeSystem, split_codes
+
+_WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)(?:\.0+)?")
+
+
+@dataclass(frozen=True)
+class Activity:
+    """One row of care.
+
+    `procedures` and `diagnoses` hold codes in normal form, in the activity's order. `fields` maps canonical
+    field names to values in normal form; a field that is absent or None is missing.
+    """
+
+    procedures: tuple[str, ...]
+    diagnoses: tuple[str, ...]
+    fields: Mapping[str, str | int | None]
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> "Activity":
+        """Make an activity from canonical names and raw values.
+
+        `procedures` and `diagnoses` take a list of codes or one string of them. Raises `ValueError` for a
+        name that is no canonical field, or an age that is not a whole number.
+        """
+        known = [*CODE_FIELDS.values(), *FIELDS]
+        for name in values:
+            if name not in known:
+                raise ValueError(unknown("field", name, known))
+        return cls(
+            procedures=_codes(values.get("procedures")),
+            diagnoses=_codes(values.get("diagnoses")),
+            fields=MappingProxyType(
+                {name: _normal(name, values[name]) for name in FIELDS if name in values}
+            ),
+        )
+
+    def codes(self, system: CodeSystem) -> tuple[str, ...]:
+        """Give the codes of one classification, in order."""
+        return self.procedures if CODE_FIELDS[system] == "procedures" else self.diagnoses
+
+
+def _codes(value: object) -> tuple[str, ...]:
+    if value is None or isinstance(value, str):
+        return split_codes(value)
+    if isinstance(value, Iterable):
+        return tuple(code for cell in value for code in _codes(cell))
+    raise ValueError("codes are a list of texts or one text.")
+
+
+def _normal(name: str, value: object) -> str | int | None:
+    definition = FIELDS[name]
+    if definition.kind is Kind.CODE:
+        return normal_code(definition, value)
+    if definition.kind is Kind.DATE:
+        return None if value is None else str(value)
+    number = _whole_number(name, value)
+    return normal_age(number) if name == "age" else number
+
+
+def _whole_number(name: str, value: object) -> int | None:
+    """Read a number that may come as text or, from a column with gaps, as a float."""
+    text = "" if value is None else str(value).strip(" ")
+    if text.upper() in MISSING_TEXTS:
+        return None
+    found = _WHOLE_NUMBER.fullmatch(text)
+    if not found:
+        raise ValueError(f"{name} is not a whole number.")
+    return int(found[1])

@@ -1,0 +1,72 @@
+"""The catalogue: every rule that comes with the package, one TOML file each, found by key or alias."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
+
+from ebi_rules.errors import UsageError, unknown
+from ebi_rules.rulefile import Shared, read_rule, read_shared
+from ebi_rules.rules import Rule
+
+_SHARED = "_shared.toml"
+
+
+@cache
+def shared() -> Shared:
+    """Give the code lists and criteria that rules share."""
+    file = resources.files(__name__) / _SHARED
+    return read_shared(file.read_text(encoding="utf-8"), _SHARED)
+
+
+def keys() -> list[str]:
+    """Give the keys of all rules, in order."""
+    return sorted(_files())
+
+
+def rule(name: str) -> Rule:
+    """Give a rule by its key or an alias, without regard to case.
+
+    Raises `UsageError` for an unknown name and `RuleError` when its file is wrong.
+    """
+    known = _names()
+    if name.lower() not in known:
+        raise UsageError(unknown("rule", name, sorted({*_files(), *known.values(), *_aliases()})))
+    return _load(known[name.lower()])
+
+
+def rules(names: Iterable[str | Rule] | None = None) -> list[Rule]:
+    """Give the rules named, each once, or all of them. Raises `UsageError`."""
+    chosen = keys() if names is None else names
+    found = [name if isinstance(name, Rule) else rule(name) for name in chosen]
+    if not found:
+        raise UsageError("name at least one rule, or none for all of them.")
+    return list({each.key: each for each in found}.values())
+
+
+@cache
+def _load(key: str) -> Rule:
+    name, content = _files()[key]
+    return read_rule(content, f"catalogue/{name}", shared())
+
+
+@cache
+def _files() -> Mapping[str, tuple[str, str]]:
+    """Give the file name and content of every rule, by key."""
+    files = [file for file in resources.files(__name__).iterdir() if file.name.endswith(".toml")]
+    contents = {file.name: file.read_text(encoding="utf-8") for file in files if file.name != _SHARED}
+    return {tomllib.loads(content)["key"]: (name, content) for name, content in sorted(contents.items())}
+
+
+def _aliases() -> list[str]:
+    return [alias for key in _files() for alias in tomllib.loads(_files()[key][1]).get("aliases", [])]
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    """Map every key and alias, in small letters, to the key."""
+    names = {}
+    for key, (_, content) in _files().items():
+        for name in (key, *tomllib.loads(content).get("aliases", [])):
+            names[name.lower()] = key
+    return names

@@ -1,0 +1,1 @@
+"""Engines: each runs rules over an extract where it lives and returns flags or the cube."""

@@ -1,0 +1,113 @@
+"""Check an extract's values before rules run: types, numbers that are none, short codes, repeated keys.
+
+What makes an answer wrong is an `ExtractError`; what a user must know is a warning. Both count rows and name
+columns, and neither ever shows a value.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from ebi_rules.errors import ExtractError
+from ebi_rules.fields import FIELDS, MISSING_TEXTS, Kind
+from ebi_rules.layouts import Binding
+from ebi_rules.translate.polars import whole_number
+from opcs_icd import CodeSystem
+
+_KEYS_AT_ONCE = 4_000_000
+"""How many keys are held at once to find repeated ones; a larger extract is read in several parts."""
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Rows to be counted: `expression` is true in them."""
+
+    field: str
+    column: str
+    is_error: bool
+    expression: pl.Expr
+
+
+def check_types(binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]) -> None:
+    """Raise `ExtractError` for a column whose type cannot hold what the field means."""
+    for name in fields:
+        for column in binding.fields.get(name, ()):
+            dtype = schema[column]
+            if FIELDS[name].kind is not Kind.DATE and not (_is_text(dtype) or dtype.is_numeric()):
+                raise ExtractError(
+                    f"the column {column}, read as {name}, is {dtype}: it must be text or whole numbers."
+                )
+    for system in CodeSystem:
+        for column in binding.code_columns(system):
+            if not _is_text(schema[column]):
+                raise ExtractError(f"the column {column} is {schema[column]}: codes must be text.")
+
+
+def count_odd_values(
+    frame: pl.LazyFrame, binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]
+) -> tuple[int, list[str]]:
+    """Count the rows and, per field, what is odd; give the number of rows and warnings.
+
+    Raises `ExtractError` where a number is none, or a code is a broken number.
+    """
+    counts = [count for name in fields for column in binding.fields.get(name, ())
+              for count in _counts(name, column, schema[column])]  # fmt: skip
+    sums = [count.expression.sum().alias(str(place)) for place, count in enumerate(counts)]
+    result = frame.select(pl.len().alias("rows"), *sums).collect(engine="streaming").row(0, named=True)
+    warnings = []
+    for place, count in enumerate(counts):
+        rows = result[str(place)]
+        if rows and count.is_error:
+            raise ExtractError(
+                f"{count.field}: {_rows(rows)} of the column {count.column} hold something other than a whole number."
+            )
+        if rows:
+            warnings.append(
+                f"{count.field}: {_rows(rows)} of the column {count.column} hold a short code, as when '02' has "
+                "lost its zero; it was read with the zero."
+            )
+    return int(result["rows"]), warnings
+
+
+def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[str]:
+    """Count missing and repeated keys, in memory that does not grow with the rows; give warnings."""
+    parts = max(1, -(-rows // _KEYS_AT_ONCE))
+    distinct = 0
+    for part in range(parts):
+        chosen = frame.filter(pl.col(key).hash() % parts == part) if parts > 1 else frame
+        distinct += chosen.select(pl.col(key).drop_nulls().n_unique()).collect(engine="streaming").item()
+    missing = frame.select(pl.col(key).null_count()).collect(engine="streaming").item()
+    warnings = []
+    if missing:
+        warnings.append(f"{_rows(missing)} have no key ({key}).")
+    repeated = rows - missing - distinct
+    if repeated > 0:
+        warnings.append(
+            f"{_rows(repeated)} repeat the key ({key}) of another row; every row is counted. "
+            "Is the extract a join that multiplies rows?"
+        )
+    return warnings
+
+
+def _counts(name: str, column: str, dtype: pl.DataType) -> Iterable[_Count]:
+    definition = FIELDS[name]
+    value = pl.col(column)
+    if dtype.is_float() and definition.kind is not Kind.DATE:
+        yield _Count(name, column, True, value.is_not_null() & (value != value.floor()))
+    if definition.kind is Kind.NUMBER and _is_text(dtype):
+        text = value.cast(pl.String).str.strip_chars(" ").str.to_uppercase()
+        held = text.is_not_null() & ~text.is_in(list(MISSING_TEXTS))
+        yield _Count(name, column, True, held & whole_number(column).is_null())
+    if definition.kind is Kind.CODE and definition.width and definition.width > 1:
+        text = value.cast(pl.Int64, strict=False).cast(pl.String) if dtype.is_numeric() else value.cast(pl.String)
+        length = text.str.replace_all(" ", "", literal=True).str.len_bytes()
+        yield _Count(name, column, False, length.is_between(1, definition.width - 1))
+
+
+def _is_text(dtype: pl.DataType) -> bool:
+    return dtype in (pl.String, pl.Categorical, pl.Null) or isinstance(dtype, pl.Enum)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"

@@ -1,0 +1,226 @@
+"""The Polars engine: distinct codes first, in streams.
+
+The code columns are read once and their distinct strings kept, but only those with some code of interest;
+every rule's code atoms are decided on those; the verdicts are joined back. Memory grows with distinct
+strings and the output, not with rows.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from ebi_rules.criteria import (
+    CODE_FIELDS,
+    CodeAtom,
+    Criterion,
+    Recorded,
+    code_atoms,
+    fields_needed,
+    lists_named,
+)
+from ebi_rules.engines.checks import check_types, count_odd_values, count_repeated_keys
+from ebi_rules.engines.extract import Extract, Table
+from ebi_rules.layouts import Binding, ChildTable
+from ebi_rules.rules import Rule
+from ebi_rules.translate.polars import PolarsTranslator, code_text, field_value, matched, stems, verdict
+from opcs_icd import SEPARATORS, CodeSystem
+
+_PREFIX = "__ebi_"
+_NO_CODES = r"^[NULnul,|; .&-]*$"
+"""What every text without any code looks like, and a few others: the letters of NULL, fillers, separators."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An extract with the verdict of every criterion as a column, and what was noticed on the way.
+
+    `frame` is lazy and keeps the extract's rows and order, and its `own_columns`; `columns` gives each
+    criterion's boolean column, `matched` the column that lists the codes in any list, by classification.
+    """
+
+    frame: pl.LazyFrame
+    binding: Binding
+    own_columns: tuple[str, ...]
+    columns: Mapping[Criterion, str]
+    matched: Mapping[CodeSystem, str]
+    rows: int
+    warnings: tuple[str, ...]
+
+    def with_warnings(self, earlier: Iterable[str]) -> "Prepared":
+        """Give the same with warnings from before it was prepared put first."""
+        return replace(self, warnings=(*earlier, *self.warnings))
+
+    def holds(self, criteria: Iterable[Criterion]) -> pl.Expr:
+        """Give the expression that all the criteria hold."""
+        return pl.all_horizontal([pl.lit(True), *(pl.col(self.columns[criterion]) for criterion in criteria)])
+
+
+def prepare(
+    extract: Extract,
+    binding: Binding,
+    readings: Sequence[Rule],
+    explain: bool = False,
+    extra_fields: Iterable[str] = (),
+) -> Prepared:
+    """Check an extract and decide every criterion of the readings for every row.
+
+    The binding must have what the readings need. Reads the code columns once. Raises `ExtractError` when
+    the extract breaks what a rule needs.
+    """
+    criteria = list(dict.fromkeys(criterion for rule in readings for criterion in rule.criteria.values()))
+    atoms = list(dict.fromkeys(atom for criterion in criteria for atom in code_atoms(criterion)))
+    needed = [name for name in binding.fields
+              if any(name in fields_needed(criterion) for criterion in criteria) or name in extra_fields]  # fmt: skip
+    table = extract.table
+    check_types(binding, needed, table.schema)
+    rows, warnings = count_odd_values(table.frame, binding, needed, table.schema)
+    warnings += count_repeated_keys(table.frame, binding.key, rows)
+
+    frame = table.frame
+    verdicts: dict[CodeAtom, pl.Expr] = {}
+    matched_columns: dict[CodeSystem, str] = {}
+    for system in CodeSystem:
+        asked = [atom for atom in atoms if atom.system is system]
+        if asked:
+            step = _CodeStep(system, asked, explain)
+            frame = step.join(frame, extract, binding)
+            verdicts |= step.verdicts()
+            matched_columns[system] = step.matched_column
+    translator = PolarsTranslator(lambda name: field_value(binding, name, table.schema), verdicts.__getitem__)
+    columns = {criterion: f"{_PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
+    frame = frame.with_columns([translator.visit(criterion).alias(name) for criterion, name in columns.items()])
+    return Prepared(frame, binding, table.columns, columns, matched_columns if explain else {}, rows, tuple(warnings))
+
+
+def flag_columns(prepared: Prepared, rules: Sequence[Rule], explain: bool = False) -> list[pl.Expr]:
+    """Give the output columns of rules: the flag and, to explain it, what stopped it and which codes matched."""
+    expressions = []
+    for rule in rules:
+        expressions.append(prepared.holds(rule.criteria.values()).alias(rule.key))
+        if explain:
+            expressions.append(_stopped_by(prepared, rule).alias(f"{rule.key}__stopped_by"))
+            expressions.append(_matched_codes(prepared, rule).alias(f"{rule.key}__codes"))
+    return expressions
+
+
+def _stopped_by(prepared: Prepared, rule: Rule) -> pl.Expr:
+    """Give the name of the first criterion that does not hold, null when all do."""
+    return pl.coalesce(
+        [
+            pl.when(~pl.col(prepared.columns[criterion])).then(pl.lit(name))
+            for name, criterion in rule.criteria.items()
+        ]
+    )
+
+
+def _matched_codes(prepared: Prepared, rule: Rule) -> pl.Expr:
+    """Give the codes that are in any list of the rule, procedures first, each once."""
+    found = []
+    for system, column in prepared.matched.items():
+        prefixes = [prefix for named in rule.lists_asked if named.system is system for prefix in named.codes.prefixes]
+        if prefixes:
+            code = pl.element()
+            asked = code.filter(code.str.contains(f"^(?:{'|'.join(prefixes)})"))
+            found.append(pl.col(column).fill_null([]).list.eval(asked))
+    if not found:
+        return pl.lit([], dtype=pl.List(pl.String))
+    return pl.concat_list(found).list.unique(maintain_order=True)
+
+
+class _CodeStep:
+    """Decide the code atoms of one classification on distinct strings and join the verdicts back."""
+
+    def __init__(self, system: CodeSystem, atoms: Sequence[CodeAtom], explain: bool) -> None:
+        self.system = system
+        self.name = CODE_FIELDS[system]
+        self.atoms = atoms
+        self.explain = explain
+        self.lists = list(dict.fromkeys(named for atom in atoms for named in lists_named(atom)))
+        self.asks_recorded = any(isinstance(atom, Recorded) for atom in atoms)
+        self.columns = {atom: f"{_PREFIX}{self.name}_{place}" for place, atom in enumerate(atoms)}
+        self.matched_column = f"{_PREFIX}{self.name}_matched"
+        self.has_text = f"{_PREFIX}{self.name}_text"
+
+    def verdicts(self) -> dict[CodeAtom, pl.Expr]:
+        """Give the expression of each atom's verdict once `join` was done.
+
+        A string that was not kept has no code of interest; it has codes at all unless it is missing.
+        """
+        return {
+            atom: pl.col(column).fill_null(pl.col(self.has_text) if isinstance(atom, Recorded) else pl.lit(False))
+            for atom, column in self.columns.items()
+        }
+
+    def join(self, frame: pl.LazyFrame, extract: Extract, binding: Binding) -> pl.LazyFrame:
+        child = binding.child(self.system)
+        if child is None:
+            return self._join_text(frame, extract.table, binding.code_columns(self.system))
+        return self._join_child(frame, extract, binding, child)
+
+    def _join_text(self, frame: pl.LazyFrame, table: Table, columns: Sequence[str]) -> pl.LazyFrame:
+        only = columns[0]
+        if len(columns) == 1 and table.schema[only] == pl.String:
+            text, key = pl.col(only), only
+        else:
+            cells = [pl.col(column).cast(pl.String) for column in columns]
+            key = f"{_PREFIX}{self.name}_key"
+            text = pl.concat_str(cells, separator=",", ignore_nulls=True).alias(key)
+            frame = frame.with_columns(text)
+        kept = table.frame.select(text).filter(self._of_interest(pl.col(key))).unique()
+        decided = self._decide(kept.collect(engine="streaming"), key)
+        return frame.with_columns(pl.col(key).is_not_null().alias(self.has_text)).join(
+            decided.lazy(), on=key, how="left", maintain_order="left"
+        )
+
+    def _join_child(
+        self, frame: pl.LazyFrame, extract: Extract, binding: Binding, child: ChildTable
+    ) -> pl.LazyFrame:
+        rows, key = extract.children[self.system], binding.key
+        same_type = rows.schema[child.key] == extract.table.schema[key]
+        row_key = pl.col(child.key) if same_type else pl.col(child.key).cast(pl.String)
+        own_key = pl.col(key) if same_type else pl.col(key).cast(pl.String)
+        join_key, text = f"{_PREFIX}{self.name}_key", f"{_PREFIX}{self.name}_codes"
+        codes = rows.frame.select(
+            row_key.alias(join_key),
+            single_code(pl.col(child.code)).alias(text),
+            (pl.col(child.position).cast(pl.Int64, strict=False) if child.position else pl.lit(0)).alias("position"),
+        )
+        interesting = codes.filter(self._of_interest(pl.col(text)))
+        if self.asks_recorded:
+            interesting = codes.filter(~pl.col(text).is_in(["", "NULL", "-", "&"]))
+        texts = (
+            codes.join(interesting.select(join_key).unique(), on=join_key, how="semi")
+            .group_by(join_key)
+            .agg(pl.col(text).sort_by("position").str.join(","))
+        )
+        decided = self._decide(texts.collect(engine="streaming"), text).drop(text)
+        return frame.with_columns(own_key.alias(join_key), pl.lit(False).alias(self.has_text)).join(
+            decided.lazy(), on=join_key, how="left", maintain_order="left"
+        )
+
+    def _of_interest(self, text: pl.Expr) -> pl.Expr:
+        """Say cheaply which texts may hold a code of any list, or no code at all where that is asked."""
+        wanted = text.str.contains_any(stems(self.lists), ascii_case_insensitive=True)
+        if self.asks_recorded:
+            wanted = wanted | text.str.contains(_NO_CODES)
+        return wanted.fill_null(False)
+
+    def _decide(self, texts: pl.DataFrame, column: str) -> pl.DataFrame:
+        """Give each distinct text with a boolean column for every atom."""
+        normal = pl.col(f"{_PREFIX}normal")
+        decisions = [verdict(atom, normal).alias(name) for atom, name in self.columns.items()]
+        if self.explain:
+            decisions.append(matched(self.lists, normal).alias(self.matched_column))
+        return (
+            texts.lazy()
+            .with_columns(code_text([column]).alias(f"{_PREFIX}normal"))
+            .select(pl.exclude(f"{_PREFIX}normal"), *decisions)
+            .collect(engine="streaming")
+        )
+
+
+def single_code(code: pl.Expr) -> pl.Expr:
+    """Give a column that holds one code a row in normal form, as `opcs_icd.single_code` does."""
+    bare = code.cast(pl.String).fill_null("").str.replace_all("[ .]", "").str.to_uppercase()
+    return bare.str.replace_all(f"[{SEPARATORS}]", "/")

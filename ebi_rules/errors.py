@@ -1,0 +1,66 @@
+"""The errors a user meets, each with its exit code: what is wrong, where, and what to do.
+
+A message never holds a value from an extract: it names the column and counts the rows.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class EbiError(Exception):
+    """The base of every error that the project raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(EbiError):
+    """The call is wrong: an unknown name, an option that does not fit, an output that exists."""
+
+    exit_code = 2
+
+
+class DialectError(UsageError):
+    """A statement cannot be printed so that it means the same in the dialect asked for."""
+
+
+class RuleError(EbiError):
+    """A rule file is wrong."""
+
+    exit_code = 3
+
+
+class LayoutError(EbiError):
+    """A layout file is wrong."""
+
+    exit_code = 3
+
+
+class ExtractError(EbiError):
+    """The extract is wrong: not readable, a column missing or of the wrong type."""
+
+    exit_code = 4
+
+
+class EngineError(EbiError):
+    """An engine failed while it ran, for lack of memory, disk or permission."""
+
+    exit_code = 5
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Give the names in `known` most like `name`, best first, without regard to case."""
+    folded: dict[str, str] = {}
+    for candidate in known:
+        folded.setdefault(candidate.lower(), candidate)
+    return [folded[match] for match in get_close_matches(name.lower(), folded, n=count, cutoff=0.5)]
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Say that there is no `kind` called `name`, and name the nearest or, failing that, all of them."""
+    known = list(known)
+    close = nearest(name, known)
+    if close:
+        return f"there is no {kind} {name!r}; the nearest is {' or '.join(close)}."
+    if known:
+        return f"there is no {kind} {name!r}; there are {', '.join(known)}."
+    return f"there is no {kind} {name!r}; there are none."

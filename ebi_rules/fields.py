@@ -1,0 +1,147 @@
+"""The canonical fields of an activity: what each holds, how wide its codes are, what the codes mean.
+
+Meanings follow the NHS Data Dictionary (element named beside each field). Everything that compares a field
+asks here for its normal form and for the raw spellings of a value, so that all translators agree.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ebi_rules.errors import unknown
+
+
+class Kind(Enum):
+    """How a field's values compare."""
+
+    CODE = "code"
+    NUMBER = "whole number"
+    DATE = "date"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One canonical field.
+
+    `width` is the length to which a short code is filled with zeros (2 read for 02), None where codes have
+    no fixed length. `meanings` are the values a reader should not have to look up. A field that is not
+    `testable` can be grouped by or carried, but no criterion may ask for it.
+    """
+
+    name: str
+    kind: Kind
+    label: str
+    width: int | None = None
+    meanings: Mapping[str, str] = field(default_factory=dict)
+    testable: bool = True
+
+
+_DEFINITIONS = (
+    Field("id", Kind.CODE, "activity key", testable=False),
+    Field("patient", Kind.CODE, "patient pseudonym", testable=False),
+    Field("activity_date", Kind.DATE, "activity date", testable=False),
+    Field("age", Kind.NUMBER, "age"),
+    Field("sex", Kind.CODE, "sex", 1, {"0": "not known", "1": "male", "2": "female", "9": "not specified"}),
+    Field(
+        "administrative_category",
+        Kind.CODE,
+        "administrative category",
+        2,
+        {
+            "01": "NHS patient",
+            "02": "private patient",
+            "03": "amenity patient",
+            "04": "category II patient",
+            "98": "not applicable",
+            "99": "not known",
+        },
+    ),
+    Field(
+        "attendance_status",
+        Kind.CODE,
+        "attendance status",
+        1,
+        {
+            "0": "appointment in the future",
+            "2": "cancelled by the patient",
+            "3": "did not attend",
+            "4": "cancelled by the provider",
+            "5": "attended on time",
+            "6": "arrived late but was seen",
+            "7": "arrived late and was not seen",
+        },
+    ),
+    Field("referral_source", Kind.CODE, "source of referral", 2, {"03": "general practitioner"}),
+    Field("priority", Kind.CODE, "priority type", 1, {"1": "routine", "2": "urgent", "3": "two week wait"}),
+    Field("admission_method", Kind.CODE, "admission method", 2),
+    Field(
+        "patient_classification",
+        Kind.CODE,
+        "patient classification",
+        1,
+        {"1": "ordinary admission", "2": "day case", "3": "regular day", "4": "regular night", "5": "mother and baby"},
+    ),
+    Field("treatment_function", Kind.CODE, "treatment function", 3),
+    Field("provider", Kind.CODE, "provider"),
+    Field("site", Kind.CODE, "site of treatment"),
+    Field("commissioner", Kind.CODE, "commissioner"),
+    Field("gp_practice", Kind.CODE, "GP practice"),
+    Field("consultant", Kind.CODE, "consultant"),
+    Field("lsoa", Kind.CODE, "lower layer super output area"),
+    Field("ethnic_category", Kind.CODE, "ethnic category"),
+    Field("imd_decile", Kind.NUMBER, "deprivation decile"),
+)
+
+FIELDS: Mapping[str, Field] = {definition.name: definition for definition in _DEFINITIONS}
+
+GROUPABLE = tuple(
+    name
+    for name in ("provider", "site", "commissioner", "gp_practice", "consultant", "treatment_function",
+                 "referral_source", "ethnic_category", "imd_decile", "sex")
+)  # fmt: skip
+"""The fields that an audit may group by."""
+
+MISSING_TEXTS = ("", "NULL")
+"""What a coded cell holds, blanks removed, when it holds nothing."""
+
+BABY_AGES = range(7001, 7008)
+"""HES writes the age of a child under one year as 7001 to 7007 (HES data dictionary, APPTAGE, STARTAGE)."""
+
+
+def field_named(name: str) -> Field:
+    """Give the canonical field; raises `KeyError` whose message names the nearest."""
+    try:
+        return FIELDS[name]
+    except KeyError:
+        raise KeyError(unknown("field", name, FIELDS)) from None
+
+
+def normal_code(definition: Field, value: object) -> str | None:
+    """Give a coded value as the data dictionary writes it, or None when there is none.
+
+    Blanks go, letters become capitals, a short code is filled with zeros: ` 2` is `02` where codes have two
+    characters. Empty text and the text NULL are no value.
+    """
+    if value is None:
+        return None
+    text = str(value).replace(" ", "").upper()
+    if text in MISSING_TEXTS:
+        return None
+    return text.rjust(definition.width, "0") if definition.width else text
+
+
+def normal_age(value: int | None) -> int | None:
+    """Give an age in completed years: HES's codes for babies are 0."""
+    return 0 if value in BABY_AGES else value
+
+
+def raw_spellings(definition: Field, value: str) -> tuple[str, ...]:
+    """Give the texts, blanks removed and in capitals, that a field may hold for the code `value`.
+
+    The code itself comes first, then the code without its leading zeros, one fewer at a time: 02 and 2.
+    """
+    spellings = [value]
+    if definition.width:
+        while spellings[-1].startswith("0") and len(spellings[-1]) > 1:
+            spellings.append(spellings[-1][1:])
+    return tuple(spellings)

@@ -1,0 +1,127 @@
+"""Flag activity: the Python call over a frame, and the file that the command line writes."""
+
+import warnings as python_warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import polars as pl
+
+from ebi_rules.catalogue import rules as find_rules
+from ebi_rules.engines.extract import Source, open_extract
+from ebi_rules.engines.polars import Prepared, flag_columns, prepare
+from ebi_rules.errors import UsageError
+from ebi_rules.layouts import Layout
+from ebi_rules.output import require_apart, whole_file
+from ebi_rules.rules import DEFAULT, Rule, available
+from opcs_icd import ICD10, OPCS4
+
+
+class ExtractWarning(UserWarning):
+    """Something in an extract that a user should know, such as repeated keys."""
+
+
+@dataclass(frozen=True)
+class Flagged:
+    """What `write_flags` wrote: rows, rows flagged by rule key, the layout's name, and warnings."""
+
+    rows: int
+    flagged: Mapping[str, int]
+    layout: str
+    warnings: tuple[str, ...]
+
+
+@overload
+def flag(frame: pl.DataFrame, rules: Iterable[str | Rule] | None = None, layout: str | Path | Layout | None = None,
+         variant: str = DEFAULT, overrides: Mapping[str, str] | None = None, procedures: Source | None = None,
+         diagnoses: Source | None = None, explain: bool = False) -> pl.DataFrame: ...  # fmt: skip
+
+
+@overload
+def flag(frame: str | Path | pl.LazyFrame, rules: Iterable[str | Rule] | None = None,
+         layout: str | Path | Layout | None = None, variant: str = DEFAULT,
+         overrides: Mapping[str, str] | None = None, procedures: Source | None = None,
+         diagnoses: Source | None = None, explain: bool = False) -> pl.LazyFrame: ...  # fmt: skip
+
+
+def flag(
+    frame: Source,
+    rules: Iterable[str | Rule] | None = None,
+    layout: str | Path | Layout | None = None,
+    variant: str = DEFAULT,
+    overrides: Mapping[str, str] | None = None,
+    procedures: Source | None = None,
+    diagnoses: Source | None = None,
+    explain: bool = False,
+) -> pl.DataFrame | pl.LazyFrame:
+    """Add one boolean column a rule, named by the rule's key, to an extract.
+
+    A DataFrame gives a DataFrame; a LazyFrame, or the path of parquet files, gives a LazyFrame. Rows and their
+    order stay. `layout` is detected when not given; `overrides` maps canonical fields to columns; `procedures`
+    and `diagnoses` are the child tables of layouts that have them. With `explain` two columns more a rule:
+    `<key>__stopped_by` (text, null when flagged) and `<key>__codes` (list of text).
+
+    The code columns are read once when this is called, the rest when the result is collected. Raises
+    `UsageError`, `LayoutError` or `ExtractError`; warns with `ExtractWarning`.
+    """
+    readings = [rule.variant(variant) for rule in find_rules(rules)]
+    prepared, readings = _prepared(frame, readings, layout, overrides, procedures, diagnoses, explain, False)
+    for text in prepared.warnings:
+        python_warnings.warn(text, ExtractWarning, stacklevel=2)
+    flags = flag_columns(prepared, readings, explain)
+    result = prepared.frame.select([*map(pl.col, prepared.own_columns), *flags])
+    return result.collect(engine="streaming") if isinstance(frame, pl.DataFrame) else result
+
+
+def write_flags(
+    source: str,
+    output: Path,
+    rules: Iterable[str | Rule] | None = None,
+    layout: str | Path | Layout | None = None,
+    variant: str = DEFAULT,
+    overrides: Mapping[str, str] | None = None,
+    procedures: Source | None = None,
+    diagnoses: Source | None = None,
+    explain: bool = False,
+    skip_unavailable: bool = False,
+    force: bool = False,
+    progress: Callable[[str], None] = lambda step: None,
+) -> Flagged:
+    """Write the activity key and one boolean column a rule, in the extract's order, to a parquet file.
+
+    The file appears whole or not at all. Arguments as for `flag`.
+    """
+    require_apart(output, [Path(path) for path in (source, procedures, diagnoses) if isinstance(path, str | Path)])
+    chosen = [rule.variant(variant) for rule in find_rules(rules)]
+    progress("checking values and deciding codes")
+    prepared, readings = _prepared(
+        source, chosen, layout, overrides, procedures, diagnoses, explain, skip_unavailable
+    )
+    progress("writing flags")
+    flags = flag_columns(prepared, readings, explain)
+    with whole_file(output, force) as target:
+        prepared.frame.select(pl.col(prepared.binding.key), *flags).sink_parquet(target)
+        sums = [pl.col(rule.key).sum() for rule in readings]
+        counts = pl.scan_parquet(target).select(sums).collect(engine="streaming").row(0)
+    flagged = dict(zip((rule.key for rule in readings), counts, strict=True))
+    return Flagged(prepared.rows, flagged, prepared.binding.layout.name, prepared.warnings)
+
+
+def _prepared(
+    source: Source,
+    readings: list[Rule],
+    layout: str | Path | Layout | None,
+    overrides: Mapping[str, str] | None,
+    procedures: Source | None,
+    diagnoses: Source | None,
+    explain: bool,
+    skip_unavailable: bool,
+) -> tuple[Prepared, list[Rule]]:
+    extract, binding = open_extract(source, layout, overrides, {OPCS4: procedures, ICD10: diagnoses})
+    found, warnings = available(readings, binding, skip_unavailable)
+    for key in found:
+        if key in extract.table.columns:
+            raise UsageError(f"the extract has a column {key} already, where the rule's flag would go.")
+    prepared = prepare(extract, binding, list(found.values()), explain)
+    return prepared.with_warnings(warnings), list(found.values())

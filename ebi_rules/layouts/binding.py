@@ -1,0 +1,205 @@
+"""A layout held against the columns that an extract has: detection, overrides, and what is missing.
+
+Names match without regard to case; what an override names must exist.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ebi_rules.activity import Activity
+from ebi_rules.criteria import (
+    CODE_FIELDS,
+    Criterion,
+    FollowedBy,
+    HasCode,
+    Position,
+    atoms,
+    fields_needed,
+)
+from ebi_rules.errors import ExtractError, UsageError, nearest, unknown
+from ebi_rules.fields import FIELDS
+from ebi_rules.layouts.layout import ChildTable, Layout, Numbered, builtin_layouts
+from opcs_icd import CodeSystem, single_code
+
+_SYSTEMS = {name: system for system, name in CODE_FIELDS.items()}
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A layout with the names that the columns really have.
+
+    `fields` holds only fields that are there, as columns of which the first not null wins. `codes` holds
+    columns in code order, or the child table. `available` are the extract's columns, None when there is no
+    extract to look at (SQL for a warehouse).
+    """
+
+    layout: Layout
+    fields: Mapping[str, tuple[str, ...]]
+    codes: Mapping[CodeSystem, tuple[str, ...] | ChildTable]
+    available: tuple[str, ...] | None
+
+    @property
+    def key(self) -> str:
+        """The column that identifies an activity."""
+        return self.fields["id"][0]
+
+    def child(self, system: CodeSystem) -> ChildTable | None:
+        """Give the child table of a classification's codes, None when the extract holds them itself."""
+        shape = self.codes.get(system)
+        return shape if isinstance(shape, ChildTable) else None
+
+    def code_columns(self, system: CodeSystem) -> tuple[str, ...]:
+        """Give the extract's own columns of a classification's codes, in code order."""
+        shape = self.codes.get(system, ())
+        return () if isinstance(shape, ChildTable) else shape
+
+    def lacking(self, criterion: Criterion) -> Iterator[str]:
+        """Give what the criterion needs and this binding lacks: canonical fields, or the order of codes."""
+        for name in fields_needed(criterion):
+            if name in _SYSTEMS:
+                if not self.codes.get(_SYSTEMS[name]):
+                    yield name
+            elif name not in self.fields:
+                yield name
+        for atom in atoms(criterion):
+            if isinstance(atom, FollowedBy) or (isinstance(atom, HasCode) and atom.position is not Position.ANY):
+                child = self.child(atom.system)
+                if child and not child.position:
+                    yield f"the order of {CODE_FIELDS[atom.system]}"
+
+    def why_lacking(self, name: str) -> str:
+        """Say where the layout looks for a field that is lacking, and what to do about it."""
+        if name not in _SYSTEMS and name not in FIELDS:
+            return f"The layout {self.layout.name} does not keep it."
+        sought = self._sought(name)
+        if not sought:
+            return f"The layout {self.layout.name} has no place for it. Use --column {name}=COLUMN."
+        text = f"The layout {self.layout.name} looks for {' or '.join(sought)}"
+        close = nearest(sought[0], self.available or (), count=1)
+        if not close:
+            return f"{text}; no column here is like it. Use --column {name}=COLUMN."
+        return f"{text}; the nearest column here is {close[0]}. Use --column {name}={close[0]}."
+
+    def _sought(self, name: str) -> Sequence[str]:
+        if name not in _SYSTEMS:
+            return self.layout.fields.get(name, ())
+        shape = self.layout.codes.get(_SYSTEMS[name])
+        return shape.templates if isinstance(shape, Numbered) else [shape.table] if shape else ()
+
+    def activity(self, row: Mapping[str, object], child_cells: Mapping[CodeSystem, Sequence[str | None]]) -> Activity:
+        """Read one row of the extract into an activity; `child_cells` are its child rows' codes, in order."""
+        values: dict[str, object] = {
+            name: next((row[column] for column in columns if row[column] is not None), None)
+            for name, columns in self.fields.items()
+        }
+        for system, name in CODE_FIELDS.items():
+            if self.child(system):
+                values[name] = [single_code(cell) for cell in child_cells.get(system, ())]
+            else:
+                values[name] = [row[column] for column in self.code_columns(system)]
+        return Activity.of(values)
+
+
+def bind(
+    layout: Layout, available: Iterable[str] | None = None, overrides: Mapping[str, str] | None = None
+) -> Binding:
+    """Hold a layout against an extract's columns, or against none.
+
+    `overrides` maps canonical names to columns. Raises `UsageError` for an override of an unknown field or
+    with an unknown column, `ExtractError` when the key is missing or two columns differ in case alone.
+    """
+    overrides = dict(overrides or {})
+    for name in overrides:
+        if name not in FIELDS and name not in _SYSTEMS:
+            raise UsageError("--column: " + unknown("field", name, [*FIELDS, *_SYSTEMS]))
+    columns = _Columns(None if available is None else tuple(available))
+    fields = {}
+    for name in FIELDS:
+        if name in overrides:
+            fields[name] = (columns.named(name, overrides[name]),)
+        elif found := columns.present(layout.fields.get(name, ())):
+            fields[name] = found
+    codes: dict[CodeSystem, tuple[str, ...] | ChildTable] = {}
+    for system, name in CODE_FIELDS.items():
+        shape = layout.codes.get(system)
+        if name in overrides:
+            positions = shape.positions if isinstance(shape, Numbered) else 1
+            codes[system] = columns.overriding(name, Numbered((overrides[name],), positions))
+        elif isinstance(shape, ChildTable):
+            codes[system] = shape
+        elif shape and (cells := columns.numbered(shape)):
+            codes[system] = cells
+    binding = Binding(layout, fields, codes, columns.available)
+    if "id" not in fields:
+        raise ExtractError(f"this extract has no column for id, the activity's key. {binding.why_lacking('id')}")
+    return binding
+
+
+def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None) -> Layout:
+    """Give the built-in layout that fits an extract's columns best.
+
+    A layout fits when it finds the key and, unless they come in a child table, the procedures. Raises
+    `ExtractError` when none fits, or when two fit equally.
+    """
+    available = tuple(available)
+    scores: dict[str, int] = {}
+    for layout in builtin_layouts().values():
+        columns = _Columns(available)
+        found = [name for name, sought in layout.fields.items() if columns.present(sought)]
+        shapes = [shape for shape in layout.codes.values() if isinstance(shape, Numbered)]
+        held = [shape for shape in shapes if columns.numbered(shape)]
+        keyed = "id" in found or "id" in (overrides or {})
+        if keyed and (held or not shapes or set(CODE_FIELDS.values()) & set(overrides or {})):
+            scores[layout.name] = len(found) + len(held)
+    best = [name for name, score in scores.items() if score == max(scores.values())]
+    if not best:
+        raise ExtractError(
+            "no built-in layout fits this extract's columns "
+            f"({', '.join(available[:6])}{', ...' if len(available) > 6 else ''}). "
+            f"Name one with --layout ({', '.join(builtin_layouts())}) and say with --column FIELD=COLUMN where "
+            "your names differ, or write a layout file (docs/layouts.md)."
+        )
+    if len(best) > 1:
+        raise ExtractError(f"the layouts {' and '.join(best)} fit this extract equally: choose with --layout.")
+    return builtin_layouts()[best[0]]
+
+
+class _Columns:
+    """Look names up in an extract without regard to case; with no extract every name is there."""
+
+    def __init__(self, available: tuple[str, ...] | None) -> None:
+        self.available = available
+        self.folded: dict[str, list[str]] = {}
+        for name in available or ():
+            self.folded.setdefault(name.lower(), []).append(name)
+
+    def find(self, name: str) -> str | None:
+        if self.available is None or name in self.available:
+            return name
+        found = self.folded.get(name.lower(), [])
+        if len(found) > 1:
+            raise ExtractError(f"the columns {' and '.join(found)} differ in case alone: use --column to choose.")
+        return found[0] if found else None
+
+    def present(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(found for name in names if (found := self.find(name)))
+
+    def numbered(self, shape: Numbered) -> tuple[str, ...]:
+        """Give the columns of the first naming that the extract uses, in code order."""
+        for template in shape.templates:
+            first, *rest = shape.names(template)
+            found = self.present((first,)), self.present(rest)
+            if any(found):
+                return (found[0] or self.present(shape.first)[:1]) + found[1]
+        return self.present(shape.first)[:1]
+
+    def named(self, field: str, column: str) -> str:
+        found = self.find(column)
+        if found is None:
+            close = nearest(column, self.available or (), count=1)
+            hint = f"; the nearest is {close[0]}" if close else ""
+            raise UsageError(f"--column {field}={column}: this extract has no column {column}{hint}.")
+        return found
+
+    def overriding(self, field: str, shape: Numbered) -> tuple[str, ...]:
+        return self.numbered(shape) or (self.named(field, shape.names(shape.templates[0])[0]),)

@@ -1,0 +1,66 @@
+"""Write outputs whole or not at all: under a name of our own beside the target, then moved into place."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ebi_rules.errors import EngineError, UsageError
+
+
+@contextmanager
+def whole_file(path: Path, force: bool = False) -> Iterator[Path]:
+    """Give a path to write to; it becomes `path` when the block ends well and is removed when it does not.
+
+    Raises `UsageError` when `path` exists and `force` is not given, or its folder does not exist.
+    """
+    _require_free(path, force)
+    with _scratch(path) as scratch:
+        target = scratch / path.name
+        yield target
+        os.replace(target, path)
+
+
+@contextmanager
+def whole_folder(path: Path, force: bool = False) -> Iterator[Path]:
+    """Give a folder to write to; it becomes `path` when the block ends well and is removed when it does not.
+
+    An existing folder is replaced as a whole when `force` is given.
+    """
+    _require_free(path, force)
+    with _scratch(path) as scratch:
+        target = scratch / "new"
+        target.mkdir()
+        yield target
+        if path.exists():
+            os.replace(path, scratch / "old")
+        os.replace(target, path)
+
+
+def require_apart(output: Path, inputs: list[Path]) -> None:
+    """Refuse an output that is one of the inputs, or stands in a folder that is an input."""
+    for source in inputs:
+        if output.resolve() == source.resolve() or source.resolve() in output.resolve().parents:
+            raise UsageError(f"the output {output} would stand in the place of the input {source}: choose another.")
+
+
+def _require_free(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise UsageError(f"{path} exists already. Use --force to replace it, or choose another name.")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"the folder {path.absolute().parent} does not exist.")
+
+
+@contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """Give a hidden folder on the same disk as `path`, gone at the end whatever happens."""
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=".ebi-rules-", dir=path.absolute().parent))
+    except OSError as error:
+        raise EngineError(f"{path} cannot be written: {error.strerror}.") from None
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,340 @@
+"""Read a rule file: TOML to `Rule`, with everything checked and every error at its line.
+
+A rule file is data: reading one never runs anything. A variant or edition is built from the tables it
+replaces, so it is checked exactly as the rule itself.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ebi_rules.activity import Activity
+from ebi_rules.criteria import Criterion, CriterionError, NamedCodes, code_atoms, lists_named
+from ebi_rules.errors import RuleError, unknown
+from ebi_rules.language import parse
+from ebi_rules.rules import DEFAULT, Example, Rule
+from opcs_icd import ICD10, OPCS4, CodeList, PatternError
+
+_SYSTEMS = {"opcs": OPCS4, "icd": ICD10}
+_REQUIRED = {"key", "title", "dataset", "status", "source", "edition", "criteria", "examples"}
+_OPTIONAL = {"aliases", "list", "revised", "about", "limits", "eligible", "codes", "words", "titles", "variants",
+             "editions"}  # fmt: skip
+_REPLACEABLE = {"about", "eligible", "codes", "criteria", "revised", "limits", "source", "words", "titles"}
+_EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
+_DATASETS = ("outpatient", "admitted")
+_STATUSES = ("published", "ported", "local")
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Code lists, criteria and words that every rule may use by name."""
+
+    lists: Mapping[str, NamedCodes] = field(default_factory=dict)
+    criteria: Mapping[str, Criterion] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_rule_file(path: Path, shared: Shared) -> Rule:
+    """Read the rule in a file. Raises `RuleError` that names the file, the line and the repair."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise RuleError(f"{path}: the file is not UTF-8 text.") from None
+    except OSError as error:
+        raise RuleError(f"{path}: the file cannot be read: {error.strerror}.") from None
+    return read_rule(content, str(path), shared)
+
+
+def read_rule(content: str, file: str, shared: Shared) -> Rule:
+    """Read the rule in a file's text; `file` is the name for error messages."""
+    return _RuleFile(content, file, shared).rule()
+
+
+def read_shared(content: str, file: str) -> Shared:
+    """Read the code lists, criteria and words that rules share."""
+    return _RuleFile(content, file, Shared()).shared_parts()
+
+
+class _RuleFile:
+    """One rule file while it is read."""
+
+    def __init__(self, content: str, file: str, shared: Shared) -> None:
+        self.content = content
+        self.file = file
+        self.shared = shared
+        try:
+            self.table = tomllib.loads(content)
+        except tomllib.TOMLDecodeError as error:
+            raise RuleError(f"{file}: {error}.") from None
+
+    def rule(self) -> Rule:
+        self._only((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
+        self._one_of("dataset", _DATASETS)
+        self._one_of("status", _STATUSES)
+        rule = self._edition(self.table, (), self.table["edition"])
+        self._refuse_unused_lists(rule)
+        self._check_examples(rule)
+        return rule
+
+    def shared_parts(self) -> Shared:
+        self._only((), self.table, {"codes", "criteria", "words"}, set())
+        lists = self._lists(self.table, ())
+        criteria = self._criteria(self.table, (), lists)
+        return Shared(lists, criteria, self.table.get("words", {}))
+
+    def _edition(self, table: Mapping[str, Any], place: tuple[str, ...], name: str) -> Rule:
+        """Build an edition with its variants; the current one with the other editions too."""
+        variants = {}
+        for variant, changes in table.get("variants", {}).items():
+            where = ("variants", variant)
+            self._only(where, changes, _REPLACEABLE, {"about"})
+            variants[variant] = self._reading(
+                _replaced(table, changes), where, name, variant, changes["about"], {}, {}
+            )
+        editions = {}
+        for edition, changes in table.get("editions", {}).items():
+            where = ("editions", edition)
+            self._only(where, changes, _REPLACEABLE | {"variants"}, set())
+            older = {key: value for key, value in _replaced(table, changes).items() if key != "editions"}
+            editions[edition] = self._edition(older, where, edition)
+        return self._reading(table, place, name, DEFAULT, "", variants, editions)
+
+    def _reading(
+        self,
+        table: Mapping[str, Any],
+        place: tuple[str, ...],
+        edition: str,
+        variant: str,
+        variant_about: str,
+        variants: Mapping[str, Rule],
+        editions: Mapping[str, Rule],
+    ) -> Rule:
+        lists = self._lists(table, place)
+        criteria = self._criteria(table, place, lists)
+        named = [codes for criterion in criteria.values() for atom in code_atoms(criterion)
+                 for codes in lists_named(atom)]  # fmt: skip
+        words = {**self.shared.words, **table.get("words", {})}
+        self._check_titles(table, place, [codes.codes for codes in lists.values()])
+        return Rule(
+            key=table["key"],
+            title=table["title"],
+            aliases=tuple(table.get("aliases", ())),
+            list_number=table.get("list"),
+            dataset=table["dataset"],
+            status=table["status"],
+            source=table["source"],
+            edition_name=edition,
+            revised=tuple(table.get("revised", ())),
+            about=table.get("about", "") if variant == DEFAULT else self.table.get("about", ""),
+            limits=tuple(table.get("limits", ())),
+            eligible=self._eligible(table, place, criteria),
+            lists={**lists, **{codes.name: codes for codes in named}},
+            criteria=criteria,
+            words=words,
+            titles=table.get("titles", {}),
+            examples=self._examples,
+            variants=variants,
+            editions=editions,
+            variant_name=variant,
+            variant_about=variant_about,
+        )
+
+    def _lists(self, table: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, NamedCodes]:
+        lists: dict[str, NamedCodes] = {}
+        for kind, group in table.get("codes", {}).items():
+            if kind not in _SYSTEMS:
+                self._fail((*place, "codes", kind), unknown("kind of code", kind, _SYSTEMS))
+            for name, patterns in group.items():
+                where = (*place, "codes", kind, name)
+                if name in lists or name in self.shared.lists:
+                    self._fail(where, f"another list is called {name} too: choose another name.")
+                if not patterns or not _are_texts(patterns):
+                    self._fail(where, "a code list is a list of patterns in quotation marks, at least one.")
+                try:
+                    lists[name] = NamedCodes(name, CodeList(_SYSTEMS[kind], patterns))
+                except PatternError as error:
+                    self._fail(where, str(error))
+        return lists
+
+    def _criteria(
+        self, table: Mapping[str, Any], place: tuple[str, ...], lists: Mapping[str, NamedCodes]
+    ) -> dict[str, Criterion]:
+        criteria = {}
+        known = {**self.shared.lists, **lists}
+        for name, text in table.get("criteria", {}).items():
+            where = (*place, "criteria", name)
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                self._fail(where, "the name of a criterion is small letters, digits and underscores.")
+            if not isinstance(text, str):
+                self._fail(where, "a criterion is a text in quotation marks.")
+            try:
+                criteria[name] = parse(text, known, self.shared.criteria)
+            except CriterionError as error:
+                self._fail(where, str(error))
+        if not criteria and place == () and "key" in table:
+            self._fail(("criteria",), "a rule needs at least one criterion.")
+        return criteria
+
+    def _eligible(
+        self, table: Mapping[str, Any], place: tuple[str, ...], criteria: Mapping[str, Criterion]
+    ) -> tuple[str, ...]:
+        eligible = tuple(table.get("eligible", list(criteria)[1:]))
+        for name in eligible:
+            if name not in criteria:
+                self._fail((*place, "eligible"), unknown("criterion", name, criteria))
+        return eligible
+
+    @cached_property
+    def _examples(self) -> tuple[Example, ...]:
+        examples = []
+        for number, table in enumerate(self.table["examples"]):
+            where = ("examples", str(number))
+            self._only(where, table, _EXAMPLE, {"about", "activity", "flagged"})
+            try:
+                activity = Activity.of(table["activity"])
+            except ValueError as error:
+                self._fail((*where, "activity"), str(error))
+            examples.append(
+                Example(
+                    about=table["about"],
+                    activity=activity,
+                    flagged=table["flagged"],
+                    stopped_by=table.get("stopped_by"),
+                    variant=table.get("variant"),
+                    edition=table.get("edition"),
+                )
+            )
+        return tuple(examples)
+
+    def _check_titles(
+        self, table: Mapping[str, Any], place: tuple[str, ...], lists: list[CodeList]
+    ) -> None:
+        for code in table.get("titles", {}):
+            if not any(code in codes for codes in lists):
+                self._fail((*place, "titles", code), f"no list of the rule holds {code}.")
+
+    def _refuse_unused_lists(self, rule: Rule) -> None:
+        used = set()
+        for edition in (rule, *rule.editions.values()):
+            for reading in edition.readings().values():
+                for criterion in reading.criteria.values():
+                    used |= {codes.name for atom in code_atoms(criterion) for codes in lists_named(atom)}
+        for kind, group in self.table.get("codes", {}).items():
+            for name in group:
+                if name not in used:
+                    self._fail(("codes", kind, name), "no criterion uses this list: use it or take it out.")
+
+    def _check_examples(self, rule: Rule) -> None:
+        stopped = set()
+        fired = False
+        for number, example in enumerate(rule.examples):
+            where = ("examples", str(number))
+            reading = rule
+            if example.edition is not None:
+                reading = self._named(where, "edition", example.edition, {rule.edition_name: rule, **rule.editions})
+            if example.variant is not None:
+                reading = self._named(where, "variant", example.variant, reading.readings())
+            stopped_by = reading.explain(example.activity).stopped_by
+            self._check_answer(where, example, stopped_by)
+            if reading is rule:
+                stopped.add(stopped_by)
+                fired = fired or stopped_by is None
+        if not fired:
+            self._fail(("examples", "0"), "no example is flagged: add one that is.")
+        for name in rule.criteria:
+            if name not in stopped:
+                self._fail(("criteria", name), "no example is stopped by this criterion: add one that is.")
+
+    def _check_answer(self, where: tuple[str, ...], example: Example, stopped_by: str | None) -> None:
+        told = f"the example {example.about!r}"
+        if example.flagged and stopped_by is not None:
+            self._fail(
+                where,
+                f"{told} says flagged = true, but the criterion {stopped_by} does not hold. "
+                "Correct the criterion, or set flagged = false.",
+            )
+        if not example.flagged and stopped_by is None:
+            self._fail(
+                where,
+                f"{told} says flagged = false, but every criterion holds. "
+                "Correct the criterion that should fail, or set flagged = true.",
+            )
+        if example.stopped_by is not None and example.stopped_by != stopped_by:
+            self._fail(
+                where,
+                f"{told} says stopped_by = {example.stopped_by!r}, but the first criterion that fails is "
+                f"{stopped_by or 'none'}.",
+            )
+
+    def _named(self, where: tuple[str, ...], kind: str, name: str, known: Mapping[str, Rule]) -> Rule:
+        if name not in known:
+            self._fail((*where, kind), unknown(kind, name, known))
+        return known[name]
+
+    def _one_of(self, name: str, allowed: tuple[str, ...]) -> None:
+        if self.table[name] not in allowed:
+            self._fail((name,), unknown(name, str(self.table[name]), allowed))
+
+    def _only(
+        self, place: tuple[str, ...], table: Mapping[str, Any], known: set[str], required: set[str]
+    ) -> None:
+        for key in table:
+            if key not in known:
+                self._fail((*place, key), unknown("entry", key, sorted(known)))
+        for key in sorted(required - set(table)):
+            self._fail(place, f"the entry {key} is missing.")
+
+    def _fail(self, place: tuple[str, ...], problem: str) -> NoReturn:
+        line = find_line(self.content, place)
+        name = ".".join(place) or "the file"
+        raise RuleError(f"{self.file}, line {line}: {name}: {problem}") from None
+
+
+def _replaced(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Give `table` with the entries of `changes` in place of its own, tables merged entry by entry."""
+    merged = dict(table)
+    for key, value in changes.items():
+        both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _replaced(merged[key], value) if both_tables else value
+    return merged
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
+
+
+def find_line(content: str, place: tuple[str, ...]) -> int:
+    """Give the line of a TOML text on which an entry stands, or the nearest entry around it.
+
+    `place` is the path of keys; the tables of an array count from 0, as text.
+    """
+    best, line_of_best = 0, 1
+    header: tuple[str, ...] = ()
+    counts: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(content.splitlines(), start=1):
+        if found := _HEADER.match(line):
+            header = _parts(found[2])
+            if found[1] == "[[":
+                counts[header] = counts.get(header, -1) + 1
+                header = (*header, str(counts[header]))
+            path = header
+        elif found := _KEY.match(line):
+            path = (*header, *_parts(found[1]))
+        else:
+            continue
+        if len(path) > best and path == place[: len(path)]:
+            best, line_of_best = len(path), number
+    return line_of_best
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in _PART.findall(text))

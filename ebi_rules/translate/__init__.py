@@ -1,0 +1,1 @@
+"""Translators: each turns criteria into something else, one visitor each, one method a node."""

@@ -1,0 +1,41 @@
+"""What a dialect is: its name in sqlglot and the few ways in which our subset must differ for it."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from ebi_rules.errors import UsageError, unknown
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One SQL dialect.
+
+    `like_classes`: LIKE knows [0-9]. `empty_is_null`: an empty text is NULL. `concat_with_pipes`: texts are
+    joined by ||. `extract`: dates know EXTRACT(MONTH FROM ...).
+    """
+
+    name: str
+    title: str
+    sqlglot: str
+    like_classes: bool = False
+    empty_is_null: bool = False
+    concat_with_pipes: bool = False
+    extract: bool = True
+
+
+@cache
+def dialects() -> Mapping[str, Dialect]:
+    """Give every dialect by name."""
+    files = [file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")]
+    tables = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files]
+    return {table["name"]: Dialect(**table) for table in sorted(tables, key=lambda table: table["name"])}
+
+
+def find_dialect(name: str) -> Dialect:
+    """Give a dialect by its name, without regard to case. Raises `UsageError`."""
+    if name.lower() not in dialects():
+        raise UsageError(unknown("dialect", name, dialects()))
+    return dialects()[name.lower()]

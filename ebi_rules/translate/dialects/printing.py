@@ -1,0 +1,108 @@
+"""Print a checked sqlglot tree as text that a person would paste: names quoted by need, lines filled."""
+
+import re
+
+from sqlglot import Dialect as SqlglotDialect
+from sqlglot import ErrorLevel, exp
+from sqlglot.errors import SqlglotError
+
+from ebi_rules.errors import DialectError, UsageError
+from ebi_rules.translate.dialects.dialect import Dialect
+
+SAFE_NODES: frozenset[type[exp.Expression]] = frozenset({
+    exp.Add, exp.Alias, exp.And, exp.Between, exp.Case, exp.Cast, exp.Coalesce, exp.Column, exp.Concat,
+    exp.Count, exp.Create, exp.CTE, exp.DPipe, exp.DataType, exp.Dot, exp.EQ, exp.Exists, exp.Extract, exp.From, exp.GT,
+    exp.GTE, exp.Group, exp.Identifier, exp.If, exp.In, exp.Is, exp.Join, exp.LT, exp.LTE, exp.Like,
+    exp.Literal, exp.Mul, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Paren, exp.Replace, exp.Select, exp.Star, exp.Sum,
+    exp.Table, exp.TableAlias, exp.TimeToStr, exp.Union, exp.Upper, exp.Var, exp.Where, exp.With,
+})  # fmt: skip
+"""The nodes that mean the same in every dialect: the design's safe subset. Nothing else is printed."""
+
+_LINE = 120
+_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_BARE_PART = re.compile(r"[\w $#@-]+")
+_PART = re.compile(r'\s*(?:\[([^\[\]]+)\]|"([^"]+)"|`([^`]+)`|([^.\[\]"`]+))\s*(\.|$)')
+_MOST_PARTS = 4
+_LONGEST_NAME = 255
+
+# Words of the SQL standard that no dialect lets stand as a bare name.
+_RESERVED = frozenset(
+    "ALL AND ANY AS ASC BETWEEN BY CASE CAST CHECK COLUMN CONSTRAINT CREATE CROSS CURRENT_DATE DEFAULT DELETE DESC "
+    "DISTINCT DROP ELSE END EXCEPT EXISTS FALSE FETCH FOR FOREIGN FROM FULL GRANT GROUP HAVING IN INNER INSERT "
+    "INTERSECT INTO IS JOIN KEY LEFT LIKE LIMIT NOT NULL OFFSET ON OR ORDER OUTER PRIMARY PROCEDURE REFERENCES RIGHT "
+    "SELECT SET SOME TABLE THEN TO TRUE UNION UNIQUE UPDATE USER USING VALUES VIEW WHEN WHERE WINDOW WITH".split()
+)
+
+
+def identifier(name: str, dialect: Dialect) -> exp.Identifier:
+    """Give a name as an identifier, quoted when the dialect needs it."""
+    _require_printable(name)
+    plain = _PLAIN_NAME.fullmatch(name) and name.upper() not in _reserved_words(dialect)
+    return exp.Identifier(this=name, quoted=not plain)
+
+
+def table_name(text: str, dialect: Dialect) -> exp.Table:
+    """Read `schema.table`, any part of which may be quoted, as a table of up to four parts.
+
+    Raises `UsageError` for text that is no such name: it is never put into a statement as it stands.
+    """
+    parts: list[str] = []
+    place = 0
+    while place < len(text) or not parts:
+        found = _PART.match(text, place)
+        if not found:
+            raise UsageError(f"--table {text}: this is not the name of a table.")
+        bare = found[4]
+        if bare is not None and not _BARE_PART.fullmatch(bare.strip()):
+            raise UsageError(f"--table {text}: {bare.strip()} is not a name. Quote a name that has other characters.")
+        parts.append((found[1] or found[2] or found[3] or bare).strip())
+        place = found.end()
+        if found[5] == "." and place == len(text):
+            raise UsageError(f"--table {text}: the name ends in a dot.")
+    if len(parts) > _MOST_PARTS:
+        raise UsageError(f"--table {text}: a name has at most {_MOST_PARTS} parts.")
+    names = [identifier(part, dialect) for part in parts]
+    if len(names) == _MOST_PARTS:  # A linked server: server.database.schema.table.
+        return exp.Table(this=exp.Dot(this=names[2], expression=names[3]), db=names[1], catalog=names[0])
+    qualifiers = dict(zip(("db", "catalog"), reversed(names[:-1]), strict=False))
+    return exp.Table(this=names[-1], **qualifiers)
+
+
+def print_sql(tree: exp.Expression, dialect: Dialect) -> str:
+    """Print a tree. Raises `DialectError` for a node outside the safe subset."""
+    for node in tree.walk():
+        if type(node) not in SAFE_NODES:
+            raise DialectError(f"{type(node).__name__} cannot be printed so that it means the same in every dialect.")
+    try:
+        text = tree.sql(dialect=dialect.sqlglot, pretty=True, max_text_width=_LINE, unsupported_level=ErrorLevel.RAISE)
+    except SqlglotError as error:
+        raise DialectError(f"{dialect.title} cannot say this: {error}.") from None
+    return fill_lines(text)
+
+
+def fill_lines(text: str) -> str:
+    """Put alternatives that stand one a line side by side, as far as a line goes."""
+    filled: list[str] = []
+    for line in text.splitlines():
+        continues = line.lstrip().startswith("OR ") and filled and _is_alternative(filled[-1])
+        if continues and _is_alternative(line) and len(filled[-1]) + len(line.lstrip()) < _LINE:
+            filled[-1] += " " + line.lstrip()
+        else:
+            filled.append(line)
+    return "\n".join(filled)
+
+
+def _is_alternative(line: str) -> bool:
+    """Whether a line is a plain LIKE, possibly one of several, and so may share its line."""
+    return " LIKE '" in line and line.rstrip().endswith("'")
+
+
+def _require_printable(name: str) -> None:
+    if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
+        raise UsageError(f"{name!r} is not a name that a table or column can have.")
+
+
+def _reserved_words(dialect: Dialect) -> frozenset[str]:
+    generator = SqlglotDialect.get_or_raise(dialect.sqlglot).generator_class
+    return _RESERVED | {word.upper() for word in generator.RESERVED_KEYWORDS}
+

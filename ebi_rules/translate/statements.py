@@ -1,0 +1,306 @@
+"""Whole SQL statements for rules: flags, view, counts, and the bare predicate and CASE that people paste.
+
+A statement has three steps a reader can follow: `activity` reads the columns, `codes` decides once which
+code lists are met, and the last SELECT reads like the rule.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from ebi_rules.criteria import (
+    CODE_FIELDS,
+    CodeAtom,
+    FollowedBy,
+    HasCode,
+    Position,
+    Recorded,
+    code_atoms,
+    fields_needed,
+)
+from ebi_rules.errors import DialectError, UsageError, unknown
+from ebi_rules.layouts import Binding, ChildTable
+from ebi_rules.translate.dialects import Dialect, find_dialect, identifier, print_sql, table_name
+from ebi_rules.translate.sql import (
+    SqlTranslator,
+    all_of,
+    any_of,
+    as_number,
+    code_text,
+    is_code,
+    like,
+    like_patterns,
+    needs_order,
+    number,
+    single_code,
+    text,
+    text_condition,
+)
+from opcs_icd import CodeSystem
+
+if TYPE_CHECKING:
+    from ebi_rules.rules import Rule
+
+SHAPES = ("flags", "predicate", "case", "counts", "view")
+VIEW_NAME = "ebi_flags"
+
+_KINDS = {"procedures": "procedure", "diagnoses": "diagnosis"}
+
+
+def statement(
+    rules: Sequence["Rule"],
+    dialect: str,
+    binding: Binding,
+    table: str,
+    shape: str = "flags",
+    child_tables: Mapping[CodeSystem, str] | None = None,
+) -> str:
+    """Give the SQL text of rules over a table.
+
+    `flags` selects the key and a 1/0 column a rule; `view` wraps that; `counts` groups by rule, provider and
+    month (year * 100 + month); `predicate` is one rule's bare condition over the table's own columns, and
+    `case` the same as the published CASE form. `child_tables` names the tables of codes where they are not
+    the layout's own beside `table`. Raises `UsageError` or `DialectError`.
+    """
+    if shape not in SHAPES:
+        raise UsageError(unknown("shape", shape, SHAPES))
+    writer = _Writer(find_dialect(dialect), binding, table, child_tables or {})
+    if shape in ("predicate", "case"):
+        if len(rules) != 1:
+            raise UsageError(f"the shape {shape} is for one rule at a time.")
+        return writer.predicate(rules[0]) if shape == "predicate" else writer.case(rules[0])
+    return {"flags": writer.flags, "view": writer.view, "counts": writer.counts}[shape](rules) + ";"
+
+
+@dataclass
+class _Writer:
+    """Write statements for one dialect, layout and table."""
+
+    dialect: Dialect
+    binding: Binding
+    table: str
+    child_tables: Mapping[CodeSystem, str]
+
+    def flags(self, rules: Sequence["Rule"]) -> str:
+        return self._print(self._flags(rules))
+
+    def view(self, rules: Sequence["Rule"]) -> str:
+        name = exp.Table(this=self._name(VIEW_NAME))
+        return self._print(exp.Create(this=name, kind="VIEW", expression=self._flags(rules)))
+
+    def counts(self, rules: Sequence["Rule"]) -> str:
+        if not self.binding.fields.get("activity_date"):
+            raise UsageError("counts are by month, and the layout names no activity_date. Use --column.")
+        selects = [self._counts_of(rule) for rule in rules]
+        tree: exp.Expression = selects[0]
+        for select in selects[1:]:
+            tree = exp.Union(this=tree, expression=select, distinct=False)
+        return self._print(self._with_steps(tree, rules, ["provider", "activity_date"]))
+
+    def predicate(self, rule: "Rule") -> str:
+        return self._print(self._predicate(rule))
+
+    def case(self, rule: "Rule") -> str:
+        return self._print(exp.Case(ifs=[exp.If(this=self._predicate(rule), true=text(rule.key))]))
+
+    def _flags(self, rules: Sequence["Rule"]) -> exp.Expression:
+        columns = [as_number(self._rule(rule)).as_(self._name(rule.key)) for rule in rules]
+        select = exp.Select(expressions=[self._column(self.binding.key), *columns])
+        return self._with_steps(select.from_(self._step("codes")), rules, [])
+
+    def _counts_of(self, rule: "Rule") -> exp.Expression:
+        translator = self._translator()
+        eligible = [translator.visit(rule.criteria[name]) for name in rule.eligible]
+        provider, date = self._column("provider"), self._column("activity_date")
+        groups = [provider, *self._year_and_month(date)]
+        flagged = as_number(self._rule(rule))
+        return exp.Select(
+            expressions=[
+                text(rule.key).as_("rule"),
+                provider,
+                self._month(date).as_("activity_month"),
+                exp.Count(this=exp.Star()).as_("activity"),
+                exp.Sum(this=as_number(all_of(eligible)) if eligible else number(1)).as_("eligible"),
+                exp.Sum(this=flagged).as_("flagged"),
+            ]
+        ).from_(self._step("codes")).group_by(*groups)  # fmt: skip
+
+    def _year_and_month(self, date: exp.Expression) -> list[exp.Expression]:
+        if not self.dialect.extract:
+            return [exp.TimeToStr(this=date.copy(), format=text("%Y%m"))]
+        return [exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH")]
+
+    def _month(self, date: exp.Expression) -> exp.Expression:
+        """Give a month as a number: 202404."""
+        parts = self._year_and_month(date)
+        if len(parts) == 1:
+            return exp.cast(parts[0], "int")
+        year, month = parts
+        return exp.Add(this=exp.Mul(this=year, expression=number(100)), expression=month)
+
+    def _rule(self, rule: "Rule") -> exp.Expression:
+        translator = self._translator()
+        return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
+
+    def _translator(self) -> SqlTranslator:
+        """Translate over the columns that the step `codes` has."""
+        return SqlTranslator(
+            self.dialect,
+            self._column,
+            lambda atom: exp.EQ(this=self._column(verdict_name(atom)), expression=number(1)),
+        )
+
+    def _predicate(self, rule: "Rule") -> exp.Expression:
+        translator = SqlTranslator(self.dialect, self._raw_field, self._inline_codes)
+        return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
+
+    def _with_steps(self, select: exp.Expression, rules: Sequence["Rule"], carried: Sequence[str]) -> exp.Expression:
+        """Put the steps `activity` and `codes` before a select."""
+        atoms = _unique_atoms(rules)
+        needed = {name for rule in rules for criterion in rule.criteria.values() for name in fields_needed(criterion)}
+        fields = [name for name in self.binding.fields if name in {*needed, *carried}]
+        for name in carried:
+            if name not in fields:
+                raise UsageError(f"the layout names no column for {name}. Use --column {name}=COLUMN.")
+        steps: list[tuple[str, exp.Expression]] = []
+        for system in {atom.system: None for atom in atoms}:
+            child = self.binding.child(system)
+            if child:
+                steps.append((f"{_KINDS[CODE_FIELDS[system]]}_codes", self._child_step(system, child)))
+        steps.append(("activity", self._activity_step(fields, atoms)))
+        steps.append(("codes", self._codes_step(fields, atoms)))
+        ctes = [exp.CTE(this=query, alias=exp.TableAlias(this=self._name(name))) for name, query in steps]
+        select.set("with_", exp.With(expressions=ctes))
+        return select
+
+    def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expression:
+        columns = [self._raw_field(name).as_(self._name(name)) for name in fields]
+        for system, name in CODE_FIELDS.items():
+            asked = [atom for atom in atoms if atom.system is system]
+            if asked and not self.binding.child(system):
+                raw = [self._raw_column(column) for column in self.binding.code_columns(system)]
+                joined = code_text(raw, self.dialect, any(map(needs_order, asked)))
+                columns.append(joined.as_(self._name(name)))
+        return exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(
+            table_name(self.table, self.dialect)
+        )
+
+    def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expression:
+        columns = [self._column(self.binding.key), *(self._column(name) for name in fields)]
+        for atom in atoms:
+            child = self.binding.child(atom.system)
+            if child:
+                condition = self._child_condition(atom, child, self._column(self.binding.key, "activity"))
+            else:
+                condition = text_condition(atom, self._column(CODE_FIELDS[atom.system]), self.dialect)
+            columns.append(as_number(condition).as_(self._name(verdict_name(atom))))
+        return exp.Select(expressions=columns).from_(self._step("activity"))
+
+    def _child_step(self, system: CodeSystem, child: ChildTable) -> exp.Expression:
+        columns = [self._raw_column(child.key)]
+        if child.position:
+            columns.append(self._raw_column(child.position))
+        columns.append(single_code(self._raw_column(child.code), self.dialect).as_(self._name("code")))
+        return exp.Select(expressions=columns).from_(self._child_table(system, child))
+
+    def _child_table(self, system: CodeSystem, child: ChildTable) -> exp.Table:
+        """Give the table of codes: the one named, or the layout's own beside the activity table."""
+        if system in self.child_tables:
+            return table_name(self.child_tables[system], self.dialect)
+        beside = table_name(self.table, self.dialect)
+        beside.set("this", identifier(child.table, self.dialect))
+        return beside
+
+    def _child_condition(self, atom: CodeAtom, child: ChildTable, key: exp.Expression) -> exp.Expression:
+        """Ask a code atom of the child rows of one activity."""
+        step = f"{_KINDS[CODE_FIELDS[atom.system]]}_codes"
+        match atom:
+            case HasCode(codes, position):
+                conditions = [self._begins("c", codes.codes)]
+                if position is not Position.ANY:
+                    earlier = self._exists(step, child, "e", self._column(child.key, "c"), [
+                        exp.LT(this=self._position(child, "e"), expression=self._position(child, "c")),
+                        is_code(self._column("code", "e"), self.dialect),
+                    ])  # fmt: skip
+                    conditions.append(earlier if position is Position.SECONDARY else exp.Not(this=earlier))
+                return self._exists(step, child, "c", key, conditions)
+            case FollowedBy(first, second):
+                later = self._exists(step, child, "s", self._column(child.key, "c"), [
+                    exp.GT(this=self._position(child, "s"), expression=self._position(child, "c")),
+                    self._begins("s", second.codes),
+                ])  # fmt: skip
+                return self._exists(step, child, "c", key, [self._begins("c", first.codes), later])
+            case Recorded():
+                return self._exists(step, child, "c", key, [is_code(self._column("code", "c"), self.dialect)])
+        assert False, f"Unhandled node: {atom}"
+
+    def _exists(
+        self, step: str, child: ChildTable, alias: str, key: exp.Expression, conditions: Iterable[exp.Expression]
+    ) -> exp.Expression:
+        same = exp.EQ(this=self._column(child.key, alias), expression=key)
+        rows = exp.Select(expressions=[number(1)]).from_(exp.alias_(self._step(step), alias, table=True))
+        return exp.Exists(this=rows.where(all_of([same, *conditions])))
+
+    def _begins(self, alias: str, codes) -> exp.Expression:  # type: ignore[no-untyped-def]
+        column = self._column("code", alias)
+        return any_of([like(column, f"{code}%") for code in like_patterns(codes, self.dialect)])
+
+    def _position(self, child: ChildTable, alias: str) -> exp.Expression:
+        assert child.position, "a criterion about order was refused before"
+        return self._column(child.position, alias)
+
+    def _inline_codes(self, atom: CodeAtom) -> exp.Expression:
+        child = self.binding.child(atom.system)
+        if child:
+            raise DialectError(
+                f"the layout {self.binding.layout.name} keeps codes in a second table: use --shape flags or view."
+            )
+        raw = [self._raw_column(column) for column in self.binding.code_columns(atom.system)]
+        return text_condition(atom, code_text(raw, self.dialect, needs_order(atom)), self.dialect)
+
+    def _raw_field(self, name: str) -> exp.Expression:
+        first, *rest = [self._raw_column(column) for column in self.binding.fields[name]]
+        return exp.Coalesce(this=first, expressions=rest) if rest else first
+
+    def _raw_column(self, name: str) -> exp.Column:
+        return exp.Column(this=identifier(name, self.dialect))
+
+    def _column(self, name: str, table: str | None = None) -> exp.Column:
+        return exp.Column(this=self._name(name), table=self._name(table) if table else None)
+
+    def _name(self, name: str) -> exp.Identifier:
+        return identifier(name, self.dialect)
+
+    def _step(self, name: str) -> exp.Table:
+        return exp.Table(this=self._name(name))
+
+    def _print(self, tree: exp.Expression) -> str:
+        return print_sql(tree, self.dialect)
+
+
+def verdict_name(atom: CodeAtom) -> str:
+    """Give the name of the column that holds a code atom's verdict: lumbar_spine, primary_cancer, ..."""
+    match atom:
+        case HasCode(codes, Position.ANY):
+            return codes.name
+        case HasCode(codes, position):
+            return f"{position.value}_{codes.name}"
+        case FollowedBy(first, second):
+            return f"{first.name}_then_{second.name}"
+        case Recorded(system):
+            return f"{_KINDS[CODE_FIELDS[system]]}_recorded"
+    assert False, f"Unhandled node: {atom}"
+
+
+def _unique_atoms(rules: Sequence["Rule"]) -> list[CodeAtom]:
+    """Give every code atom of the rules once. Two lists of one name with different codes cannot stand together."""
+    atoms: dict[str, CodeAtom] = {}
+    for rule in rules:
+        for criterion in rule.criteria.values():
+            for atom in code_atoms(criterion):
+                name = verdict_name(atom)
+                if atoms.setdefault(name, atom) != atom:
+                    raise UsageError(f"two rules call different codes {name}: print them one by one.")
+    return list(atoms.values())

@@ -1,0 +1,32 @@
+"""OPCS-4 and ICD-10 codes and lists of them, as hospital data and coding scripts write them.
+
+`CodeList` reads the patterns that coding scripts publish and says which codes they match. The package
+knows nothing of rules, extracts or data frames, and ships no classification.
+"""
+
+from opcs_icd.codelist import CodeList, CodeSystemError
+from opcs_icd.codes import (
+    ICD10,
+    OPCS4,
+    SEPARATORS,
+    CodeSystem,
+    is_valid,
+    normal_form,
+    single_code,
+    split_codes,
+)
+from opcs_icd.patterns import PatternError
+
+__all__ = [
+    "ICD10",
+    "OPCS4",
+    "SEPARATORS",
+    "CodeList",
+    "CodeSystem",
+    "CodeSystemError",
+    "PatternError",
+    "is_valid",
+    "normal_form",
+    "single_code",
+    "split_codes",
+]
