@@ -16,7 +16,7 @@ def whole_file(path: Path, force: bool = False) -> Iterator[Path]:
 
     Raises `UsageError` when `path` exists and `force` is not given, or its folder does not exist.
     """
-    _require_free(path, force)
+    require_free(path, force)
     with _scratch(path) as scratch:
         target = scratch / path.name
         yield target
@@ -29,7 +29,7 @@ def whole_folder(path: Path, force: bool = False) -> Iterator[Path]:
 
     An existing folder is replaced as a whole when `force` is given.
     """
-    _require_free(path, force)
+    require_free(path, force)
     with _scratch(path) as scratch:
         target = scratch / "new"
         target.mkdir()
@@ -46,7 +46,8 @@ def require_apart(output: Path, inputs: list[Path]) -> None:
             raise UsageError(f"the output {output} would stand in the place of the input {source}: choose another.")
 
 
-def _require_free(path: Path, force: bool) -> None:
+def require_free(path: Path, force: bool) -> None:
+    """Refuse an output that exists, unless `force`, or whose folder does not. Raises `UsageError`."""
     if path.exists() and not force:
         raise UsageError(f"{path} exists already. Use --force to replace it, or choose another name.")
     if not path.absolute().parent.is_dir():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ebi_rules.activity import Activity
-from ebi_rules.criteria import And, Criterion, NamedCodes, code_atoms, lists_named
+from ebi_rules.criteria import And, Criterion, NamedCodes, code_atoms, fields_needed, lists_named
 from ebi_rules.errors import ExtractError, UsageError, unknown
 from ebi_rules.layouts import Binding, Layout, bind, find_layout
 from ebi_rules.translate.python import holds, matched_codes
@@ -102,6 +102,11 @@ class Rule:
     def codes(self) -> Mapping[str, CodeList]:
         """The code lists by name."""
         return {name: named.codes for name, named in self.lists.items()}
+
+    @cached_property
+    def fields_needed(self) -> tuple[str, ...]:
+        """The canonical fields that the criteria of this reading ask about, each once."""
+        return tuple(dict.fromkeys(name for criterion in self.criteria.values() for name in fields_needed(criterion)))
 
     @cached_property
     def lists_asked(self) -> tuple[NamedCodes, ...]:

@@ -4,7 +4,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +53,15 @@ class Audit:
     def sensitivity(self) -> pl.DataFrame:
         """What each variant flags: rule, variant, flagged, difference, about."""
         return tables.sensitivity(self.cube, self.audited)
+
+    def totals(self) -> pl.DataFrame:
+        """All providers together: rule, activity, eligible, flagged, rate_per_1000_eligible."""
+        return tables.totals(self.cube)
+
+    def recorded_at(self, folder: str) -> "Audit":
+        """Give the same audit with its inputs recorded as they stand once their folder has its final name."""
+        inputs = [{**file, "path": f"{folder}/{Path(str(file['path'])).name}"} for file in self.run["inputs"]]
+        return replace(self, run={**self.run, "inputs": inputs})
 
     def grouped(self, field: str) -> pl.DataFrame:
         """The same as `providers`, by another of the fields in `by`. Raises `UsageError`."""

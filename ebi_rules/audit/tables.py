@@ -16,14 +16,23 @@ def by_dimension(cube: pl.DataFrame, dimension: str) -> pl.DataFrame:
     Columns: rule, the dimension (null where not recorded), activity, eligible, flagged, rate_per_1000_eligible
     (null where nothing is eligible). Sorted by rule, then value.
     """
+    return _rates(cube, ["rule", dimension])
+
+
+def totals(cube: pl.DataFrame) -> pl.DataFrame:
+    """Give the same over the whole extract, a row a rule."""
+    return _rates(cube, ["rule"])
+
+
+def _rates(cube: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     measures = [ACTIVITY, ELIGIBLE, FLAGGED]
     counts = [pl.col("count").filter(pl.col("measure") == measure).sum().alias(measure) for measure in measures]
     rate = pl.when(pl.col(ELIGIBLE) > 0).then((pl.col(FLAGGED) / pl.col(ELIGIBLE) * PER).round(3))
     return (
-        cube.group_by("rule", dimension)
+        cube.group_by(keys)
         .agg(counts)
         .with_columns(rate.alias("rate_per_1000_eligible"))
-        .sort("rule", dimension, nulls_last=True)
+        .sort(keys, nulls_last=True)
     )
 
 

@@ -24,15 +24,20 @@ def keys() -> list[str]:
     return sorted(_files())
 
 
+def names() -> list[str]:
+    """Give every key and alias, in order."""
+    return sorted(_keys_by_name())
+
+
 def rule(name: str) -> Rule:
     """Give a rule by its key or an alias, without regard to case.
 
     Raises `UsageError` for an unknown name and `RuleError` when its file is wrong.
     """
-    known = _names()
-    if name.lower() not in known:
-        raise UsageError(unknown("rule", name, sorted({*_files(), *known.values(), *_aliases()})))
-    return _load(known[name.lower()])
+    folded = {known.lower(): key for known, key in _keys_by_name().items()}
+    if name.lower() not in folded:
+        raise UsageError(unknown("rule", name, names()))
+    return _load(folded[name.lower()])
 
 
 def rules(names: Iterable[str | Rule] | None = None) -> list[Rule]:
@@ -58,15 +63,11 @@ def _files() -> Mapping[str, tuple[str, str]]:
     return {tomllib.loads(content)["key"]: (name, content) for name, content in sorted(contents.items())}
 
 
-def _aliases() -> list[str]:
-    return [alias for key in _files() for alias in tomllib.loads(_files()[key][1]).get("aliases", [])]
-
-
 @cache
-def _names() -> Mapping[str, str]:
-    """Map every key and alias, in small letters, to the key."""
-    names = {}
-    for key, (_, content) in _files().items():
-        for name in (key, *tomllib.loads(content).get("aliases", [])):
-            names[name.lower()] = key
-    return names
+def _keys_by_name() -> Mapping[str, str]:
+    """Map every key and alias to the key."""
+    return {
+        name: key
+        for key, (_, content) in _files().items()
+        for name in (key, *tomllib.loads(content).get("aliases", []))
+    }

@@ -4,7 +4,7 @@ Names match without regard to case; what an override names must exist.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ebi_rules.activity import Activity
 from ebi_rules.criteria import (
@@ -85,6 +85,10 @@ class Binding:
             return self.layout.fields.get(name, ())
         shape = self.layout.codes.get(_SYSTEMS[name])
         return shape.templates if isinstance(shape, Numbered) else [shape.table] if shape else ()
+
+    def only(self, names: Iterable[str]) -> "Binding":
+        """Give the same binding with no other fields than those named."""
+        return replace(self, fields={name: self.fields[name] for name in names if name in self.fields})
 
     def activity(self, row: Mapping[str, object], child_cells: Mapping[CodeSystem, Sequence[str | None]]) -> Activity:
         """Read one row of the extract into an activity; `child_cells` are its child rows' codes, in order."""
