@@ -42,9 +42,7 @@ class Activity:
         return cls(
             procedures=_codes(values.get("procedures")),
             diagnoses=_codes(values.get("diagnoses")),
-            fields=MappingProxyType(
-                {name: _normal(name, values[name]) for name in FIELDS if name in values}
-            ),
+            fields=MappingProxyType({name: _normal(name, values[name]) for name in FIELDS if name in values}),
         )
 
     def codes(self, system: CodeSystem) -> tuple[str, ...]:

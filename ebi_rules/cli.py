@@ -37,7 +37,9 @@ class _Group(click.Group):
             click.echo(f"Error: {message}", err=True)
             raise click.exceptions.Exit(code) from None
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             raise click.UsageError(unknown("command", args[0], self.commands), ctx)
         return super().resolve_command(ctx, args)
@@ -103,7 +105,9 @@ def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return apply
 
 
-_layout = click.option("--layout", shell_complete=_completing(_layout_names), help="Layout name or .toml file; detected when not given.")
+_layout = click.option(
+    "--layout", shell_complete=_completing(_layout_names), help="Layout name or .toml file; detected when not given."
+)
 _column = click.option("--column", "overrides", multiple=True, callback=_overrides, metavar="FIELD=COLUMN",
                        help="Use this column for a field.")  # fmt: skip
 _rules = click.option("--rule", "rules", multiple=True, shell_complete=_completing(_rule_names),
@@ -320,8 +324,12 @@ def explain(extract: str, key: str, rule: str, variant: str, layout: str | None,
 @click.option("--rows", default=100_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--layout", default="ncdr-opa", show_default=True, shell_complete=_completing(_layout_names))
-@click.option("--truth", type=click.Path(path_type=Path), metavar="FILE", help="Also write what was planted in scope, and why.")
-@click.option("--names", type=click.Path(path_type=Path), metavar="FILE", help="Also write the providers' made-up names, as CSV.")
+@click.option(
+    "--truth", type=click.Path(path_type=Path), metavar="FILE", help="Also write what was planted in scope, and why."
+)
+@click.option(
+    "--names", type=click.Path(path_type=Path), metavar="FILE", help="Also write the providers' made-up names, as CSV."
+)
 @_force
 def synth(output: Path, rows: int, seed: int, layout: str, truth: Path | None, names: Path | None, force: bool) -> None:
     """Make an outpatient extract up, by seed, in any layout."""
@@ -373,4 +381,3 @@ def _row_progress(rows: int) -> Iterator[Callable[[int], None]]:
 def main() -> None:
     """Run the command line; also the entry point `ebi-rules`."""
     cli(prog_name="ebi-rules")
-

@@ -9,6 +9,7 @@ from typing import overload
 import polars as pl
 
 from ebi_rules.catalogue import rules as find_rules
+from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Source, open_extract
 from ebi_rules.engines.polars import Prepared, flag_columns, prepare
 from ebi_rules.errors import UsageError
@@ -71,7 +72,7 @@ def flag(
         python_warnings.warn(text, ExtractWarning, stacklevel=2)
     flags = flag_columns(prepared, readings, explain)
     result = prepared.frame.select([*map(pl.col, prepared.own_columns), *flags])
-    return result.collect(engine="streaming") if isinstance(frame, pl.DataFrame) else result
+    return collect(result) if isinstance(frame, pl.DataFrame) else result
 
 
 def write_flags(
@@ -95,15 +96,13 @@ def write_flags(
     require_apart(output, [Path(path) for path in (source, procedures, diagnoses) if isinstance(path, str | Path)])
     chosen = [rule.variant(variant) for rule in find_rules(rules)]
     progress("checking values and deciding codes")
-    prepared, readings = _prepared(
-        source, chosen, layout, overrides, procedures, diagnoses, explain, skip_unavailable
-    )
+    prepared, readings = _prepared(source, chosen, layout, overrides, procedures, diagnoses, explain, skip_unavailable)
     progress("writing flags")
     flags = flag_columns(prepared, readings, explain)
     with whole_file(output, force) as target:
         prepared.frame.select(pl.col(prepared.binding.key), *flags).sink_parquet(target)
         sums = [pl.col(rule.key).sum() for rule in readings]
-        counts = pl.scan_parquet(target).select(sums).collect(engine="streaming").row(0)
+        counts = collect(pl.scan_parquet(target).select(sums)).row(0)
     flagged = dict(zip((rule.key for rule in readings), counts, strict=True))
     return Flagged(prepared.rows, flagged, prepared.binding.layout.name, prepared.warnings)
 

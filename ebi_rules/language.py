@@ -6,7 +6,7 @@ anything.
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 from ebi_rules.criteria import (
     And,
@@ -43,9 +43,7 @@ _RECORDED = {f"{kind}_recorded": system for kind, system in _SYSTEMS.items()}
 _FUNCTIONS = (*_CODE_FUNCTIONS, *_FOLLOWED_BY, "starts_with")
 
 
-def parse(
-    text: str, lists: Mapping[str, NamedCodes], shared: Mapping[str, Criterion] | None = None
-) -> Criterion:
+def parse(text: str, lists: Mapping[str, NamedCodes], shared: Mapping[str, Criterion] | None = None) -> Criterion:
     """Read a criterion; `lists` are the code lists and `shared` the whole criteria that it may name.
 
     Raises `CriterionError` when the text is not a criterion.
@@ -68,7 +66,7 @@ def _dialect() -> Any:
 
     class CriterionSql(Dialect):
         class Tokenizer(tokens.Tokenizer):
-            KEYWORDS = {key: value for key, value in tokens.Tokenizer.KEYWORDS.items() if key != "PROCEDURE"}
+            KEYWORDS: ClassVar = {key: value for key, value in tokens.Tokenizer.KEYWORDS.items() if key != "PROCEDURE"}
 
     return CriterionSql()
 
@@ -94,13 +92,14 @@ class _Reader:
     def _read_or(self, tree: Any) -> Criterion:
         return Or(tuple(self._flattened(tree, type(tree))))
 
-    def _flattened(self, tree: Any, connective: type) -> list[Criterion]:
+    def _flattened(self, tree: Any, connective: type[Any]) -> list[Criterion]:
         """Read a chain of one connective, which sqlglot nests to the left, as one node's operands."""
         operands: list[Criterion] = []
-        while type(tree) is connective:
-            operands.append(self.read(tree.expression))
-            tree = tree.this
-        operands.append(self.read(tree))
+        node: Any = tree
+        while type(node) is connective:
+            operands.append(self.read(node.expression))
+            node = node.this
+        operands.append(self.read(node))
         return operands[::-1]
 
     def _read_paren(self, tree: Any) -> Criterion:

@@ -1,6 +1,5 @@
 """Write outputs whole or not at all: under a name of our own beside the target, then moved into place."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ def whole_file(path: Path, force: bool = False) -> Iterator[Path]:
     with _scratch(path) as scratch:
         target = scratch / path.name
         yield target
-        os.replace(target, path)
+        target.replace(path)
 
 
 @contextmanager
@@ -35,8 +34,8 @@ def whole_folder(path: Path, force: bool = False) -> Iterator[Path]:
         target.mkdir()
         yield target
         if path.exists():
-            os.replace(path, scratch / "old")
-        os.replace(target, path)
+            path.replace(scratch / "old")
+        target.replace(path)
 
 
 def require_apart(output: Path, inputs: list[Path]) -> None:

@@ -92,9 +92,7 @@ class _RuleFile:
         for variant, changes in table.get("variants", {}).items():
             where = ("variants", variant)
             self._only(where, changes, _REPLACEABLE, {"about"})
-            variants[variant] = self._reading(
-                _replaced(table, changes), where, name, variant, changes["about"], {}, {}
-            )
+            variants[variant] = self._reading(_replaced(table, changes), where, name, variant, changes["about"], {}, {})
         editions = {}
         for edition, changes in table.get("editions", {}).items():
             where = ("editions", edition)
@@ -210,9 +208,7 @@ class _RuleFile:
             )
         return tuple(examples)
 
-    def _check_titles(
-        self, table: Mapping[str, Any], place: tuple[str, ...], lists: list[CodeList]
-    ) -> None:
+    def _check_titles(self, table: Mapping[str, Any], place: tuple[str, ...], lists: list[CodeList]) -> None:
         for code in table.get("titles", {}):
             if not any(code in codes for codes in lists):
                 self._fail((*place, "titles", code), f"no list of the rule holds {code}.")
@@ -279,9 +275,7 @@ class _RuleFile:
         if self.table[name] not in allowed:
             self._fail((name,), unknown(name, str(self.table[name]), allowed))
 
-    def _only(
-        self, place: tuple[str, ...], table: Mapping[str, Any], known: set[str], required: set[str]
-    ) -> None:
+    def _only(self, place: tuple[str, ...], table: Mapping[str, Any], known: set[str], required: set[str]) -> None:
         for key in table:
             if key not in known:
                 self._fail((*place, key), unknown("entry", key, sorted(known)))

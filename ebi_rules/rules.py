@@ -209,9 +209,7 @@ def explain(activity: Activity | Mapping[str, object], rule: Rule) -> Explanatio
     return rule.explain(activity)
 
 
-def available(
-    rules: Iterable[Rule], binding: Binding, skip_unavailable: bool
-) -> tuple[dict[str, Rule], list[str]]:
+def available(rules: Iterable[Rule], binding: Binding, skip_unavailable: bool) -> tuple[dict[str, Rule], list[str]]:
     """Give the rules that the binding can answer, by key, and a warning for each that it cannot.
 
     Raises `ExtractError` for one that it cannot, unless `skip_unavailable`, or when none is left.

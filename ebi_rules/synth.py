@@ -8,7 +8,7 @@ real extracts. Organisation codes begin with ZZ, which no real NHS organisation'
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,9 +129,7 @@ def write_extract(
     return [*targets.values(), *([names] if names else [])]
 
 
-def _chunks(
-    rows: int, seed: int, population: _Population, layout: Layout
-) -> Iterator[dict[str, pl.DataFrame]]:
+def _chunks(rows: int, seed: int, population: _Population, layout: Layout) -> Iterator[dict[str, pl.DataFrame]]:
     """Give the tables of a layout in chunks of rows; at least one chunk, so that an empty table has columns."""
     for number, start in enumerate(range(0, max(rows, 1), CHUNK)):
         rng = np.random.default_rng([seed, number])
@@ -182,7 +180,7 @@ def _activities(rng: "Generator", start: int, rows: int, population: _Population
     age = np.where(rng.random(rows) < 0.12, rng.integers(0, 19, rows), _adult_ages(rng, rows))
     age_known = rng.random(rows) > 0.004
     is_private = rng.random(rows) < population.private[provider]
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "id": np.arange(start, start + rows, dtype=np.int64) + 10_000_000,
             "activity_date": _dates(rng, rows),
@@ -206,12 +204,9 @@ def _activities(rng: "Generator", start: int, rows: int, population: _Population
             "why": _reasons(planted, age, age_known, has_cancer, is_private),
         }
     )  # fmt: skip
-    return frame
 
 
-def _plant(
-    rng: "Generator", provider: Array, population: _Population
-) -> tuple[Array, Array]:
+def _plant(rng: "Generator", provider: Array, population: _Population) -> tuple[Array, Array]:
     """Choose each row's procedures (-1: none) and the scenario planted there (-1: none)."""
     rows = len(provider)
     background = population.planted_at[0].start
@@ -258,7 +253,8 @@ def _dates(rng: "Generator", rows: int) -> pl.Series:
     weights = np.where(weekday < 5, 1.0, 0.08) * (1 + 0.12 * np.cos((of_year - 60) / 365 * 4 * np.pi))
     weights = weights * np.where((of_year > 355) | (of_year < 3), 0.45, 1.0) * (1 + days / _DAYS * 0.1)
     offsets = pl.Series(rng.choice(_DAYS, rows, p=weights / weights.sum()))
-    return pl.select(pl.lit(_FIRST_DAY) + pl.duration(days=offsets)).to_series()
+    calendar = pl.date_range(_FIRST_DAY, _FIRST_DAY + timedelta(days=_DAYS - 1), eager=True)
+    return calendar.gather(offsets)
 
 
 def _adult_ages(rng: "Generator", rows: int) -> Array:
@@ -285,7 +281,7 @@ def _lay_out(
         if name in activities.columns:
             values = activities[name]
             columns[first] = values if not others else _with_gaps(rng, values)
-            columns |= {other: values for other in others}
+            columns |= dict.fromkeys(others, values)
     if layout.name.startswith("hes"):
         columns[layout.fields["age"][0]] = _baby_ages(rng, activities["age"])
     tables = {}
@@ -309,7 +305,9 @@ def _with_gaps(rng: "Generator", values: pl.Series) -> pl.Series:
 def _baby_ages(rng: "Generator", ages: pl.Series) -> pl.Series:
     """Write ages under one year as HES does: 7001 to 7007."""
     babies = pl.Series(rng.integers(7001, 7008, len(ages)))
-    return ages.to_frame("age").select(pl.when(pl.col("age") == 0).then(babies).otherwise("age").alias("age")).to_series()
+    return (
+        ages.to_frame("age").select(pl.when(pl.col("age") == 0).then(babies).otherwise("age").alias("age")).to_series()
+    )
 
 
 _FORMS: Sequence[tuple[float, Callable[[Codes], str]]] = (
@@ -333,7 +331,9 @@ def _delimited_text(rng: "Generator", number: pl.Series, codes: Sequence[Codes])
     written = pl.Series([form(each) for each in codes for _, form in _FORMS])
     shares = np.array([share for share, _ in _FORMS])
     form = pl.Series(rng.choice(len(_FORMS), len(number), p=shares / shares.sum()))
-    frame = pl.DataFrame({"text": written.gather(number * len(_FORMS) + form), "nothing": _draw(rng, _NOTHING, len(number))})
+    frame = pl.DataFrame(
+        {"text": written.gather(number * len(_FORMS) + form), "nothing": _draw(rng, _NOTHING, len(number))}
+    )
     return frame.select(pl.coalesce("text", "nothing")).to_series()
 
 
@@ -354,10 +354,11 @@ def _numbered_columns(
 def _child_rows(key: pl.Series, number: pl.Series, codes: Sequence[Codes], shape: ChildTable) -> pl.DataFrame:
     """Write code tuples as rows of a child table."""
     rows = pl.DataFrame({shape.key: key, "number": number}).drop_nulls("number")
-    listed = pl.DataFrame({"number": range(len(codes)), shape.code: codes}, schema_overrides={shape.code: pl.List(pl.String)})
+    listed = pl.DataFrame(
+        {"number": range(len(codes)), shape.code: codes}, schema_overrides={shape.code: pl.List(pl.String)}
+    )
     listed = listed.with_columns(pl.int_ranges(1, pl.col(shape.code).list.len() + 1).alias("position"))
     child = (
         rows.join(listed, on="number", how="left", maintain_order="left").explode(shape.code, "position").drop("number")
     )
     return child.rename({"position": shape.position}) if shape.position else child.drop("position")
-

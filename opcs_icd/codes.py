@@ -11,7 +11,7 @@ SEPARATORS = ",|; "
 """The characters that stand between codes in hospital data; every run of them is one boundary."""
 
 _NOT_CODES = frozenset({"", "NULL", "-", "&"})
-_STROKES = str.maketrans({separator: "/" for separator in SEPARATORS})
+_STROKES = str.maketrans(dict.fromkeys(SEPARATORS, "/"))
 _SPLIT = re.compile(f"[{re.escape(SEPARATORS)}]+")
 
 

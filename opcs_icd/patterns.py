@@ -56,15 +56,21 @@ def _refuse_foreign_marks(system: CodeSystem, pattern: str, text: str) -> None:
             raise PatternError(pattern, f"contains {name}", _if_readable(system, pattern, bare))
     if "(" in text and ")" in text:
         inside = re.sub(r"\(([^()]*)\)", lambda found: f"[{_unique(found[1])}]", text)
-        raise PatternError(pattern, "has parentheses where a class needs square brackets", _if_readable(system, pattern, inside))
+        raise PatternError(
+            pattern, "has parentheses where a class needs square brackets", _if_readable(system, pattern, inside)
+        )
     if "(" in text or ")" in text:
         raise PatternError(
             pattern, "has a stray parenthesis", _if_readable(system, pattern, text.replace("(", "").replace(")", ""))
         )
     if text.count("[") > text.count("]"):
-        raise PatternError(pattern, "opens a class with [ and does not close it", _if_readable(system, pattern, text + "]"))
+        raise PatternError(
+            pattern, "opens a class with [ and does not close it", _if_readable(system, pattern, text + "]")
+        )
     if text.count("]") > text.count("["):
-        raise PatternError(pattern, "closes a class with ] that was not opened", _if_readable(system, pattern, _open(text)))
+        raise PatternError(
+            pattern, "closes a class with ] that was not opened", _if_readable(system, pattern, _open(text))
+        )
     if re.search(r"[,;|/]", text):
         raise PatternError(pattern, "holds several patterns: give each one its own place in the list")
 
@@ -80,9 +86,7 @@ def _expand_range(system: CodeSystem, pattern: str, low: str, high: str) -> tupl
     if low > high:
         raise PatternError(pattern, "is a range whose end comes before its start", f"{high}-{low}")
     if len(low) > _STEM and low[:_STEM] != high[:_STEM]:
-        raise PatternError(
-            pattern, "is a range of subdivisions across categories", f"{low[:_STEM]}-{high[:_STEM]}"
-        )
+        raise PatternError(pattern, "is a range of subdivisions across categories", f"{low[:_STEM]}-{high[:_STEM]}")
     width = len(low) - 1
     letters = [letter for letter in system.letters if low[0] <= letter <= high[0]]
     stems = (f"{letter}{number:0{width}d}" for letter in letters for number in range(10**width))

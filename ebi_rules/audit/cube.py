@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.polars import Prepared
 from ebi_rules.rules import Rule
 from ebi_rules.translate.polars import field_value
@@ -56,12 +57,9 @@ def compute_cube(prepared: Prepared, audited: Sequence[Audited], dimensions: Seq
         for reading in entry.compared:
             counted[rule.key, VARIANT, reading.variant_name] = prepared.holds(reading.criteria.values()).sum()
     names = {str(place): key for place, key in enumerate(counted)}
-    wide = (
-        prepared.frame.group_by([_dimension(prepared, name) for name in dimensions])
-        .agg([expression.cast(pl.Int64).alias(name) for name, expression in zip(names, counted.values(), strict=True)])
-        .collect(engine="streaming")
-    )
-    return _long(wide, names, dimensions)
+    counts = [expression.cast(pl.Int64).alias(name) for name, expression in zip(names, counted.values(), strict=True)]
+    groups = prepared.frame.group_by([_dimension(prepared, name) for name in dimensions])
+    return _long(collect(groups.agg(counts)), names, dimensions)
 
 
 def _dimension(prepared: Prepared, name: str) -> pl.Expr:

@@ -29,10 +29,7 @@ def _rates(cube: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     counts = [pl.col("count").filter(pl.col("measure") == measure).sum().alias(measure) for measure in measures]
     rate = pl.when(pl.col(ELIGIBLE) > 0).then((pl.col(FLAGGED) / pl.col(ELIGIBLE) * PER).round(3))
     return (
-        cube.group_by(keys)
-        .agg(counts)
-        .with_columns(rate.alias("rate_per_1000_eligible"))
-        .sort(keys, nulls_last=True)
+        cube.group_by(keys).agg(counts).with_columns(rate.alias("rate_per_1000_eligible")).sort(keys, nulls_last=True)
     )
 
 
@@ -42,7 +39,7 @@ def attrition(cube: pl.DataFrame, audited: Sequence[Audited]) -> pl.DataFrame:
     Columns: rule, step (0 is all activity), criterion (null for step 0), left, removed (null for step 0).
     """
     totals = _totals(cube)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for entry in audited:
         left = totals.get((entry.key, ACTIVITY, None), 0)
         rows.append((entry.key, 0, None, left, None))
@@ -60,7 +57,7 @@ def sensitivity(cube: pl.DataFrame, audited: Sequence[Audited]) -> pl.DataFrame:
     difference (from the default), about (what the variant is, or why it is not available).
     """
     totals = _totals(cube)
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for entry in audited:
         default = totals.get((entry.key, VARIANT, DEFAULT), 0)
         for name, reading in entry.rule.readings().items():

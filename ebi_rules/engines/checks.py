@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ebi_rules.engines.collecting import collect
 from ebi_rules.errors import ExtractError
 from ebi_rules.fields import FIELDS, MISSING_TEXTS, Kind
 from ebi_rules.layouts import Binding
@@ -54,7 +55,7 @@ def count_odd_values(
     counts = [count for name in fields for column in binding.fields.get(name, ())
               for count in _counts(name, column, schema[column])]  # fmt: skip
     sums = [count.expression.sum().alias(str(place)) for place, count in enumerate(counts)]
-    result = frame.select(pl.len().alias("rows"), *sums).collect(engine="streaming").row(0, named=True)
+    result = collect(frame.select(pl.len().alias("rows"), *sums)).row(0, named=True)
     warnings = []
     for place, count in enumerate(counts):
         rows = result[str(place)]
@@ -76,8 +77,8 @@ def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[str]:
     distinct = 0
     for part in range(parts):
         chosen = frame.filter(pl.col(key).hash() % parts == part) if parts > 1 else frame
-        distinct += chosen.select(pl.col(key).drop_nulls().n_unique()).collect(engine="streaming").item()
-    missing = frame.select(pl.col(key).null_count()).collect(engine="streaming").item()
+        distinct += collect(chosen.select(pl.col(key).drop_nulls().n_unique())).item()
+    missing = collect(frame.select(pl.col(key).null_count())).item()
     warnings = []
     if missing:
         warnings.append(f"{_rows(missing)} have no key ({key}).")

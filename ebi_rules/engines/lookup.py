@@ -8,6 +8,7 @@ import polars as pl
 from ebi_rules.activity import Activity
 from ebi_rules.criteria import CODE_FIELDS
 from ebi_rules.engines.checks import check_types, count_odd_values
+from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Source, open_extract
 from ebi_rules.errors import UsageError
 from ebi_rules.layouts import Binding, Layout
@@ -32,13 +33,11 @@ def find_activities(
     available([rule], binding, skip_unavailable=False)
     needed = [name for name in binding.fields if name in rule.fields_needed]
     check_types(binding, needed, extract.table.schema)
-    rows = extract.table.frame.filter(pl.col(binding.key).cast(pl.String) == key).collect(engine="streaming")
+    rows = collect(extract.table.frame.filter(pl.col(binding.key).cast(pl.String) == key))
     if rows.is_empty():
         raise UsageError(f"no activity has the key {key} ({binding.key}).")
     count_odd_values(rows.lazy(), binding, needed, extract.table.schema)
-    cells = {
-        system: _child_cells(table.frame, binding, system, key) for system, table in extract.children.items()
-    }
+    cells = {system: _child_cells(table.frame, binding, system, key) for system, table in extract.children.items()}
     narrowed = binding.only(["id", *needed])
     return [narrowed.activity(row, cells) for row in rows.iter_rows(named=True)]
 
@@ -49,4 +48,4 @@ def _child_cells(frame: pl.LazyFrame, binding: Binding, system: CodeSystem, key:
     rows = frame.filter(pl.col(child.key).cast(pl.String) == key)
     if child.position:
         rows = rows.sort(pl.col(child.position).cast(pl.Int64, strict=False), maintain_order=True)
-    return rows.select(pl.col(child.code).cast(pl.String)).collect().to_series().to_list()
+    return collect(rows.select(pl.col(child.code).cast(pl.String))).to_series().to_list()

@@ -20,6 +20,7 @@ from ebi_rules.criteria import (
     lists_named,
 )
 from ebi_rules.engines.checks import check_types, count_odd_values, count_repeated_keys
+from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract, Table
 from ebi_rules.layouts import Binding, ChildTable
 from ebi_rules.rules import Rule
@@ -107,10 +108,7 @@ def flag_columns(prepared: Prepared, rules: Sequence[Rule], explain: bool = Fals
 def _stopped_by(prepared: Prepared, rule: Rule) -> pl.Expr:
     """Give the name of the first criterion that does not hold, null when all do."""
     return pl.coalesce(
-        [
-            pl.when(~pl.col(prepared.columns[criterion])).then(pl.lit(name))
-            for name, criterion in rule.criteria.items()
-        ]
+        [pl.when(~pl.col(prepared.columns[criterion])).then(pl.lit(name)) for name, criterion in rule.criteria.items()]
     )
 
 
@@ -168,14 +166,12 @@ class _CodeStep:
             text = pl.concat_str(cells, separator=",", ignore_nulls=True).alias(key)
             frame = frame.with_columns(text)
         kept = table.frame.select(text).filter(self._of_interest(pl.col(key))).unique()
-        decided = self._decide(kept.collect(engine="streaming"), key)
+        decided = self._decide(collect(kept), key)
         return frame.with_columns(pl.col(key).is_not_null().alias(self.has_text)).join(
             decided.lazy(), on=key, how="left", maintain_order="left"
         )
 
-    def _join_child(
-        self, frame: pl.LazyFrame, extract: Extract, binding: Binding, child: ChildTable
-    ) -> pl.LazyFrame:
+    def _join_child(self, frame: pl.LazyFrame, extract: Extract, binding: Binding, child: ChildTable) -> pl.LazyFrame:
         rows, key = extract.children[self.system], binding.key
         same_type = rows.schema[child.key] == extract.table.schema[key]
         row_key = pl.col(child.key) if same_type else pl.col(child.key).cast(pl.String)
@@ -194,7 +190,7 @@ class _CodeStep:
             .group_by(join_key)
             .agg(pl.col(text).sort_by("position").str.join(","))
         )
-        decided = self._decide(texts.collect(engine="streaming"), text).drop(text)
+        decided = self._decide(collect(texts), text).drop(text)
         return frame.with_columns(own_key.alias(join_key), pl.lit(False).alias(self.has_text)).join(
             decided.lazy(), on=join_key, how="left", maintain_order="left"
         )
@@ -212,12 +208,8 @@ class _CodeStep:
         decisions = [verdict(atom, normal).alias(name) for atom, name in self.columns.items()]
         if self.explain:
             decisions.append(matched(self.lists, normal).alias(self.matched_column))
-        return (
-            texts.lazy()
-            .with_columns(code_text([column]).alias(f"{_PREFIX}normal"))
-            .select(pl.exclude(f"{_PREFIX}normal"), *decisions)
-            .collect(engine="streaming")
-        )
+        normalised = texts.lazy().with_columns(code_text([column]).alias(f"{_PREFIX}normal"))
+        return collect(normalised.select(pl.exclude(f"{_PREFIX}normal"), *decisions))
 
 
 def single_code(code: pl.Expr) -> pl.Expr:

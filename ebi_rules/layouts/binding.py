@@ -104,9 +104,7 @@ class Binding:
         return Activity.of(values)
 
 
-def bind(
-    layout: Layout, available: Iterable[str] | None = None, overrides: Mapping[str, str] | None = None
-) -> Binding:
+def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapping[str, str] | None = None) -> Binding:
     """Hold a layout against an extract's columns, or against none.
 
     `overrides` maps canonical names to columns. Raises `UsageError` for an override of an unknown field or
@@ -117,7 +115,7 @@ def bind(
         if name not in FIELDS and name not in _SYSTEMS:
             raise UsageError("--column: " + unknown("field", name, [*FIELDS, *_SYSTEMS]))
     columns = _Columns(None if available is None else tuple(available))
-    fields = {}
+    fields: dict[str, tuple[str, ...]] = {}
     for name in FIELDS:
         if name in overrides:
             fields[name] = (columns.named(name, overrides[name]),)

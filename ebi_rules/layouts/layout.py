@@ -123,9 +123,7 @@ def read_layout(content: str, file: str) -> Layout:
         dataset=table["dataset"],
         source=table.get("source", ""),
         fields=fields,
-        codes={
-            system: _shape(file, name, table[name]) for system, name in CODE_FIELDS.items() if name in table
-        },
+        codes={system: _shape(file, name, table[name]) for system, name in CODE_FIELDS.items() if name in table},
     )
 
 

@@ -13,6 +13,8 @@ _WIDTH = 620
 _ROW = 20
 MOST_PROVIDERS = 40
 
+Chart = alt.Chart | alt.LayerChart
+
 
 def rates(providers: pl.DataFrame) -> alt.Chart:
     """Draw the rate per 1,000 eligible of each provider, highest first; the 40 highest where there are more."""
@@ -40,7 +42,9 @@ def attrition(table: pl.DataFrame, words: Mapping[str, str]) -> alt.LayerChart:
         pl.lit(1).alias("base"),
     )
     scale = alt.Scale(type="log", domainMin=1)
-    x = alt.X("drawn:Q", title="activity left (logarithmic scale)", scale=scale, axis=alt.Axis(format="~s", tickCount=6))
+    x = alt.X(
+        "drawn:Q", title="activity left (logarithmic scale)", scale=scale, axis=alt.Axis(format="~s", tickCount=6)
+    )
     y = alt.Y("criterion:N", sort=None, title=None)
     bars = alt.Chart(shown).mark_bar(color=_BLUE).encode(x=x, x2="base:Q", y=y)
     return _with_numbers(bars, x, y, "left")
@@ -55,7 +59,7 @@ def sensitivity(table: pl.DataFrame) -> alt.LayerChart:
     return _with_numbers(alt.Chart(shown).mark_bar().encode(x=x, y=y, color=colour), x, y, "flagged")
 
 
-def svg(chart: alt.Chart | alt.LayerChart, name: str) -> str:
+def svg(chart: Chart, name: str) -> str:
     """Give a chart as SVG text to stand in a page; `name` is its text alternative."""
     import vl_convert
 
@@ -71,11 +75,14 @@ def svg(chart: alt.Chart | alt.LayerChart, name: str) -> str:
 
 
 def _bars(data: pl.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
-    return alt.Chart(data).mark_bar(color=_BLUE).encode(x=x, y=y).properties(width=_WIDTH, height={"step": _ROW})
+    bars = alt.Chart(data).mark_bar(color=_BLUE).encode(x=x, y=y)
+    sized: alt.Chart = bars.properties(width=_WIDTH, height={"step": _ROW})
+    return sized
 
 
 def _with_numbers(bars: alt.Chart, x: alt.X, y: alt.Y, number: str) -> alt.LayerChart:
     text = bars.mark_text(align="left", dx=4, color="black").encode(
         x=x, y=y, text=alt.Text(f"{number}:Q", format=","), color=alt.value("black")
     )
-    return (bars + text).properties(width=_WIDTH, height={"step": _ROW + 6})
+    sized: alt.LayerChart = (bars + text).properties(width=_WIDTH, height={"step": _ROW + 6})
+    return sized

@@ -19,7 +19,9 @@ _RIGHT_ALIGNED = (pl.Int64, pl.Float64)
 
 def render(audit: "Audit") -> str:
     """Give the report of an audit as one HTML page that loads nothing from outside."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     template = environment.from_string((resources.files(__package__) / "page.html.jinja").read_text(encoding="utf-8"))
     return template.render(
         run=audit.run,
@@ -55,14 +57,15 @@ def _rule_section(audit: "Audit", entry: Audited) -> dict[str, object]:
     }
 
 
-def _chart(chart: "charts.alt.Chart | charts.alt.LayerChart", name: str) -> Markup:
+def _chart(chart: charts.Chart, name: str) -> Markup:
     return Markup(charts.svg(chart, name))
 
 
 def _table(frame: pl.DataFrame) -> dict[str, object]:
     """Give a table as headings, each with its alignment, and rows of text."""
     headings = [
-        (name.replace("_", " ").replace("1000", "1,000"), frame.schema[name] in _RIGHT_ALIGNED) for name in frame.columns
+        (name.replace("_", " ").replace("1000", "1,000"), frame.schema[name] in _RIGHT_ALIGNED)
+        for name in frame.columns
     ]
     return {"headings": headings, "rows": [[_cell(value) for value in row] for row in frame.iter_rows()]}
 

@@ -193,8 +193,16 @@ def describe(rule: "Rule") -> str:
     lines += _section("Other readings (variants)", variants)
     lines += _section("Other editions", [f"{name}" for name in rule.editions])
     lines += ["## Source", "", _STATUSES[rule.status], f"{rule.source}", ""]
-    revised = f" The source says that its coding was updated in {_listed([_month(month) for month in rule.revised], 'and')}." if rule.revised else ""
-    lines += [f"Edition of {_month(rule.edition_name)}.{revised}", f"Rule key `{rule.key}`, content {rule.content_hash[:12]}.", ""]
+    revised = (
+        f" The source says that its coding was updated in {_listed([_month(month) for month in rule.revised], 'and')}."
+        if rule.revised
+        else ""
+    )
+    lines += [
+        f"Edition of {_month(rule.edition_name)}.{revised}",
+        f"Rule key `{rule.key}`, content {rule.content_hash[:12]}.",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -191,4 +191,3 @@ def stems(lists: Iterable[NamedCodes]) -> list[str]:
 
 def _any_prefix(named: NamedCodes) -> str:
     return f"(?:{'|'.join(named.codes.prefixes)})"
-

@@ -96,4 +96,3 @@ class _Predicate(Visitor[bool]):
     def visit_starts_with(self, node: StartsWith) -> bool:
         value = self.activity.fields.get(node.field)
         return value is not None and str(value).startswith(node.prefix)
-

@@ -39,7 +39,7 @@ _NOTHING = " "
 _ORDERED_OPEN, _ORDERED_CLOSE = ",", "|"
 
 
-class SqlTranslator(Visitor[exp.Expression]):
+class SqlTranslator(Visitor[exp.Expr]):
     """Turn criteria into conditions that are never unknown.
 
     `field` gives the raw column of a canonical field, `codes` the condition of a code atom.
@@ -48,17 +48,17 @@ class SqlTranslator(Visitor[exp.Expression]):
     def __init__(
         self,
         dialect: Dialect,
-        field: Callable[[str], exp.Expression],
-        codes: Callable[[CodeAtom], exp.Expression],
+        field: Callable[[str], exp.Expr],
+        codes: Callable[[CodeAtom], exp.Expr],
     ) -> None:
         self.dialect = dialect
         self.field = field
         self.codes = codes
 
-    def visit_and(self, node: And) -> exp.Expression:
+    def visit_and(self, node: And) -> exp.Expr:
         return all_of([self.visit(operand) for operand in node.operands])
 
-    def visit_between(self, node: Between) -> exp.Expression:
+    def visit_between(self, node: Between) -> exp.Expr:
         return self._number(
             node.field,
             lambda value: node.low <= value <= node.high,
@@ -66,7 +66,7 @@ class SqlTranslator(Visitor[exp.Expression]):
             outside=node.low - 1,
         )
 
-    def visit_compare(self, node: Compare) -> exp.Expression:
+    def visit_compare(self, node: Compare) -> exp.Expr:
         if isinstance(node.value, str):
             return self._text_in(node.field, [node.value])
         bound = node.value
@@ -81,13 +81,13 @@ class SqlTranslator(Visitor[exp.Expression]):
             node.field, holds, lambda column: comparison(this=column, expression=number(bound)), outside
         )
 
-    def visit_followed_by(self, node: FollowedBy) -> exp.Expression:
+    def visit_followed_by(self, node: FollowedBy) -> exp.Expr:
         return self.codes(node)
 
-    def visit_has_code(self, node: HasCode) -> exp.Expression:
+    def visit_has_code(self, node: HasCode) -> exp.Expr:
         return self.codes(node)
 
-    def visit_in(self, node: In) -> exp.Expression:
+    def visit_in(self, node: In) -> exp.Expr:
         numbers = [value for value in node.values if isinstance(value, int)]
         if not numbers:
             return self._text_in(node.field, [str(value) for value in node.values])
@@ -98,21 +98,21 @@ class SqlTranslator(Visitor[exp.Expression]):
             outside=min(numbers) - 1,
         )
 
-    def visit_is_null(self, node: IsNull) -> exp.Expression:
+    def visit_is_null(self, node: IsNull) -> exp.Expr:
         if FIELDS[node.field].kind is Kind.NUMBER:
             return exp.Is(this=self.field(node.field), expression=exp.Null())
         return self._is_one_of(exp.Upper(this=self._bare(node.field)), self._missing_texts())
 
-    def visit_not(self, node: Not) -> exp.Expression:
+    def visit_not(self, node: Not) -> exp.Expr:
         return negate(self.visit(node.operand))
 
-    def visit_or(self, node: Or) -> exp.Expression:
+    def visit_or(self, node: Or) -> exp.Expr:
         return any_of([self.visit(operand) for operand in node.operands])
 
-    def visit_recorded(self, node: Recorded) -> exp.Expression:
+    def visit_recorded(self, node: Recorded) -> exp.Expr:
         return self.codes(node)
 
-    def visit_starts_with(self, node: StartsWith) -> exp.Expression:
+    def visit_starts_with(self, node: StartsWith) -> exp.Expr:
         column = self._cased(node.field, [node.prefix])
         found = any_of([like(column, pattern) for pattern in _raw_patterns(node.prefix, FIELDS[node.field].width)])
         if node.prefix[0] not in "0N":
@@ -123,9 +123,9 @@ class SqlTranslator(Visitor[exp.Expression]):
         self,
         field: str,
         holds: Callable[[int], bool],
-        condition: Callable[[exp.Expression], exp.Expression],
+        condition: Callable[[exp.Expr], exp.Expr],
         outside: int,
-    ) -> exp.Expression:
+    ) -> exp.Expr:
         """Ask a condition of a number that is never null; for an age, count HES's babies as 0.
 
         `outside` is a number for which the condition does not hold: -1, 9999 or, if need be, this stands
@@ -143,11 +143,11 @@ class SqlTranslator(Visitor[exp.Expression]):
             return all_of([asked, negate(babies)])
         return asked
 
-    def _text_in(self, field: str, values: Iterable[str]) -> exp.Expression:
+    def _text_in(self, field: str, values: Iterable[str]) -> exp.Expr:
         spellings = [raw for value in values for raw in raw_spellings(FIELDS[field], value)]
         return self._is_one_of(self._cased(field, spellings), spellings)
 
-    def _is_one_of(self, column: exp.Expression, texts: Sequence[str]) -> exp.Expression:
+    def _is_one_of(self, column: exp.Expr, texts: Sequence[str]) -> exp.Expr:
         never_null = coalesce(column, text(_NOTHING))
         if len(texts) == 1:
             return exp.EQ(this=never_null, expression=text(texts[0]))
@@ -156,16 +156,16 @@ class SqlTranslator(Visitor[exp.Expression]):
     def _missing_texts(self) -> list[str]:
         return [_NOTHING, *(value for value in MISSING_TEXTS if value or not self.dialect.empty_is_null)]
 
-    def _cased(self, field: str, values: Iterable[str]) -> exp.Expression:
+    def _cased(self, field: str, values: Iterable[str]) -> exp.Expr:
         """Give the column in capitals, unless the values it is compared with have no letters."""
         bare = self._bare(field)
         return bare if all(value.isdigit() for value in values) else exp.Upper(this=bare)
 
-    def _bare(self, field: str) -> exp.Expression:
+    def _bare(self, field: str) -> exp.Expr:
         return replace(self.field(field), " ", "")
 
 
-def text_condition(atom: CodeAtom, column: exp.Expression, dialect: Dialect) -> exp.Expression:
+def text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect) -> exp.Expr:
     """Give a code atom's condition over a text that `code_text` made, in order if the atom needs it."""
     open_ = _ORDERED_OPEN
     match atom:
@@ -188,7 +188,7 @@ def needs_order(atom: CodeAtom) -> bool:
     return isinstance(atom, Recorded) or (isinstance(atom, HasCode) and atom.position is not Position.ANY)
 
 
-def code_text(columns: Sequence[exp.Expression], dialect: Dialect, ordered: bool) -> exp.Expression:
+def code_text(columns: Sequence[exp.Expr], dialect: Dialect, ordered: bool) -> exp.Expr:
     """Give the codes of some columns as one text in normal form, with a comma before every code.
 
     With `ordered` a bar stands behind every code, and what is no code is taken out, so that the first code
@@ -198,7 +198,7 @@ def code_text(columns: Sequence[exp.Expression], dialect: Dialect, ordered: bool
     joined = cells[0]
     if len(cells) > 1:
         joined = concat([part for cell in cells for part in (text(","), cell)][1:], dialect)
-    bare: exp.Expression = replace(exp.Upper(this=joined), ".", "")
+    bare: exp.Expr = replace(exp.Upper(this=joined), ".", "")
     if not ordered:
         for separator in ("|", ";", " "):
             bare = replace(bare, separator, ",")
@@ -213,13 +213,13 @@ def code_text(columns: Sequence[exp.Expression], dialect: Dialect, ordered: bool
     return coalesce(wrapped, text(_NOTHING)) if dialect.empty_is_null else wrapped
 
 
-def single_code(column: exp.Expression, dialect: Dialect) -> exp.Expression:
+def single_code(column: exp.Expr, dialect: Dialect) -> exp.Expr:
     """Give a column that holds one code a row in normal form; never null."""
     bare = replace(replace(exp.Upper(this=column), ".", ""), " ", "")
     return coalesce(bare, text(_NOTHING))
 
 
-def is_code(column: exp.Expression, dialect: Dialect) -> exp.Expression:
+def is_code(column: exp.Expr, dialect: Dialect) -> exp.Expr:
     """Ask whether a text that `single_code` made is a code at all."""
     nothing = [_NOTHING, *(value for value in ("", "NULL", "-", "&") if value or not dialect.empty_is_null)]
     return negate(exp.In(this=column, expressions=[text(value) for value in nothing]))
@@ -268,17 +268,17 @@ def _raw_patterns(prefix: str, width: int | None) -> list[str]:
     return patterns
 
 
-def all_of(conditions: Sequence[exp.Expression]) -> exp.Expression:
+def all_of(conditions: Sequence[exp.Expr]) -> exp.Expr:
     """Join conditions by AND, alternatives inside in parentheses."""
     return _join(exp.And, [_in_parentheses(condition, exp.Or) for condition in conditions])
 
 
-def any_of(conditions: Sequence[exp.Expression]) -> exp.Expression:
+def any_of(conditions: Sequence[exp.Expr]) -> exp.Expr:
     """Join conditions by OR, conjunctions inside in parentheses."""
     return _join(exp.Or, [_in_parentheses(condition, exp.And) for condition in conditions])
 
 
-def _join(connective: type[exp.Connector], conditions: Sequence[exp.Expression]) -> exp.Expression:
+def _join(connective: type[exp.Connector], conditions: Sequence[exp.Expr]) -> exp.Expr:
     """Join conditions side by side, or in groups of groups where they are many."""
     operands = list(conditions)
     while len(operands) > _MOST_OPERANDS:
@@ -287,51 +287,55 @@ def _join(connective: type[exp.Connector], conditions: Sequence[exp.Expression])
     return _chain(connective, operands)
 
 
-def _chain(connective: type[exp.Connector], operands: Sequence[exp.Expression]) -> exp.Expression:
+def _chain(connective: type[exp.Connector], operands: Sequence[exp.Expr]) -> exp.Expr:
     return reduce(lambda left, right: connective(this=left, expression=right), operands)
 
 
-def _in_parentheses(condition: exp.Expression, kind: type[exp.Expression]) -> exp.Expression:
+def _in_parentheses(condition: exp.Expr, kind: type[exp.Expr]) -> exp.Expr:
     return exp.Paren(this=condition) if isinstance(condition, kind) else condition
 
 
-def negate(condition: exp.Expression) -> exp.Expression:
+def negate(condition: exp.Expr) -> exp.Expr:
     """Give the opposite; the condition must never be unknown."""
     if isinstance(condition, exp.Connector | exp.Not):
         condition = exp.Paren(this=condition)
     return exp.Not(this=condition)
 
 
-def as_number(condition: exp.Expression) -> exp.Expression:
+def as_number(condition: exp.Expr) -> exp.Expr:
     """Give 1 where a condition holds and 0 elsewhere, for dialects without truth values."""
     return exp.Case(ifs=[exp.If(this=condition, true=number(1))], default=number(0))
 
 
-def coalesce(value: exp.Expression, otherwise: exp.Expression) -> exp.Expression:
+def coalesce(value: exp.Expr, otherwise: exp.Expr) -> exp.Expr:
     """Give `value`, or `otherwise` where it is null; a COALESCE inside is widened, not nested."""
     if isinstance(value, exp.Coalesce):
         return exp.Coalesce(this=value.this, expressions=[*value.expressions, otherwise])
     return exp.Coalesce(this=value, expressions=[otherwise])
 
 
-def concat(parts: Sequence[exp.Expression], dialect: Dialect) -> exp.Expression:
+def concat(parts: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
     """Join texts, none of them null."""
     if dialect.concat_with_pipes:
         return reduce(lambda left, right: exp.DPipe(this=left, expression=right, safe=False), parts)
     return exp.Concat(expressions=list(parts), safe=False, coalesce=False)
 
 
-def like(column: exp.Expression, pattern: str) -> exp.Expression:
+def like(column: exp.Expr, pattern: str) -> exp.Expr:
+    """Ask whether a text looks like a pattern."""
     return exp.Like(this=column.copy(), expression=text(pattern))
 
 
-def number(value: int) -> exp.Expression:
+def number(value: int) -> exp.Expr:
+    """Give a number as a literal."""
     return exp.Literal.number(value)
 
 
-def replace(value: exp.Expression, old: str, new: str) -> exp.Expression:
+def replace(value: exp.Expr, old: str, new: str) -> exp.Expr:
+    """Put one text in place of another."""
     return exp.Replace(this=value, expression=text(old), replacement=text(new))
 
 
-def text(value: str) -> exp.Expression:
+def text(value: str) -> exp.Expr:
+    """Give a text as a literal."""
     return exp.Literal.string(value)

@@ -94,7 +94,7 @@ class _Writer:
         if not self.binding.fields.get("activity_date"):
             raise UsageError("counts are by month, and the layout names no activity_date. Use --column.")
         selects = [self._counts_of(rule) for rule in rules]
-        tree: exp.Expression = selects[0]
+        tree: exp.Expr = selects[0]
         for select in selects[1:]:
             tree = exp.Union(this=tree, expression=select, distinct=False)
         return self._print(self._with_steps(tree, rules, ["provider", "activity_date"]))
@@ -105,12 +105,12 @@ class _Writer:
     def case(self, rule: "Rule") -> str:
         return self._print(exp.Case(ifs=[exp.If(this=self._predicate(rule), true=text(rule.key))]))
 
-    def _flags(self, rules: Sequence["Rule"]) -> exp.Expression:
+    def _flags(self, rules: Sequence["Rule"]) -> exp.Expr:
         columns = [as_number(self._rule(rule)).as_(self._name(rule.key)) for rule in rules]
         select = exp.Select(expressions=[self._column(self.binding.key), *columns])
         return self._with_steps(select.from_(self._step("codes")), rules, [])
 
-    def _counts_of(self, rule: "Rule") -> exp.Expression:
+    def _counts_of(self, rule: "Rule") -> exp.Expr:
         translator = self._translator()
         eligible = [translator.visit(rule.criteria[name]) for name in rule.eligible]
         provider, date = self._column("provider"), self._column("activity_date")
@@ -127,12 +127,12 @@ class _Writer:
             ]
         ).from_(self._step("codes")).group_by(*groups)  # fmt: skip
 
-    def _year_and_month(self, date: exp.Expression) -> list[exp.Expression]:
+    def _year_and_month(self, date: exp.Expr) -> list[exp.Expr]:
         if not self.dialect.extract:
             return [exp.TimeToStr(this=date.copy(), format=text("%Y%m"))]
         return [exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH")]
 
-    def _month(self, date: exp.Expression) -> exp.Expression:
+    def _month(self, date: exp.Expr) -> exp.Expr:
         """Give a month as a number: 202404."""
         parts = self._year_and_month(date)
         if len(parts) == 1:
@@ -140,7 +140,7 @@ class _Writer:
         year, month = parts
         return exp.Add(this=exp.Mul(this=year, expression=number(100)), expression=month)
 
-    def _rule(self, rule: "Rule") -> exp.Expression:
+    def _rule(self, rule: "Rule") -> exp.Expr:
         translator = self._translator()
         return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
 
@@ -152,11 +152,11 @@ class _Writer:
             lambda atom: exp.EQ(this=self._column(verdict_name(atom)), expression=number(1)),
         )
 
-    def _predicate(self, rule: "Rule") -> exp.Expression:
+    def _predicate(self, rule: "Rule") -> exp.Expr:
         translator = SqlTranslator(self.dialect, self._raw_field, self._inline_codes)
         return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
 
-    def _with_steps(self, select: exp.Expression, rules: Sequence["Rule"], carried: Sequence[str]) -> exp.Expression:
+    def _with_steps(self, select: exp.Expr, rules: Sequence["Rule"], carried: Sequence[str]) -> exp.Expr:
         """Put the steps `activity` and `codes` before a select."""
         atoms = _unique_atoms(rules)
         needed = {name for rule in rules for criterion in rule.criteria.values() for name in fields_needed(criterion)}
@@ -164,7 +164,7 @@ class _Writer:
         for name in carried:
             if name not in fields:
                 raise UsageError(f"the layout names no column for {name}. Use --column {name}=COLUMN.")
-        steps: list[tuple[str, exp.Expression]] = []
+        steps: list[tuple[str, exp.Expr]] = []
         for system in {atom.system: None for atom in atoms}:
             child = self.binding.child(system)
             if child:
@@ -175,7 +175,7 @@ class _Writer:
         select.set("with_", exp.With(expressions=ctes))
         return select
 
-    def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expression:
+    def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
         columns = [self._raw_field(name).as_(self._name(name)) for name in fields]
         for system, name in CODE_FIELDS.items():
             asked = [atom for atom in atoms if atom.system is system]
@@ -187,8 +187,8 @@ class _Writer:
             table_name(self.table, self.dialect)
         )
 
-    def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expression:
-        columns = [self._column(self.binding.key), *(self._column(name) for name in fields)]
+    def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
+        columns: list[exp.Expr] = [self._column(self.binding.key), *(self._column(name) for name in fields)]
         for atom in atoms:
             child = self.binding.child(atom.system)
             if child:
@@ -198,8 +198,8 @@ class _Writer:
             columns.append(as_number(condition).as_(self._name(verdict_name(atom))))
         return exp.Select(expressions=columns).from_(self._step("activity"))
 
-    def _child_step(self, system: CodeSystem, child: ChildTable) -> exp.Expression:
-        columns = [self._raw_column(child.key)]
+    def _child_step(self, system: CodeSystem, child: ChildTable) -> exp.Expr:
+        columns: list[exp.Expr] = [self._raw_column(child.key)]
         if child.position:
             columns.append(self._raw_column(child.position))
         columns.append(single_code(self._raw_column(child.code), self.dialect).as_(self._name("code")))
@@ -213,7 +213,7 @@ class _Writer:
         beside.set("this", identifier(child.table, self.dialect))
         return beside
 
-    def _child_condition(self, atom: CodeAtom, child: ChildTable, key: exp.Expression) -> exp.Expression:
+    def _child_condition(self, atom: CodeAtom, child: ChildTable, key: exp.Expr) -> exp.Expr:
         """Ask a code atom of the child rows of one activity."""
         step = f"{_KINDS[CODE_FIELDS[atom.system]]}_codes"
         match atom:
@@ -237,21 +237,21 @@ class _Writer:
         assert False, f"Unhandled node: {atom}"
 
     def _exists(
-        self, step: str, child: ChildTable, alias: str, key: exp.Expression, conditions: Iterable[exp.Expression]
-    ) -> exp.Expression:
+        self, step: str, child: ChildTable, alias: str, key: exp.Expr, conditions: Iterable[exp.Expr]
+    ) -> exp.Expr:
         same = exp.EQ(this=self._column(child.key, alias), expression=key)
         rows = exp.Select(expressions=[number(1)]).from_(exp.alias_(self._step(step), alias, table=True))
         return exp.Exists(this=rows.where(all_of([same, *conditions])))
 
-    def _begins(self, alias: str, codes) -> exp.Expression:  # type: ignore[no-untyped-def]
+    def _begins(self, alias: str, codes) -> exp.Expr:  # type: ignore[no-untyped-def]
         column = self._column("code", alias)
         return any_of([like(column, f"{code}%") for code in like_patterns(codes, self.dialect)])
 
-    def _position(self, child: ChildTable, alias: str) -> exp.Expression:
+    def _position(self, child: ChildTable, alias: str) -> exp.Expr:
         assert child.position, "a criterion about order was refused before"
         return self._column(child.position, alias)
 
-    def _inline_codes(self, atom: CodeAtom) -> exp.Expression:
+    def _inline_codes(self, atom: CodeAtom) -> exp.Expr:
         child = self.binding.child(atom.system)
         if child:
             raise DialectError(
@@ -260,7 +260,7 @@ class _Writer:
         raw = [self._raw_column(column) for column in self.binding.code_columns(atom.system)]
         return text_condition(atom, code_text(raw, self.dialect, needs_order(atom)), self.dialect)
 
-    def _raw_field(self, name: str) -> exp.Expression:
+    def _raw_field(self, name: str) -> exp.Expr:
         first, *rest = [self._raw_column(column) for column in self.binding.fields[name]]
         return exp.Coalesce(this=first, expressions=rest) if rest else first
 
@@ -276,7 +276,7 @@ class _Writer:
     def _step(self, name: str) -> exp.Table:
         return exp.Table(this=self._name(name))
 
-    def _print(self, tree: exp.Expression) -> str:
+    def _print(self, tree: exp.Expr) -> str:
         return print_sql(tree, self.dialect)
 
 

@@ -9,7 +9,7 @@ from sqlglot.errors import SqlglotError
 from ebi_rules.errors import DialectError, UsageError
 from ebi_rules.translate.dialects.dialect import Dialect
 
-SAFE_NODES: frozenset[type[exp.Expression]] = frozenset({
+SAFE_NODES: frozenset[type[exp.Expr]] = frozenset({
     exp.Add, exp.Alias, exp.And, exp.Between, exp.Case, exp.Cast, exp.Coalesce, exp.Column, exp.Concat,
     exp.Count, exp.Create, exp.CTE, exp.DPipe, exp.DataType, exp.Dot, exp.EQ, exp.Exists, exp.Extract, exp.From, exp.GT,
     exp.GTE, exp.Group, exp.Identifier, exp.If, exp.In, exp.Is, exp.Join, exp.LT, exp.LTE, exp.Like,
@@ -27,10 +27,81 @@ _LONGEST_NAME = 255
 
 # Words of the SQL standard that no dialect lets stand as a bare name.
 _RESERVED = frozenset(
-    "ALL AND ANY AS ASC BETWEEN BY CASE CAST CHECK COLUMN CONSTRAINT CREATE CROSS CURRENT_DATE DEFAULT DELETE DESC "
-    "DISTINCT DROP ELSE END EXCEPT EXISTS FALSE FETCH FOR FOREIGN FROM FULL GRANT GROUP HAVING IN INNER INSERT "
-    "INTERSECT INTO IS JOIN KEY LEFT LIKE LIMIT NOT NULL OFFSET ON OR ORDER OUTER PRIMARY PROCEDURE REFERENCES RIGHT "
-    "SELECT SET SOME TABLE THEN TO TRUE UNION UNIQUE UPDATE USER USING VALUES VIEW WHEN WHERE WINDOW WITH".split()
+    [
+        "ALL",
+        "AND",
+        "ANY",
+        "AS",
+        "ASC",
+        "BETWEEN",
+        "BY",
+        "CASE",
+        "CAST",
+        "CHECK",
+        "COLUMN",
+        "CONSTRAINT",
+        "CREATE",
+        "CROSS",
+        "CURRENT_DATE",
+        "DEFAULT",
+        "DELETE",
+        "DESC",
+        "DISTINCT",
+        "DROP",
+        "ELSE",
+        "END",
+        "EXCEPT",
+        "EXISTS",
+        "FALSE",
+        "FETCH",
+        "FOR",
+        "FOREIGN",
+        "FROM",
+        "FULL",
+        "GRANT",
+        "GROUP",
+        "HAVING",
+        "IN",
+        "INNER",
+        "INSERT",
+        "INTERSECT",
+        "INTO",
+        "IS",
+        "JOIN",
+        "KEY",
+        "LEFT",
+        "LIKE",
+        "LIMIT",
+        "NOT",
+        "NULL",
+        "OFFSET",
+        "ON",
+        "OR",
+        "ORDER",
+        "OUTER",
+        "PRIMARY",
+        "PROCEDURE",
+        "REFERENCES",
+        "RIGHT",
+        "SELECT",
+        "SET",
+        "SOME",
+        "TABLE",
+        "THEN",
+        "TO",
+        "TRUE",
+        "UNION",
+        "UNIQUE",
+        "UPDATE",
+        "USER",
+        "USING",
+        "VALUES",
+        "VIEW",
+        "WHEN",
+        "WHERE",
+        "WINDOW",
+        "WITH",
+    ]
 )
 
 
@@ -68,7 +139,7 @@ def table_name(text: str, dialect: Dialect) -> exp.Table:
     return exp.Table(this=names[-1], **qualifiers)
 
 
-def print_sql(tree: exp.Expression, dialect: Dialect) -> str:
+def print_sql(tree: exp.Expr, dialect: Dialect) -> str:
     """Print a tree. Raises `DialectError` for a node outside the safe subset."""
     for node in tree.walk():
         if type(node) not in SAFE_NODES:
@@ -105,4 +176,3 @@ def _require_printable(name: str) -> None:
 def _reserved_words(dialect: Dialect) -> frozenset[str]:
     generator = SqlglotDialect.get_or_raise(dialect.sqlglot).generator_class
     return _RESERVED | {word.upper() for word in generator.RESERVED_KEYWORDS}
-

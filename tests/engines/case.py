@@ -1,0 +1,40 @@
+"""A case to evaluate: rules, a layout, and rows as an extract holds them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from ebi_rules.engines.extract import Extract, Table
+from ebi_rules.layouts import Binding, Layout, bind
+from ebi_rules.rules import Rule
+from opcs_icd import CodeSystem
+
+Flags = dict[int, tuple[bool, ...]]
+"""For each activity's key, the flag of each rule in turn."""
+
+Evaluator = Callable[["Case"], Flags]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An extract with whole-number keys, child tables if the layout has them, and rules to run."""
+
+    layout: Layout
+    rules: Sequence[Rule]
+    activity: pl.DataFrame
+    children: Mapping[CodeSystem, pl.DataFrame] = field(default_factory=dict)
+
+    @property
+    def binding(self) -> Binding:
+        return bind(self.layout, self.activity.columns)
+
+    @property
+    def extract(self) -> Extract:
+        children = {system: Table(frame.lazy(), dict(frame.schema)) for system, frame in self.children.items()}
+        return Extract(Table(self.activity.lazy(), dict(self.activity.schema)), children)
+
+    def flags(self, columns: Sequence[Sequence[bool]]) -> Flags:
+        """Give flags from one sequence a rule, in the order of the rows."""
+        keys = self.activity[self.binding.key].to_list()
+        return dict(zip(keys, zip(*columns, strict=True), strict=True))

@@ -1,0 +1,31 @@
+"""Polars: streaming, in-memory, and the bare expression where one expression can reach the codes."""
+
+import polars as pl
+
+from ebi_rules.engines import collecting
+from ebi_rules.engines.polars import flag_columns, prepare
+from tests.engines.case import Case, Flags
+
+
+def streaming(case: Case) -> Flags:
+    prepared = prepare(case.extract, case.binding, case.rules)
+    names = [f"flag {place}" for place in range(len(case.rules))]
+    columns = [flag_columns(prepared, [rule])[0].alias(name) for rule, name in zip(case.rules, names, strict=True)]
+    frame = collecting.collect(prepared.frame.select(pl.col(case.binding.key), *columns))
+    assert frame[case.binding.key].to_list() == case.activity[case.binding.key].to_list(), "rows lost their order"
+    return case.flags([frame[name].to_list() for name in names])
+
+
+def in_memory(case: Case) -> Flags:
+    before = collecting.ENGINE
+    collecting.ENGINE = "in-memory"
+    try:
+        return streaming(case)
+    finally:
+        collecting.ENGINE = before
+
+
+def expression(case: Case) -> Flags:
+    columns = [case.activity.select(rule.expr(case.layout, case.activity.columns)).to_series() for rule in case.rules]
+    assert not any(column.has_nulls() for column in columns), "an expression gave a null"
+    return case.flags([column.to_list() for column in columns])
