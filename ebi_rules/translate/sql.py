@@ -113,7 +113,7 @@ class SqlTranslator(Visitor[exp.Expr]):
         return self.codes(node)
 
     def visit_starts_with(self, node: StartsWith) -> exp.Expr:
-        column = self._cased(node.field, [node.prefix])
+        column = coalesce(self._cased(node.field, [node.prefix]), text(_NOTHING))
         found = any_of([like(column, pattern) for pattern in _raw_patterns(node.prefix, FIELDS[node.field].width)])
         if node.prefix[0] not in "0N":
             return found

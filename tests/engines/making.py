@@ -1,0 +1,81 @@
+"""Make rules and extracts for tests: a rule from criteria as text, rows from canonical values in any layout."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from ebi_rules.catalogue import shared
+from ebi_rules.criteria import CODE_FIELDS, Criterion, NamedCodes
+from ebi_rules.fields import FIELDS, Kind
+from ebi_rules.language import parse
+from ebi_rules.layouts import ChildTable, Layout, find_layout
+from ebi_rules.rules import Rule
+from opcs_icd import CodeList
+from tests.engines.case import Case
+
+LAYOUTS = ("ncdr-opa", "hes-op", "unified-sus-op")
+"""One layout of each shape: delimited, numbered, child tables."""
+
+Row = Mapping[str, object]
+
+
+def make_rule(
+    criteria: Mapping[str, str | Criterion],
+    opcs: Mapping[str, Sequence[str]] | None = None,
+    icd: Mapping[str, Sequence[str]] | None = None,
+    key: str = "made_up",
+) -> Rule:
+    lists = {name: NamedCodes(name, CodeList.opcs(patterns)) for name, patterns in (opcs or {}).items()}
+    lists |= {name: NamedCodes(name, CodeList.icd(patterns)) for name, patterns in (icd or {}).items()}
+    parsed = {
+        name: parse(text, {**shared().lists, **lists}, shared().criteria) if isinstance(text, str) else text
+        for name, text in criteria.items()
+    }
+    return Rule(
+        key=key, title="Made up", aliases=(), list_number=None, dataset="outpatient", status="local", source="",
+        edition_name="2026-01", revised=(), about="", limits=(), eligible=(), lists=lists, criteria=parsed, words={},
+        titles={}, examples=(), variants={}, editions={},
+    )  # fmt: skip
+
+
+def make_case(layout: str | Layout, rules: Sequence[Rule], rows: Sequence[Row]) -> Case:
+    """Give a case whose rows have keys 0, 1, ...
+
+    `procedures` and `diagnoses` of a row are one text for a delimited layout, or a list of cells.
+    """
+    chosen = find_layout(layout)
+    columns: dict[str, list[object]] = {chosen.fields["id"][0]: list(range(len(rows)))}
+    schema: dict[str, type[pl.DataType]] = {chosen.fields["id"][0]: pl.Int64}
+    for name, (first, *_) in chosen.fields.items():
+        if any(name in row for row in rows):
+            columns[first] = [row.get(name) for row in rows]
+            schema[first] = pl.Int64 if FIELDS[name].kind is Kind.NUMBER else pl.String
+    children = {}
+    for system, shape in chosen.codes.items():
+        cells = [_cells(row.get(CODE_FIELDS[system])) for row in rows]
+        if isinstance(shape, ChildTable):
+            children[system] = _child(cells, shape)
+        elif len(shape.names(shape.templates[0])) == 1:
+            columns[shape.templates[0]] = [",".join(c or "" for c in each) if each else None for each in cells]
+            schema[shape.templates[0]] = pl.String
+        else:
+            for place, column in enumerate(shape.names(shape.templates[0])[:8]):
+                columns[column] = [each[place] if place < len(each) else None for each in cells]
+                schema[column] = pl.String
+    return Case(chosen, rules, pl.DataFrame(columns, schema=schema), children)
+
+
+def _cells(value: object) -> list[str | None]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, str) else list(value)  # type: ignore[call-overload, no-any-return]
+
+
+def _child(cells: Sequence[Sequence[str | None]], shape: ChildTable) -> pl.DataFrame:
+    rows = [(key, cell, place) for key, each in enumerate(cells) for place, cell in enumerate(each, start=1)]
+    frame = pl.DataFrame(
+        rows, schema={shape.key: pl.Int64, shape.code: pl.String, "position": pl.Int64}, orient="row"
+    ).reverse()
+    return frame.rename({"position": shape.position}) if shape.position else frame.drop("position")
+
+
