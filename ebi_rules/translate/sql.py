@@ -25,6 +25,7 @@ from ebi_rules.criteria import (
     Recorded,
     StartsWith,
 )
+from ebi_rules.errors import DialectError
 from ebi_rules.fields import BABY_AGES, FIELDS, MISSING_TEXTS, Kind, raw_spellings
 from ebi_rules.translate.dialects import Dialect
 from ebi_rules.translate.visitor import Visitor
@@ -32,6 +33,9 @@ from opcs_icd import CodeList
 
 _MOST_OPERANDS = 20
 """How many operands stand side by side; more are grouped, so that no parser's depth limit is met."""
+
+_MOST_PAIRS = 2_500
+"""How many pairs of codes a statement may compare to find one followed by the other."""
 
 _NOTHING = " "
 """What stands for a missing text: one blank, which no value holds once blanks are removed."""
@@ -170,7 +174,12 @@ def text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect) -> exp.Ex
     open_ = _ORDERED_OPEN
     match atom:
         case FollowedBy(first, second):
-            pairs = product(like_patterns(first.codes, dialect), like_patterns(second.codes, dialect))
+            pairs = list(product(like_patterns(first.codes, dialect), like_patterns(second.codes, dialect)))
+            if len(pairs) > _MOST_PAIRS:
+                raise DialectError(
+                    f"{first.name} followed by {second.name} would take {len(pairs):,} comparisons over one text: "
+                    "use a layout with child tables, or the Polars engine."
+                )
             return any_of([like(column, f"%{open_}{before}%{open_}{after}%") for before, after in pairs])
         case HasCode(codes, Position.ANY):
             return any_of([like(column, f"%{open_}{code}%") for code in like_patterns(codes.codes, dialect)])
