@@ -61,12 +61,12 @@ def count_odd_values(
         rows = result[str(place)]
         if rows and count.is_error:
             raise ExtractError(
-                f"{count.field}: {_rows(rows)} of the column {count.column} hold something other than a whole number."
+                f"{count.field}: {_rows_have(rows)} something other than a whole number in the column {count.column}."
             )
         if rows:
             warnings.append(
-                f"{count.field}: {_rows(rows)} of the column {count.column} hold a short code, as when '02' has "
-                "lost its zero; it was read with the zero."
+                f"{count.field}: {_rows_have(rows)} a short code in the column {count.column}, as when '02' has lost "
+                "its zero; it was read with the zero."
             )
     return int(result["rows"]), warnings
 
@@ -81,11 +81,11 @@ def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[str]:
     missing = collect(frame.select(pl.col(key).null_count())).item()
     warnings = []
     if missing:
-        warnings.append(f"{_rows(missing)} have no key ({key}).")
+        warnings.append(f"{_rows_have(missing)} no key ({key}).")
     repeated = rows - missing - distinct
     if repeated > 0:
         warnings.append(
-            f"{_rows(repeated)} repeat the key ({key}) of another row; every row is counted. "
+            f"{_rows_have(repeated)} the key ({key}) of another row; every row is counted. "
             "Is the extract a join that multiplies rows?"
         )
     return warnings
@@ -110,5 +110,5 @@ def _is_text(dtype: pl.DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Null) or isinstance(dtype, pl.Enum)
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+def _rows_have(count: int) -> str:
+    return "1 row has" if count == 1 else f"{count:,} rows have"

@@ -77,5 +77,3 @@ def _child(cells: Sequence[Sequence[str | None]], shape: ChildTable) -> pl.DataF
         rows, schema={shape.key: pl.Int64, shape.code: pl.String, "position": pl.Int64}, orient="row"
     ).reverse()
     return frame.rename({"position": shape.position}) if shape.position else frame.drop("position")
-
-

@@ -74,13 +74,17 @@ compare_code = _fields.flatmap(
 )
 in_codes = _fields.flatmap(
     lambda name: st.builds(
-        In, st.just(name), st.lists(st.sampled_from(_FIELD_VALUES[name]), min_size=1, max_size=3, unique=True).map(tuple)
+        In,
+        st.just(name),
+        st.lists(st.sampled_from(_FIELD_VALUES[name]), min_size=1, max_size=3, unique=True).map(tuple),
     )
 )
 in_numbers = st.builds(In, st.just("age"), st.lists(_BOUNDS, min_size=1, max_size=3, unique=True).map(tuple))
 is_null = st.builds(IsNull, st.sampled_from(["age", *sorted(_FIELD_VALUES)]))
 starts_with = _fields.flatmap(
-    lambda name: st.builds(StartsWith, st.just(name), st.sampled_from(["0", "00", "01", "1", "2", "5", "A", "N", "NU", "9"]))
+    lambda name: st.builds(
+        StartsWith, st.just(name), st.sampled_from(["0", "00", "01", "1", "2", "5", "A", "N", "NU", "9"])
+    )
 )
 
 atoms = st.one_of(

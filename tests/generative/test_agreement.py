@@ -13,7 +13,6 @@ from tests.engines.making import LAYOUTS, Row, make_case, make_rule
 from tests.generative import strategies
 
 
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 @given(data=st.data())
 def test_every_evaluator_gives_the_references_rows(layout: str, data: st.DataObject) -> None:

@@ -1,0 +1,49 @@
+"""What the command-line tests share: running a command, and extracts to break."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+import pytest
+from click.testing import CliRunner, Result
+
+from ebi_rules.cli import cli
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(cli, arguments, prog_name="ebi-rules")
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+@pytest.fixture
+def extract(tmp_path: Path) -> Callable[..., Path]:
+    """Write a small NCDR outpatient extract, with columns replaced, dropped (None) or renamed."""
+
+    def write(name: str = "opa.parquet", drop: Sequence[str] = (), **columns: object) -> Path:
+        frame = pl.DataFrame(
+            {
+                "OPA_Ident": [11, 12, 13, 14],
+                "Der_Provider_Code": ["ZZ1", "ZZ1", "ZZ2", None],
+                "Der_Procedure_All": ["||U055", "||U135,Z665", "||U135", None],
+                "Der_Diagnosis_All": ["||M545", None, "||C509", None],
+                "Administrative_Category": ["01", "01", "01", "02"],
+                "Attendance_Status": ["5", "3", "5", "5"],
+                "Age_at_Start_of_Episode_SUS": [45, 46, 47, 48],
+            }
+        )
+        frame = frame.with_columns([pl.Series(column, values) for column, values in columns.items()]).drop(drop)
+        path = tmp_path / name
+        frame.write_parquet(path)
+        return path
+
+    return write

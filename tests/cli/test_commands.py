@@ -1,0 +1,182 @@
+"""Every command does what it promises, and says so."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from click.testing import Result
+
+Run = Callable[..., Result]
+Extract = Callable[..., Path]
+KEY = "2S_lower_back_imaging"
+
+
+def test_flag_writes_the_key_and_one_column_a_rule(run: Run, extract: Extract, tmp_path: Path) -> None:
+    result = run("flag", str(extract()), "-o", "flags.parquet")
+    flags = pl.read_parquet(tmp_path / "flags.parquet")
+    assert flags.schema == {"OPA_Ident": pl.Int64, KEY: pl.Boolean}
+    assert flags.rows() == [(11, True), (12, True), (13, False), (14, False)]
+    assert "2 in scope" in result.output
+    assert "not mean inappropriate" in result.output
+
+
+def test_flag_explains(run: Run, extract: Extract, tmp_path: Path) -> None:
+    run("flag", str(extract()), "-o", "flags.parquet", "--explain", "--rule", "2S")
+    flags = pl.read_parquet(tmp_path / "flags.parquet")
+    assert flags[f"{KEY}__stopped_by"].to_list() == [None, None, "imaging", "imaging"]
+    assert flags[f"{KEY}__codes"].to_list() == [["U055"], ["U135", "Z665"], ["U135", "C509"], []]
+
+
+def test_flag_takes_a_variant_and_keeps_the_column_name(run: Run, extract: Extract, tmp_path: Path) -> None:
+    run("flag", str(extract()), "-o", "flags.parquet", "--variant", "attended")
+    assert pl.read_parquet(tmp_path / "flags.parquet")[KEY].to_list() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("source", ["folder", "glob"])
+def test_flag_reads_folders_and_globs_in_order(run: Run, extract: Extract, tmp_path: Path, source: str) -> None:
+    (tmp_path / "folder").mkdir()
+    extract("folder/b.parquet", OPA_Ident=[21, 22, 23, 24])
+    extract("folder/a.parquet")
+    run("flag", "folder" if source == "folder" else "folder/*.parquet", "-o", "flags.parquet")
+    assert pl.read_parquet(tmp_path / "flags.parquet")["OPA_Ident"].to_list() == [11, 12, 13, 14, 21, 22, 23, 24]
+
+
+def test_column_names_differ_in_case_or_altogether(run: Run, extract: Extract, tmp_path: Path) -> None:
+    frame = pl.read_parquet(extract()).rename(str.lower).rename({"der_provider_code": "Trust"})
+    frame.write_parquet(tmp_path / "lower.parquet")
+    run("audit", "lower.parquet", "-o", "out", "--column", "provider=trust")
+    assert pl.read_csv(tmp_path / "out" / "providers.csv")["provider"].to_list() == ["ZZ1", "ZZ2", None]
+
+
+def test_audit_writes_its_tables(run: Run, extract: Extract, tmp_path: Path) -> None:
+    run("audit", str(extract()), "-o", "out")
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {
+        "providers.csv", "attrition.csv", "sensitivity.csv", "run.json", "report.html",
+    }  # fmt: skip
+    assert (out / "providers.csv").read_text().splitlines() == [
+        "rule,provider,activity,eligible,flagged,rate_per_1000_eligible",
+        f"{KEY},ZZ1,2,2,2,1000.0",
+        f"{KEY},ZZ2,1,0,0,",
+        f"{KEY},,1,0,0,",
+    ]
+    assert (out / "attrition.csv").read_text().splitlines() == [
+        "rule,step,criterion,left,removed",
+        f"{KEY},0,,4,",
+        f"{KEY},1,imaging,2,2",
+        f"{KEY},2,adult,2,0",
+        f"{KEY},3,no_cancer,2,0",
+        f"{KEY},4,not_private,2,0",
+    ]
+    sensitivity = pl.read_csv(out / "sensitivity.csv")
+    assert dict(sensitivity.select("variant", "flagged").iter_rows()) == {
+        "default": 2, "as_published": 1, "sequenced": 2, "attended": 1,
+    }  # fmt: skip
+
+
+def test_audit_says_what_was_run(run: Run, extract: Extract, tmp_path: Path) -> None:
+    path = extract()
+    run("audit", str(path), "-o", "out", "--variant", "sequenced", "--rule", "2S")
+    said = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert said["rules"][0]["variant"] == "sequenced"
+    assert said["rules"][0]["edition"] == "2023-12"
+    assert len(said["rules"][0]["content_hash"]) == 64
+    assert said["layout"] == "ncdr-opa"
+    assert said["inputs"] == [{"path": str(path), "bytes": path.stat().st_size, "rows": 4}]
+    assert said["rows"] == 4
+    assert said["seconds"] > 0
+
+
+def test_audit_groups_by_another_field(run: Run, extract: Extract, tmp_path: Path) -> None:
+    path = extract(Der_Commissioner_Code=["ZZC", "ZZD", "ZZC", "ZZD"])
+    run("audit", str(path), "-o", "out", "--by", "commissioner")
+    table = pl.read_csv(tmp_path / "out" / "by_commissioner.csv")
+    assert table.select("commissioner", "activity", "flagged").rows() == [("ZZC", 2, 1), ("ZZD", 2, 1)]
+
+
+def test_audit_says_which_variants_an_extract_cannot_answer(run: Run, extract: Extract, tmp_path: Path) -> None:
+    run("audit", str(extract(drop=["Attendance_Status"])), "-o", "out")
+    attended = pl.read_csv(tmp_path / "out" / "sensitivity.csv").row(3, named=True)
+    assert attended["flagged"] is None
+    assert "not available" in attended["about"]
+    assert "attendance_status" in attended["about"]
+
+
+def test_explain_one_activity(run: Run, extract: Extract) -> None:
+    output = run("explain", str(extract()), "--id", "13", "--rule", "2S").output
+    assert "not in scope, stopped by imaging" in output
+    assert "no  no_cancer" in output
+    assert "[C509]" in output
+
+
+def test_explain_says_when_there_is_no_such_activity(run: Run, extract: Extract) -> None:
+    assert "no activity has the key 99" in run("explain", str(extract()), "--id", "99", "--rule", "2S", code=2).output
+
+
+def test_rules_and_show(run: Run) -> None:
+    assert KEY in run("rules").output
+    listed = json.loads(run("rules", "--json").output)
+    assert listed[0]["variants"] == ["as_published", "sequenced", "attended"]
+    assert "Low back pain imaging" in run("show", "2s").output
+    assert "followed by" in run("show", "2S", "--variant", "sequenced").output
+    assert run("show", "2S", "--edition", "2023-12").output == run("show", "2S").output
+
+
+def test_sql_prints_each_shape(run: Run) -> None:
+    for shape, piece in [
+        ("flags", "WITH activity AS"),
+        ("view", "CREATE VIEW ebi_flags AS"),
+        ("counts", "GROUP BY"),
+        ("case", f"THEN '{KEY}'"),
+        ("predicate", "BETWEEN 19 AND 120"),
+    ]:
+        text = run(
+            "sql", "2S", "--dialect", "duckdb", "--layout", "ncdr-opa", "--table", "opa", "--shape", shape
+        ).output
+        assert piece in text, shape
+
+
+def test_synth_writes_any_layout_and_flags_agree_with_the_truth(run: Run, tmp_path: Path) -> None:
+    for layout in ("ncdr-opa", "hes-op", "unified-sus-op", "sus-cds-op"):
+        run("synth", "-o", f"{layout}.parquet", "--rows", "20000", "--seed", "3", "--layout", layout,
+            "--truth", f"{layout}.truth.parquet")  # fmt: skip
+        output = run("flag", f"{layout}.parquet", "-o", f"{layout}.flags.parquet").output
+        assert f"Layout {layout}" in output
+        truth = pl.read_parquet(tmp_path / f"{layout}.truth.parquet")
+        flags = pl.read_parquet(tmp_path / f"{layout}.flags.parquet")
+        assert truth["in_scope"].sum() > 100
+        assert flags[KEY].to_list() == truth["in_scope"].to_list()
+
+
+def test_the_same_seed_makes_the_same_extract(run: Run, tmp_path: Path) -> None:
+    for name, seed in [("a", "1"), ("b", "1"), ("c", "2")]:
+        run("synth", "-o", f"{name}.parquet", "--rows", "3000", "--seed", seed)
+    a, b, c = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in "abc")
+    assert a.equals(b)
+    assert not a.equals(c)
+
+
+def test_demo_makes_an_extract_audits_it_and_reports(run: Run, tmp_path: Path) -> None:
+    output = run("demo", "--rows", "5000").output
+    assert (tmp_path / "ebi-demo" / "audit" / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "ebi-demo" / "extract.parquet").exists()
+    assert "made up" in output
+    said = json.loads((tmp_path / "ebi-demo" / "audit" / "run.json").read_text())
+    assert said["inputs"][0]["path"] == "ebi-demo/extract.parquet"
+
+
+def test_shell_completion_offers_names(run: Run) -> None:
+    from click.shell_completion import ShellComplete
+
+    from ebi_rules.cli import cli
+
+    complete = ShellComplete(cli, {}, "ebi-rules", "_EBI_RULES_COMPLETE")
+    assert [item.value for item in complete.get_completions(["sql", "--dialect"], "sn")] == ["snowflake"]
+    assert KEY in [item.value for item in complete.get_completions(["show"], "2S")]
+    assert [item.value for item in complete.get_completions(["flag", "x", "--layout"], "hes")] == ["hes-op"]
+
+
+def test_quiet_when_not_a_terminal(run: Run, extract: Extract) -> None:
+    assert run("flag", str(extract()), "-o", "flags.parquet").stderr == ""
