@@ -87,19 +87,24 @@ class _RuleFile:
         return Shared(lists, criteria, self.table.get("words", {}))
 
     def _edition(self, table: Mapping[str, Any], place: tuple[str, ...], name: str) -> Rule:
-        """Build an edition with its variants; the current one with the other editions too."""
-        variants = {}
+        """Build an edition with its variants; the current one with the other editions too.
+
+        The edition itself is checked first, so that a mistake is told at its own line.
+        """
+        variants: dict[str, Rule] = {}
+        editions: dict[str, Rule] = {}
+        rule = self._reading(table, place, name, DEFAULT, "", variants, editions)
         for variant, changes in table.get("variants", {}).items():
             where = ("variants", variant)
             self._only(where, changes, _REPLACEABLE, {"about"})
-            variants[variant] = self._reading(_replaced(table, changes), where, name, variant, changes["about"], {}, {})
-        editions = {}
+            replaced = _replaced(table, changes)
+            variants[variant] = self._reading(replaced, where, name, variant, changes["about"], {}, {})
         for edition, changes in table.get("editions", {}).items():
             where = ("editions", edition)
             self._only(where, changes, _REPLACEABLE | {"variants"}, set())
             older = {key: value for key, value in _replaced(table, changes).items() if key != "editions"}
             editions[edition] = self._edition(older, where, edition)
-        return self._reading(table, place, name, DEFAULT, "", variants, editions)
+        return rule
 
     def _reading(
         self,
@@ -325,8 +330,9 @@ def find_line(content: str, place: tuple[str, ...]) -> int:
             path = (*header, *_parts(found[1]))
         else:
             continue
-        if len(path) > best and path == place[: len(path)]:
-            best, line_of_best = len(path), number
+        shared = min(len(path), len(place))
+        if shared > best and path[:shared] == place[:shared]:
+            best, line_of_best = shared, number
     return line_of_best
 
 

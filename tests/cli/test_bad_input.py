@@ -111,9 +111,16 @@ def test_a_truncated_parquet_file(fails: Fails, extract: Extract) -> None:
 
 
 def test_a_parquet_file_with_damage_inside(fails: Fails, tmp_path: Path) -> None:
-    frame = pl.DataFrame({"OPA_Ident": range(50_000), "Der_Procedure_All": [f"||U{n:05d}" for n in range(50_000)],
-                          "Der_Diagnosis_All": [None] * 50_000, "Administrative_Category": ["01"] * 50_000,
-                          "Age_at_Start_of_Episode_SUS": [45] * 50_000}, schema_overrides={"Der_Diagnosis_All": pl.String})  # fmt: skip
+    rows = 50_000
+    frame = pl.DataFrame(
+        {
+            "OPA_Ident": range(rows),
+            "Der_Procedure_All": [f"||U{number:05d}" for number in range(rows)],
+            "Der_Diagnosis_All": ["||M545"] * rows,
+            "Administrative_Category": ["01"] * rows,
+            "Age_at_Start_of_Episode_SUS": [45] * rows,
+        }
+    )
     path = tmp_path / "damaged.parquet"
     frame.write_parquet(path)
     content = bytearray(path.read_bytes())

@@ -18,18 +18,17 @@ from tests.engines.sql import child_names, merge, predicate_query, tables
 
 
 def flags(case: Case) -> Flags:
-    connection = _connected(case)
+    connection = connect(case)
     return merge(connection.execute(_statement(case, rule)).fetchall() for rule in case.rules)
 
 
 def predicate(case: Case) -> Flags:
-    connection = _connected(case)
+    connection = connect(case)
     return merge(connection.execute(predicate_query(case, rule, "sqlite")).fetchall() for rule in case.rules)
 
 
 def like_classes(case: Case) -> Flags:
-    connection = _connected(case)
-    connection.create_function("like", 2, lambda pattern, value: _like(value, pattern), deterministic=True)
+    connection = connect(case, sql_server_like=True)
     writer = statements.find_dialect
     statements.find_dialect = lambda name: replace(find_dialect(name), like_classes=True)
     try:
@@ -43,8 +42,11 @@ def _statement(case, rule):  # type: ignore[no-untyped-def]
     return statement([rule], "sqlite", case.binding, "activity_table", "flags", child_names(case))
 
 
-def _connected(case: Case) -> sqlite3.Connection:
+def connect(case: Case, sql_server_like: bool = False) -> sqlite3.Connection:
+    """Load a case into a database in memory, whose LIKE is SQLite's own or follows SQL Server's rules."""
     connection = sqlite3.connect(":memory:")
+    if sql_server_like:
+        connection.create_function("like", 2, lambda pattern, value: _like(value, pattern), deterministic=True)
     for name, frame in tables(case).items():
         columns = ", ".join(f'"{column}"' for column in frame.columns)
         connection.execute(f'CREATE TABLE "{name}" ({columns})')

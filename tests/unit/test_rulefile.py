@@ -1,0 +1,154 @@
+"""Rule files: every mistake is an error with its file, line and repair."""
+
+from importlib import resources
+
+import pytest
+
+from ebi_rules.catalogue import shared
+from ebi_rules.errors import RuleError
+from ebi_rules.rulefile import find_line, read_rule
+from ebi_rules.rules import Rule
+
+GOOD = """\
+key = "made_up"
+title = "Made up"
+dataset = "outpatient"
+status = "local"
+source = "nowhere"
+edition = "2026-01"
+
+[codes.opcs]
+scan = ["U05[45]"]
+
+[criteria]
+scanned = "procedure(scan)"
+adult = "adult"
+
+[variants.seen]
+about = "Only those seen."
+criteria.seen = "attendance_status IN ('5', '6')"
+
+[editions."2020-01"]
+codes.opcs.scan = ["U055"]
+
+[[examples]]
+about = "an adult's scan"
+activity = { procedures = ["U054"], age = 30 }
+flagged = true
+
+[[examples]]
+about = "a child's scan"
+activity = { procedures = ["U054"], age = 3 }
+flagged = false
+stopped_by = "adult"
+
+[[examples]]
+about = "no scan"
+activity = { procedures = ["X629"], age = 30 }
+flagged = false
+
+[[examples]]
+about = "not in the older coding"
+edition = "2020-01"
+activity = { procedures = ["U054"], age = 30 }
+flagged = false
+"""
+
+
+def read(content: str) -> Rule:
+    return read_rule(content, "made_up.toml", shared())
+
+
+def test_a_good_file_is_read() -> None:
+    rule = read(GOOD)
+    assert list(rule.criteria) == ["scanned", "adult"]
+    assert rule.eligible == ("adult",)
+    assert list(rule.variant("seen").criteria) == ["scanned", "adult", "seen"]
+    assert str(rule.edition("2020-01").codes["scan"]) == "U055"
+    assert rule.edition("2020-01").edition_name == "2020-01"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "problem"),
+    [
+        ("procedure(scan)", "procedure(scans)", 12, "there is no code list scans; did you mean scan"),
+        ("procedure(scan)", "procedure_recorded", 9, "no criterion uses this list"),
+        ("procedure(scan)", "age", 12, "age alone is not true or false"),
+        ("procedure(scan)", "procedure(scan) AND aeg > 3", 12, "there is no field aeg; did you mean age"),
+        ('"U05[45]"', '"U05[45"', 9, "Did you mean U05[45]?"),
+        ('scan = ["U05[45]"]', "scan = []", 9, "at least one"),
+        ('title = "Made up"', 'titel = "Made up"', 2, "there is no entry 'titel'; the nearest is title"),
+        ('dataset = "outpatient"', 'dataset = "outpatients"', 3, "the nearest is outpatient"),
+        ('edition = "2026-01"\n', "", 1, "the entry edition is missing"),
+        ("[codes.opcs]", "[codes.opsc]", 8, "there is no kind of code 'opsc'; the nearest is opcs"),
+        ("criteria.seen = ", "criterai.seen = ", 17, "the nearest is criteria"),
+        ("attendance_status IN", "attendance_staus IN", 17, "did you mean attendance_status"),
+        ('codes.opcs.scan = ["U055"]', 'codes.opcs.scan = ["U0555X"]', 20, "is longer than a code"),
+        ('age = 30 }\nflagged = true', 'age = 18 }\nflagged = true', 22, "says flagged = true, but the criterion adult"),
+        ('age = 3 }', 'age = 33 }', 27, "says flagged = false, but every criterion holds"),
+        ('stopped_by = "adult"', 'stopped_by = "scanned"', 27, "but the first criterion that fails is adult"),
+        ('procedures = ["X629"]', 'procedurs = ["X629"]', 35, "the nearest is procedures"),
+        ('edition = "2020-01"', 'edition = "2020-02"', 40, "the nearest is 2020-01"),
+        ('activity = { procedures = ["X629"], age = 30 }', 'activity = { procedures = ["U054"], age = 3 }', 12,
+         "no example is stopped by this criterion"),
+        ("[[examples]]\nabout = \"an adult's scan\"", "[[example]]\nabout = \"an adult's scan\"", 22, "'example'; the nearest is examples"),
+        ('age = 3 }', 'age = "young" }', 29, "age is not a whole number"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_an_error_at_its_line(old: str, new: str, line: int, problem: str) -> None:
+    assert old in GOOD
+    with pytest.raises(RuleError) as caught:
+        read(GOOD.replace(old, new, 1))
+    assert str(caught.value).startswith(f"made_up.toml, line {line}: ")
+    assert problem in str(caught.value)
+
+
+def test_a_rule_needs_an_example_that_is_flagged() -> None:
+    content = GOOD.replace('procedures = ["U054"], age = 30 }\nflagged = true', "age = 30 }\nflagged = false", 1)
+    with pytest.raises(RuleError, match="no example is flagged"):
+        read(content)
+
+
+def test_broken_toml_is_an_error_with_its_line() -> None:
+    with pytest.raises(RuleError, match=r"made_up\.toml: .*line 2"):
+        read('key = "x"\ntitle = x')
+
+
+def test_reading_a_rule_runs_nothing() -> None:
+    with pytest.raises(RuleError, match="not part of the criterion language|there is no"):
+        read(GOOD.replace("procedure(scan)", "__import__('os')", 1))
+
+
+def test_find_line_gives_the_nearest_entry() -> None:
+    assert find_line(GOOD, ("criteria", "adult")) == 13
+    assert find_line(GOOD, ("editions", "2020-01", "codes", "opcs", "scan")) == 20
+    assert find_line(GOOD, ("examples", "2", "activity")) == 35
+    assert find_line(GOOD, ("criteria", "nothing")) == 11
+
+
+def test_the_content_hash_follows_the_meaning() -> None:
+    rule = read(GOOD)
+    assert read(GOOD.replace('title = "Made up"', 'title = "Other"', 1)).content_hash == rule.content_hash
+    assert read(GOOD.replace("U05[45]", "U05[4]", 1)).content_hash != rule.content_hash
+    assert rule.variant("seen").content_hash != rule.content_hash
+
+
+def test_every_alternative_inside_imaging_has_an_example_that_fires_by_it_alone() -> None:
+    """Take any one code out of the low back imaging rule, and one of its own examples objects."""
+    content = (resources.files("ebi_rules.catalogue") / "2S_lower_back_imaging.toml").read_text(encoding="utf-8")
+    content = content[: content.index("# Titles")] + content[content.index("[variants.as_published]") :]
+    read_rule(content, "whole.toml", shared())
+    for old, new in [
+        ("U05[45]", "U05[5]"), ("U05[45]", "U05[4]"), ("U13[2356]", "U13[356]"), ("U13[2356]", "U13[256]"),
+        ("U13[2356]", "U13[236]"), ("U13[2356]", "U13[235]"), ("U21[1267]", "U21[267]"), ("U21[1267]", "U21[167]"),
+        ("U21[1267]", "U21[127]"), ("U21[1267]", "U21[126]"), ('["Z665", "O162"]', '["O162"]'),
+        ('["Z665", "O162"]', '["Z665"]'), ('adult = "adult"', 'adult = "age > 19"'),
+        ('adult = "adult"', 'adult = "age >= 18"'), ('no_cancer = "no_cancer"', 'no_cancer = "NOT diagnosis(c)"'),
+    ]:  # fmt: skip
+        changed = content.replace(old, new, 1).replace(
+            "[criteria]", '[codes.icd]\nc = ["C00-C99", "D37-D48"]\n\n[criteria]'
+        )
+        if "NOT diagnosis(c)" not in new:
+            changed = content.replace(old, new, 1)
+        with pytest.raises(RuleError, match="the example"):
+            read_rule(changed, "changed.toml", shared())
