@@ -1,0 +1,127 @@
+"""Layouts: detection, case, overrides, and files of one's own."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules.layouts import bind, builtin_layouts, detect, find_layout
+from opcs_icd import ICD10, OPCS4
+
+NCDR = [
+    "OPA_Ident",
+    "Der_Procedure_All",
+    "Der_Diagnosis_All",
+    "Administrative_Category",
+    "Der_Age_at_CDS_Activity_Date",
+]
+
+OWN = """\
+name = "ours"
+dataset = "outpatient"
+
+[fields]
+id = "Key"
+age = ["Age 1", "Age 2"]
+administrative_category = "Payer"
+
+[procedures]
+shape = "numbered"
+columns = ["Proc NN"]
+positions = 3
+
+[diagnoses]
+shape = "delimited"
+column = "Diags"
+"""
+
+
+def test_every_built_in_layout_detects_itself() -> None:
+    for layout in builtin_layouts().values():
+        columns = [name for names in layout.fields.values() for name in names]
+        for shape in layout.codes.values():
+            if hasattr(shape, "templates"):
+                columns += shape.names(shape.templates[0])
+        assert detect([column.upper() for column in columns]).name == layout.name
+
+
+def test_hes_is_released_processed_or_with_a_first_operation() -> None:
+    hes = find_layout("hes-op")
+    released = bind(hes, ["ATTENDKEY", "OPERTN_4_01", "OPERTN_4_02", "OPERTN_3_01", "OPERTN_4_CONCAT", "DIAG_4_01"])
+    assert released.code_columns(OPCS4) == ("OPERTN_4_01", "OPERTN_4_02")
+    processed = bind(hes, ["attendkey", "opertn_01", "opertn_02", "diag_01", "diag_02"])
+    assert processed.code_columns(OPCS4) == ("opertn_01", "opertn_02")
+    assert processed.code_columns(ICD10) == ("diag_01", "diag_02")
+    named = bind(hes, ["attendkey", "1stoperation", "opertn_02", "diag_01"])
+    assert named.code_columns(OPCS4) == ("1stoperation", "opertn_02")
+
+
+def test_overrides_take_a_column_or_a_numbered_name() -> None:
+    binding = bind(find_layout("ncdr-opa"), [*NCDR, "ProvCode"], {"provider": "provcode"})
+    assert binding.fields["provider"] == ("ProvCode",)
+    numbered = bind(find_layout("hes-op"), ["attendkey", "op01", "op02", "diag_01"], {"procedures": "opNN"})
+    assert numbered.code_columns(OPCS4) == ("op01", "op02")
+    assert bind(find_layout("hes-op"), None, {"procedures": "opNN"}).code_columns(OPCS4)[:2] == ("op01", "op02")
+
+
+def test_columns_that_differ_in_case_alone_are_ambiguous() -> None:
+    with pytest.raises(ebi.ExtractError, match="differ in case alone"):
+        bind(find_layout("ncdr-opa"), [*NCDR[1:], "opa_ident", "OPA_IDENT"])
+
+
+def test_the_first_age_that_is_not_null_wins() -> None:
+    frame = pl.DataFrame(
+        {
+            "OPA_Ident": [1, 2, 3],
+            "Der_Procedure_All": ["U055"] * 3,
+            "Der_Diagnosis_All": [None] * 3,
+            "Administrative_Category": ["01"] * 3,
+            "Age_at_Start_of_Episode_SUS": [None, 10, 50],
+            "Der_Age_at_CDS_Activity_Date": [40, 40, 10],
+        },
+        schema_overrides={"Der_Diagnosis_All": pl.String},
+    )
+    assert ebi.flag(frame).to_series(-1).to_list() == [True, False, True]
+
+
+def test_a_layout_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "ours.toml"
+    path.write_text(OWN)
+    frame = pl.DataFrame(
+        {
+            "key": ["a", "b", "c"],
+            "age 1": [None, 30, 30],
+            "Age 2": [30, 3, 3],
+            "payer": ["1", "2", None],
+            "Proc 01": ["U13.5", "U055", "u055"],
+            "Proc 02": ["Z665", None, None],
+            "Diags": [None, None, "C509;M545"],
+        }
+    )
+    with pytest.warns(ebi.ExtractWarning, match="2 rows have a short code"):
+        assert ebi.flag(frame, layout=path).to_series(-1).to_list() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('age = ["Age 1", "Age 2"]', 'aeg = "Age 1"', "there is no field 'aeg'; the nearest is age"),
+        ('id = "Key"\n', "", "names no id"),
+        ('shape = "numbered"', 'shape = "wide"', "needs shape = one of"),
+        ("positions = 3\n", "", "lacks positions"),
+        ("positions = 3", "positions = 0", "a whole number from 1 to 99"),
+        ("positions = 3", "postions = 3", "the nearest is positions"),
+        ('column = "Diags"', "column = 3", "is a column name or a list of them"),
+        ('dataset = "outpatient"\n', "", "lacks dataset"),
+        ("[fields]", "[fields", "ours.toml"),
+    ],
+)
+def test_a_wrong_layout_file_is_an_error(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    path = tmp_path / "ours.toml"
+    assert old in OWN
+    path.write_text(OWN.replace(old, new, 1))
+    with pytest.raises(ebi.LayoutError) as caught:
+        find_layout(path)
+    assert problem in str(caught.value)
+    assert "ours.toml" in str(caught.value)

@@ -1,0 +1,144 @@
+"""The Python contract: flag, expr, explain and audit over frames and files."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules.synth import write_extract
+
+KEY = "2S_lower_back_imaging"
+
+
+@pytest.fixture(scope="module")
+def extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("extract") / "opa.parquet"
+    write_extract(path, 20_000, seed=5)
+    return path
+
+
+def test_a_frame_gives_its_own_kind_back_with_one_column_more(extract: Path) -> None:
+    frame = pl.read_parquet(extract)
+    flagged = ebi.flag(frame, rules=["2S"], layout="ncdr-opa")
+    assert isinstance(flagged, pl.DataFrame)
+    assert flagged.columns == [*frame.columns, KEY]
+    assert flagged.drop(KEY).equals(frame)
+    assert flagged.schema[KEY] == pl.Boolean
+    assert not flagged[KEY].has_nulls()
+    lazy = ebi.flag(frame.lazy(), rules=[ebi.rule("2S")])
+    assert isinstance(lazy, pl.LazyFrame)
+    assert lazy.collect().equals(flagged)
+    assert ebi.flag(extract).collect().equals(flagged)
+
+
+def test_the_column_is_named_by_the_key_whatever_the_variant(extract: Path) -> None:
+    assert ebi.flag(extract, variant="as_published").collect_schema().names()[-1] == KEY
+
+
+def test_an_expression_is_the_flag(extract: Path) -> None:
+    frame = pl.read_parquet(extract)
+    for name, reading in ebi.rule("2S").readings().items():
+        expected = ebi.flag(frame, variant=name)[KEY]
+        assert frame.select(reading.expr(layout="ncdr-opa")).to_series().equals(expected), name
+
+
+def test_an_expression_cannot_reach_child_tables() -> None:
+    with pytest.raises(ebi.UsageError, match="use flag"):
+        ebi.rule("2S").expr("unified-sus-op")
+
+
+def test_explain_names_criteria_and_codes() -> None:
+    rule = ebi.rule("2S")
+    found = ebi.explain({"procedures": "||U13.5,Z665", "age": "45", "diagnoses": ["C509"]}, rule)
+    assert not found.flagged
+    assert found.stopped_by == "no_cancer"
+    assert found.codes == ("U135", "Z665", "C509")
+    assert [(each.name, each.held, each.codes) for each in found.criteria] == [
+        ("imaging", True, ("U135", "Z665")),
+        ("adult", True, ()),
+        ("no_cancer", False, ("C509",)),
+        ("not_private", True, ()),
+    ]
+    with pytest.raises(ValueError, match="nearest is procedures"):
+        ebi.explain({"procedurs": "U055"}, rule)
+
+
+def test_flag_explains_as_explain_does(extract: Path) -> None:
+    frame = pl.read_parquet(extract).head(3_000)
+    explained = ebi.flag(frame, explain=True)
+    rule = ebi.rule("2S")
+    for row in explained.iter_rows(named=True):
+        age = row["Age_at_Start_of_Episode_SUS"]
+        activity = {
+            "procedures": row["Der_Procedure_All"],
+            "diagnoses": row["Der_Diagnosis_All"],
+            "age": row["Der_Age_at_CDS_Activity_Date"] if age is None else age,
+            "administrative_category": row["Administrative_Category"],
+        }
+        found = ebi.explain(activity, rule)
+        assert row[KEY] == found.flagged
+        assert row[f"{KEY}__stopped_by"] == found.stopped_by
+        assert tuple(row[f"{KEY}__codes"]) == found.codes
+
+
+def test_an_audit_adds_up(extract: Path) -> None:
+    audit = ebi.audit(extract, rules=["2S"], by=["provider", "commissioner", "sex"])
+    flags = ebi.flag(extract).collect()
+    assert audit.providers["flagged"].sum() == flags[KEY].sum()
+    assert audit.providers["activity"].sum() == flags.height
+    assert audit.grouped("commissioner")["flagged"].sum() == flags[KEY].sum()
+    assert audit.grouped("sex")["eligible"].sum() == audit.providers["eligible"].sum()
+    left = audit.attrition["left"].to_list()
+    assert left == sorted(left, reverse=True)
+    assert left[-1] == flags[KEY].sum()
+    for name, flagged in audit.sensitivity.select("variant", "flagged").iter_rows():
+        assert flagged == ebi.flag(extract, variant=name).collect()[KEY].sum(), name
+    one = audit.providers.row(0, named=True)
+    ours = flags.filter(pl.col("Der_Provider_Code") == one["provider"])
+    assert one["flagged"] == ours[KEY].sum()
+    assert one["rate_per_1000_eligible"] == pytest.approx(one["flagged"] / one["eligible"] * 1000, abs=0.001)
+
+
+def test_the_cube_is_the_same_from_a_frame_and_from_files(extract: Path, tmp_path: Path) -> None:
+    frame = pl.read_parquet(extract)
+    for place, part in enumerate(frame.iter_slices(7_000)):
+        part.write_parquet(tmp_path / f"{place}.parquet")
+    cubes = [ebi.audit(source).cube for source in (frame, frame.lazy(), extract, tmp_path)]
+    assert all(cube.equals(cubes[0]) for cube in cubes)
+
+
+def test_unknown_groupings_and_rules(extract: Path) -> None:
+    with pytest.raises(ebi.UsageError, match="no field to group by 'providr'"):
+        ebi.audit(extract, by=["providr"])
+    with pytest.raises(ebi.UsageError, match="at least one rule"):
+        ebi.audit(extract, rules=[])
+
+
+def test_providers_truly_differ_and_months_have_seasons(extract: Path) -> None:
+    rates = ebi.audit(extract).providers["rate_per_1000_eligible"]
+    assert rates.max() > 2 * rates.min()
+    months = pl.read_parquet(extract).group_by(pl.col("Appointment_Date").dt.truncate("1mo")).len()
+    assert months.height == 36
+    assert months["len"].max() > 1.2 * months["len"].min()
+
+
+def test_importing_loads_none_of_the_heavy_libraries() -> None:
+    code = (
+        "import sys, ebi_rules; print([name for name in ('scipy', 'altair', 'jinja2', 'faker') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_rule_reads_in_english() -> None:
+    text = ebi.rule("2S").describe()
+    assert "the patient is 19 to 120 years old" in text
+    assert "no diagnosis code for cancer is recorded" in text
+    assert "December 2023" in text
+    assert "August 2022" in text
+    assert "To be in scope is not to be inappropriate" in text
+    for word in ("spine_ct_mri", "LIKE", "None", "Not("):
+        assert word not in text

@@ -1,0 +1,205 @@
+"""SQL text: the safe subset, its shapes in every dialect, and lists far longer than any rule's."""
+
+import sqlite3
+from collections.abc import Callable
+
+import duckdb
+import polars as pl
+import pytest
+import sqlglot
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlglot import exp
+
+import ebi_rules as ebi
+from ebi_rules.translate.dialects import dialects, find_dialect, print_sql
+from ebi_rules.translate.dialects.printing import fill_lines
+from ebi_rules.translate.sql import like_patterns
+from ebi_rules.translate.statements import SHAPES
+from opcs_icd import CodeList
+from tests.engines.case import Case
+from tests.engines.evaluators import EVALUATORS, REFERENCE, takes
+from tests.engines.in_sqlite import _like
+from tests.engines.making import make_case, make_rule
+
+RULE = ebi.rule("2S")
+EXPECTED = {"tsql", "snowflake", "bigquery", "databricks", "spark", "postgres", "redshift", "duckdb", "sqlite", "mysql",
+            "clickhouse", "trino", "oracle"}  # fmt: skip
+
+
+def test_the_dialects_are_those_promised() -> None:
+    assert set(dialects()) == EXPECTED
+
+
+@pytest.mark.parametrize("dialect", sorted(EXPECTED))
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("layout", ["ncdr-opa", "hes-op", "unified-sus-op"])
+def test_every_shape_reads_back_in_its_own_dialect(dialect: str, shape: str, layout: str) -> None:
+    """Not a proof of meaning - sqlglot reads too much - but it catches a text that is broken."""
+    if layout == "unified-sus-op" and shape in ("predicate", "case"):
+        with pytest.raises(ebi.DialectError, match="second table"):
+            RULE.sql(dialect, layout, "sus.opa", shape)
+        return
+    for reading in RULE.readings().values():
+        text = reading.sql(dialect, layout, "sus.opa", shape)
+        assert sqlglot.parse_one(f"SELECT {text}" if shape == "case" else text, read=dialect)
+        assert "LIKE_ANY" not in text.upper()
+        assert "REGEXP" not in text.upper()
+        assert "~" not in text
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        exp.RegexpLike(this=exp.column("a"), expression=exp.Literal.string("b")),
+        exp.ILike(this=exp.column("a"), expression=exp.Literal.string("b")),
+        exp.Limit(expression=exp.Literal.number(1)),
+        exp.TryCast(this=exp.column("a"), to=exp.DataType.build("int")),
+        exp.Anonymous(this="SOUNDEX", expressions=[exp.column("a")]),
+        exp.Select(expressions=[exp.column("a")]).from_("t").limit(1),
+    ],
+)
+def test_a_node_outside_the_safe_subset_is_never_printed(node: exp.Expr) -> None:
+    with pytest.raises(ebi.DialectError, match="cannot be printed"):
+        print_sql(node, find_dialect("duckdb"))
+
+
+def test_tsql_has_nothing_newer_than_2016_and_no_truth_values() -> None:
+    for layout in ("ncdr-opa", "hes-op", "unified-sus-op"):
+        for reading in RULE.readings().values():
+            text = reading.sql("tsql", layout, "sus.opa").upper()
+            for word in (
+                "TRIM(",
+                "STRING_AGG",
+                "CONCAT_WS",
+                "TRANSLATE(",
+                "TRY_",
+                " LIMIT ",
+                "TRUE",
+                "FALSE",
+                "GREATEST",
+            ):
+                assert word not in text, word
+
+
+def test_tsql_uses_classes_and_others_do_not() -> None:
+    assert "LIKE '%,U05[45]%'" in RULE.sql("tsql", "ncdr-opa", "sus.opa")
+    for dialect in EXPECTED - {"tsql"}:
+        assert "[4" not in RULE.sql(dialect, "ncdr-opa", "sus.opa")
+
+
+_prefixes = st.from_regex(r"[ACU][0-9][0-9]([0-9]([0-9])?)?", fullmatch=True)
+
+
+@given(st.lists(_prefixes, min_size=1, max_size=15), _prefixes)
+def test_classes_match_what_the_prefixes_match(prefixes: list[str], code: str) -> None:
+    codes = CodeList.opcs(prefixes)
+    patterns = like_patterns(codes, find_dialect("tsql"))
+    assert any(_like(code, f"{pattern}%") for pattern in patterns) == (code in codes)
+
+
+def test_classes_are_few() -> None:
+    assert like_patterns(CodeList.icd(["C00-C99", "D0", "D37-D48"]), find_dialect("tsql")) == [
+        "C[0-9][0-9]", "D0[0-9]", "D3[7-9]", "D4[0-8]",
+    ]  # fmt: skip
+
+
+def test_names_that_need_quoting_are_quoted() -> None:
+    text = RULE.sql("snowflake", "unified-sus-op", "DATA_LAKE.SUS_UNIFIED_OP.appointment")
+    assert '"appointment.patient.identity.age_at_cds_activity_date"' in text
+    assert 'DATA_LAKE.SUS_UNIFIED_OP."appointment.clinical_coding.procedure.opcs"' in text
+    assert '"2S_lower_back_imaging"' in text
+    assert "PRIMARYKEY_ID" in text
+    assert '"PRIMARYKEY_ID"' not in text
+
+
+def test_a_list_of_two_thousand_prefixes_runs() -> None:
+    """A flat OR of more than a thousand terms breaks SQLite; grouped, it does not."""
+    many = [f"{letter}{number:03d}" for letter in "ABCDEFGHJK" for number in range(0, 1000, 5)]
+    assert len(many) == 2_000
+    rule = make_rule({"many": "procedure(many)", "not_few": "NOT primary_procedure(many)"}, {"many": many})
+    rows = [{"procedures": codes} for codes in (["A000", "K995"], ["X001", "K995"], ["A001"], ["X001", "E0051"], [])]
+    for layout in ("ncdr-opa", "hes-op", "unified-sus-op"):
+        case = make_case(layout, [rule], rows)
+        expected = REFERENCE(case)
+        assert [flag for (flag,) in expected.values()] == [False, True, False, True, False]
+        for name, evaluate in EVALUATORS.items():
+            if takes(name, case) and "predicate" not in name:
+                assert evaluate(case) == expected, name
+
+
+def test_followed_by_is_refused_where_it_would_explode() -> None:
+    many = [f"{letter}{number:03d}" for letter in "AB" for number in range(0, 1000, 10)]
+    rule = make_rule({"order": "procedure_followed_by(many, many)"}, {"many": many})
+    with pytest.raises(ebi.DialectError, match="40,000 comparisons"):
+        rule.sql("duckdb", "ncdr-opa", "t")
+    assert "EXISTS" in rule.sql("duckdb", "unified-sus-op", "t")
+
+
+def _counted(execute: Callable[[str], list[tuple[object, ...]]], dialect: str) -> list[tuple[object, ...]]:
+    return sorted(execute(RULE.sql(dialect, "ncdr-opa", "opa", "counts").rstrip(";")), key=str)
+
+
+def test_counts_group_by_provider_and_month(tmp_path: object) -> None:
+    frame = pl.DataFrame(
+        {
+            "OPA_Ident": [1, 2, 3, 4, 5],
+            "Der_Procedure_All": ["U055", "U055", None, "U055", "U135,Z665"],
+            "Der_Diagnosis_All": [None, "C509", None, None, None],
+            "Administrative_Category": ["01", "01", "01", "2", None],
+            "Age_at_Start_of_Episode_SUS": [30, 30, 30, 30, 30],
+            "Der_Age_at_CDS_Activity_Date": [30, 30, 30, 30, 30],
+            "Der_Provider_Code": ["ZZ1", "ZZ1", "ZZ1", "ZZ1", "ZZ2"],
+            "Appointment_Date": ["2024-04-01", "2024-04-30", "2024-05-01", "2024-05-31", "2024-12-31"],
+        },
+        schema_overrides={"Der_Diagnosis_All": pl.String},
+    )
+    expected = [
+        (RULE.key, "ZZ1", 202404, 2, 1, 1),
+        (RULE.key, "ZZ1", 202405, 2, 1, 0),
+        (RULE.key, "ZZ2", 202412, 1, 1, 1),
+    ]
+    duck = duckdb.connect()
+    duck.register("opa", frame.with_columns(pl.col("Appointment_Date").str.to_date()).to_arrow())
+    assert _counted(lambda text: duck.execute(text).fetchall(), "duckdb") == expected
+    lite = sqlite3.connect(":memory:")
+    lite.execute(f"CREATE TABLE opa ({', '.join(frame.columns)})")
+    lite.executemany("INSERT INTO opa VALUES (?, ?, ?, ?, ?, ?, ?, ?)", frame.iter_rows())
+    assert _counted(lambda text: lite.execute(text).fetchall(), "sqlite") == expected
+
+
+def test_the_view_and_the_case_run() -> None:
+    case: Case = make_case("ncdr-opa", [RULE], [{"procedures": "U055", "age": 30, "administrative_category": "01"},
+                                                {"procedures": "U056", "age": 30, "administrative_category": "01"}])  # fmt: skip
+    frame = case.activity.with_columns(pl.lit(None, pl.Int64).alias("Der_Age_at_CDS_Activity_Date"))
+    duck = duckdb.connect()
+    duck.register("source", frame.to_arrow())
+    duck.execute("CREATE TABLE opa AS SELECT * FROM source")
+    duck.execute(RULE.sql("duckdb", "ncdr-opa", "opa", "view"))
+    assert duck.execute("SELECT * FROM ebi_flags ORDER BY 1").fetchall() == [(0, 1), (1, 0)]
+    text = RULE.sql("duckdb", "ncdr-opa", "opa", "case")
+    assert duck.execute(f"SELECT {text} FROM opa ORDER BY OPA_Ident").fetchall() == [(RULE.key,), (None,)]
+
+
+def test_several_rules_stand_side_by_side_unless_their_lists_clash() -> None:
+    from ebi_rules.layouts import bind, find_layout
+    from ebi_rules.translate.statements import statement
+
+    one = make_rule({"asked": "procedure(scan)"}, {"scan": ["U055"]}, key="one")
+    two = make_rule({"asked": "procedure(scan) OR diagnosis(cancer)"}, {"scan": ["U055"]}, key="two")
+    other = make_rule({"asked": "procedure(scan)"}, {"scan": ["U054"]}, key="other")
+    binding = bind(find_layout("ncdr-opa"))
+    text = statement([one, two], "duckdb", binding, "t")
+    assert text.count("AS scan") == 1
+    assert "AS one" in text
+    assert "AS two" in text
+    with pytest.raises(ebi.UsageError, match="different codes scan"):
+        statement([one, other], "duckdb", binding, "t")
+    with pytest.raises(ebi.UsageError, match="one rule at a time"):
+        statement([one, two], "duckdb", binding, "t", "predicate")
+
+
+def test_filling_lines_changes_only_white_space() -> None:
+    text = "WHEN a LIKE '%x%'\nOR a LIKE '%y%'\nOR a LIKE '%z%'\nTHEN 1"
+    assert fill_lines(text).split() == text.split()
+    assert fill_lines(text).count("\n") == 1
