@@ -16,7 +16,7 @@ from ebi_rules.layouts import Binding
 from ebi_rules.translate.polars import whole_number
 from opcs_icd import CodeSystem
 
-_KEYS_AT_ONCE = 4_000_000
+_KEYS_AT_ONCE = 10_000_000
 """How many keys are held at once to find repeated ones; a larger extract is read in several parts."""
 
 
