@@ -63,8 +63,9 @@ def flag(
     and `diagnoses` are the child tables of layouts that have them. With `explain` two columns more a rule:
     `<key>__stopped_by` (text, null when flagged) and `<key>__codes` (list of text).
 
-    The code columns are read once when this is called, the rest when the result is collected. Raises
-    `UsageError`, `LayoutError` or `ExtractError`; warns with `ExtractWarning`.
+    The columns that the rules need are read when this is called, to check them and to decide codes; a LazyFrame
+    is read again when the result is collected. Raises `UsageError`, `LayoutError` or `ExtractError`; warns with
+    `ExtractWarning`.
     """
     readings = [rule.variant(variant) for rule in find_rules(rules)]
     prepared, readings = _prepared(frame, readings, layout, overrides, procedures, diagnoses, explain, False)

@@ -16,6 +16,8 @@ def whole_file(path: Path, force: bool = False) -> Iterator[Path]:
     Raises `UsageError` when `path` exists and `force` is not given, or its folder does not exist.
     """
     require_free(path, force)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file.")
     with _scratch(path) as scratch:
         target = scratch / path.name
         yield target
@@ -33,9 +35,15 @@ def whole_folder(path: Path, force: bool = False) -> Iterator[Path]:
         target = scratch / "new"
         target.mkdir()
         yield target
+        old = scratch / "old"
         if path.exists():
-            path.replace(scratch / "old")
-        target.replace(path)
+            path.replace(old)
+        try:
+            target.replace(path)
+        except OSError:
+            if old.exists():
+                old.replace(path)
+            raise
 
 
 def require_apart(output: Path, inputs: list[Path]) -> None:

@@ -25,6 +25,9 @@ _OPTIONAL = {"aliases", "list", "revised", "about", "limits", "eligible", "codes
              "editions"}  # fmt: skip
 _REPLACEABLE = {"about", "eligible", "codes", "criteria", "revised", "limits", "source", "words", "titles"}
 _EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
+_TEXTS = {"key", "title", "dataset", "status", "source", "edition", "about", "stopped_by", "variant"}
+_LISTS_OF_TEXTS = {"aliases", "revised", "limits", "eligible"}
+_TABLES = {"codes", "criteria", "words", "titles", "variants", "editions", "activity"}
 _DATASETS = ("outpatient", "admitted")
 _STATUSES = ("published", "ported", "local")
 
@@ -120,7 +123,7 @@ class _RuleFile:
         criteria = self._criteria(table, place, lists)
         named = [codes for criterion in criteria.values() for atom in code_atoms(criterion)
                  for codes in lists_named(atom)]  # fmt: skip
-        words = {**self.shared.words, **table.get("words", {})}
+        self._check_words(table, place, {*lists, *self.shared.lists, *criteria, *self._criteria_names})
         self._check_titles(table, place, [codes.codes for codes in lists.values()])
         return Rule(
             key=table["key"],
@@ -137,7 +140,7 @@ class _RuleFile:
             eligible=self._eligible(table, place, criteria),
             lists={**lists, **{codes.name: codes for codes in named}},
             criteria=criteria,
-            words=words,
+            words={**self.shared.words, **table.get("words", {})},
             titles=table.get("titles", {}),
             examples=self._examples,
             variants=variants,
@@ -151,6 +154,8 @@ class _RuleFile:
         for kind, group in table.get("codes", {}).items():
             if kind not in _SYSTEMS:
                 self._fail((*place, "codes", kind), unknown("kind of code", kind, _SYSTEMS))
+            if not isinstance(group, dict):
+                self._fail((*place, "codes", kind), "this is a table of code lists.")
             for name, patterns in group.items():
                 where = (*place, "codes", kind, name)
                 if name in lists or name in self.shared.lists:
@@ -212,6 +217,19 @@ class _RuleFile:
                 )
             )
         return tuple(examples)
+
+    @cached_property
+    def _criteria_names(self) -> set[str]:
+        """The names of criteria in any reading of the file."""
+        readings = [*self.table.get("variants", {}).values(), *self.table.get("editions", {}).values()]
+        return {name for reading in readings if isinstance(reading, dict) for name in reading.get("criteria", {})}
+
+    def _check_words(self, table: Mapping[str, Any], place: tuple[str, ...], known: set[str]) -> None:
+        for name, phrase in table.get("words", {}).items():
+            if name not in known:
+                self._fail((*place, "words", name), unknown("criterion or code list", name, sorted(known)))
+            if not isinstance(phrase, str):
+                self._fail((*place, "words", name), "a phrase is a text in quotation marks.")
 
     def _check_titles(self, table: Mapping[str, Any], place: tuple[str, ...], lists: list[CodeList]) -> None:
         for code in table.get("titles", {}):
@@ -286,6 +304,21 @@ class _RuleFile:
                 self._fail((*place, key), unknown("entry", key, sorted(known)))
         for key in sorted(required - set(table)):
             self._fail(place, f"the entry {key} is missing.")
+        for key, value in table.items():
+            self._check_type((*place, key), key, value)
+
+    def _check_type(self, place: tuple[str, ...], key: str, value: object) -> None:
+        """Refuse an entry that holds another kind of value than its name asks for."""
+        if key in _TEXTS and not isinstance(value, str):
+            self._fail(place, "this is a text in quotation marks.")
+        if key in _LISTS_OF_TEXTS and not _are_texts(value):
+            self._fail(place, "this is a list of texts in quotation marks.")
+        if key in _TABLES and not isinstance(value, dict):
+            self._fail(place, "this is a table of entries.")
+        if key == "flagged" and not isinstance(value, bool):
+            self._fail(place, "this is true or false.")
+        if key == "examples" and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
+            self._fail(place, "examples are tables, each under [[examples]].")
 
     def _fail(self, place: tuple[str, ...], problem: str) -> NoReturn:
         line = find_line(self.content, place)

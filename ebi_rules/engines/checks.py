@@ -94,8 +94,8 @@ def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[str]:
 def _counts(name: str, column: str, dtype: pl.DataType) -> Iterable[_Count]:
     definition = FIELDS[name]
     value = pl.col(column)
-    if dtype.is_float() and definition.kind is not Kind.DATE:
-        yield _Count(name, column, True, value.is_not_null() & (value != value.floor()))
+    if (dtype.is_float() or dtype.is_decimal()) and definition.kind is not Kind.DATE:
+        yield _Count(name, column, True, value.is_not_null() & (value != value.cast(pl.Int64, strict=False)))
     if definition.kind is Kind.NUMBER and _is_text(dtype):
         text = value.cast(pl.String).str.strip_chars(" ").str.to_uppercase()
         held = text.is_not_null() & ~text.is_in(list(MISSING_TEXTS))

@@ -138,7 +138,7 @@ def whole_number(column: str, dtype: pl.DataType | None = None) -> pl.Expr:
 
 def _code_cell(column: str, dtype: pl.DataType | None) -> pl.Expr:
     """Read a column of codes as text; codes that a tool took for numbers lose their decimal point."""
-    if dtype is not None and dtype.is_float():
+    if dtype is not None and (dtype.is_float() or dtype.is_decimal()):
         return pl.col(column).cast(pl.Int64, strict=False).cast(pl.String)
     return pl.col(column).cast(pl.String)
 

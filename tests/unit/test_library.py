@@ -110,6 +110,25 @@ def test_the_cube_is_the_same_from_a_frame_and_from_files(extract: Path, tmp_pat
     assert all(cube.equals(cubes[0]) for cube in cubes)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pl.col("Der_Procedure_All", "Der_Diagnosis_All", "Administrative_Category").cast(pl.Categorical),
+        pl.col("Age_at_Start_of_Episode_SUS", "Der_Age_at_CDS_Activity_Date").cast(pl.Decimal(10, 2)),
+        pl.col("Age_at_Start_of_Episode_SUS", "Der_Age_at_CDS_Activity_Date").cast(pl.Float64),
+        pl.col("Age_at_Start_of_Episode_SUS").cast(pl.String),
+        pl.col("Administrative_Category").cast(pl.Decimal(4, 1)),
+        pl.col("OPA_Ident").cast(pl.String),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::ebi_rules.flags.ExtractWarning")
+def test_the_type_of_a_column_does_not_change_a_flag(extract: Path, change: pl.Expr) -> None:
+    frame = pl.read_parquet(extract)
+    for variant in ("default", "as_published"):
+        expected = ebi.flag(frame, variant=variant)[KEY]
+        assert ebi.flag(frame.with_columns(change), variant=variant)[KEY].equals(expected)
+
+
 def test_unknown_groupings_and_rules(extract: Path) -> None:
     with pytest.raises(ebi.UsageError, match="no field to group by 'providr'"):
         ebi.audit(extract, by=["providr"])

@@ -93,6 +93,11 @@ def test_a_good_file_is_read() -> None:
         ('activity = { procedures = ["X629"], age = 30 }', 'activity = { procedures = ["U054"], age = 3 }', 12,
          "no example is stopped by this criterion"),
         ('age = 3 }', 'age = "young" }', 29, "age is not a whole number"),
+        ('title = "Made up"', "title = 3", 2, "a text in quotation marks"),
+        ('source = "nowhere"', 'source = "nowhere"\nlimits = "none"', 6, "a list of texts"),
+        ("flagged = true", 'flagged = "yes"', 25, "this is true or false"),
+        ('[codes.opcs]\nscan = ["U05[45]"]', 'codes.opcs = ["U05[45]"]', 8, "a table of code lists"),
+        ("[variants.seen]", '[words]\nscna = "a scan"\n\n[variants.seen]', 16, "the nearest is scan"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_an_error_at_its_line(old: str, new: str, line: int, problem: str) -> None:

@@ -1,0 +1,51 @@
+"""Hand-labelled extracts: every evaluator, the reference too, gives the labels under every variant."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ebi_rules.catalogue import rule, shared
+from ebi_rules.engines.extract import open_table
+from ebi_rules.errors import ExtractError, RuleError
+from ebi_rules.layouts import find_layout
+from ebi_rules.rulefile import read_rule_file
+from tests.engines.case import Case
+from tests.engines.evaluators import EVALUATORS, REFERENCE
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+NUMBERS = {"OPA_Ident", "attendkey", "Age_at_Start_of_Episode_SUS", "Der_Age_at_CDS_Activity_Date", "apptage"}
+
+
+@pytest.mark.parametrize("layout", ["ncdr-opa", "hes-op"])
+@pytest.mark.parametrize("evaluator", ["reference", *EVALUATORS])
+def test_labels(layout: str, evaluator: str) -> None:
+    table = pl.read_csv(FIXTURES / "labelled" / f"{layout}.csv", infer_schema=False)
+    key = table.columns[0]
+    labels = {"default": "default", "as_published": "as_published", "sequenced": "sequenced"}
+    labels["attended"] = "attended_variant" if layout == "hes-op" else "attended"
+    numbers = [pl.col(name).cast(pl.Int64) for name in table.columns if name in NUMBERS]
+    texts = [pl.col(name).replace({"''": ""}) for name in table.columns if name not in NUMBERS]
+    activity = table.with_columns(*numbers, *texts).drop(list(labels.values()), "why")
+    readings = rule("2S").readings()
+    case = Case(find_layout(layout), list(readings.values()), activity)
+    evaluate = REFERENCE if evaluator == "reference" else EVALUATORS[evaluator]
+    expected = {
+        int(row[key]): tuple(row[labels[name]] == "yes" for name in readings) for row in table.iter_rows(named=True)
+    }
+    found = evaluate(case)
+    wrong = {
+        key: why for key, why in table.select(pl.col(key).cast(int), "why").iter_rows() if found[key] != expected[key]
+    }
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("name", ["no_parquet.parquet", "a_csv.parquet"])
+def test_hostile_extracts_are_refused(name: str) -> None:
+    with pytest.raises(ExtractError, match="is not a parquet file, or is cut short"):
+        open_table(FIXTURES / "hostile" / name)
+
+
+def test_a_hostile_rule_is_refused_unread() -> None:
+    with pytest.raises(RuleError, match=r"rule_runs_code\.toml, line 9: .*where a value belongs"):
+        read_rule_file(FIXTURES / "hostile" / "rule_runs_code.toml", shared())
