@@ -19,6 +19,9 @@ from ebi_rules.version import __version__
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_NO_ROOM = ("No space left", "File too large", "quota exceeded")
+"""How the system says that a file can grow no further, in whatever error a library wraps it."""
+
 _SCOPE = "In scope of the guidance does not mean inappropriate."
 
 
@@ -53,12 +56,12 @@ def _told(error: Exception) -> tuple[str, int]:
         return str(error), error.exit_code
     if isinstance(error, MemoryError):
         return "there is not enough memory for this.", EngineError.exit_code
+    if any(sign in str(error) for sign in _NO_ROOM):
+        return "there is no room on the disk for the output. Nothing was written.", EngineError.exit_code
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}.", EngineError.exit_code
-    if isinstance(error, pl.exceptions.PolarsError):
-        what = "the disk is full" if "No space left" in str(error) else f"Polars stopped ({type(error).__name__})"
-        return f"{what}. Nothing was written. --debug shows the trace.", EngineError.exit_code
-    return f"something unforeseen happened ({type(error).__name__}). --debug shows the trace.", EngineError.exit_code
+    what = "Polars stopped" if isinstance(error, pl.exceptions.PolarsError) else "something unforeseen happened"
+    return f"{what} ({type(error).__name__}). Nothing was written. --debug shows the trace.", EngineError.exit_code
 
 
 def _completing(names: Callable[[], Sequence[str]]) -> Callable[..., list[CompletionItem]]:
