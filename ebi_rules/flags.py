@@ -72,7 +72,7 @@ def flag(
     for text in prepared.warnings:
         python_warnings.warn(text, ExtractWarning, stacklevel=2)
     flags = flag_columns(prepared, readings, explain)
-    result = prepared.frame.select([*map(pl.col, prepared.own_columns), *flags])
+    result = prepared.frame.select([*map(pl.col, prepared.schema), *flags])
     return collect(result) if isinstance(frame, pl.DataFrame) else result
 
 

@@ -13,7 +13,6 @@ import polars as pl
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.polars import Prepared
 from ebi_rules.rules import Rule
-from ebi_rules.translate.polars import field_value
 
 ACTIVITY, ELIGIBLE, LEFT, FLAGGED, VARIANT = "activity", "eligible", "left", "flagged", "variant"
 
@@ -58,14 +57,8 @@ def compute_cube(prepared: Prepared, audited: Sequence[Audited], dimensions: Seq
             counted[rule.key, VARIANT, reading.variant_name] = prepared.holds(reading.criteria.values()).sum()
     names = {str(place): key for place, key in enumerate(counted)}
     counts = [expression.cast(pl.Int64).alias(name) for name, expression in zip(names, counted.values(), strict=True)]
-    groups = prepared.frame.group_by([_dimension(prepared, name) for name in dimensions])
+    groups = prepared.frame.group_by([prepared.field(name).cast(pl.String).alias(name) for name in dimensions])
     return _long(collect(groups.agg(counts)), names, dimensions)
-
-
-def _dimension(prepared: Prepared, name: str) -> pl.Expr:
-    if name not in prepared.binding.fields:
-        return pl.lit(None, dtype=pl.String).alias(name)
-    return field_value(prepared.binding, name).cast(pl.String).alias(name)
 
 
 def _long(wide: pl.DataFrame, names: dict[str, _Counted], dimensions: Sequence[str]) -> pl.DataFrame:

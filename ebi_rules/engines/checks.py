@@ -73,12 +73,14 @@ def count_odd_values(
 
 def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[str]:
     """Count missing and repeated keys, in memory that does not grow with the rows; give warnings."""
+    keys = frame.select(pl.col(key).alias("key"))
     parts = max(1, -(-rows // _KEYS_AT_ONCE))
-    distinct = 0
+    missing = distinct = 0
     for part in range(parts):
-        chosen = frame.filter(pl.col(key).hash() % parts == part) if parts > 1 else frame
-        distinct += collect(chosen.select(pl.col(key).drop_nulls().n_unique())).item()
-    missing = collect(frame.select(pl.col(key).null_count())).item()
+        chosen = keys.filter(pl.col("key").hash() % parts == part) if parts > 1 else keys
+        counts = chosen.select(pl.col("key").null_count().alias("missing"), pl.col("key").drop_nulls().n_unique())
+        row = collect(counts).row(0)
+        missing, distinct = missing + row[0], distinct + row[1]
     warnings = []
     if missing:
         warnings.append(f"{_rows_have(missing)} no key ({key}).")

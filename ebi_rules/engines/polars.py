@@ -36,13 +36,14 @@ _NO_CODES = r"^[NULnul,|; .&-]*$"
 class Prepared:
     """An extract with the verdict of every criterion as a column, and what was noticed on the way.
 
-    `frame` is lazy and keeps the extract's rows and order, and its `own_columns`; `columns` gives each
-    criterion's boolean column, `matched` the column that lists the codes in any list, by classification.
+    `frame` is lazy and keeps the extract's rows and order, and its own columns, of which `schema` gives the
+    types; `columns` gives each criterion's boolean column, `matched` the column that lists the codes in any
+    list, by classification.
     """
 
     frame: pl.LazyFrame
     binding: Binding
-    own_columns: tuple[str, ...]
+    schema: Mapping[str, pl.DataType]
     columns: Mapping[Criterion, str]
     matched: Mapping[CodeSystem, str]
     rows: int
@@ -51,6 +52,10 @@ class Prepared:
     def with_warnings(self, earlier: Iterable[str]) -> "Prepared":
         """Give the same with warnings from before it was prepared put first."""
         return replace(self, warnings=(*earlier, *self.warnings))
+
+    def field(self, name: str) -> pl.Expr:
+        """Give the expression of a field's value in normal form."""
+        return field_value(self.binding, name, self.schema)
 
     def holds(self, criteria: Iterable[Criterion]) -> pl.Expr:
         """Give the expression that all the criteria hold."""
@@ -66,8 +71,8 @@ def prepare(
 ) -> Prepared:
     """Check an extract and decide every criterion of the readings for every row.
 
-    The binding must have what the readings need. Reads the code columns once. Raises `ExtractError` when
-    the extract breaks what a rule needs.
+    The binding must have what the readings need. Reads the columns that they need, to check them and to decide
+    codes. Raises `ExtractError` when the extract breaks what a rule needs.
     """
     criteria = list(dict.fromkeys(criterion for rule in readings for criterion in rule.criteria.values()))
     atoms = list(dict.fromkeys(atom for criterion in criteria for atom in code_atoms(criterion)))
@@ -91,7 +96,7 @@ def prepare(
     translator = PolarsTranslator(lambda name: field_value(binding, name, table.schema), verdicts.__getitem__)
     columns = {criterion: f"{_PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
     frame = frame.with_columns([translator.visit(criterion).alias(name) for criterion, name in columns.items()])
-    return Prepared(frame, binding, table.columns, columns, matched_columns if explain else {}, rows, tuple(warnings))
+    return Prepared(frame, binding, table.schema, columns, matched_columns if explain else {}, rows, tuple(warnings))
 
 
 def flag_columns(prepared: Prepared, rules: Sequence[Rule], explain: bool = False) -> list[pl.Expr]:

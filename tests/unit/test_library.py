@@ -129,6 +129,23 @@ def test_the_type_of_a_column_does_not_change_a_flag(extract: Path, change: pl.E
         assert ebi.flag(frame.with_columns(change), variant=variant)[KEY].equals(expected)
 
 
+def test_a_grouping_reads_as_text_whatever_its_type(extract: Path) -> None:
+    frame = pl.read_parquet(extract)
+    expected = ebi.audit(frame, by=["treatment_function"]).grouped("treatment_function")
+    for dtype in (pl.Float64, pl.Int32, pl.Decimal(6, 1)):
+        changed = frame.with_columns(pl.col("Treatment_Function_Code").cast(dtype))
+        assert ebi.audit(changed, by=["treatment_function"]).grouped("treatment_function").equals(expected)
+
+
+def test_keys_are_counted_in_parts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ebi_rules.engines import checks
+
+    monkeypatch.setattr(checks, "_KEYS_AT_ONCE", 3)
+    keys = pl.DataFrame({"key": [1, 2, 2, None, 3, 3, 3, None, 4]}).lazy()
+    assert checks.count_repeated_keys(keys, "key", 9)[0].startswith("2 rows have no key")
+    assert checks.count_repeated_keys(keys, "key", 9)[1].startswith("3 rows have the key")
+
+
 def test_unknown_groupings_and_rules(extract: Path) -> None:
     with pytest.raises(ebi.UsageError, match="no field to group by 'providr'"):
         ebi.audit(extract, by=["providr"])
