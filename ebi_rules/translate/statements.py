@@ -118,12 +118,12 @@ class _Writer:
         flagged = as_number(self._rule(rule))
         return exp.Select(
             expressions=[
-                text(rule.key).as_("rule"),
+                text(rule.key).as_(self._name("rule")),
                 provider,
-                self._month(date).as_("activity_month"),
-                exp.Count(this=exp.Star()).as_("activity"),
-                exp.Sum(this=as_number(all_of(eligible)) if eligible else number(1)).as_("eligible"),
-                exp.Sum(this=flagged).as_("flagged"),
+                self._month(date).as_(self._name("activity_month")),
+                exp.Count(this=exp.Star()).as_(self._name("activity")),
+                exp.Sum(this=as_number(all_of(eligible)) if eligible else number(1)).as_(self._name("eligible")),
+                exp.Sum(this=flagged).as_(self._name("flagged")),
             ]
         ).from_(self._step("codes")).group_by(*groups)  # fmt: skip
 

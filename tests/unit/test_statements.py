@@ -110,6 +110,8 @@ def test_names_that_need_quoting_are_quoted() -> None:
     assert '"appointment.patient.identity.age_at_cds_activity_date"' in text
     assert 'DATA_LAKE.SUS_UNIFIED_OP."appointment.clinical_coding.procedure.opcs"' in text
     assert '"2S_lower_back_imaging"' in text
+    assert "AS [rule]" in RULE.sql("tsql", "ncdr-opa", "sus.opa", "counts")
+    assert "AS rule" in RULE.sql("postgres", "ncdr-opa", "sus.opa", "counts")
     assert "PRIMARYKEY_ID" in text
     assert '"PRIMARYKEY_ID"' not in text
 

@@ -14,7 +14,8 @@ class Dialect:
     """One SQL dialect.
 
     `like_classes`: LIKE knows [0-9]. `empty_is_null`: an empty text is NULL. `concat_with_pipes`: texts are
-    joined by ||. `extract`: dates know EXTRACT(MONTH FROM ...).
+    joined by ||. `extract`: dates know EXTRACT(MONTH FROM ...). `reserved`: words, in capitals, that cannot
+    stand as a bare name and that sqlglot does not know of.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Dialect:
     empty_is_null: bool = False
     concat_with_pipes: bool = False
     extract: bool = True
+    reserved: str = ""
 
 
 @cache
