@@ -282,7 +282,7 @@ def _lay_out(
             values = activities[name]
             columns[first] = values if not others else _with_gaps(rng, values)
             columns |= dict.fromkeys(others, values)
-    if layout.name.startswith("hes"):
+    if layout.baby_ages:
         columns[layout.fields["age"][0]] = _baby_ages(rng, activities["age"])
     tables = {}
     for system, shape in layout.codes.items():

@@ -9,7 +9,6 @@ from itertools import product
 
 from opcs_icd.codes import CodeSystem, normal_form
 
-_CLASS = re.compile(r"\[([^\[\]]*)\]")
 _ELEMENT = re.compile(r"\[[^\[\]]*\]|.")
 _RANGE = re.compile(r"([^\[\]-]+)-([^\[\]-]+)")
 _QUOTES = "'\"`\u2018\u2019\u201c\u201d"

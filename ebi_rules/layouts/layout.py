@@ -17,7 +17,7 @@ from ebi_rules.errors import LayoutError, UsageError, unknown
 from ebi_rules.fields import FIELDS
 from opcs_icd import CodeSystem
 
-_TOP_LEVEL = {"name", "title", "dataset", "source", "fields", "procedures", "diagnoses"}
+_TOP_LEVEL = {"name", "title", "dataset", "source", "baby_ages", "fields", "procedures", "diagnoses"}
 _SHAPES = {
     "delimited": ({"column"}, set[str]()),
     "numbered": ({"columns", "positions"}, {"first"}),
@@ -59,7 +59,7 @@ class Layout:
     """Where extracts of one kind keep an activity's fields and codes.
 
     `fields` maps canonical names to columns, the first not null of which wins; `codes` gives the shape of
-    each classification's codes.
+    each classification's codes. `baby_ages`: ages under one year are written 7001 to 7007, as HES does.
     """
 
     name: str
@@ -68,6 +68,7 @@ class Layout:
     source: str
     fields: Mapping[str, tuple[str, ...]]
     codes: Mapping[CodeSystem, Numbered | ChildTable]
+    baby_ages: bool = False
 
     @property
     def is_child(self) -> bool:
@@ -124,6 +125,7 @@ def read_layout(content: str, file: str) -> Layout:
         source=table.get("source", ""),
         fields=fields,
         codes={system: _shape(file, name, table[name]) for system, name in CODE_FIELDS.items() if name in table},
+        baby_ages=table.get("baby_ages", False) is True,
     )
 
 
