@@ -124,7 +124,8 @@ class _RuleFile:
         named = [codes for criterion in criteria.values() for atom in code_atoms(criterion)
                  for codes in lists_named(atom)]  # fmt: skip
         self._check_words(table, place, {*lists, *self.shared.lists, *criteria, *self._criteria_names})
-        self._check_titles(table, place, [codes.codes for codes in lists.values()])
+        if not place:  # An older edition may lack a code whose title the newer one prints.
+            self._check_titles([codes.codes for codes in lists.values()])
         return Rule(
             key=table["key"],
             title=table["title"],
@@ -231,10 +232,12 @@ class _RuleFile:
             if not isinstance(phrase, str):
                 self._fail((*place, "words", name), "a phrase is a text in quotation marks.")
 
-    def _check_titles(self, table: Mapping[str, Any], place: tuple[str, ...], lists: list[CodeList]) -> None:
-        for code in table.get("titles", {}):
+    def _check_titles(self, lists: list[CodeList]) -> None:
+        for code, title in self.table.get("titles", {}).items():
             if not any(code in codes for codes in lists):
-                self._fail((*place, "titles", code), f"no list of the rule holds {code}.")
+                self._fail(("titles", code), f"no list of the rule holds {code}.")
+            if not isinstance(title, str):
+                self._fail(("titles", code), "a title is a text in quotation marks.")
 
     def _refuse_unused_lists(self, rule: Rule) -> None:
         used = set()
@@ -299,6 +302,8 @@ class _RuleFile:
             self._fail((name,), unknown(name, str(self.table[name]), allowed))
 
     def _only(self, place: tuple[str, ...], table: Mapping[str, Any], known: set[str], required: set[str]) -> None:
+        if not isinstance(table, dict):
+            self._fail(place, "this is a table of entries.")
         for key in table:
             if key not in known:
                 self._fail((*place, key), unknown("entry", key, sorted(known)))

@@ -97,6 +97,8 @@ def test_a_good_file_is_read() -> None:
         ('source = "nowhere"', 'source = "nowhere"\nlimits = "none"', 6, "a list of texts"),
         ("flagged = true", 'flagged = "yes"', 25, "this is true or false"),
         ('[codes.opcs]\nscan = ["U05[45]"]', 'codes.opcs = ["U05[45]"]', 8, "a table of code lists"),
+        ("[variants.seen]", '[titles]\nX629 = "Something"\n\n[variants.seen]', 16, "no list of the rule holds X629"),
+        ("[variants.seen]", "[variants]\nother = 3\n\n[variants.seen]", 16, "a table of entries"),
         ("[variants.seen]", '[words]\nscna = "a scan"\n\n[variants.seen]', 16, "the nearest is scan"),
     ],
 )  # fmt: skip
@@ -106,6 +108,12 @@ def test_a_mistake_is_an_error_at_its_line(old: str, new: str, line: int, proble
         read(GOOD.replace(old, new, 1))
     assert str(caught.value).startswith(f"made_up.toml, line {line}: ")
     assert problem in str(caught.value)
+
+
+def test_an_older_edition_may_lack_a_code_that_has_a_title() -> None:
+    rule = read(GOOD.replace("[variants.seen]", '[titles]\nU054 = "CT of spine"\n\n[variants.seen]', 1))
+    assert "U05.4 CT of spine" in rule.describe()
+    assert "U05.4" not in rule.edition("2020-01").describe()
 
 
 def test_a_rule_needs_an_example_that_is_flagged() -> None:
