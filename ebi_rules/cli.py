@@ -6,6 +6,7 @@ or layout file is wrong, 4 the extract is wrong, 5 an engine failed.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -145,11 +146,12 @@ def cli(debug: bool) -> None:
 @_force
 def demo(rows: int, out: Path, seed: int, force: bool) -> None:
     """Make an extract up, audit it and write the report."""
-    from ebi_rules.audit import audit
+    from ebi_rules.audit import OURS, audit
     from ebi_rules.output import whole_folder
     from ebi_rules.synth import write_extract
 
-    with whole_folder(out, force) as folder, _status() as progress:
+    ours = re.compile(rf"(extract|truth)\.parquet|providers\.csv|audit/({OURS.pattern})")
+    with whole_folder(out, ours, force) as folder, _status() as progress:
         progress("making an extract up")
         write_extract(folder / "extract.parquet", rows, seed, truth=folder / "truth.parquet",
                       names=folder / "providers.csv")  # fmt: skip

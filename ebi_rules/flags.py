@@ -10,11 +10,11 @@ import polars as pl
 
 from ebi_rules.catalogue import rules as find_rules
 from ebi_rules.engines.collecting import collect
-from ebi_rules.engines.extract import Source, open_extract
+from ebi_rules.engines.extract import Extract, Source, open_extract
 from ebi_rules.engines.polars import Prepared, flag_columns, prepare
 from ebi_rules.errors import UsageError
-from ebi_rules.layouts import Layout
-from ebi_rules.output import require_apart, whole_file
+from ebi_rules.layouts import Binding, Layout
+from ebi_rules.output import require_apart, require_free, whole_file
 from ebi_rules.rules import DEFAULT, Rule, available
 from opcs_icd import ICD10, OPCS4
 
@@ -68,7 +68,8 @@ def flag(
     `ExtractWarning`.
     """
     readings = [rule.variant(variant) for rule in find_rules(rules)]
-    prepared, readings = _prepared(frame, readings, layout, overrides, procedures, diagnoses, explain, False)
+    extract, binding = open_extract(frame, layout, overrides, {OPCS4: procedures, ICD10: diagnoses})
+    prepared, readings = _prepared(extract, binding, readings, explain, skip_unavailable=False)
     for text in prepared.warnings:
         python_warnings.warn(text, ExtractWarning, stacklevel=2)
     flags = flag_columns(prepared, readings, explain)
@@ -94,10 +95,12 @@ def write_flags(
 
     The file appears whole or not at all. Arguments as for `flag`.
     """
-    require_apart(output, [Path(path) for path in (source, procedures, diagnoses) if isinstance(path, str | Path)])
+    require_free(output, force)
     chosen = [rule.variant(variant) for rule in find_rules(rules)]
+    extract, binding = open_extract(source, layout, overrides, {OPCS4: procedures, ICD10: diagnoses})
+    require_apart(output, [Path(source), *(Path(file.path) for file in extract.files)])
     progress("checking values and deciding codes")
-    prepared, readings = _prepared(source, chosen, layout, overrides, procedures, diagnoses, explain, skip_unavailable)
+    prepared, readings = _prepared(extract, binding, chosen, explain, skip_unavailable)
     progress("writing flags")
     flags = flag_columns(prepared, readings, explain)
     with whole_file(output, force) as target:
@@ -109,16 +112,8 @@ def write_flags(
 
 
 def _prepared(
-    source: Source,
-    readings: list[Rule],
-    layout: str | Path | Layout | None,
-    overrides: Mapping[str, str] | None,
-    procedures: Source | None,
-    diagnoses: Source | None,
-    explain: bool,
-    skip_unavailable: bool,
+    extract: Extract, binding: Binding, readings: list[Rule], explain: bool, skip_unavailable: bool
 ) -> tuple[Prepared, list[Rule]]:
-    extract, binding = open_extract(source, layout, overrides, {OPCS4: procedures, ICD10: diagnoses})
     found, warnings = available(readings, binding, skip_unavailable)
     for key in found:
         if key in extract.table.columns:

@@ -1,8 +1,9 @@
 """Write outputs whole or not at all: under a name of our own beside the target, then moved into place."""
 
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,12 +26,14 @@ def whole_file(path: Path, force: bool = False) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path, force: bool = False) -> Iterator[Path]:
+def whole_folder(path: Path, ours: re.Pattern[str], force: bool = False) -> Iterator[Path]:
     """Give a folder to write to; it becomes `path` when the block ends well and is removed when it does not.
 
-    An existing folder is replaced as a whole when `force` is given.
+    With `force` an existing folder is replaced as a whole, but only when every file in it has a name that `ours`
+    matches (relative to the folder, with strokes): nothing else of the user's is ever taken away.
     """
     require_free(path, force)
+    _require_ours(path, ours)
     with _scratch(path) as scratch:
         target = scratch / "new"
         target.mkdir()
@@ -46,10 +49,12 @@ def whole_folder(path: Path, force: bool = False) -> Iterator[Path]:
             raise
 
 
-def require_apart(output: Path, inputs: list[Path]) -> None:
-    """Refuse an output that is one of the inputs, or stands in a folder that is an input."""
+def require_apart(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that is one of the inputs, stands in a folder that is one, or is a folder that holds one."""
+    place = output.resolve()
     for source in inputs:
-        if output.resolve() == source.resolve() or source.resolve() in output.resolve().parents:
+        read = source.resolve()
+        if place == read or read in place.parents or place in read.parents:
             raise UsageError(f"the output {output} would stand in the place of the input {source}: choose another.")
 
 
@@ -59,6 +64,15 @@ def require_free(path: Path, force: bool) -> None:
         raise UsageError(f"{path} exists already. Use --force to replace it, or choose another name.")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"the folder {path.absolute().parent} does not exist.")
+
+
+def _require_ours(folder: Path, ours: re.Pattern[str]) -> None:
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file: name a folder.")
+    for found in sorted(folder.rglob("*")) if folder.is_dir() else []:
+        name = found.relative_to(folder).as_posix()
+        if not found.is_dir() and not ours.fullmatch(name):
+            raise UsageError(f"{folder} holds {name}, which was not written by this command: choose another folder.")
 
 
 @contextmanager

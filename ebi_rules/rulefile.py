@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ebi_rules.activity import Activity
-from ebi_rules.criteria import Criterion, CriterionError, NamedCodes, code_atoms, lists_named
+from ebi_rules.criteria import CODE_FIELDS, Criterion, CriterionError, NamedCodes, code_atoms, lists_named
 from ebi_rules.errors import RuleError, unknown
+from ebi_rules.fields import FIELDS
 from ebi_rules.language import parse
 from ebi_rules.rules import DEFAULT, Example, Rule
 from opcs_icd import ICD10, OPCS4, CodeList, PatternError
@@ -161,6 +162,8 @@ class _RuleFile:
                 where = (*place, "codes", kind, name)
                 if name in lists or name in self.shared.lists:
                     self._fail(where, f"another list is called {name} too: choose another name.")
+                if name in FIELDS or name in CODE_FIELDS.values():
+                    self._fail(where, f"{name} is the name of a field: choose another name.")
                 if not patterns or not _are_texts(patterns):
                     self._fail(where, "a code list is a list of patterns in quotation marks, at least one.")
                 try:

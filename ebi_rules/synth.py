@@ -110,6 +110,9 @@ def write_extract(
             targets[CODE_FIELDS[system]] = output.with_name(f"{output.stem}.{CODE_FIELDS[system]}.parquet")
     if truth is not None:
         targets["truth"] = truth
+    every = [*targets.values(), *([names] if names else [])]
+    if len({path.resolve() for path in every}) < len(every):
+        raise UsageError("two of the files to write have the same name: give each its own.")
     with ExitStack() as stack:
         scratch = {name: stack.enter_context(whole_file(path, force)) for name, path in targets.items()}
         if names is not None:
@@ -126,7 +129,7 @@ def write_extract(
                             open_writers[name] = writers.enter_context(writer)
                         open_writers[name].write_table(arrow)
                 progress(tables["activity"].height)
-    return [*targets.values(), *([names] if names else [])]
+    return every
 
 
 def _chunks(rows: int, seed: int, population: _Population, layout: Layout) -> Iterator[dict[str, pl.DataFrame]]:

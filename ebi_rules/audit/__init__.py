@@ -3,7 +3,7 @@
 `audit` runs the rules; an `Audit` holds the results and writes them.
 """
 
-from ebi_rules.audit.audit import Audit, audit
+from ebi_rules.audit.audit import OURS, Audit, audit
 from ebi_rules.audit.cube import Audited
 
-__all__ = ["Audit", "Audited", "audit"]
+__all__ = ["OURS", "Audit", "Audited", "audit"]

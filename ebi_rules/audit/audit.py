@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +16,18 @@ import polars as pl
 from ebi_rules.audit import tables
 from ebi_rules.audit.cube import Audited, compute_cube
 from ebi_rules.catalogue import rules as find_rules
-from ebi_rules.engines.extract import Extract, Source, open_extract
+from ebi_rules.engines.extract import Source, open_extract
 from ebi_rules.engines.polars import prepare
 from ebi_rules.errors import ExtractError, UsageError, unknown
 from ebi_rules.fields import GROUPABLE
 from ebi_rules.layouts import Binding, Layout
-from ebi_rules.output import whole_file, whole_folder
+from ebi_rules.output import require_apart, whole_file, whole_folder
 from ebi_rules.rules import DEFAULT, Rule, available, unavailable
 from ebi_rules.version import __version__
 from opcs_icd import ICD10, OPCS4
+
+OURS = re.compile(r"(providers|attrition|sensitivity|by_[a-z_]+)\.csv|run\.json|report\.html")
+"""The names of the files that an audit writes."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,11 @@ class Audit:
     def write(self, folder: str | Path, force: bool = False) -> None:
         """Write providers.csv, attrition.csv, sensitivity.csv, one by_FIELD.csv each, run.json and report.html.
 
-        The folder appears whole or not at all. Raises `UsageError` when it exists and `force` is not given.
+        The folder appears whole or not at all. Raises `UsageError` when it exists and `force` is not given, when
+        it holds files that no audit wrote, or an input.
         """
-        with whole_folder(Path(folder), force) as target:
+        require_apart(Path(folder), self._input_paths())
+        with whole_folder(Path(folder), OURS, force) as target:
             self.providers.write_csv(target / "providers.csv")
             self.attrition.write_csv(target / "attrition.csv")
             self.sensitivity.write_csv(target / "sensitivity.csv")
@@ -86,8 +92,12 @@ class Audit:
 
     def report(self, path: str | Path, force: bool = False) -> None:
         """Write the report alone: one HTML file that loads nothing. Raises `UsageError` when it exists."""
+        require_apart(Path(path), self._input_paths())
         with whole_file(Path(path), force) as target:
             self._write_report(target)
+
+    def _input_paths(self) -> list[Path]:
+        return [Path(file["path"]) for file in self.run["inputs"]]
 
     def _write_report(self, path: Path) -> None:
         from ebi_rules.report import render
@@ -150,7 +160,7 @@ def audit(
         "layout": binding.layout.name,
         "columns": {name: list(columns) for name, columns in binding.fields.items()},
         "options": {"by": dimensions, "variant": variant, "overrides": dict(overrides or {})},
-        "inputs": _inputs(extract),
+        "inputs": [{"path": file.path, "bytes": file.bytes, "rows": file.rows} for file in extract.files],
         "rows": prepared.rows,
         "warnings": warnings,
     }
@@ -176,10 +186,3 @@ def _audited(
             skipped = {name: reason for name, reason in reasons.items() if reason}
             audited.append(Audited(rule, readings[rule.key], skipped))
     return audited, warnings
-
-
-def _inputs(extract: Extract) -> list[dict[str, object]]:
-    tables_read = (extract.table, *extract.children.values())
-    return [
-        {"path": file.path, "bytes": file.bytes, "rows": file.rows} for table in tables_read for file in table.files
-    ]

@@ -48,6 +48,11 @@ class Extract:
     table: Table
     children: Mapping[CodeSystem, Table] = field(default_factory=dict)
 
+    @property
+    def files(self) -> list[InputFile]:
+        """Every file behind the extract, the child tables' too."""
+        return [file for table in (self.table, *self.children.values()) for file in table.files]
+
 
 def open_table(source: Source) -> Table:
     """Open one table. Raises `ExtractError` for a path without parquet files, or with broken ones."""

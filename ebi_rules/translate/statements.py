@@ -38,7 +38,7 @@ from ebi_rules.translate.sql import (
     text,
     text_condition,
 )
-from opcs_icd import CodeSystem
+from opcs_icd import CodeList, CodeSystem
 
 if TYPE_CHECKING:
     from ebi_rules.rules import Rule
@@ -243,7 +243,7 @@ class _Writer:
         rows = exp.Select(expressions=[number(1)]).from_(exp.alias_(self._step(step), alias, table=True))
         return exp.Exists(this=rows.where(all_of([same, *conditions])))
 
-    def _begins(self, alias: str, codes) -> exp.Expr:  # type: ignore[no-untyped-def]
+    def _begins(self, alias: str, codes: CodeList) -> exp.Expr:
         column = self._column("code", alias)
         return any_of([like(column, f"{code}%") for code in like_patterns(codes, self.dialect)])
 

@@ -187,10 +187,26 @@ def test_an_output_that_exists_is_kept_unless_forced(fails: Fails, run: Run, ext
     (tmp_path / "flags.parquet").write_text("precious")
     assert "out exists already. Use --force" in fails("audit", path, "-o", "out", code=2)
     assert "flags.parquet exists already" in fails("flag", path, "-o", "flags.parquet", code=2)
-    run("audit", path, "-o", "out", "--force")
     run("flag", path, "-o", "flags.parquet", "--force")
-    assert not (tmp_path / "out" / "mine.txt").exists()
-    assert (tmp_path / "out" / "report.html").exists()
+    assert pl.read_parquet(tmp_path / "flags.parquet").height == 4
+
+
+def test_force_replaces_what_an_audit_wrote_and_nothing_else(
+    fails: Fails, run: Run, extract: Extract, tmp_path: Path
+) -> None:
+    path = str(extract(Der_Commissioner_Code=["ZZC"] * 4))
+    run("audit", path, "-o", "out", "--by", "commissioner")
+    run("audit", path, "-o", "out", "--force")
+    assert not (tmp_path / "out" / "by_commissioner.csv").exists()
+    (tmp_path / "out" / "mine.txt").write_text("precious")
+    assert "out holds mine.txt, which was not written by" in fails("audit", path, "-o", "out", "--force", code=2)
+    run("demo", "--rows", "500")
+    run("demo", "--rows", "500", "--force")
+    (tmp_path / "ebi-demo" / "audit" / "mine.txt").write_text("precious")
+    message = fails("demo", "--rows", "500", "--force", code=2)
+    assert "ebi-demo holds audit/mine.txt" in message
+    (tmp_path / "file").write_text("precious")
+    assert "file is a file: name a folder" in fails("audit", path, "-o", "file", "--force", code=2)
 
 
 def test_an_output_never_replaces_the_input(fails: Fails, extract: Extract, tmp_path: Path) -> None:
@@ -200,6 +216,21 @@ def test_an_output_never_replaces_the_input(fails: Fails, extract: Extract, tmp_
     extract("folder/a.parquet")
     assert "in the place of the input" in fails("flag", "folder", "-o", "folder/flags.parquet", code=2)
     assert "in the place of the input" in fails("audit", "folder", "-o", "folder", "--force", code=2)
+    assert "in the place of the input" in fails("audit", "folder/a.parquet", "-o", "folder", "--force", code=2)
+    assert "in the place of the input" in fails("audit", "folder/*.parquet", "-o", "folder", "--force", code=2)
+    glob = ["flag", "folder/*.parquet", "-o", "folder/a.parquet", "--force"]
+    assert "in the place of the input" in fails(*glob, code=2)
+
+
+def test_two_outputs_of_one_name(fails: Fails) -> None:
+    message = fails("synth", "-o", "a.parquet", "--truth", "./a.parquet", "--rows", "10", code=2)
+    assert "have the same name" in message
+
+
+def test_an_output_never_replaces_a_child_table_that_was_found(fails: Fails, run: Run) -> None:
+    run("synth", "-o", "sus.parquet", "--rows", "50", "--layout", "unified-sus-op")
+    message = fails("flag", "sus.parquet", "-o", "sus.procedures.parquet", "--force", code=2)
+    assert "in the place of the input sus.procedures.parquet" in message
 
 
 def test_an_output_in_no_folder(fails: Fails, extract: Extract) -> None:

@@ -98,6 +98,7 @@ def test_a_good_file_is_read() -> None:
         ("flagged = true", 'flagged = "yes"', 25, "this is true or false"),
         ('[codes.opcs]\nscan = ["U05[45]"]', 'codes.opcs = ["U05[45]"]', 8, "a table of code lists"),
         ("[variants.seen]", '[titles]\nX629 = "Something"\n\n[variants.seen]', 16, "no list of the rule holds X629"),
+        ('scan = ["U05[45]"]', 'scan = ["U05[45]"]\nage = ["U06"]', 10, "age is the name of a field"),
         ("[variants.seen]", "[variants]\nother = 3\n\n[variants.seen]", 16, "a table of entries"),
         ("[variants.seen]", '[words]\nscna = "a scan"\n\n[variants.seen]', 16, "the nearest is scan"),
     ],
