@@ -178,3 +178,24 @@ def test_a_rule_reads_in_english() -> None:
     assert "To be in scope is not to be inappropriate" in text
     for word in ("spine_ct_mri", "LIKE", "None", "Not("):
         assert word not in text
+
+
+def test_child_tables_come_as_frames_as_files_or_in_a_folder(tmp_path: Path) -> None:
+    write_extract(tmp_path / "sus.parquet", 5_000, 4, "unified-sus-op", tmp_path / "truth.parquet")
+    truth = pl.read_parquet(tmp_path / "truth.parquet")["in_scope"].to_list()
+    activity, procedures, diagnoses = (
+        pl.read_parquet(tmp_path / f"sus{name}.parquet") for name in ("", ".procedures", ".diagnoses")
+    )
+    text_keys = procedures.with_columns(pl.col("PRIMARYKEY_ID").cast(pl.String))
+    for given in (procedures, procedures.lazy(), procedures.reverse(), text_keys):
+        assert ebi.flag(activity, procedures=given, diagnoses=diagnoses)[KEY].to_list() == truth
+    with pytest.raises(ebi.ExtractError, match="give it as procedures="):
+        ebi.flag(activity)
+    folder = tmp_path / "folder"
+    (folder / "diagnoses").mkdir(parents=True)
+    for place, part in enumerate(activity.iter_slices(2_000)):
+        part.write_parquet(folder / f"part{place}.parquet")
+    procedures.write_parquet(folder / "appointment.clinical_coding.procedure.opcs.parquet")
+    for place, part in enumerate(diagnoses.iter_slices(200)):
+        part.write_parquet(folder / "diagnoses" / f"{place}.parquet")
+    assert ebi.flag(folder).collect()[KEY].to_list() == truth
