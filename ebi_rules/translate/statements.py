@@ -4,7 +4,7 @@ A statement has three steps a reader can follow: `activity` reads the columns, `
 code lists are met, and the last SELECT reads like the rule.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ from ebi_rules.translate.sql import (
     all_of,
     any_of,
     as_number,
+    coalesce,
     code_text,
     is_code,
     like,
@@ -164,11 +165,7 @@ class _Writer:
         for name in carried:
             if name not in fields:
                 raise UsageError(f"the layout names no column for {name}. Use --column {name}=COLUMN.")
-        steps: list[tuple[str, exp.Expr]] = []
-        for system in {atom.system: None for atom in atoms}:
-            child = self.binding.child(system)
-            if child:
-                steps.append((f"{_KINDS[CODE_FIELDS[system]]}_codes", self._child_step(system, child)))
+        steps = [step for system in {atom.system: None for atom in atoms} for step in self._child_steps(system, atoms)]
         steps.append(("activity", self._activity_step(fields, atoms)))
         steps.append(("codes", self._codes_step(fields, atoms)))
         ctes = [exp.CTE(this=query, alias=exp.TableAlias(this=self._name(name))) for name, query in steps]
@@ -188,22 +185,78 @@ class _Writer:
         )
 
     def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
-        columns: list[exp.Expr] = [self._column(self.binding.key), *(self._column(name) for name in fields)]
+        """Decide every code atom of every activity: over its own text, or from what `_child_steps` found."""
+        joined = [system for system in {atom.system: None for atom in atoms} if self.binding.child(system)]
+        activity = "activity" if joined else None
+        key = self._column(self.binding.key, activity)
+        columns: list[exp.Expr] = [key, *(self._column(name, activity) for name in fields)]
+        select = exp.Select().from_(self._step("activity"))
+        for system in joined:
+            child = self.binding.child(system)
+            assert child
+            found = _step_name(system, "found")
+            same = exp.EQ(this=self._column(child.key, found), expression=key.copy())
+            select = select.join(self._step(found), on=same, join_type="left")
         for atom in atoms:
-            child = self.binding.child(atom.system)
-            if child:
-                condition = self._child_condition(atom, child, self._column(self.binding.key, "activity"))
+            name = verdict_name(atom)
+            if self.binding.child(atom.system):
+                verdict = coalesce(self._column(name, _step_name(atom.system, "found")), number(0))
             else:
-                condition = text_condition(atom, self._column(CODE_FIELDS[atom.system]), self.dialect)
-            columns.append(as_number(condition).as_(self._name(verdict_name(atom))))
-        return exp.Select(expressions=columns).from_(self._step("activity"))
+                own_text = self._column(CODE_FIELDS[atom.system], activity)
+                verdict = as_number(text_condition(atom, own_text, self.dialect))
+            columns.append(verdict.as_(self._name(name)))
+        return select.select(*columns)
 
-    def _child_step(self, system: CodeSystem, child: ChildTable) -> exp.Expr:
+    def _child_steps(self, system: CodeSystem, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
+        """Give the steps over a child table: its codes in normal form, where each activity's first code stands if
+        any atom asks for it, and the verdicts, a row an activity.
+
+        Verdicts are found by GROUP BY and joined, because many warehouses refuse EXISTS inside CASE.
+        """
+        child = self.binding.child(system)
+        asked = [atom for atom in atoms if atom.system is system]
+        if not child:
+            return
+        codes, first, found = (_step_name(system, what) for what in ("codes", "first", "found"))
         columns: list[exp.Expr] = [self._raw_column(child.key)]
         if child.position:
             columns.append(self._raw_column(child.position))
         columns.append(single_code(self._raw_column(child.code), self.dialect).as_(self._name("code")))
-        return exp.Select(expressions=columns).from_(self._child_table(system, child))
+        yield codes, exp.Select(expressions=columns).from_(self._child_table(system, child))
+
+        key = self._column(child.key, codes)
+        select = exp.Select().from_(self._step(codes))
+        if any(isinstance(atom, HasCode) and atom.position is not Position.ANY for atom in asked):
+            earliest = exp.Min(this=self._position(child, codes)).as_(self._name("first_position"))
+            with_codes = select.select(key, earliest).where(is_code(self._column("code", codes), self.dialect))
+            yield first, with_codes.group_by(key)
+            same = exp.EQ(this=self._column(child.key, first), expression=key.copy())
+            select = select.join(self._step(first), on=same, join_type="left")
+        verdicts = [self._child_verdict(atom, child).as_(self._name(verdict_name(atom))) for atom in asked]
+        yield found, select.select(key, *verdicts).group_by(key)
+
+    def _child_verdict(self, atom: CodeAtom, child: ChildTable) -> exp.Expr:
+        """Ask a code atom of all child rows of one activity: 1 or 0."""
+        codes = _step_name(atom.system, "codes")
+        column = self._column("code", codes)
+        match atom:
+            case HasCode(listed, Position.ANY):
+                return exp.Max(this=as_number(self._begins(column, listed.codes)))
+            case HasCode(listed, position):
+                first = self._column("first_position", _step_name(atom.system, "first"))
+                order = exp.EQ if position is Position.PRIMARY else exp.GT
+                placed = order(this=self._position(child, codes), expression=first)
+                return exp.Max(this=as_number(all_of([placed, self._begins(column, listed.codes)])))
+            case FollowedBy(first_list, second_list):
+                earliest, latest = (
+                    function(this=exp.Case(ifs=[exp.If(
+                        this=self._begins(column, listed.codes), true=self._position(child, codes))]))
+                    for function, listed in ((exp.Min, first_list), (exp.Max, second_list))
+                )  # fmt: skip
+                return as_number(exp.LT(this=earliest, expression=latest))
+            case Recorded():
+                return exp.Max(this=as_number(is_code(column, self.dialect)))
+        assert False, f"Unhandled node: {atom}"
 
     def _child_table(self, system: CodeSystem, child: ChildTable) -> exp.Table:
         """Give the table of codes: the one named, or the layout's own beside the activity table."""
@@ -213,43 +266,12 @@ class _Writer:
         beside.set("this", identifier(child.table, self.dialect))
         return beside
 
-    def _child_condition(self, atom: CodeAtom, child: ChildTable, key: exp.Expr) -> exp.Expr:
-        """Ask a code atom of the child rows of one activity."""
-        step = f"{_KINDS[CODE_FIELDS[atom.system]]}_codes"
-        match atom:
-            case HasCode(codes, position):
-                conditions = [self._begins("c", codes.codes)]
-                if position is not Position.ANY:
-                    earlier = self._exists(step, child, "e", self._column(child.key, "c"), [
-                        exp.LT(this=self._position(child, "e"), expression=self._position(child, "c")),
-                        is_code(self._column("code", "e"), self.dialect),
-                    ])  # fmt: skip
-                    conditions.append(earlier if position is Position.SECONDARY else exp.Not(this=earlier))
-                return self._exists(step, child, "c", key, conditions)
-            case FollowedBy(first, second):
-                later = self._exists(step, child, "s", self._column(child.key, "c"), [
-                    exp.GT(this=self._position(child, "s"), expression=self._position(child, "c")),
-                    self._begins("s", second.codes),
-                ])  # fmt: skip
-                return self._exists(step, child, "c", key, [self._begins("c", first.codes), later])
-            case Recorded():
-                return self._exists(step, child, "c", key, [is_code(self._column("code", "c"), self.dialect)])
-        assert False, f"Unhandled node: {atom}"
-
-    def _exists(
-        self, step: str, child: ChildTable, alias: str, key: exp.Expr, conditions: Iterable[exp.Expr]
-    ) -> exp.Expr:
-        same = exp.EQ(this=self._column(child.key, alias), expression=key)
-        rows = exp.Select(expressions=[number(1)]).from_(exp.alias_(self._step(step), alias, table=True))
-        return exp.Exists(this=rows.where(all_of([same, *conditions])))
-
-    def _begins(self, alias: str, codes: CodeList) -> exp.Expr:
-        column = self._column("code", alias)
+    def _begins(self, column: exp.Expr, codes: CodeList) -> exp.Expr:
         return any_of([like(column, f"{code}%") for code in like_patterns(codes, self.dialect)])
 
-    def _position(self, child: ChildTable, alias: str) -> exp.Expr:
+    def _position(self, child: ChildTable, table: str) -> exp.Expr:
         assert child.position, "a criterion about order was refused before"
-        return self._column(child.position, alias)
+        return self._column(child.position, table)
 
     def _inline_codes(self, atom: CodeAtom) -> exp.Expr:
         child = self.binding.child(atom.system)
@@ -278,6 +300,11 @@ class _Writer:
 
     def _print(self, tree: exp.Expr) -> str:
         return print_sql(tree, self.dialect)
+
+
+def _step_name(system: CodeSystem, what: str) -> str:
+    """Give the name of a step over a child table: procedure_codes, diagnosis_found, ..."""
+    return f"{_KINDS[CODE_FIELDS[system]]}_{what}"
 
 
 def verdict_name(atom: CodeAtom) -> str:
