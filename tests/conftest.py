@@ -1,11 +1,57 @@
-"""What all tests share: Hypothesis is derandomised in CI, and slow machines are no failure."""
+"""What all tests share: Hypothesis is derandomised in CI, engines end with the run, and what was not tried is said."""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.engines import evaluators, tally
+from tests.engines.evaluators import EVALUATORS
 
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
 settings.register_profile("here", max_examples=int(os.environ.get("EBI_EXAMPLES", "60")), **_COMMON)
-settings.register_profile("ci", max_examples=120, derandomize=True, **_COMMON)
+settings.register_profile("ci", max_examples=300, derandomize=True, **_COMMON)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-dialects", action="store_true", help="write docs/dialects.md from what this run showed")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the engines of this process, and hand its tally to the process that has the last word."""
+    evaluators.stop_all()
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = tally.TALLY.to_json()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Share tests out one by one, but all those of an engine that is slow to start to one worker."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    slow = {evaluator.name: evaluator.engine for evaluator in EVALUATORS.values() if evaluator.examples < 1}
+
+    class BySlowEngine(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((engine for name, engine in slow.items() if name in nodeid), nodeid)
+
+    return BySlowEngine(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Take the tally of a worker that has ended."""
+    tally.TALLY.add_json(getattr(node, "workeroutput", {}).get("tally"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say in one line each what was compared, and what is not on this machine."""
+    for line in tally.TALLY.summary():
+        terminalreporter.line(line)
+    if config.getoption("--write-dialects"):
+        from tests.engines import dialects_page
+
+        dialects_page.write(Path(config.rootpath))

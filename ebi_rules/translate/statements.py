@@ -19,6 +19,7 @@ from ebi_rules.criteria import (
     Recorded,
     code_atoms,
     fields_needed,
+    lists_named,
 )
 from ebi_rules.errors import DialectError, UsageError, unknown
 from ebi_rules.layouts import Binding, ChildTable
@@ -46,6 +47,9 @@ if TYPE_CHECKING:
 
 SHAPES = ("flags", "predicate", "case", "counts", "view")
 VIEW_NAME = "ebi_flags"
+
+_LONGEST_PREDICATE = 250_000
+"""How many characters a bare predicate may have, about: ClickHouse reads 262,144 and nobody reads more."""
 
 _KINDS = {"procedures": "procedure", "diagnoses": "diagnosis"}
 
@@ -189,7 +193,10 @@ class _Writer:
         joined = [system for system in {atom.system: None for atom in atoms} if self.binding.child(system)]
         activity = "activity" if joined else None
         key = self._column(self.binding.key, activity)
-        columns: list[exp.Expr] = [key, *(self._column(name, activity) for name in fields)]
+        columns: list[exp.Expr] = [
+            self._column(name, activity).as_(self._name(name)) if activity else self._column(name)
+            for name in (self.binding.key, *fields)
+        ]
         select = exp.Select().from_(self._step("activity"))
         for system in joined:
             child = self.binding.child(system)
@@ -225,15 +232,16 @@ class _Writer:
         yield codes, exp.Select(expressions=columns).from_(self._child_table(system, child))
 
         key = self._column(child.key, codes)
+        named_key = key.as_(self._name(child.key))
         select = exp.Select().from_(self._step(codes))
         if any(isinstance(atom, HasCode) and atom.position is not Position.ANY for atom in asked):
             earliest = exp.Min(this=self._position(child, codes)).as_(self._name("first_position"))
-            with_codes = select.select(key, earliest).where(is_code(self._column("code", codes), self.dialect))
+            with_codes = select.select(named_key, earliest).where(is_code(self._column("code", codes), self.dialect))
             yield first, with_codes.group_by(key)
             same = exp.EQ(this=self._column(child.key, first), expression=key.copy())
             select = select.join(self._step(first), on=same, join_type="left")
         verdicts = [self._child_verdict(atom, child).as_(self._name(verdict_name(atom))) for atom in asked]
-        yield found, select.select(key, *verdicts).group_by(key)
+        yield found, select.select(named_key, *verdicts).group_by(key)
 
     def _child_verdict(self, atom: CodeAtom, child: ChildTable) -> exp.Expr:
         """Ask a code atom of all child rows of one activity: 1 or 0."""
@@ -280,7 +288,16 @@ class _Writer:
                 f"the layout {self.binding.layout.name} keeps codes in a second table: use --shape flags or view."
             )
         raw = [self._raw_column(column) for column in self.binding.code_columns(atom.system)]
-        return text_condition(atom, code_text(raw, self.dialect, needs_order(atom)), self.dialect)
+        codes = code_text(raw, self.dialect, needs_order(atom))
+        size = len(self._print(codes)) * sum(
+            len(like_patterns(named.codes, self.dialect)) for named in lists_named(atom)
+        )
+        if size > _LONGEST_PREDICATE:
+            raise DialectError(
+                f"{verdict_name(atom)} would make a predicate of some {size:,} characters, as each code is asked of the "
+                "columns anew: use --shape flags or view."
+            )
+        return text_condition(atom, codes, self.dialect)
 
     def _raw_field(self, name: str) -> exp.Expr:
         first, *rest = [self._raw_column(column) for column in self.binding.fields[name]]

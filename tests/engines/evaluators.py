@@ -1,24 +1,75 @@
-"""Every evaluator by name, and which layout shapes it can take."""
+"""Every evaluator, found in the modules `in_*` beside this one.
 
-from tests.engines import in_duckdb, in_polars, in_sqlite, reference
-from tests.engines.case import Case, Evaluator
+An engine that is absent is said once, at the end of the run, and fails the run where CI=true.
+"""
 
-REFERENCE: Evaluator = reference.evaluate
+import os
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from tests.engines import reference
+from tests.engines.case import Case, Flags
+from tests.engines.engine import AbsentError, Evaluator, SqlEngine
+from tests.engines.tally import TALLY
+
+REFERENCE = reference.evaluate
+
+
+def _modules() -> list[object]:
+    return [import_module(f"tests.engines.{path.stem}") for path in sorted(Path(__file__).parent.glob("in_*.py"))]
+
+
+ENGINES: tuple[SqlEngine, ...] = tuple(engine for module in _modules() for engine in getattr(module, "ENGINES", ()))
 
 EVALUATORS: dict[str, Evaluator] = {
-    "polars streaming": in_polars.streaming,
-    "polars in-memory": in_polars.in_memory,
-    "polars expression": in_polars.expression,
-    "duckdb flags": in_duckdb.flags,
-    "duckdb predicate": in_duckdb.predicate,
-    "sqlite flags": in_sqlite.flags,
-    "sqlite predicate": in_sqlite.predicate,
-    "sqlite with LIKE classes (emulated)": in_sqlite.like_classes,
+    evaluator.name: evaluator
+    for evaluator in [
+        *(evaluator for module in _modules() for evaluator in getattr(module, "EVALUATORS", ())),
+        *(evaluator for engine in ENGINES for evaluator in engine.evaluators()),
+    ]
 }
 
-_OWN_COLUMNS_ONLY = {"polars expression", "duckdb predicate", "sqlite predicate"}
+
+def require(name: str) -> Evaluator:
+    """Give an evaluator whose engine is here. Skips the test where it is not; with CI=true that is a failure."""
+    evaluator = EVALUATORS[name]
+    lacking = _lacking(evaluator)
+    if lacking:
+        TALLY.absent[evaluator.engine] = lacking
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{evaluator.engine} is not on this machine ({lacking}), and CI tests every engine")
+        pytest.skip(f"{evaluator.engine} is not on this machine")
+    return evaluator
 
 
-def takes(name: str, case: Case) -> bool:
-    """Whether an evaluator can take a case: one expression cannot reach a child table."""
-    return not (case.layout.is_child and name in _OWN_COLUMNS_ONLY)
+def disagreements(evaluator: Evaluator, case: Case, expected: Flags) -> list[int]:
+    """Give the keys for which an evaluator's flags are not those expected, and keep the tally."""
+    try:
+        found = evaluator.evaluate(case)
+    except Exception:
+        TALLY.count(evaluator.name, mismatch=True)
+        raise
+    wrong = [key for key in expected.keys() | found.keys() if found.get(key) != expected.get(key)]
+    TALLY.count(evaluator.name, mismatch=bool(wrong))
+    return wrong
+
+
+def stop_all() -> None:
+    """Stop every engine that was started, each whatever happens to the others."""
+    for engine in ENGINES:
+        try:
+            engine.stop()
+        except Exception as error:
+            print(f"{engine.name} did not stop: {type(error).__name__}")
+
+
+@cache
+def _lacking(evaluator: Evaluator) -> str | None:
+    try:
+        TALLY.versions[evaluator.engine] = evaluator.version()
+    except AbsentError as absent:
+        return str(absent)
+    return None

@@ -1,28 +1,29 @@
-"""DuckDB: the statement of shape `flags`, and the bare predicate, over tables of the layout's own types."""
+"""DuckDB in process."""
+
+from collections.abc import Sequence
 
 import duckdb
+import polars as pl
 
-from ebi_rules.translate.statements import statement
-from tests.engines.case import Case, Flags
-from tests.engines.sql import child_names, merge, predicate_query, tables
-
-
-def flags(case: Case) -> Flags:
-    with _connected(case) as connection:
-        return merge(connection.execute(_statement(case, [rule])).fetchall() for rule in case.rules)
+from tests.engines.engine import SqlEngine
 
 
-def predicate(case: Case) -> Flags:
-    with _connected(case) as connection:
-        return merge(connection.execute(predicate_query(case, rule, "duckdb")).fetchall() for rule in case.rules)
+class DuckDB(SqlEngine):
+    name = "DuckDB"
+    dialects = ("duckdb",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = duckdb.connect()
+
+    def version(self) -> str:
+        return duckdb.__version__
+
+    def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
+        self.connection.register(name, frame.to_arrow())
+
+    def rows(self, query: str) -> Sequence[tuple[object, ...]]:
+        return self.connection.execute(query).fetchall()
 
 
-def _statement(case, rules):  # type: ignore[no-untyped-def]
-    return statement(rules, "duckdb", case.binding, "activity_table", "flags", child_names(case))
-
-
-def _connected(case: Case) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
-    for name, frame in tables(case).items():
-        connection.register(name, frame.to_arrow())
-    return connection
+ENGINES = (DuckDB(),)

@@ -5,6 +5,7 @@ import polars as pl
 from ebi_rules.engines import collecting
 from ebi_rules.engines.polars import flag_columns, prepare
 from tests.engines.case import Case, Flags
+from tests.engines.engine import Evaluator
 
 
 def streaming(case: Case) -> Flags:
@@ -29,3 +30,14 @@ def expression(case: Case) -> Flags:
     columns = [case.activity.select(rule.expr(case.layout, case.activity.columns)).to_series() for rule in case.rules]
     assert not any(column.has_nulls() for column in columns), "an expression gave a null"
     return case.flags([column.to_list() for column in columns])
+
+
+def _version() -> str:
+    return pl.__version__
+
+
+EVALUATORS = (
+    Evaluator("Polars streaming", "Polars", streaming, _version),
+    Evaluator("Polars in-memory", "Polars", in_memory, _version),
+    Evaluator("Polars expression", "Polars", expression, _version, takes=lambda case: not case.layout.is_child),
+)

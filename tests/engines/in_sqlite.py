@@ -1,71 +1,80 @@
-"""SQLite: the statement of shape `flags`, the bare predicate, and LIKE with classes as SQL Server has it.
+"""SQLite in process. Its LIKE ignores the case of ASCII letters: the text must be right all the same.
 
-SQLite's LIKE ignores the case of ASCII letters, as SQL Server's default collation does: the statements must be
-right all the same. The third evaluator prints LIKE with classes, as for T-SQL, and gives SQLite a LIKE that reads
-them by the rules in Microsoft's documentation: an emulation.
+Oracle's text runs on it too, under the one rule by which Oracle differs: an empty text is NULL.
 """
 
-import re
 import sqlite3
-from dataclasses import replace
-from functools import cache
+from collections.abc import Sequence
+from types import MappingProxyType
 
-from ebi_rules.translate import statements
-from ebi_rules.translate.dialects import find_dialect
-from ebi_rules.translate.statements import statement
-from tests.engines.case import Case, Flags
-from tests.engines.sql import child_names, merge, predicate_query, tables
+import polars as pl
+import sqlglot
+from sqlglot import exp
 
-
-def flags(case: Case) -> Flags:
-    connection = connect(case)
-    return merge(connection.execute(_statement(case, rule)).fetchall() for rule in case.rules)
+from tests.engines.engine import SqlEngine
 
 
-def predicate(case: Case) -> Flags:
-    connection = connect(case)
-    return merge(connection.execute(predicate_query(case, rule, "sqlite")).fetchall() for rule in case.rules)
+class SQLite(SqlEngine):
+    name = "SQLite"
+    dialects = ("sqlite",)
+    types = ("INTEGER", "TEXT")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connection = sqlite3.connect(":memory:")
+
+    def version(self) -> str:
+        return sqlite3.sqlite_version
+
+    def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
+        self.connection.execute(f"DROP TABLE IF EXISTS {name}")
+        self.connection.execute(self.create_table(name, frame, dialect))
+        self.connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * frame.width)})", frame.iter_rows())
+
+    def rows(self, query: str) -> Sequence[tuple[object, ...]]:
+        return self.connection.execute(query).fetchall()
 
 
-def like_classes(case: Case) -> Flags:
-    connection = connect(case, sql_server_like=True)
-    writer = statements.find_dialect
-    statements.find_dialect = lambda name: replace(find_dialect(name), like_classes=True)
-    try:
-        texts = [_statement(case, rule) for rule in case.rules]
-    finally:
-        statements.find_dialect = writer
-    return merge(connection.execute(text).fetchall() for text in texts)
+class Oracle(SQLite):
+    """SQLite whose texts and functions know no empty text, as Oracle's do not."""
+
+    name = "SQLite without empty texts"
+    dialects = ("oracle",)
+    stands_for = MappingProxyType(
+        {"oracle": "read by sqlglot and run on SQLite, where an empty text was made NULL as in Oracle"}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        for function in (_concat, _upper, _replace):
+            name = "concat_" if function is _concat else function.__name__.strip("_")
+            self.connection.create_function(name, function.__code__.co_argcount, function)
+
+    def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
+        empty = [pl.col(column).replace({"": None}) for column, kind in frame.schema.items() if kind == pl.String]
+        super().load(name, frame.with_columns(*empty), dialect)
+
+    def rows(self, query: str) -> Sequence[tuple[object, ...]]:
+        tree = sqlglot.parse_one(query, read="oracle").transform(_without_empty_texts)
+        return super().rows(tree.sql(dialect="sqlite"))
 
 
-def _statement(case, rule):  # type: ignore[no-untyped-def]
-    return statement([rule], "sqlite", case.binding, "activity_table", "flags", child_names(case))
+def _concat(one: str | None, two: str | None) -> str | None:
+    return (one or "") + (two or "") or None
 
 
-def connect(case: Case, sql_server_like: bool = False) -> sqlite3.Connection:
-    """Load a case into a database in memory, whose LIKE is SQLite's own or follows SQL Server's rules."""
-    connection = sqlite3.connect(":memory:")
-    if sql_server_like:
-        connection.create_function("like", 2, lambda pattern, value: _like(value, pattern), deterministic=True)
-    for name, frame in tables(case).items():
-        columns = ", ".join(f'"{column}"' for column in frame.columns)
-        connection.execute(f'CREATE TABLE "{name}" ({columns})')
-        places = ", ".join("?" * frame.width)
-        connection.executemany(f'INSERT INTO "{name}" VALUES ({places})', frame.iter_rows())
-        if name != "activity_table":
-            connection.execute(f'CREATE INDEX "key of {name}" ON "{name}" ("{frame.columns[0]}")')
-    return connection
+def _replace(text: str | None, old: str | None, new: str | None) -> str | None:
+    return text.replace(old, new or "") or None if text and old else text
 
 
-def _like(value: str | None, pattern: str | None) -> bool | None:
-    if value is None or pattern is None:
-        return None
-    return _compiled(pattern).fullmatch(value) is not None
+def _upper(text: str | None) -> str | None:
+    return text.upper() if text else None
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = re.findall(r"\[[^\]]*\]|.", pattern, re.DOTALL)
-    translated = {"%": ".*", "_": "."}
-    regex = "".join(part if len(part) > 1 else translated.get(part, re.escape(part)) for part in parts)
-    return re.compile(regex, re.DOTALL | re.IGNORECASE)
+def _without_empty_texts(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.DPipe):
+        return exp.Anonymous(this="concat_", expressions=[node.this, node.expression])
+    return exp.Null() if node.is_string and not node.name else node
+
+
+ENGINES = (SQLite(), Oracle())

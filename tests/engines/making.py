@@ -68,7 +68,7 @@ def make_case(layout: str | Layout, rules: Sequence[Rule], rows: Sequence[Row]) 
 def _cells(value: object) -> list[str | None]:
     if value is None:
         return []
-    return [value] if isinstance(value, str) else list(value)  # type: ignore[call-overload, no-any-return]
+    return [value] if isinstance(value, str) else list(value)
 
 
 def _child(cells: Sequence[Sequence[str | None]], shape: ChildTable) -> pl.DataFrame:

@@ -27,7 +27,7 @@ def test_the_page_loads_nothing_and_shows_every_part(browser: Browser, extract: 
     assert "Counts in this report are exact" in text
     assert page.locator("table").count() == 3
     assert page.locator("figure svg[role=img][aria-label]").count() == 3
-    assert page.locator("figure svg").nth(1).bounding_box()["width"] > 300  # type: ignore[index]
+    assert page.locator("figure svg").nth(1).bounding_box()["width"] > 300
     providers = page.locator("table").nth(1).locator("tbody tr")
     assert providers.count() == audit.providers.height
     page.close()

@@ -1,0 +1,203 @@
+"""What an engine is to the tests: how it is started, told a case, asked a statement, and stopped.
+
+An engine that is not on this machine raises `AbsentError`, with what to install.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import ClassVar
+
+import polars as pl
+
+from ebi_rules.errors import DialectError, UsageError
+from ebi_rules.translate.dialects import find_dialect, identifier
+from ebi_rules.translate.statements import statement
+from opcs_icd import ICD10, OPCS4, CodeSystem
+from tests.engines.case import Case, Flags
+
+ACTIVITY = "activity_table"
+CHILDREN: Mapping[CodeSystem, str] = {OPCS4: "procedure_table", ICD10: "diagnosis_table"}
+
+
+class AbsentError(Exception):
+    """An engine is not on this machine; the message says what to install."""
+
+
+class DisagreementError(AssertionError):
+    """Two forms of one rule gave different flags on one engine."""
+
+
+class Evidence(Enum):
+    """How far a dialect's text has been proven, strongest first."""
+
+    EXECUTED = "executed"
+    EMULATED = "executed under emulation"
+    VENDOR = "vendor's parser"
+    GRAMMAR = "independent grammar"
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """One way to get the flags of a case.
+
+    `examples` is the share of generated cases that it is given, by what a case costs; `version` raises `AbsentError`.
+    """
+
+    name: str
+    engine: str
+    evaluate: Callable[[Case], Flags]
+    version: Callable[[], str]
+    evidence: Evidence = Evidence.EXECUTED
+    dialect: str | None = None
+    examples: float = 1.0
+    note: str = ""
+    takes: Callable[[Case], bool] = lambda case: True
+
+
+class SqlEngine:
+    """Runs the statements of one or more dialects. Subclasses say how.
+
+    `stands_for` names, for a dialect that is not the engine's own, why its text is run here all the same.
+    """
+
+    name: ClassVar[str]
+    dialects: ClassVar[tuple[str, ...]]
+    types: ClassVar[tuple[str, str]] = ("BIGINT", "VARCHAR(4000)")
+    evidence: ClassVar[Evidence] = Evidence.EXECUTED
+    stands_for: Mapping[str, str] = MappingProxyType({})
+    examples: ClassVar[float] = 1.0
+    note: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        self._loaded: tuple[Case, str] | None = None
+        self._answers: dict[str, Sequence[tuple[object, ...]]] = {}
+
+    def version(self) -> str:
+        """Start the engine if need be, and give its version. Raises `AbsentError`."""
+        raise NotImplementedError
+
+    def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
+        """Make a table in place of any of that name."""
+        raise NotImplementedError
+
+    def rows(self, query: str) -> Sequence[tuple[object, ...]]:
+        """Give the rows of a query."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End whatever was started."""
+
+    def evaluators(self) -> list[Evaluator]:
+        return [self._evaluator(dialect) for dialect in self.dialects]
+
+    def flags(self, case: Case, dialect: str) -> Flags:
+        """Run the statement of shape `flags`; and each rule's bare predicate, which must give the same rows."""
+        self.version()
+        self._load(case, dialect)
+        flags = merge(self._ask(text) for text in flag_statements(case, dialect))
+        predicates = predicate_queries(case, dialect)
+        if predicates:
+            bare = merge(map(self._ask, predicates))
+            if bare != flags:
+                keys = [key for key in flags if bare.get(key) != flags[key]]
+                raise DisagreementError(
+                    f"{self.name}: the predicate differs from the statement for the keys {keys[:5]}"
+                )
+        return flags
+
+    def create_table(self, name: str, frame: pl.DataFrame, dialect: str, suffix: str = "") -> str:
+        """Give CREATE TABLE for a frame of whole numbers and texts."""
+        number, text = self.types
+        columns = ", ".join(
+            f"{quoted(column, dialect)} {number if kind == pl.Int64 else text}" for column, kind in frame.schema.items()
+        )
+        return f"CREATE TABLE {name} ({columns}){suffix}"
+
+    def _evaluator(self, dialect: str) -> Evaluator:
+        relative = self.stands_for.get(dialect)
+        return Evaluator(
+            name=f"{dialect} on {self.name}",
+            engine=self.name,
+            evaluate=lambda case: self.flags(case, dialect),
+            version=self.version,
+            evidence=Evidence.EMULATED if relative else self.evidence,
+            dialect=dialect,
+            examples=self.examples,
+            note=relative or self.note,
+        )
+
+    def _load(self, case: Case, dialect: str) -> None:
+        if self._loaded and self._loaded[0] is case and self._loaded[1] == dialect:
+            return
+        self._loaded = None
+        self._answers.clear()
+        for name, frame in tables(case).items():
+            self.load(name, frame, dialect)
+        self._loaded = (case, dialect)
+
+    def _ask(self, query: str) -> Sequence[tuple[object, ...]]:
+        if query not in self._answers:
+            self._answers[query] = self.rows(query)
+        return self._answers[query]
+
+
+def tables(case: Case) -> dict[str, pl.DataFrame]:
+    """Give the tables of a case by name."""
+    return {ACTIVITY: case.activity, **{CHILDREN[system]: frame for system, frame in case.children.items()}}
+
+
+def child_names(case: Case) -> dict[CodeSystem, str]:
+    return {system: CHILDREN[system] for system in case.children}
+
+
+def quoted(name: str, dialect: str) -> str:
+    """Give a column's name as the dialect writes it."""
+    found = find_dialect(dialect)
+    return identifier(name, found).sql(found.sqlglot)
+
+
+def literal(value: object) -> str:
+    """Give a value for a test's INSERT."""
+    if value is None or isinstance(value, int):
+        return "NULL" if value is None else str(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def flag_statements(case: Case, dialect: str) -> list[str]:
+    """Give the statement of all rules at once, or one a rule where rules cannot stand together."""
+    children = child_names(case)
+    if len({rule.key for rule in case.rules}) == len(case.rules):
+        try:
+            return [statement(case.rules, dialect, case.binding, ACTIVITY, "flags", children).rstrip(";")]
+        except UsageError:
+            pass
+    return [statement([rule], dialect, case.binding, ACTIVITY, "flags", children).rstrip(";") for rule in case.rules]
+
+
+def predicate_queries(case: Case, dialect: str) -> list[str]:
+    """Give queries that ask each rule's predicate and its denial: both never unknown, so never both untrue.
+
+    There are none where the predicate is refused: over child tables, and for lists of thousands.
+    """
+    key = quoted(case.binding.key, dialect)
+    queries = []
+    for rule in case.rules:
+        try:
+            text = statement([rule], dialect, case.binding, ACTIVITY, "predicate")
+        except DialectError as refusal:
+            assert "--shape flags" in str(refusal)
+            return []
+        queries.append(f"SELECT {key}, CASE WHEN {text} THEN 1 WHEN NOT ({text}) THEN 0 END FROM {ACTIVITY}")
+    return queries
+
+
+def merge(results: object) -> Flags:
+    """Put the flags of several queries side by side, by key. A flag that is neither 1 nor 0 is a defect."""
+    flags: Flags = {}
+    for rows in results:
+        for key, *row in rows:
+            assert all(flag in (0, 1) for flag in row), f"flags are {row!r}"
+            flags[int(key)] = (*flags.get(int(key), ()), *map(bool, row))
+    return flags
