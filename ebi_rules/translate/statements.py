@@ -294,8 +294,8 @@ class _Writer:
         )
         if size > _LONGEST_PREDICATE:
             raise DialectError(
-                f"{verdict_name(atom)} would make a predicate of some {size:,} characters, as each code is asked of the "
-                "columns anew: use --shape flags or view."
+                f"{verdict_name(atom)} would make a predicate of some {size:,} characters, as each code is asked of "
+                "the columns anew: use --shape flags or view."
             )
         return text_condition(atom, codes, self.dialect)
 

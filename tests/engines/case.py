@@ -16,7 +16,7 @@ Flags = dict[int, tuple[bool, ...]]
 Evaluator = Callable[["Case"], Flags]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Case:
     """An extract with whole-number keys, child tables if the layout has them, and rules to run."""
 
@@ -24,6 +24,13 @@ class Case:
     rules: Sequence[Rule]
     activity: pl.DataFrame
     children: Mapping[CodeSystem, pl.DataFrame] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Give the case as a person would want to see one that failed."""
+        lines = [f"{self.layout.name}: {dict(self.layout.codes)}"]
+        lines += [f"{rule.key}.{name}: {criterion}" for rule in self.rules for name, criterion in rule.criteria.items()]
+        tables = [self.activity, *self.children.values()]
+        return "\n".join([*lines, *(str(row) for table in tables for row in table.iter_rows(named=True))])
 
     @property
     def binding(self) -> Binding:

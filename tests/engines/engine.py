@@ -42,7 +42,8 @@ class Evidence(Enum):
 class Evaluator:
     """One way to get the flags of a case.
 
-    `examples` is the share of generated cases that it is given, by what a case costs; `version` raises `AbsentError`.
+    `examples` is the share of generated cases that it is given, by what a case costs; `version` raises `AbsentError`;
+    `stores` gives a case as its tables hold it, where they cannot hold every value.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Evaluator:
     examples: float = 1.0
     note: str = ""
     takes: Callable[[Case], bool] = lambda case: True
+    stores: Callable[[Case], Case] = lambda case: case
 
 
 class SqlEngine:
@@ -107,6 +109,10 @@ class SqlEngine:
                 )
         return flags
 
+    def stores(self, case: Case) -> Case:
+        """Give a case as this engine's tables hold it."""
+        return case
+
     def create_table(self, name: str, frame: pl.DataFrame, dialect: str, suffix: str = "") -> str:
         """Give CREATE TABLE for a frame of whole numbers and texts."""
         number, text = self.types
@@ -126,6 +132,7 @@ class SqlEngine:
             dialect=dialect,
             examples=self.examples,
             note=relative or self.note,
+            stores=self.stores,
         )
 
     def _load(self, case: Case, dialect: str) -> None:

@@ -33,20 +33,28 @@ EVALUATORS: dict[str, Evaluator] = {
 }
 
 
-def require(name: str) -> Evaluator:
-    """Give an evaluator whose engine is here. Skips the test where it is not; with CI=true that is a failure."""
+def present(name: str) -> Evaluator | None:
+    """Give an evaluator whose engine is here, or None and the engine is said to be absent; in CI that is a failure."""
     evaluator = EVALUATORS[name]
     lacking = _lacking(evaluator)
     if lacking:
         TALLY.absent[evaluator.engine] = lacking
         if os.environ.get("CI") == "true":
             pytest.fail(f"{evaluator.engine} is not on this machine ({lacking}), and CI tests every engine")
-        pytest.skip(f"{evaluator.engine} is not on this machine")
+        return None
     return evaluator
+
+
+def require(name: str) -> Evaluator:
+    """Give an evaluator whose engine is here, or skip the test."""
+    return present(name) or pytest.skip(f"{EVALUATORS[name].engine} is not on this machine")
 
 
 def disagreements(evaluator: Evaluator, case: Case, expected: Flags) -> list[int]:
     """Give the keys for which an evaluator's flags are not those expected, and keep the tally."""
+    stored = evaluator.stores(case)
+    if stored is not case:
+        expected = REFERENCE(stored)
     try:
         found = evaluator.evaluate(case)
     except Exception:

@@ -1,7 +1,11 @@
-"""Hypothesis strategies for rules and extracts, over tiny domains so that values collide."""
+"""Hypothesis strategies for rules, layouts and extracts, over tiny domains so that values collide.
 
-from collections.abc import Mapping
+A case has any code lists, any criteria over them, any shape of layout, and cells as messy as real ones.
+"""
 
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
 from hypothesis import strategies as st
 
 from ebi_rules.criteria import (
@@ -20,26 +24,25 @@ from ebi_rules.criteria import (
     Recorded,
     StartsWith,
 )
+from ebi_rules.fields import FIELDS, Kind
+from ebi_rules.layouts import ChildTable, Layout, Numbered
 from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem
-from tests.engines.making import Row
+from tests.engines.case import Case
+from tests.engines.making import make_rule
 
-_LISTS: Mapping[CodeSystem, list[NamedCodes]] = {
-    OPCS4: [
-        NamedCodes("spine", CodeList.opcs(["U05[45]"])),
-        NamedCodes("category", CodeList.opcs(["U05"])),
-        NamedCodes("site", CodeList.opcs(["Z665", "O162"])),
-        NamedCodes("many", CodeList.opcs(["U05-U08", "Z66[0-9]", "A01"])),
-    ],
-    ICD10: [
-        NamedCodes("cancers", CodeList.icd(["C50-C61", "D0[3-6]", "D48"])),
-        NamedCodes("back", CodeList.icd(["M54[45]", "M51"])),
-    ],
-}
-_TOKENS: Mapping[CodeSystem, list[str]] = {
-    OPCS4: ["U054", "u05.5", "U05", "U0541", "U061", "Z665", "O162", "A01", "XU054", "", "NULL", "-", "&", "U_54", "%"],
-    ICD10: ["C509", "c7a", "C61X", "D0", "D05X", "D480", "M545", "m54.4-", "M51", "", "null", "-", "M%"],
-}
-_SEPARATORS = st.sampled_from(["||", ",", " ,", "|", ";", " ", ",,", "|| "])
+SEPARATORS = ["||", ",", " ,", ", ", "|", ";", " ", ",,", " || ", "||,"]
+"""What stands between two codes of one text."""
+
+ENDS = ["", "||", "|", " ", ",", ";"]
+"""What stands before the first code of a text, and behind the last."""
+
+NO_CODES = ["", "NULL", "null", "-", "&"]
+CELLS = [None, "", "NULL", "||", "  ", ".", ",", "-"]
+"""Whole cells that hold no code."""
+
+# Two letters and two digits a place: few enough that codes and patterns meet by chance, in either classification.
+_LETTERS = {OPCS4: "UZ", ICD10: "CM"}
+_DIGITS = "05"
 
 _FIELD_VALUES: Mapping[str, list[str]] = {
     "administrative_category": ["01", "02", "20"],
@@ -48,84 +51,178 @@ _FIELD_VALUES: Mapping[str, list[str]] = {
     "ethnic_category": ["A", "N1", "9"],
 }
 _RAW_VALUES: Mapping[str, list[str | None]] = {
-    "administrative_category": [None, "", " ", "NULL", "01", "1", "02", "2", " 2", "20", "0 2", "A"],
+    "administrative_category": [None, "", " ", "NULL", "01", "1", "02", "2", " 2", "20", "0 2", "A", "002"],
     "attendance_status": [None, "", "null", "5", "6 ", "05"],
     "treatment_function": [None, "", "010", "10", "1", "01", "100", "1000", "A"],
-    "ethnic_category": [None, " ", "NULL", "a", "A", "N1", "NUL", "9"],
+    "ethnic_category": [None, " ", "NULL", "a", "A", "N1", "NUL", "9", "%", "A_"],
 }
-_AGES = [None, -1, 0, 1, 18, 19, 7000, 7001, 7007, 7008]
-_BOUNDS = st.sampled_from([-1, 0, 1, 18, 19, 7000, 7001, 7005, 7010])
+_NUMBERS: Mapping[str, list[int | None]] = {
+    "age": [None, -1, 0, 1, 18, 19, 7000, 7001, 7007, 7008],
+    "imd_decile": [None, -1, 0, 1, 10],
+}
+_BOUNDS = st.sampled_from([-1, 0, 1, 10, 18, 19, 7000, 7001, 7005, 7010])
+_PREFIXES = ["0", "00", "01", "1", "2", "5", "A", "N", "NU", "9"]
+
+_TWO_COLUMNS = {"age", "administrative_category"}
+"""Fields that a layout may keep in two columns, the first that is not null counting."""
+
+_COLUMN_NAMES = ["plain", "With Blank", "a.dotted.name", "SELECT", "order", "group", "1st", "user"]
+"""How the columns of a layout are named, all in one way: each with the field's name behind it, or bare for the key."""
 
 
-def named(system: CodeSystem) -> st.SearchStrategy[NamedCodes]:
-    return st.sampled_from(_LISTS[system])
+@st.composite
+def _pattern(draw: st.DrawFn, system: CodeSystem) -> str:
+    """Give a pattern of a code list: any form that scripts publish."""
+    letter = draw(st.sampled_from(_LETTERS[system]))
+    tens, units, fourth, fifth = (draw(st.sampled_from(_DIGITS)) for _ in range(4))
+    category = letter + tens + units
+    return draw(st.sampled_from([
+        category, category + "X", category + fourth, f"{category}.{fourth}", category + fourth + fifth,
+        f"{category}[{_DIGITS}]", f"{letter}{tens}[{_DIGITS}]", letter + tens, f"{letter}00-{letter}0{units}",
+        f"{category}.0-{category}.{fourth}", category.lower(),
+    ]))  # fmt: skip
 
 
-_SYSTEMS = st.sampled_from([OPCS4, ICD10])
+def code_lists(system: CodeSystem) -> st.SearchStrategy[list[CodeList]]:
+    """Give two code lists."""
+    one = st.lists(_pattern(system), min_size=1, max_size=4).map(lambda patterns: CodeList(system, patterns))
+    return st.lists(one, min_size=2, max_size=2)
 
-has_code = _SYSTEMS.flatmap(lambda system: st.builds(HasCode, named(system), st.sampled_from(Position)))
-followed_by = _SYSTEMS.flatmap(lambda system: st.builds(FollowedBy, named(system), named(system)))
-recorded = st.builds(Recorded, _SYSTEMS)
-between = st.tuples(_BOUNDS, _BOUNDS).map(lambda pair: Between("age", min(pair), max(pair)))
-compare_number = st.builds(Compare, st.just("age"), st.sampled_from(["=", "<", "<=", ">", ">="]), _BOUNDS)
-_fields = st.sampled_from(sorted(_FIELD_VALUES))
-compare_code = _fields.flatmap(
-    lambda name: st.builds(Compare, st.just(name), st.just("="), st.sampled_from(_FIELD_VALUES[name]))
-)
-in_codes = _fields.flatmap(
-    lambda name: st.builds(
-        In,
-        st.just(name),
-        st.lists(st.sampled_from(_FIELD_VALUES[name]), min_size=1, max_size=3, unique=True).map(tuple),
+
+def _code_atoms(
+    lists: Mapping[CodeSystem, Sequence[NamedCodes]], ordered: Mapping[CodeSystem, bool]
+) -> Iterator[st.SearchStrategy[Criterion]]:
+    """Give strategies of atoms about codes; those about order only where a layout keeps it."""
+    for system, named in lists.items():
+        one = st.sampled_from(named)
+        yield st.builds(HasCode, one)
+        yield st.builds(Recorded, st.just(system))
+        if ordered[system]:
+            yield st.builds(HasCode, one, st.sampled_from(Position))
+            yield st.builds(FollowedBy, one, one)
+
+
+def _field_atoms() -> st.SearchStrategy[Criterion]:
+    numbers, codes = st.sampled_from(sorted(_NUMBERS)), st.sampled_from(sorted(_FIELD_VALUES))
+    of = {name: st.sampled_from(values) for name, values in _FIELD_VALUES.items()}
+    some = {name: st.lists(values, min_size=1, max_size=3, unique=True).map(tuple) for name, values in of.items()}
+    bounds = st.lists(_BOUNDS, min_size=1, max_size=3, unique=True).map(tuple)
+    return st.one_of(
+        st.builds(lambda name, one, two: Between(name, min(one, two), max(one, two)), numbers, _BOUNDS, _BOUNDS),
+        st.builds(Compare, numbers, st.sampled_from(["=", "<", "<=", ">", ">="]), _BOUNDS),
+        codes.flatmap(lambda name: st.builds(Compare, st.just(name), st.just("="), of[name])),
+        codes.flatmap(lambda name: st.builds(In, st.just(name), some[name])),
+        st.builds(In, numbers, bounds),
+        st.builds(IsNull, st.one_of(numbers, codes)),
+        st.builds(StartsWith, codes, st.sampled_from(_PREFIXES)),
     )
-)
-in_numbers = st.builds(In, st.just("age"), st.lists(_BOUNDS, min_size=1, max_size=3, unique=True).map(tuple))
-is_null = st.builds(IsNull, st.sampled_from(["age", *sorted(_FIELD_VALUES)]))
-starts_with = _fields.flatmap(
-    lambda name: st.builds(
-        StartsWith, st.just(name), st.sampled_from(["0", "00", "01", "1", "2", "5", "A", "N", "NU", "9"])
+
+
+def criteria(
+    lists: Mapping[CodeSystem, Sequence[NamedCodes]], ordered: Mapping[CodeSystem, bool]
+) -> st.SearchStrategy[Criterion]:
+    """Give any criterion over the lists."""
+    atoms = st.one_of(*_code_atoms(lists, ordered), _field_atoms())
+    return st.recursive(
+        atoms,
+        lambda inner: st.one_of(
+            st.builds(Not, inner),
+            st.builds(And, st.lists(inner, min_size=1, max_size=3).map(tuple)),
+            st.builds(Or, st.lists(inner, min_size=1, max_size=3).map(tuple)),
+        ),
+        max_leaves=5,
     )
-)
 
-atoms = st.one_of(
-    has_code, followed_by, recorded, between, compare_number, compare_code, in_codes, in_numbers, is_null, starts_with
-)
 
-criteria: st.SearchStrategy[Criterion] = st.recursive(
-    atoms,
-    lambda inner: st.one_of(
-        st.builds(Not, inner),
-        st.builds(And, st.lists(inner, min_size=1, max_size=3).map(tuple)),
-        st.builds(Or, st.lists(inner, min_size=1, max_size=3).map(tuple)),
-    ),
-    max_leaves=6,
-)
+@st.composite
+def layouts(draw: st.DrawFn) -> Layout:
+    """Give a layout: codes in any shape, fields in one column or two, columns of any name."""
+    style = draw(st.sampled_from(_COLUMN_NAMES))
+    fields = {"id": (style,)}
+    for name in [*_NUMBERS, *_FIELD_VALUES]:
+        most = 2 if name in _TWO_COLUMNS else 1
+        fields[name] = tuple(f"{style} {name}{place}" for place in range(draw(st.integers(1, most))))
+    codes: dict[CodeSystem, Numbered | ChildTable] = {}
+    for system, name in ((OPCS4, "procedures"), (ICD10, "diagnoses")):
+        codes[system] = draw(st.sampled_from([
+            Numbered((f"{style} {name}",)),
+            Numbered((f"{style} {name} NN",), positions=3),
+            ChildTable(name, f"{style} parent", "code", "position"),
+            ChildTable(name, style, f"{style} code", None),
+        ]))  # fmt: skip
+    return Layout("generated", "Generated", "outpatient", "", fields, codes, baby_ages=True)
+
+
+@st.composite
+def _token(draw: st.DrawFn, system: CodeSystem) -> str:
+    """Give one code as a cell may write it, or what is none."""
+    code = draw(st.sampled_from(_LETTERS[system])) + "".join(
+        draw(st.sampled_from(_DIGITS)) for _ in range(draw(st.integers(1, 4)))
+    )
+    return draw(st.sampled_from([
+        code, code, code, code.lower(), f"{code[:3]}.{code[3:]}", code + "-", code[:3] + "X", code[:3] + "A",
+        "X" + code, "%" + code[1:], code[:2] + "_" + code[3:], code[:2] + "[05]", *NO_CODES,
+    ]))  # fmt: skip
 
 
 @st.composite
 def _text(draw: st.DrawFn, system: CodeSystem) -> str | None:
     """Give codes as one text with any separators, or none."""
-    if draw(st.integers(0, 4)) == 0:
-        return draw(st.sampled_from([None, "", "NULL", "||", "  ", "."]))
-    text = draw(st.sampled_from(["", "||", " "]))
-    for token in draw(st.lists(st.sampled_from(_TOKENS[system]), max_size=4)):
-        text += token + draw(_SEPARATORS)
-    return text
+    if draw(st.integers(0, 3)) == 0:
+        return draw(st.sampled_from(CELLS))
+    tokens = draw(st.lists(_token(system), min_size=1, max_size=4))
+    text = draw(st.sampled_from(ENDS)) + tokens[0]
+    for token in tokens[1:]:
+        text += draw(st.sampled_from(SEPARATORS)) + token
+    return text + draw(st.sampled_from(ENDS))
 
 
-def _cells(system: CodeSystem) -> st.SearchStrategy[list[str | None]]:
-    return st.lists(st.sampled_from([None, *_TOKENS[system]]), max_size=4)
+def _cell(system: CodeSystem) -> st.SearchStrategy[str | None]:
+    """Give a cell meant for one code: mostly one, sometimes none or several."""
+    return st.one_of(_token(system), _token(system), st.sampled_from(CELLS), _text(system))
 
 
-def rows(delimited: bool) -> st.SearchStrategy[list[Row]]:
-    """Give rows of canonical values: codes as one text, or in cells of their own."""
-    codes = _text if delimited else _cells
-    row = st.fixed_dictionaries(
-        {
-            "procedures": codes(OPCS4),
-            "diagnoses": codes(ICD10),
-            "age": st.sampled_from(_AGES),
-            **{name: st.sampled_from(values) for name, values in _RAW_VALUES.items()},
-        }
-    )
-    return st.lists(row, min_size=1, max_size=20)
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Give rules and an extract in some layout."""
+    layout = draw(layouts())
+    lists = {system: [NamedCodes(f"{system.name.lower()}_{place}", codes)
+                      for place, codes in enumerate(draw(code_lists(system)))]
+             for system in CodeSystem}  # fmt: skip
+    ordered = {
+        system: not (isinstance(shape, ChildTable) and shape.position is None) for system, shape in layout.codes.items()
+    }
+    criterion = st.lists(criteria(lists, ordered), min_size=1, max_size=2)
+    rules = [
+        make_rule({f"criterion_{place}": each for place, each in enumerate(asked)}, key=f"rule_{number}")
+        for number, asked in enumerate(draw(st.lists(criterion, min_size=1, max_size=3)))
+    ]
+    height = draw(st.integers(0, 8))
+    columns: dict[str, list[object]] = {layout.fields["id"][0]: draw(st.permutations(range(height)))}
+    schema: dict[str, type[pl.DataType]] = {layout.fields["id"][0]: pl.Int64}
+    for name in [*_NUMBERS, *_FIELD_VALUES]:
+        values = st.sampled_from(_NUMBERS[name] if name in _NUMBERS else _RAW_VALUES[name])
+        for column in layout.fields[name]:
+            columns[column] = draw(st.lists(values, min_size=height, max_size=height))
+            schema[column] = pl.Int64 if FIELDS[name].kind is Kind.NUMBER else pl.String
+    children = {}
+    for system, shape in layout.codes.items():
+        if isinstance(shape, ChildTable):
+            children[system] = draw(_child(system, shape, height))
+            continue
+        names = shape.names(shape.templates[0])
+        cell = _text(system) if len(names) == 1 else _cell(system)
+        for column in names:
+            columns[column] = draw(st.lists(cell, min_size=height, max_size=height))
+            schema[column] = pl.String
+    return Case(layout, rules, pl.DataFrame(columns, schema=schema), children)
+
+
+@st.composite
+def _child(draw: st.DrawFn, system: CodeSystem, shape: ChildTable, height: int) -> pl.DataFrame:
+    """Give child rows in no order, with gaps in their positions, some of activities that are not there."""
+    row = st.tuples(st.integers(0, height + 1), _cell(system), st.integers(1, 30))
+    rows = draw(st.lists(row, max_size=2 * height + 2, unique_by=lambda each: (each[0], each[2])))
+    schema: dict[str, type[pl.DataType]] = {shape.key: pl.Int64, shape.code: pl.String, "position": pl.Int64}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    return frame.rename({"position": shape.position}) if shape.position else frame.drop("position")

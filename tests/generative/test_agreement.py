@@ -1,48 +1,130 @@
-"""Every evaluator gives the reference's rows, on rules and extracts that Hypothesis makes up."""
+"""Every evaluator gives the reference's rows, on rules, layouts and extracts that Hypothesis makes up."""
 
+from collections.abc import Callable, Iterator
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings
 
 from ebi_rules import criteria as nodes
-from ebi_rules.criteria import Criterion
-from tests.engines.evaluators import EVALUATORS, REFERENCE, takes
-from tests.engines.making import LAYOUTS, Row, make_case, make_rule
-from tests.generative import strategies
+from ebi_rules.criteria import Criterion, Position
+from ebi_rules.layouts import ChildTable
+from opcs_icd import CodeSystem
+from tests.engines.case import Case
+from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, present
+from tests.generative.strategies import CELLS, ENDS, SEPARATORS, cases
+
+_FEWEST = 8
+"""How many cases even the slowest evaluator is given."""
+
+_FAST = [name for name, evaluator in EVALUATORS.items() if evaluator.examples == 1]
+_GROUPS = {"fast engines": _FAST, **{name: [name] for name in EVALUATORS if name not in _FAST}}
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@given(data=st.data())
-def test_every_evaluator_gives_the_references_rows(layout: str, data: st.DataObject) -> None:
-    criteria: list[Criterion] = data.draw(st.lists(strategies.criteria, min_size=1, max_size=2), label="criteria")
-    rows: list[Row] = data.draw(strategies.rows(delimited=layout == "ncdr-opa"), label="rows")
-    rule = make_rule({f"criterion_{place}": criterion for place, criterion in enumerate(criteria)})
-    case = make_case(layout, [rule], rows)
-    expected = REFERENCE(case)
-    for name, evaluate in EVALUATORS.items():
-        if takes(name, case):
-            assert evaluate(case) == expected, name
+@pytest.mark.parametrize("group", _GROUPS)
+def test_every_evaluator_gives_the_references_rows(group: str) -> None:
+    evaluators = list(filter(None, map(present, _GROUPS[group])))
+    if not evaluators:
+        pytest.skip(f"{group} is not on this machine")
+
+    @settings(max_examples=max(_FEWEST, int(settings.default.max_examples * evaluators[0].examples)))
+    @given(cases())
+    def agree(case: Case) -> None:
+        expected = REFERENCE(case)
+        for evaluator in evaluators:
+            if evaluator.takes(case):
+                assert disagreements(evaluator, case, expected) == [], evaluator.name
+
+    agree()
 
 
-def test_no_kind_of_node_is_left_out() -> None:
-    """Whatever kind of node there is, the strategies build it."""
-    built: set[type] = set()
+def test_no_form_is_left_out() -> None:
+    """Whatever kind of node, position, shape of layout, separator or empty cell there is, cases come to hold it."""
+    missing = dict(_forms())
+    flagged: set[bool] = set()
 
-    @settings(max_examples=400, derandomize=True, database=None)
-    @given(strategies.criteria)
-    def collect(criterion: Criterion) -> None:
-        built.update(map(type, _nodes(criterion)))
+    @settings(max_examples=600, derandomize=True, database=None, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(cases())
+    def collect(case: Case) -> None:
+        for form in [form for form, found in missing.items() if found(case)]:
+            del missing[form]
+        flagged.update(flag for flags in REFERENCE(case).values() for flag in flags)
 
     collect()
-    assert built == set(get_args(nodes.Criterion))
+    assert list(missing) == []
+    assert flagged == {True, False}
 
 
-def _nodes(criterion: Criterion) -> list[Criterion]:
-    match criterion:
-        case nodes.And(operands) | nodes.Or(operands):
-            return [criterion, *(node for operand in operands for node in _nodes(operand))]
-        case nodes.Not(operand):
-            return [criterion, *_nodes(operand)]
-    return [criterion]
+def _forms() -> Iterator[tuple[str, Callable[[Case], bool]]]:
+    """Give every form that cases must come to hold, with how to tell."""
+    for kind in get_args(nodes.Criterion):
+        yield f"node {kind.__name__}", lambda case, kind=kind: any(isinstance(node, kind) for node in _nodes(case))
+    for place in Position:
+        yield (
+            f"position {place}",
+            lambda case, place=place: any(
+                isinstance(node, nodes.HasCode) and node.position is place for node in _nodes(case)
+            ),
+        )
+    for system in CodeSystem:
+        for shape in ("one text", "numbered", "child in order", "child without order"):
+            yield f"{system.name} as {shape}", lambda case, system=system, shape=shape: _shape(case, system) == shape
+        for separator in SEPARATORS:
+            yield (
+                f"{separator!r} between {system.name}",
+                lambda case, system=system, separator=separator: any(
+                    separator in (text or "").strip("|,; ") for text in _texts(case, system)
+                ),
+            )
+        for end in filter(None, ENDS):
+            yield (
+                f"{end!r} before {system.name}",
+                lambda case, system=system, end=end: any(
+                    text and text.startswith(end) and text.strip("|,; ") for text in _texts(case, system)
+                ),
+            )
+            yield (
+                f"{end!r} behind {system.name}",
+                lambda case, system=system, end=end: any(
+                    text and text.endswith(end) and text.strip("|,; ") for text in _texts(case, system)
+                ),
+            )
+        for cell in CELLS:
+            yield (
+                f"cell {cell!r} for {system.name}",
+                lambda case, system=system, cell=cell: cell in _texts(case, system),
+            )
+    yield "no rows", lambda case: case.activity.is_empty()
+    yield "a field of two columns", lambda case: any(len(columns) > 1 for columns in case.layout.fields.values())
+    yield "several rules", lambda case: len(case.rules) > 1
+
+
+def _shape(case: Case, system: CodeSystem) -> str:
+    shape = case.layout.codes[system]
+    if isinstance(shape, ChildTable):
+        return "child in order" if shape.position else "child without order"
+    return "one text" if shape.positions == 1 else "numbered"
+
+
+def _texts(case: Case, system: CodeSystem) -> list[str | None]:
+    """Give the cells of one text a row, where a layout keeps codes so."""
+    if _shape(case, system) != "one text":
+        return []
+    (column,) = case.binding.code_columns(system)
+    return case.activity[column].to_list()
+
+
+def _nodes(case: Case) -> Iterator[Criterion]:
+    def walk(criterion: Criterion) -> Iterator[Criterion]:
+        yield criterion
+        match criterion:
+            case nodes.And(operands) | nodes.Or(operands):
+                for operand in operands:
+                    yield from walk(operand)
+            case nodes.Not(operand):
+                yield from walk(operand)
+
+    for rule in case.rules:
+        for criterion in rule.criteria.values():
+            yield from walk(criterion)
