@@ -66,7 +66,8 @@ class SqlEngine:
 
     name: ClassVar[str]
     dialects: ClassVar[tuple[str, ...]]
-    types: ClassVar[tuple[str, str]] = ("BIGINT", "VARCHAR(4000)")
+    types: ClassVar[tuple[str, str, str]] = ("BIGINT", "VARCHAR(4000)", "DATE")
+    keeps_views: ClassVar[bool] = True
     evidence: ClassVar[Evidence] = Evidence.EXECUTED
     stands_for: Mapping[str, str] = MappingProxyType({})
     examples: ClassVar[float] = 1.0
@@ -87,6 +88,10 @@ class SqlEngine:
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
         """Give the rows of a query."""
         raise NotImplementedError
+
+    def execute(self, text: str) -> None:
+        """Run a statement that gives no rows."""
+        self.rows(text)
 
     def stop(self) -> None:
         """End whatever was started."""
@@ -114,11 +119,9 @@ class SqlEngine:
         return case
 
     def create_table(self, name: str, frame: pl.DataFrame, dialect: str, suffix: str = "") -> str:
-        """Give CREATE TABLE for a frame of whole numbers and texts."""
-        number, text = self.types
-        columns = ", ".join(
-            f"{quoted(column, dialect)} {number if kind == pl.Int64 else text}" for column, kind in frame.schema.items()
-        )
+        """Give CREATE TABLE for a frame of whole numbers, texts and dates."""
+        kinds = dict(zip((pl.Int64, pl.String, pl.Date), self.types, strict=True))
+        columns = ", ".join(f"{quoted(column, dialect)} {kinds[kind]}" for column, kind in frame.schema.items())
         return f"CREATE TABLE {name} ({columns}){suffix}"
 
     def _evaluator(self, dialect: str) -> Evaluator:

@@ -1,5 +1,6 @@
 """ClickHouse in process, from chDB."""
 
+import csv
 from collections.abc import Sequence
 
 import polars as pl
@@ -13,7 +14,7 @@ _ROWS_AN_INSERT = 500
 class ClickHouse(SqlEngine):
     name = "ClickHouse"
     dialects = ("clickhouse",)
-    types = ("Nullable(Int64)", "Nullable(String)")
+    types = ("Nullable(Int64)", "Nullable(String)", "Nullable(Date)")
     note = "a statement of over 256 KiB needs a larger max_query_size"
 
     def __init__(self) -> None:
@@ -37,8 +38,11 @@ class ClickHouse(SqlEngine):
             self._text(f"INSERT INTO {name} VALUES " + ", ".join(rows[start : start + _ROWS_AN_INSERT]))
 
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
-        lines = self._text(f"{query} SETTINGS {_MOST_TEXT}").splitlines()
-        return [tuple(int(value) for value in line.split(",")) for line in lines]
+        lines = csv.reader(self._text(f"{query} SETTINGS {_MOST_TEXT}").splitlines())
+        return [tuple(_value(text) for text in line) for line in lines]
+
+    def execute(self, text: str) -> None:
+        self._text(text)
 
     def stop(self) -> None:
         if self._session:
@@ -46,6 +50,10 @@ class ClickHouse(SqlEngine):
 
     def _text(self, query: str) -> str:
         return str(self._session.query(query, "CSV"))
+
+
+def _value(text: str) -> object:
+    return None if text == r"\N" else int(text) if text.lstrip("-").isdigit() else text
 
 
 def _literal(value: object) -> str:

@@ -12,11 +12,16 @@ import polars as pl
 
 from tests.engines.engine import AbsentError, SqlEngine
 
+_TYPES = {pl.Int64: "TYPE_INT64", pl.String: "TYPE_STRING", pl.Date: "TYPE_DATE"}
+
+_FIELDS = {pl.Int64: "int64_value", pl.String: "string_value", pl.Date: "date_value"}
+
 
 class GoogleSQL(SqlEngine):
     name = "GoogleSQL's reference implementation"
     dialects = ("bigquery",)
     examples = 0.2
+    keeps_views = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,16 +43,21 @@ class GoogleSQL(SqlEngine):
         self._tables[name] = frame
 
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
-        from zetasql.api import CatalogBuilder, PreparedQuery, TableBuilder, create_table_content
-        from zetasql.types import AnalyzerOptions, TypeKind
+        from zetasql.api import CatalogBuilder, PreparedQuery, TableBuilder
+        from zetasql.types import AnalyzerOptions, TableContent, TableData, TypeKind, Value
 
         catalog, contents = CatalogBuilder("tests"), {}
         for name, frame in self._tables.items():
             table = TableBuilder(name)
             for column, kind in frame.schema.items():
-                table = table.add_column(column, TypeKind.TYPE_INT64 if kind == pl.Int64 else TypeKind.TYPE_STRING)
+                table = table.add_column(column, getattr(TypeKind, _TYPES[kind]))
             catalog = catalog.add_table(table.build())
-            contents[name] = create_table_content([list(row) for row in frame.iter_rows()])
+            # A date is the number of days since 1970, as in Polars.
+            fields = [_FIELDS[kind] for kind in frame.dtypes]
+            cells = frame.with_columns(pl.col(pl.Date).to_physical()).iter_rows()
+            rows = [TableData.Row(cell=[Value(**{field: value}) for field, value in zip(fields, row, strict=True)])
+                    for row in cells]  # fmt: skip
+            contents[name] = TableContent(table_data=TableData(row=rows))
         prepared = (
             PreparedQuery.builder().set_sql(query).set_analyzer_options(AnalyzerOptions(language_options=self._language))
             .set_catalog(catalog.with_builtin_functions(self._builtin).build()).set_table_content(contents)

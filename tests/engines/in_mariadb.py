@@ -68,6 +68,7 @@ def _daemon() -> str | None:
 
 class MariaDB(SqlEngine):
     dialects = ("mysql",)
+    types = ("BIGINT", "VARCHAR(400)", "DATE")
     server = _MariaDBServer()
 
     def __init__(self, collation: str) -> None:
@@ -96,7 +97,5 @@ class MariaDB(SqlEngine):
     def stop(self) -> None:
         self.server.stop()
 
-
-MariaDB.types = ("BIGINT", "VARCHAR(400)")
 
 ENGINES = (MariaDB("utf8mb4_general_ci"), MariaDB("utf8mb4_bin"))

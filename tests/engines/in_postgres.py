@@ -17,7 +17,7 @@ _PORT = 54329
 class PostgreSQL(SqlEngine):
     name = "PostgreSQL"
     dialects = ("postgres", "redshift")
-    types = ("BIGINT", "TEXT")
+    types = ("BIGINT", "TEXT", "DATE")
     stands_for = MappingProxyType(
         {"redshift": "run on PostgreSQL, from which Redshift descends; Redshift itself was not to be had"}
     )
@@ -42,6 +42,9 @@ class PostgreSQL(SqlEngine):
 
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
         return self._connection.execute(query).fetchall()
+
+    def execute(self, text: str) -> None:
+        self._connection.execute(text)
 
     def stop(self) -> None:
         if self._connection:

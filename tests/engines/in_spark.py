@@ -20,6 +20,7 @@ class Spark(SqlEngine):
     name = "Apache Spark"
     dialects = ("spark", "databricks")
     examples = 0.05
+    keeps_views = False  # A view that is kept cannot ask a temporary table.
 
     def __init__(self) -> None:
         super().__init__()

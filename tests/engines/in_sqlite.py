@@ -6,6 +6,7 @@ Oracle's text runs on it too, under the one rule by which Oracle differs: an emp
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from types import MappingProxyType
 
 import polars as pl
@@ -19,7 +20,7 @@ from tests.engines.engine import SqlEngine
 class SQLite(SqlEngine):
     name = "SQLite"
     dialects = ("sqlite",)
-    types = ("INTEGER", "TEXT")
+    types = ("INTEGER", "TEXT", "TEXT")
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +32,8 @@ class SQLite(SqlEngine):
     def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
         self.connection.execute(f"DROP TABLE IF EXISTS {name}")
         self.connection.execute(self.create_table(name, frame, dialect))
-        self.connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * frame.width)})", frame.iter_rows())
+        rows = frame.with_columns(pl.col(pl.Date).cast(pl.String)).iter_rows()
+        self.connection.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * frame.width)})", rows)
 
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
         return self.connection.execute(query).fetchall()
@@ -42,14 +44,19 @@ class Oracle(SQLite):
 
     name = "SQLite without empty texts"
     dialects = ("oracle",)
+    keeps_views = False
     stands_for = MappingProxyType(
         {"oracle": "read by sqlglot and run on SQLite, where an empty text was made NULL as in Oracle"}
     )
 
     def __init__(self) -> None:
         super().__init__()
-        for function in (_concat, _upper, _replace):
-            name = "concat_" if function is _concat else function.__name__.strip("_")
+        for name, function in {
+            "concat_": _concat,
+            "date_part_": _date_part,
+            "replace": _replace,
+            "upper": _upper,
+        }.items():
             self.connection.create_function(name, function.__code__.co_argcount, function)
 
     def stores(self, case: Case) -> Case:
@@ -73,6 +80,10 @@ def _concat(one: str | None, two: str | None) -> str | None:
     return (one or "") + (two or "") or None
 
 
+def _date_part(part: str, day: str) -> int:
+    return getattr(date.fromisoformat(day), part.lower())
+
+
 def _replace(text: str | None, old: str | None, new: str | None) -> str | None:
     return text.replace(old, new or "") or None if text and old else text
 
@@ -84,6 +95,8 @@ def _upper(text: str | None) -> str | None:
 def _without_empty_texts(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DPipe):
         return exp.Anonymous(this="concat_", expressions=[node.this, node.expression])
+    if isinstance(node, exp.Extract):
+        return exp.Anonymous(this="date_part_", expressions=[exp.Literal.string(node.name), node.expression])
     return exp.Null() if node.is_string and not node.name else node
 
 

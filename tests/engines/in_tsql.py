@@ -20,6 +20,7 @@ class TSql(SqlEngine):
     evidence = Evidence.EMULATED
     note = "parsed by Microsoft's ScriptDom for SQL Server 2016; run by the rules in Microsoft's documentation"
     examples = 0.3
+    keeps_views = False
 
     def __init__(self) -> None:
         super().__init__()

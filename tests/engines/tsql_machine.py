@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, cached_property
 from typing import Any
 
@@ -31,6 +32,9 @@ _COMPARISONS = {
     "GreaterThanOrEqualTo": operator.ge,
     "NotEqualToBrackets": operator.ne,
 }
+_DATE_PARTS = ("year", "month")
+"""What stands bare in DATEPART, and reads as a column."""
+
 _ARITHMETIC = {"Add": operator.add, "Multiply": operator.mul}
 
 
@@ -221,6 +225,8 @@ class _Compiler:
 
     def visit_ColumnReferenceExpression(self, node: Any) -> Expression:
         *table, column = _column_parts(node)
+        if not table and column in _DATE_PARTS:
+            return lambda row, group: column
         if table:
             return lambda row, group: row[table[0]][column]
 
@@ -309,8 +315,8 @@ def _strict(function: Callable[..., Any], *arguments: Expression) -> Expression:
     return call
 
 
-def _date_part(part: object, date: str | None) -> int | None:
-    raise NotImplementedError("dates are not emulated")
+def _date_part(part: str, moment: date | None) -> int | None:
+    return None if moment is None else {"year": moment.year, "month": moment.month}[part]
 
 
 def _column_parts(node: Any) -> list[str]:
