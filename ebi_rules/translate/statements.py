@@ -119,30 +119,24 @@ class _Writer:
         translator = self._translator()
         eligible = [translator.visit(rule.criteria[name]) for name in rule.eligible]
         provider, date = self._column("provider"), self._column("activity_date")
-        groups = [provider, *self._year_and_month(date)]
+        month = self._month(date)
         flagged = as_number(self._rule(rule))
         return exp.Select(
             expressions=[
                 text(rule.key).as_(self._name("rule")),
                 provider,
-                self._month(date).as_(self._name("activity_month")),
+                month.as_(self._name("activity_month")),
                 exp.Count(this=exp.Star()).as_(self._name("activity")),
                 exp.Sum(this=as_number(all_of(eligible)) if eligible else number(1)).as_(self._name("eligible")),
                 exp.Sum(this=flagged).as_(self._name("flagged")),
             ]
-        ).from_(self._step("codes")).group_by(*groups)  # fmt: skip
-
-    def _year_and_month(self, date: exp.Expr) -> list[exp.Expr]:
-        if not self.dialect.extract:
-            return [exp.TimeToStr(this=date.copy(), format=text("%Y%m"))]
-        return [exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH")]
+        ).from_(self._step("codes")).group_by(provider, month)  # fmt: skip
 
     def _month(self, date: exp.Expr) -> exp.Expr:
         """Give a month as a number: 202404."""
-        parts = self._year_and_month(date)
-        if len(parts) == 1:
-            return exp.cast(parts[0], "int")
-        year, month = parts
+        if not self.dialect.extract:
+            return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m")), "int")
+        year, month = (exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH"))
         return exp.Add(this=exp.Mul(this=year, expression=number(100)), expression=month)
 
     def _rule(self, rule: "Rule") -> exp.Expr:
