@@ -10,7 +10,6 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import cache, cached_property
 from typing import Any
 
@@ -32,9 +31,6 @@ _COMPARISONS = {
     "GreaterThanOrEqualTo": operator.ge,
     "NotEqualToBrackets": operator.ne,
 }
-_DATE_PARTS = ("year", "month")
-"""What stands bare in DATEPART, and reads as a column."""
-
 _ARITHMETIC = {"Add": operator.add, "Multiply": operator.mul}
 
 
@@ -180,7 +176,6 @@ class _Compiler:
     def _functions(self) -> Mapping[str, Callable[..., object]]:
         return {
             "CONCAT": lambda *values: "".join("" if value is None else str(value) for value in values),
-            "DATEPART": _date_part,
             "REPLACE": self._replace,
             "UPPER": lambda value: value if value is None else value.upper(),
         }
@@ -225,8 +220,6 @@ class _Compiler:
 
     def visit_ColumnReferenceExpression(self, node: Any) -> Expression:
         *table, column = _column_parts(node)
-        if not table and column in _DATE_PARTS:
-            return lambda row, group: column
         if table:
             return lambda row, group: row[table[0]][column]
 
@@ -240,6 +233,9 @@ class _Compiler:
         name = str(node.FunctionName.Value).upper()
         if name in ("COUNT", "MAX", "MIN", "SUM"):
             return self._aggregate(name, node.Parameters[0])
+        if name == "DATEPART":  # The part stands bare, and reads as a column.
+            part, moment = _column_parts(node.Parameters[0])[0], self._compile(node.Parameters[1])
+            return _strict(lambda day: {"year": day.year, "month": day.month}[part], moment)
         arguments = [self._compile(argument) for argument in node.Parameters]
         function = self._functions[name]
         return lambda row, group: function(*(argument(row, group) for argument in arguments))
@@ -313,10 +309,6 @@ def _strict(function: Callable[..., Any], *arguments: Expression) -> Expression:
         return None if None in values else function(*values)
 
     return call
-
-
-def _date_part(part: str, moment: date | None) -> int | None:
-    return None if moment is None else {"year": moment.year, "month": moment.month}[part]
 
 
 def _column_parts(node: Any) -> list[str]:
