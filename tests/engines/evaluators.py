@@ -4,6 +4,7 @@ An engine that is absent is said once, at the end of the run, and fails the run 
 """
 
 import os
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -13,41 +14,54 @@ import pytest
 from tests.engines import reference
 from tests.engines.case import Case, Flags
 from tests.engines.engine import AbsentError, Evaluator, SqlEngine
+from tests.engines.judge import Judge, Schema
 from tests.engines.tally import TALLY
 
 REFERENCE = reference.evaluate
 
 
-def _modules() -> list[object]:
-    return [import_module(f"tests.engines.{path.stem}") for path in sorted(Path(__file__).parent.glob("in_*.py"))]
+def _modules(kind: str) -> list[object]:
+    return [import_module(f"tests.engines.{path.stem}") for path in sorted(Path(__file__).parent.glob(f"{kind}_*.py"))]
 
 
-ENGINES: tuple[SqlEngine, ...] = tuple(engine for module in _modules() for engine in getattr(module, "ENGINES", ()))
+ENGINES: tuple[SqlEngine, ...] = tuple(engine for module in _modules("in") for engine in getattr(module, "ENGINES", ()))
 
 EVALUATORS: dict[str, Evaluator] = {
     evaluator.name: evaluator
     for evaluator in [
-        *(evaluator for module in _modules() for evaluator in getattr(module, "EVALUATORS", ())),
+        *(evaluator for module in _modules("in") for evaluator in getattr(module, "EVALUATORS", ())),
         *(evaluator for engine in ENGINES for evaluator in engine.evaluators()),
     ]
+}
+
+
+JUDGES: dict[str, Judge] = {
+    judge.name: judge for module in _modules("judge") for judge in getattr(module, "JUDGES", ())
 }
 
 
 def present(name: str) -> Evaluator | None:
     """Give an evaluator whose engine is here, or None and the engine is said to be absent; in CI that is a failure."""
     evaluator = EVALUATORS[name]
-    lacking = _lacking(evaluator)
-    if lacking:
-        TALLY.absent[evaluator.engine] = lacking
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{evaluator.engine} is not on this machine ({lacking}), and CI tests every engine")
-        return None
-    return evaluator
+    return evaluator if _is_here(evaluator.engine, evaluator.version) else None
 
 
 def require(name: str) -> Evaluator:
     """Give an evaluator whose engine is here, or skip the test."""
     return present(name) or pytest.skip(f"{EVALUATORS[name].engine} is not on this machine")
+
+
+def require_judge(name: str) -> Judge:
+    """Give a judge that is here, or skip the test."""
+    judge = JUDGES[name]
+    return judge if _is_here(name, judge.version) else pytest.skip(f"{name} is not on this machine")
+
+
+def complaints(judge: Judge, text: str, schema: Schema) -> Sequence[str]:
+    """Give a judge's complaints about a statement, and keep the tally."""
+    found = judge.complaints(text, schema)
+    TALLY.count(judge.name, mismatch=bool(found))
+    return found
 
 
 def disagreements(evaluator: Evaluator, case: Case, expected: Flags) -> list[int]:
@@ -66,18 +80,31 @@ def disagreements(evaluator: Evaluator, case: Case, expected: Flags) -> list[int
 
 
 def stop_all() -> None:
-    """Stop every engine that was started, each whatever happens to the others."""
-    for engine in ENGINES:
+    """Stop every engine and judge that was started, each whatever happens to the others."""
+    for stop in [
+        *(engine.stop for engine in ENGINES),
+        *(module.stop for module in _modules("judge") if hasattr(module, "stop")),
+    ]:
         try:
-            engine.stop()
+            stop()
         except Exception as error:
-            print(f"{engine.name} did not stop: {type(error).__name__}")
+            print(f"an engine did not stop: {type(error).__name__}")
+
+
+def _is_here(name: str, version: Callable[[], str]) -> bool:
+    """Whether an engine or judge is on this machine. Its absence is kept for the end of the run, and fails CI."""
+    lacking = _lacking(name, version)
+    if lacking:
+        TALLY.absent[name] = lacking
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is not on this machine ({lacking}), and CI tests every engine")
+    return not lacking
 
 
 @cache
-def _lacking(evaluator: Evaluator) -> str | None:
+def _lacking(name: str, version: Callable[[], str]) -> str | None:
     try:
-        TALLY.versions[evaluator.engine] = evaluator.version()
+        TALLY.versions[name] = version()
     except AbsentError as absent:
         return str(absent)
     return None

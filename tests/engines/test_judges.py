@@ -1,0 +1,63 @@
+"""Every statement we print is read without complaint by every judge of its dialect, and each judge can complain."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ebi_rules.catalogue import rule
+from ebi_rules.fields import FIELDS, Kind
+from ebi_rules.layouts import Binding, bind, builtin_layouts
+from ebi_rules.translate.statements import SHAPES, statement
+from tests.engines.evaluators import JUDGES, complaints, require_judge
+from tests.engines.judge import Schema
+
+TABLE = "dbo.opa"
+_TYPES = {Kind.NUMBER: "BIGINT", Kind.CODE: "VARCHAR(4000)", Kind.DATE: "DATE"}
+
+
+@pytest.mark.parametrize("name", JUDGES)
+def test_a_judge_can_complain(name: str) -> None:
+    judge = require_judge(name)
+    schema = _schema(bind(builtin_layouts()["ncdr-opa"]))
+    assert [text for text in judge.wrong if not judge.complaints(text, schema)] == []
+
+
+@pytest.mark.parametrize("layout", builtin_layouts())
+@pytest.mark.parametrize("name", JUDGES)
+def test_no_judge_complains(name: str, layout: str) -> None:
+    judge = require_judge(name)
+    binding = bind(builtin_layouts()[layout])
+    for text in _statements(binding, judge.dialect, few=judge.slow):
+        assert complaints(judge, text, _schema(binding)) == [], text
+
+
+def _statements(binding: Binding, dialect: str, few: bool) -> Iterator[str]:
+    """Give every shape of every reading that the layout can answer; a condition stands in a query of its own."""
+    for name, reading in rule("2S").readings().items():
+        if few and name != "default":
+            continue
+        if any(True for criterion in reading.criteria.values() for _ in binding.lacking(criterion)):
+            continue
+        for shape in SHAPES:
+            if shape in ("flags", "view", "counts"):
+                yield statement([reading], dialect, binding, TABLE, shape)
+            elif not binding.layout.is_child and not few:
+                text = statement([reading], dialect, binding, TABLE, shape)
+                asked = f"1 AS f FROM {TABLE} WHERE {text}" if shape == "predicate" else f"{text} AS f FROM {TABLE}"
+                yield f"SELECT {asked};"
+
+
+def _schema(binding: Binding) -> Schema:
+    """Give the tables of a layout."""
+    activity = {column: _TYPES[FIELDS[name].kind] for name, columns in binding.fields.items() for column in columns}
+    activity[binding.key] = "BIGINT"
+    schema: dict[str, dict[str, str]] = {TABLE: activity}
+    for system in binding.codes:
+        child = binding.child(system)
+        if child:
+            schema[f"dbo.[{child.table}]"] = columns = {child.key: "BIGINT", child.code: "VARCHAR(10)"}
+            if child.position:
+                columns[child.position] = "BIGINT"
+        else:
+            activity.update(dict.fromkeys(binding.code_columns(system), "VARCHAR(4000)"))
+    return schema
