@@ -16,7 +16,8 @@ from tests.engines import reference
 from tests.engines.case import Case
 from tests.engines.evaluators import require
 from tests.engines.in_tsql import COLLATIONS
-from tests.engines.tsql_machine import Collation, run
+from tests.engines.published_script import published_rows
+from tests.engines.tsql_machine import Collation
 
 _PROCEDURES = [
     "U054",
@@ -35,22 +36,6 @@ _PROCEDURES = [
     "X629",
 ]
 _DIAGNOSES = ["M545", "C509", "C61X", "D05X", "D099", "D36X", "D370", "D480", "D489", "D490", "I10X", "G551"]
-
-
-def _script(column: str, patterns: list[str]) -> str:
-    return "(" + " OR ".join(f"{column} LIKE '%{pattern}%'" for pattern in patterns) + ")"
-
-
-SCRIPT = (
-    f"({_script('Der_Procedure_All', ['U05[45]'])} OR ({_script('Der_Procedure_All', ['U13[2356]', 'U21[1267]'])} "
-    f"AND {_script('Der_Procedure_All', ['Z665', 'O162'])})) "
-    "AND COALESCE(Age_at_Start_of_Episode_SUS, Der_Age_at_CDS_Activity_Date) BETWEEN 19 AND 120 "
-    + "".join(
-        f"AND Der_Diagnosis_All NOT LIKE '%{pattern}%' "
-        for pattern in ["C[0-9][0-9]", "D0", "D3[789]", "D4[012345678]"]
-    )
-    + "AND Administrative_Category <> '02'"
-)
 
 
 def _rows(count: int) -> pl.DataFrame:
@@ -80,8 +65,7 @@ def test_the_variant_is_the_scripts_logic(collation: Collation) -> None:
     require("tsql on ScriptDom's tree")
     frame = _rows(10_000)
     case = Case(find_layout("ncdr-opa"), [rule("2S").variant("as_published")], frame)
-    table = [{name.lower(): value for name, value in row.items()} for row in frame.iter_rows(named=True)]
-    found = {key for (key,) in run(f"SELECT OPA_Ident FROM opa WHERE {SCRIPT}", {"opa": table}, collation)}
+    found = published_rows(frame, collation)
     expected = {key for key, (flag,) in reference.evaluate(case).items() if flag}
     assert len(expected) > 100
     assert found == expected

@@ -1,4 +1,4 @@
-"""Ages at their boundaries, and HES's codes for babies."""
+"""Ages"""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Which codes a code list matches."""
+"""Patterns"""
 
 from collections.abc import Callable
 
@@ -85,72 +85,5 @@ def test_a_range_runs_over_two_digit_categories(spec: Spec) -> None:
         D37       ¦ yes
         D480      ¦ yes
         D49       ¦ no
-        """,
-    )
-
-
-def test_how_codes_stand_in_one_text(spec: Spec) -> None:
-    """Any run of commas, bars, semicolons and blanks is one boundary, at the ends too."""
-    spec(
-        "procedure(spine)",
-        opcs=SPINE,
-        raw=True,
-        table="""
-        procedures            ¦ holds
-        ||U054,Z665           ¦ yes
-        ||Y981 ,U054 ,Z665    ¦ yes
-        ||Y981||U054||        ¦ yes
-        Y981|U054             ¦ yes
-        Y981;U054             ¦ yes
-        Y981 U054             ¦ yes
-        ||,,U054              ¦ yes
-        ,U05.4,               ¦ yes
-        ||Y981,Z665           ¦ no
-        Y981_U054             ¦ no
-        Y981/U054             ¦ no
-        ||                    ¦ no
-        """,
-    )
-
-
-def test_what_is_no_code(spec: Spec) -> None:
-    """Empty text, separators alone, the text NULL and the fillers - and & are no codes."""
-    spec(
-        "procedure_recorded",
-        raw=True,
-        table="""
-        procedures    ¦ holds
-        U054          ¦ yes
-        ||Q           ¦ yes
-        NULL,U054     ¦ yes
-        NULLS         ¦ yes
-        --            ¦ yes
-                      ¦ no
-        ""            ¦ no
-        " "           ¦ no
-        "||"          ¦ no
-        NULL          ¦ no
-        null          ¦ no
-        ||NULL,NULL|| ¦ no
-        -             ¦ no
-        &             ¦ no
-        -,&           ¦ no
-        """,
-    )
-
-
-def test_what_is_no_code_in_cells(spec: Spec) -> None:
-    """The same where every code has a cell of its own."""
-    spec(
-        "diagnosis_recorded",
-        table="""
-        diagnoses ¦ holds
-        M545      ¦ yes
-        - M545    ¦ yes
-        NULL M545 ¦ yes
-        -         ¦ no
-        NULL      ¦ no
-        - &       ¦ no
-                  ¦ no
         """,
     )

@@ -1,4 +1,4 @@
-"""Where in the activity's order a code stands."""
+"""Primary and secondary"""
 
 from collections.abc import Callable
 
@@ -57,38 +57,5 @@ def test_the_primary_code_of_a_spell_is_of_its_first_episode(spec: Spec) -> None
         || NULL ||M545  ¦ yes
         ||I10X||M545    ¦ no
         ||I10X,M545     ¦ no
-        """,
-    )
-
-
-def test_followed_by_asks_for_a_later_code(spec: Spec) -> None:
-    """The second list's code stands later than the first's, not necessarily next to it."""
-    spec(
-        "procedure_followed_by(imaging, site)",
-        opcs=LISTS,
-        table="""
-        procedures          ¦ holds
-        U132 Z665           ¦ yes
-        U132 Y981 Z665      ¦ yes
-        Z665 U132 O162      ¦ yes
-        Z665 U132           ¦ no
-        U132                ¦ no
-        Z665                ¦ no
-        U134 Z665           ¦ no
-                            ¦ no
-        """,
-    )
-
-
-def test_a_code_does_not_follow_itself(spec: Spec) -> None:
-    """Where the lists overlap, two codes are needed."""
-    spec(
-        "procedure_followed_by(imaging, imaging)",
-        opcs=LISTS,
-        table="""
-        procedures  ¦ holds
-        U132 U132   ¦ yes
-        U132 U136   ¦ yes
-        U132        ¦ no
         """,
     )

@@ -1,0 +1,4 @@
+"""Boundaries
+
+Ages are completed years; both ends of BETWEEN are included.
+"""
