@@ -6,6 +6,7 @@ code lists are met, and the last SELECT reads like the rule.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -283,9 +284,8 @@ class _Writer:
             )
         raw = [self._raw_column(column) for column in self.binding.code_columns(atom.system)]
         codes = code_text(raw, self.dialect, needs_order(atom))
-        size = len(self._print(codes)) * sum(
-            len(like_patterns(named.codes, self.dialect)) for named in lists_named(atom)
-        )
+        comparisons = prod(len(like_patterns(named.codes, self.dialect)) for named in lists_named(atom))
+        size = len(self._print(codes)) * comparisons
         if size > _LONGEST_PREDICATE:
             raise DialectError(
                 f"{verdict_name(atom)} would make a predicate of some {size:,} characters, as each code is asked of "

@@ -7,7 +7,7 @@ import polars as pl
 
 from tests.engines.engine import AbsentError, SqlEngine, literal
 
-_MOST_TEXT = "max_query_size = 10000000"
+_LIMITS = "max_query_size = 10000000, max_ast_elements = 1000000"
 _ROWS_AN_INSERT = 500
 
 
@@ -15,7 +15,7 @@ class ClickHouse(SqlEngine):
     name = "ClickHouse"
     dialects = ("clickhouse",)
     types = ("Nullable(Int64)", "Nullable(String)", "Nullable(Date)")
-    note = "a statement of over 256 KiB needs a larger max_query_size"
+    note = "long statements need a larger max_query_size and max_ast_elements"
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class ClickHouse(SqlEngine):
             self._text(f"INSERT INTO {name} VALUES " + ", ".join(rows[start : start + _ROWS_AN_INSERT]))
 
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
-        lines = csv.reader(self._text(f"{query} SETTINGS {_MOST_TEXT}").splitlines())
+        lines = csv.reader(self._text(f"{query} SETTINGS {_LIMITS}").splitlines())
         return [tuple(_value(text) for text in line) for line in lines]
 
     def execute(self, text: str) -> None:

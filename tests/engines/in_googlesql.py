@@ -21,6 +21,7 @@ class GoogleSQL(SqlEngine):
     name = "GoogleSQL's reference implementation"
     dialects = ("bigquery",)
     examples = 0.2
+    note = "Google's own implementation of BigQuery's language; BigQuery itself was not to be had"
     keeps_views = False
 
     def __init__(self) -> None:

@@ -68,12 +68,13 @@ def _daemon() -> str | None:
 
 class MariaDB(SqlEngine):
     dialects = ("mysql",)
+    note = "MySQL itself was not run"
     types = ("BIGINT", "VARCHAR(400)", "DATE")
     server = _MariaDBServer()
 
     def __init__(self, collation: str) -> None:
         super().__init__()
-        self.name = f"MariaDB, {collation}"
+        self.name = f"MariaDB ({collation})"
         self.collation = collation
 
     def version(self) -> str:

@@ -1,6 +1,7 @@
 """Apache Spark in local mode: Spark's own text, and Databricks', whose engine it is."""
 
 from collections.abc import Sequence
+from types import MappingProxyType
 
 import polars as pl
 
@@ -19,6 +20,9 @@ _SETTINGS = {
 class Spark(SqlEngine):
     name = "Apache Spark"
     dialects = ("spark", "databricks")
+    stands_for = MappingProxyType(
+        {"databricks": "run on Apache Spark, whose SQL Databricks extends; Databricks itself was not to be had"}
+    )
     examples = 0.05
     keeps_views = False  # A view that is kept cannot ask a temporary table.
 

@@ -42,7 +42,7 @@ class SQLite(SqlEngine):
 class Oracle(SQLite):
     """SQLite whose texts and functions know no empty text, as Oracle's do not."""
 
-    name = "SQLite without empty texts"
+    name = "Oracle (emulated)"
     dialects = ("oracle",)
     keeps_views = False
     stands_for = MappingProxyType(

@@ -15,7 +15,7 @@ COLLATIONS = [Collation(ignores_case, unicode) for ignores_case in (True, False)
 
 
 class TSql(SqlEngine):
-    name = "ScriptDom's tree"
+    name = "SQL Server (emulated)"
     dialects = ("tsql",)
     evidence = Evidence.EMULATED
     note = "parsed by Microsoft's ScriptDom for SQL Server 2016; run by the rules in Microsoft's documentation"

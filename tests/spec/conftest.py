@@ -66,7 +66,7 @@ def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
 @pytest.fixture
 def published() -> Callable[..., None]:
     """Give a function that checks what the published script and the variant `as_published` make of a table."""
-    require("tsql on ScriptDom's tree")
+    require("tsql on SQL Server (emulated)")
 
     def check(table: str) -> None:
         rows = read_table(table)

@@ -1,0 +1,138 @@
+"""Write docs/dialects.md, and its short form in README.md, from what a test run showed: `make dialects`."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ebi_rules.catalogue import rule
+from ebi_rules.errors import DialectError
+from ebi_rules.layouts import builtin_layouts
+from ebi_rules.translate.dialects import Dialect, dialects
+from tests.engines.engine import Evidence
+from tests.engines.evaluators import EVALUATORS, JUDGES
+from tests.engines.tally import TALLY, Tally
+
+OPENS, CLOSES = "<!-- dialects -->\n", "<!-- end of dialects -->"
+NOT_RUN = "-"
+
+_HEAD = """# SQL dialects, and how far each is proven
+
+Written by `make dialects` from one run of the tests; do not change it by hand. A case is an extract with one rule or
+several: every spec table, random extracts dense around the low back imaging rule's boundaries, the hand-labelled ones,
+lists of 2,000 prefixes, columns with hard names, and rules and extracts that Hypothesis makes up. A mismatch is a case
+in which one row differed from the reference (`ebi_rules/translate/python.py`). For a parser a case is one statement,
+and a mismatch a complaint.
+
+- **executed**: the text ran on the engine, or the vendor's own implementation of the language, and gave the reference's
+  rows.
+- **executed under emulation**: it ran on another engine that stands in, as the notes say.
+- **vendor's parser**: the vendor's own parser read it without complaint.
+- **independent grammar**: a parser that is not sqlglot's read it. That finds broken text, not wrong meaning.
+"""
+
+
+def write(root: Path, tally: Tally = TALLY) -> None:
+    """Write both pages under the project's root."""
+    (root / "docs" / "dialects.md").write_text(page(tally), encoding="utf-8")
+    readme = root / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(OPENS)
+    after = rest.partition(CLOSES)[2]
+    readme.write_text(before + OPENS + short_form() + CLOSES + after, encoding="utf-8")
+
+
+def page(tally: Tally) -> str:
+    """Give docs/dialects.md."""
+    lines = [_HEAD, "## Evidence", ""]
+    lines += _table(["dialect", "evidence", "by", "version", "cases", "mismatches", "note"], _evidence(tally))
+    lines += ["## The engines that are not SQL", ""]
+    lines += _table(["evaluator", "version", "cases", "mismatches"], _frames(tally))
+    lines += ["## What differs", ""]
+    lines += _table(["dialect", "for", "how its text differs"], _differences())
+    lines += ["Why the text is not simply transpiled: [why-not-transpile.md](why-not-transpile.md).", ""]
+    return "\n".join(lines)
+
+
+def short_form() -> str:
+    """Give the README's table: the engines that ran each dialect, or else everything that was tried."""
+    rows = []
+    for name, dialect in dialects().items():
+        proofs = {kind: [by for of, found, by in _proofs() if of == name and found is kind] for kind in Evidence}
+        shown = [Evidence.EXECUTED] if proofs[Evidence.EXECUTED] else list(filter(proofs.get, Evidence))
+        evidence = "; ".join(f"{kind.value}: {', '.join(proofs[kind])}" for kind in shown)
+        rows.append([f"`{name}`", dialect.title, evidence])
+    return "\n".join(_table(["dialect", "for", "evidence"], rows))
+
+
+def _proofs() -> Iterator[tuple[str, Evidence, str]]:
+    for evaluator in EVALUATORS.values():
+        if evaluator.dialect:
+            yield evaluator.dialect, evaluator.evidence, evaluator.engine
+    for judge in JUDGES.values():
+        yield judge.dialect, judge.evidence, judge.name
+
+
+def _evidence(tally: Tally) -> Iterator[Sequence[str]]:
+    for name in dialects():
+        for evaluator in EVALUATORS.values():
+            if evaluator.dialect == name:
+                numbers = _numbers(tally, evaluator.engine, evaluator.name)
+                yield [f"`{name}`", evaluator.evidence.value, evaluator.engine, *numbers, evaluator.note]
+        for judge in JUDGES.values():
+            if judge.dialect == name:
+                yield [
+                    f"`{name}`",
+                    judge.evidence.value,
+                    judge.name,
+                    *_numbers(tally, judge.name, judge.name),
+                    judge.note,
+                ]
+
+
+def _frames(tally: Tally) -> Iterator[Sequence[str]]:
+    for evaluator in EVALUATORS.values():
+        if not evaluator.dialect:
+            yield [evaluator.name, *_numbers(tally, evaluator.engine, evaluator.name)]
+
+
+def _numbers(tally: Tally, engine: str, name: str) -> list[str]:
+    """Give version, cases and mismatches."""
+    if name not in tally.cases:
+        return [NOT_RUN] * 3
+    return [tally.versions[engine], f"{tally.cases[name]:,}", f"{tally.mismatches[name]:,}"]
+
+
+def _differences() -> Iterator[Sequence[str]]:
+    texts = {name: _texts(name) for name in dialects()}
+    for name, dialect in dialects().items():
+        differs = [*_switches(dialect)]
+        alike = [f"`{other}`" for other, text in texts.items() if other != name and text == texts[name]]
+        if alike:
+            differs.append(f"for the built-in layouts the same text as {', '.join(alike)}")
+        yield [f"`{name}`", dialect.title, "; ".join(differs)]
+
+
+def _switches(dialect: Dialect) -> Iterator[str]:
+    if dialect.like_classes:
+        yield "LIKE has classes of characters, `U05[45]`, and they are used"
+    if dialect.empty_is_null:
+        yield "an empty text is NULL, so another stands for it"
+    if dialect.concat_with_pipes:
+        yield "texts are joined by two bars"
+    if not dialect.extract:
+        yield "months come from STRFTIME"
+
+
+def _texts(dialect: str) -> list[str]:
+    """Give the statements of the low back imaging rule over every built-in layout."""
+    texts = []
+    for layout in builtin_layouts():
+        for shape in ("flags", "predicate"):
+            try:
+                texts.append(rule("2S").sql(dialect, layout, "sus.opa", shape))
+            except DialectError:
+                continue
+    return texts
+
+
+def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [*("| " + " | ".join(cells) + " |" for cells in lines), ""]
