@@ -74,8 +74,8 @@ class SqlEngine:
     note: ClassVar[str] = ""
 
     def __init__(self) -> None:
-        self._loaded: tuple[Case, str] | None = None
-        self._answers: dict[str, Sequence[tuple[object, ...]]] = {}
+        self._loaded: tuple[int, str] | None = None
+        self._answers: dict[tuple[int, str], Sequence[tuple[object, ...]]] = {}
 
     def version(self) -> str:
         """Start the engine if need be, and give its version. Raises `AbsentError`."""
@@ -84,6 +84,12 @@ class SqlEngine:
     def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
         """Make a table in place of any of that name."""
         raise NotImplementedError
+
+    def load_all(self, frames: Mapping[str, pl.DataFrame], dialect: str) -> None:
+        """Make tables in place of any of those names."""
+        self._loaded = None
+        for name, frame in frames.items():
+            self.load(name, frame, dialect)
 
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
         """Give the rows of a query."""
@@ -102,16 +108,13 @@ class SqlEngine:
     def flags(self, case: Case, dialect: str) -> Flags:
         """Run the statement of shape `flags`; and each rule's bare predicate, which must give the same rows."""
         self.version()
-        self._load(case, dialect)
-        flags = merge(self._ask(text) for text in flag_statements(case, dialect))
+        flags = merge(self._ask(case, dialect, text) for text in flag_statements(case, dialect))
         predicates = predicate_queries(case, dialect)
         if predicates:
-            bare = merge(map(self._ask, predicates))
+            bare = merge(self._ask(case, dialect, text) for text in predicates)
             if bare != flags:
                 keys = [key for key in flags if bare.get(key) != flags[key]]
-                raise DisagreementError(
-                    f"{self.name}: the predicate differs from the statement for the keys {keys[:5]}"
-                )
+                raise DisagreementError(f"{self.name}: the predicate differs from the statement for keys {keys[:5]}")
         return flags
 
     def stores(self, case: Case) -> Case:
@@ -138,19 +141,19 @@ class SqlEngine:
             stores=self.stores,
         )
 
-    def _load(self, case: Case, dialect: str) -> None:
-        if self._loaded and self._loaded[0] is case and self._loaded[1] == dialect:
-            return
-        self._loaded = None
-        self._answers.clear()
-        for name, frame in tables(case).items():
-            self.load(name, frame, dialect)
-        self._loaded = (case, dialect)
+    def _ask(self, case: Case, dialect: str, query: str) -> Sequence[tuple[object, ...]]:
+        """Give a query's answer; the same text over the same tables, for another dialect perhaps, is run once."""
+        content = _fingerprint(case)
+        if (content, query) not in self._answers:
+            if self._loaded != (content, dialect):
+                self.load_all(tables(case), dialect)
+                self._loaded = (content, dialect)
+            self._answers[content, query] = self.rows(query)
+        return self._answers[content, query]
 
-    def _ask(self, query: str) -> Sequence[tuple[object, ...]]:
-        if query not in self._answers:
-            self._answers[query] = self.rows(query)
-        return self._answers[query]
+
+def _fingerprint(case: Case) -> int:
+    return hash(tuple((name, *frame.columns, *frame.rows()) for name, frame in tables(case).items()))
 
 
 def tables(case: Case) -> dict[str, pl.DataFrame]:

@@ -76,6 +76,7 @@ class MariaDB(SqlEngine):
         super().__init__()
         self.name = f"MariaDB ({collation})"
         self.collation = collation
+        self.database = f"tests_{collation}"
 
     def version(self) -> str:
         if not self.server.connection:
@@ -83,9 +84,9 @@ class MariaDB(SqlEngine):
         return str(self.server.execute("SELECT VERSION()")[0][0]).split("-", maxsplit=1)[0]
 
     def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
-        database = f"tests_{self.collation}"
-        self.server.execute(f"CREATE DATABASE IF NOT EXISTS {database} CHARACTER SET utf8mb4 COLLATE {self.collation}")
-        self.server.execute(f"USE {database}")
+        options = f"CHARACTER SET utf8mb4 COLLATE {self.collation}"
+        self.server.execute(f"CREATE DATABASE IF NOT EXISTS {self.database} {options}")
+        self.server.execute(f"USE {self.database}")
         self.server.execute(f"DROP TABLE IF EXISTS {name}")
         self.server.execute(self.create_table(name, frame, dialect, " ENGINE=MyISAM"))
         places = ", ".join(["%s"] * frame.width)
@@ -93,6 +94,7 @@ class MariaDB(SqlEngine):
             self.server.execute(f"INSERT INTO {name} VALUES ({places})", frame.rows())
 
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
+        self.server.execute(f"USE {self.database}")  # The engines share a connection.
         return self.server.execute(query)
 
     def stop(self) -> None:

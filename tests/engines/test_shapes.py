@@ -35,8 +35,7 @@ def _case() -> Case:
 
 def _loaded(name: str, engine: SqlEngine, dialect: str) -> SqlEngine:
     require(name)
-    for table, frame in tables(_case()).items():
-        engine.load(table, frame, dialect)
+    engine.load_all(tables(_case()), dialect)
     return engine
 
 

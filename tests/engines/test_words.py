@@ -54,7 +54,7 @@ def test_any_word_names_a_column(name: str, engine: SqlEngine, dialect: str) -> 
 def _wrong(engine: SqlEngine, dialect: str, some: list[str]) -> list[str]:
     """Give the words that are not read as columns, found by halving."""
     try:
-        engine.load(TABLE, pl.DataFrame({word: [place] for place, word in enumerate(some)}), dialect)
+        engine.load_all({TABLE: pl.DataFrame({word: [place] for place, word in enumerate(some)})}, dialect)
         columns = ", ".join(f"{quoted(word, dialect)} AS c{place}" for place, word in enumerate(some))
         ((*found,),) = engine.rows(f"SELECT {columns} FROM {TABLE}")
         if found == list(range(len(some))):
