@@ -27,7 +27,7 @@ class Server:
 
     def run(self, *command: str | Path) -> None:
         """Run a command to its end, as the server's user."""
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, check=False, **self._as_user())
+        done = subprocess.run(command, capture_output=True, check=False, **self._settings())
         if done.returncode:
             raise RuntimeError(f"{Path(command[0]).name} failed: {done.stderr.decode(errors='replace')[-500:]}")
 
@@ -35,8 +35,8 @@ class Server:
         """Start the server and wait until `ready` no longer raises."""
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=self._die_with_parent, **self._as_user(),
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=self._die_with_parent, **self._settings(),
             )  # fmt: skip
         end = time.monotonic() + wait
         while True:
@@ -62,8 +62,10 @@ class Server:
                 self.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _as_user(self) -> dict[str, object]:
-        return {"user": self.user, "extra_groups": []} if self.user else {}
+    def _settings(self) -> dict[str, object]:
+        """Give how every process runs: as the server's user, with temporary files in the server's folder."""
+        user = {"user": self.user, "extra_groups": []} if self.user else {}
+        return {"cwd": self.folder, "env": {**os.environ, "TMPDIR": str(self.folder)}, **user}
 
     def _die_with_parent(self) -> None:
         """Ask Linux to end the server with the process that started it, even when that is killed."""
