@@ -23,6 +23,7 @@ from ebi_rules.criteria import (
     lists_named,
 )
 from ebi_rules.errors import DialectError, UsageError, unknown
+from ebi_rules.fields import FIELDS
 from ebi_rules.layouts import Binding, ChildTable
 from ebi_rules.translate.dialects import Dialect, find_dialect, identifier, print_sql, table_name
 from ebi_rules.translate.sql import (
@@ -149,7 +150,7 @@ class _Writer:
         return SqlTranslator(
             self.dialect,
             self._column,
-            lambda atom: exp.EQ(this=self._column(verdict_name(atom)), expression=number(1)),
+            lambda atom: exp.EQ(this=self._column(self._verdict_column(atom)), expression=number(1)),
         )
 
     def _predicate(self, rule: "Rule") -> exp.Expr:
@@ -200,7 +201,7 @@ class _Writer:
             same = exp.EQ(this=self._column(child.key, found), expression=key.copy())
             select = select.join(self._step(found), on=same, join_type="left")
         for atom in atoms:
-            name = verdict_name(atom)
+            name = self._verdict_column(atom)
             if self.binding.child(atom.system):
                 verdict = coalesce(self._column(name, _step_name(atom.system, "found")), number(0))
             else:
@@ -235,7 +236,7 @@ class _Writer:
             yield first, with_codes.group_by(key)
             same = exp.EQ(this=self._column(child.key, first), expression=key.copy())
             select = select.join(self._step(first), on=same, join_type="left")
-        verdicts = [self._child_verdict(atom, child).as_(self._name(verdict_name(atom))) for atom in asked]
+        verdicts = [self._child_verdict(atom, child).as_(self._name(self._verdict_column(atom))) for atom in asked]
         yield found, select.select(named_key, *verdicts).group_by(key)
 
     def _child_verdict(self, atom: CodeAtom, child: ChildTable) -> exp.Expr:
@@ -260,6 +261,14 @@ class _Writer:
             case Recorded():
                 return exp.Max(this=as_number(is_code(column, self.dialect)))
         assert False, f"Unhandled node: {atom}"
+
+    def _verdict_column(self, atom: CodeAtom) -> str:
+        """Give the column of a code atom's verdict: its name, or another where a column is called so already."""
+        name = verdict_name(atom)
+        children = [child for system in CODE_FIELDS if (child := self.binding.child(system))]
+        columns = [self.binding.key, *FIELDS, *CODE_FIELDS.values()]
+        columns += [column for child in children for column in (child.key, child.position) if column]
+        return f"{name}_found" if name.upper() in map(str.upper, columns) else name
 
     def _child_table(self, system: CodeSystem, child: ChildTable) -> exp.Table:
         """Give the table of codes: the one named, or the layout's own beside the activity table."""

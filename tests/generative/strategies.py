@@ -63,6 +63,9 @@ _NUMBERS: Mapping[str, list[int | None]] = {
 _BOUNDS = st.sampled_from([-1, 0, 1, 10, 18, 19, 7000, 7001, 7005, 7010])
 _PREFIXES = ["0", "00", "01", "1", "2", "5", "A", "N", "NU", "9"]
 
+_LIST_NAMES = {OPCS4: ("scans", "age"), ICD10: ("plain", "order")}
+"""The names of code lists: some are also those of a field, a key or a word of SQL."""
+
 _TWO_COLUMNS = {"age", "administrative_category"}
 """Fields that a layout may keep in two columns, the first that is not null counting."""
 
@@ -186,9 +189,10 @@ def _cell(system: CodeSystem) -> st.SearchStrategy[str | None]:
 def cases(draw: st.DrawFn) -> Case:
     """Give rules and an extract in some layout."""
     layout = draw(layouts())
-    lists = {system: [NamedCodes(f"{system.name.lower()}_{place}", codes)
-                      for place, codes in enumerate(draw(code_lists(system)))]
-             for system in CodeSystem}  # fmt: skip
+    lists = {
+        system: [NamedCodes(*pair) for pair in zip(_LIST_NAMES[system], draw(code_lists(system)), strict=True)]
+        for system in CodeSystem
+    }
     ordered = {
         system: not (isinstance(shape, ChildTable) and shape.position is None) for system, shape in layout.codes.items()
     }
