@@ -81,7 +81,7 @@ def _pattern(pattern: str, ignores_case: bool) -> re.Pattern[str]:
 
 
 def _character_class(part: str) -> str:
-    negated, characters = part.startswith("[^"), part.strip("[]").removeprefix("^")
+    negated, characters = part.startswith("[^"), part[1:-1].removeprefix("^")
     escaped = re.sub(r"([\\\[\]^])", r"\\\1", characters)
     return f"[{'^' if negated else ''}{escaped}]" if characters else r"(?!)"
 
@@ -259,6 +259,9 @@ class _Compiler:
         assert node.EscapeExpression is None, "ESCAPE is not emulated"
         asked = _strict(self.collation.like, self._compile(node.FirstExpression), self._compile(node.SecondExpression))
         return _strict(operator.not_, asked) if node.NotDefined else asked
+
+    def visit_NullLiteral(self, node: Any) -> Expression:
+        return lambda row, group: None
 
     def visit_SearchedCaseExpression(self, node: Any) -> Expression:
         branches = [(self._compile(branch.WhenExpression), self._compile(branch.ThenExpression))
