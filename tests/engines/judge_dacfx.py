@@ -16,10 +16,14 @@ from tests.engines.judge import ENVIRONMENTS, Judge, Schema, Served
 _OPENSSL = ENVIRONMENTS / "openssl"
 
 
+def _icu() -> str:
+    """Give the version of the ICU library that is here, or nothing."""
+    return (ctypes.util.find_library("icuuc") or "").rpartition(".so.")[2]
+
+
 def _environment() -> Mapping[str, str]:
-    icu = (ctypes.util.find_library("icuuc") or "").rpartition(".so.")[2]
     root = Path(__file__).parents[2]
-    return {**os.environ, "LD_LIBRARY_PATH": str(_OPENSSL), "CLR_ICU_VERSION_OVERRIDE": icu, "PYTHONPATH": str(root)}
+    return {**os.environ, "LD_LIBRARY_PATH": str(_OPENSSL), "CLR_ICU_VERSION_OVERRIDE": _icu(), "PYTHONPATH": str(root)}
 
 
 _SERVED = Served(lambda: [sys.executable, Path(__file__).with_name("serve_dacfx.py")], _environment)
@@ -29,6 +33,8 @@ def _version() -> str:
     scriptdom.library_folder()
     if not (_OPENSSL / "libssl.so.1.1").exists():
         raise AbsentError("make engines")
+    if not _icu():
+        raise AbsentError("apt-get install libicu72")
     return str(_SERVED.ask("version"))
 
 
