@@ -38,7 +38,7 @@ def main() -> None:
         )
         print(f"{layout}: {each:,} rows; flagged by the reference: {readings}")
         for name, evaluator in EVALUATORS.items():
-            if not evaluator.takes(case) or (evaluator.examples < 1 and each > arguments.slow):
+            if not evaluator.takes(case.layout) or (evaluator.examples < 1 and each > arguments.slow):
                 continue
             try:
                 evaluator.version()

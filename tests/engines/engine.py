@@ -12,6 +12,7 @@ from typing import ClassVar
 import polars as pl
 
 from ebi_rules.errors import DialectError, UsageError
+from ebi_rules.layouts import Layout
 from ebi_rules.translate.dialects import find_dialect, identifier
 from ebi_rules.translate.statements import statement
 from opcs_icd import ICD10, OPCS4, CodeSystem
@@ -54,7 +55,7 @@ class Evaluator:
     dialect: str | None = None
     examples: float = 1.0
     note: str = ""
-    takes: Callable[[Case], bool] = lambda case: True
+    takes: Callable[[Layout], bool] = lambda layout: True
     stores: Callable[[Case], Case] = lambda case: case
 
 

@@ -4,13 +4,14 @@ An engine that is absent is said once, at the end of the run, and fails the run 
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from ebi_rules.layouts import find_layout
 from tests.engines import reference
 from tests.engines.case import Case, Flags
 from tests.engines.engine import AbsentError, Evaluator, SqlEngine
@@ -33,6 +34,12 @@ EVALUATORS: dict[str, Evaluator] = {
         *(evaluator for engine in ENGINES for evaluator in engine.evaluators()),
     ]
 }
+
+
+def pairs(layouts: Iterable[str]) -> list[tuple[str, str]]:
+    """Give the names of evaluators, each with every layout that it can take."""
+    shapes = {layout: find_layout(layout) for layout in layouts}
+    return [(name, layout) for name, each in EVALUATORS.items() for layout in shapes if each.takes(shapes[layout])]
 
 
 JUDGES: dict[str, Judge] = {

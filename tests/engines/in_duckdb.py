@@ -14,16 +14,23 @@ class DuckDB(SqlEngine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.connection = duckdb.connect()
+        self._connection: duckdb.DuckDBPyConnection | None = None
 
     def version(self) -> str:
+        if not self._connection:
+            self._connection = duckdb.connect()
         return duckdb.__version__
 
     def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
-        self.connection.register(name, frame.to_arrow())
+        self._connection.register(name, frame.to_arrow())
 
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
-        return self.connection.execute(query).fetchall()
+        return self._connection.execute(query).fetchall()
+
+    def stop(self) -> None:
+        if self._connection:
+            self._connection.close()
+            self._connection = None
 
 
 ENGINES = (DuckDB(),)

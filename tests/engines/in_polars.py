@@ -39,5 +39,5 @@ def _version() -> str:
 EVALUATORS = (
     Evaluator("Polars streaming", "Polars", streaming, _version),
     Evaluator("Polars in-memory", "Polars", in_memory, _version),
-    Evaluator("Polars expression", "Polars", expression, _version, takes=lambda case: not case.layout.is_child),
+    Evaluator("Polars expression", "Polars", expression, _version, takes=lambda layout: not layout.is_child),
 )
