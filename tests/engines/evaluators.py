@@ -36,6 +36,12 @@ EVALUATORS: dict[str, Evaluator] = {
 }
 
 
+SQL_ENGINES: dict[str, tuple[SqlEngine, str]] = {
+    f"{dialect} on {engine.name}": (engine, dialect) for engine in ENGINES for dialect in engine.dialects
+}
+"""The evaluators that run SQL: the engine and the dialect whose text it is given."""
+
+
 def pairs(layouts: Iterable[str]) -> list[tuple[str, str]]:
     """Give the names of evaluators, each with every layout that it can take."""
     shapes = {layout: find_layout(layout) for layout in layouts}

@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from tests.engines.judge import ENVIRONMENTS
+from tests.engines.served import ENVIRONMENTS
 
 _HERE = Path(__file__).parent
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tests.engines import scriptdom
 from tests.engines.engine import AbsentError, Evidence
-from tests.engines.judge import ENVIRONMENTS, Judge, Schema, Served
+from tests.engines.judge import Judge, Schema
+from tests.engines.served import ENVIRONMENTS, Served
 
 _OPENSSL = ENVIRONMENTS / "openssl"
 

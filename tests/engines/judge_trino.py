@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.engines.engine import AbsentError, Evidence
-from tests.engines.judge import ENVIRONMENTS, Judge, Schema, Served
+from tests.engines.judge import Judge, Schema
+from tests.engines.served import ENVIRONMENTS, Served
 
 _FOLDER = ENVIRONMENTS / "trino"
 

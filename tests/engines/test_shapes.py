@@ -14,11 +14,9 @@ from ebi_rules.translate.statements import VIEW_NAME, statement
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
 from tests.engines.engine import ACTIVITY, SqlEngine, quoted, tables
-from tests.engines.evaluators import ENGINES, REFERENCE, require
+from tests.engines.evaluators import REFERENCE, SQL_ENGINES, require
 
 LOW_BACK = rule("2S")
-PAIRS = [(engine, dialect) for engine in ENGINES for dialect in engine.dialects]
-NAMES = [f"{dialect} on {engine.name}" for engine, dialect in PAIRS]
 DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 1, 31), date(2024, 2, 29), date(2024, 10, 5)]
 
 
@@ -33,18 +31,20 @@ def _case() -> Case:
     ), children)  # fmt: skip
 
 
-def _loaded(name: str, engine: SqlEngine, dialect: str) -> SqlEngine:
+def _loaded(name: str) -> tuple[SqlEngine, str]:
+    """Give an engine that has the tables of the case, and its dialect."""
     require(name)
+    engine, dialect = SQL_ENGINES[name]
     engine.load_all(tables(_case()), dialect)
-    return engine
+    return engine, dialect
 
 
 def _text(dialect: str, shape: str) -> str:
     return statement([LOW_BACK], dialect, _case().binding, ACTIVITY, shape).rstrip(";")
 
 
-@pytest.mark.parametrize(("name", "engine", "dialect"), [(n, *p) for n, p in zip(NAMES, PAIRS, strict=True)], ids=NAMES)
-def test_counts(name: str, engine: SqlEngine, dialect: str) -> None:
+@pytest.mark.parametrize("name", SQL_ENGINES)
+def test_counts(name: str) -> None:
     case = _case()
     flags = REFERENCE(case)
     activity, eligible, flagged = Counter(), Counter(), Counter()
@@ -56,28 +56,31 @@ def test_counts(name: str, engine: SqlEngine, dialect: str) -> None:
         eligible[group] += all(holds(LOW_BACK.criteria[name], read) for name in LOW_BACK.eligible)
         flagged[group] += flags[row["OPA_Ident"]][0]
     expected = [(*group, activity[group], eligible[group], flagged[group]) for group in sorted(activity)]
-    found = _loaded(name, engine, dialect).rows(_text(dialect, "counts"))
+    engine, dialect = _loaded(name)
+    found = engine.rows(_text(dialect, "counts"))
     assert sorted((str(key), str(provider), *map(int, rest)) for key, provider, *rest in found) == expected
     assert sum(flagged.values()) > 5
 
 
-@pytest.mark.parametrize(("name", "engine", "dialect"), [(n, *p) for n, p in zip(NAMES, PAIRS, strict=True)], ids=NAMES)
-def test_case(name: str, engine: SqlEngine, dialect: str) -> None:
+@pytest.mark.parametrize("name", SQL_ENGINES)
+def test_case(name: str) -> None:
     flags = REFERENCE(_case())
+    engine, dialect = _loaded(name)
     query = f"SELECT {quoted('OPA_Ident', dialect)}, {_text(dialect, 'case')} AS flag FROM {ACTIVITY}"
-    found = _loaded(name, engine, dialect).rows(query)
+    found = engine.rows(query)
     assert {int(key): label for key, label in found} == {
         key: LOW_BACK.key if flag else None for key, (flag,) in flags.items()
     }
 
 
-@pytest.mark.parametrize(("name", "engine", "dialect"), [(n, *p) for n, p in zip(NAMES, PAIRS, strict=True)], ids=NAMES)
-def test_view(name: str, engine: SqlEngine, dialect: str) -> None:
+@pytest.mark.parametrize("name", SQL_ENGINES)
+def test_view(name: str) -> None:
     """A view is the statement of shape `flags` under a name; engines that keep views keep it."""
+    engine, dialect = _loaded(name)
     text = _text(dialect, "view")
     assert text.split() == ["CREATE", "VIEW", VIEW_NAME, "AS", *_text(dialect, "flags").split()]
     if engine.keeps_views:
-        _loaded(name, engine, dialect).execute(text)
+        engine.execute(text)
         try:
             found = engine.rows(f"SELECT * FROM {VIEW_NAME}")
         finally:
