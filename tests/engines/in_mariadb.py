@@ -40,7 +40,7 @@ class _MariaDBServer:
 
         server.start(
             [_daemon(), "--no-defaults", data, f"--socket={socket}", f"--pid-file={server.folder}/pid",
-             "--skip-networking", "--innodb-flush-method=fsync", "--innodb-flush-log-at-trx-commit=0"],
+             "--skip-networking", "--innodb-flush-method=fsync", "--innodb-flush-log-at-trx-commit=0", "--max-heap-table-size=1G"],
             ready,
         )  # fmt: skip
         self.connection = connect()
@@ -88,7 +88,7 @@ class MariaDB(SqlEngine):
         self.server.execute(f"CREATE DATABASE IF NOT EXISTS {self.database} {options}")
         self.server.execute(f"USE {self.database}")
         self.server.execute(f"DROP TABLE IF EXISTS {name}")
-        self.server.execute(self.create_table(name, frame, dialect, " ENGINE=MyISAM"))
+        self.server.execute(self.create_table(name, frame, dialect, " ENGINE=MEMORY"))
         places = ", ".join(["%s"] * frame.width)
         if frame.height:
             self.server.execute(f"INSERT INTO {name} VALUES ({places})", frame.rows())
