@@ -40,7 +40,8 @@ class _MariaDBServer:
 
         server.start(
             [_daemon(), "--no-defaults", data, f"--socket={socket}", f"--pid-file={server.folder}/pid",
-             "--skip-networking", "--innodb-flush-method=fsync", "--innodb-flush-log-at-trx-commit=0", "--max-heap-table-size=1G"],
+             "--skip-networking", "--innodb-flush-method=fsync", "--innodb-flush-log-at-trx-commit=0",
+             "--max-heap-table-size=1G"],
             ready,
         )  # fmt: skip
         self.connection = connect()
