@@ -19,7 +19,7 @@ Written by `make dialects` from one run of the tests; do not change it by hand. 
 several: every spec table, random extracts dense around the low back imaging rule's boundaries, the hand-labelled ones,
 lists of 2,000 prefixes, columns with hard names, and rules and extracts that Hypothesis makes up. A mismatch is a case
 in which one row differed from the reference (`ebi_rules/translate/python.py`). For a parser a case is one statement,
-and a mismatch a complaint.
+and a mismatch a complaint. Where two dialects have the same text on one engine, it is run once and counts for both.
 
 - **executed**: the text ran on the engine, or the vendor's own implementation of the language, and gave the reference's
   rows.
