@@ -124,6 +124,23 @@ def test_followed_by_is_refused_where_it_would_explode() -> None:
     assert "MIN(" in rule.sql("duckdb", "unified-sus-op", "t")
 
 
+def test_a_predicate_too_long_to_paste_is_refused() -> None:
+    many = [f"{letter}{number:03d}" for letter in "ABCDEFGHJK" for number in range(0, 1000, 5)]
+    rule = make_rule({"many": "procedure(many)"}, {"many": many})
+    for shape in ("predicate", "case"):
+        with pytest.raises(ebi.DialectError, match="many would make a predicate of some .* use --shape flags"):
+            rule.sql("duckdb", "ncdr-opa", "t", shape)
+    assert rule.sql("duckdb", "ncdr-opa", "t").count("LIKE") == 2_000
+
+
+def test_a_list_called_like_a_field_has_a_column_of_its_own() -> None:
+    rule = make_rule({"asked": "procedure(age) AND age >= 19"}, {"age": ["U05"]})
+    for layout in ("ncdr-opa", "unified-sus-op"):
+        text = rule.sql("duckdb", layout, "t")
+        assert "AS age_found" in text
+        assert "age_found = 1 AND COALESCE(age, -1) >= 19" in text
+
+
 def _counted(execute: Callable[[str], list[tuple[object, ...]]], dialect: str) -> list[tuple[object, ...]]:
     return sorted(execute(RULE.sql(dialect, "ncdr-opa", "opa", "counts").rstrip(";")), key=str)
 
