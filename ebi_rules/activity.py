@@ -11,7 +11,7 @@ from types import MappingProxyType
 from ebi_rules.criteria import CODE_FIELDS
 from ebi_rules.errors import unknown
 from ebi_rules.fields import FIELDS, MISSING_TEXTS, Kind, normal_age, normal_code
-from opcs_icd import CodeSystem, split_codes
+from opcs_icd import split_codes
 
 _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)(?:\.0+)?")
 
@@ -20,34 +20,28 @@ _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)(?:\.0+)?")
 class Activity:
     """One row of care.
 
-    `procedures` and `diagnoses` hold codes in normal form, in the activity's order. `fields` maps canonical
-    field names to values in normal form; a field that is absent or None is missing.
+    `codes` maps the fields that hold codes to codes in normal form, in the activity's order. `fields` maps the
+    other canonical names to values in normal form; a field that is absent or None is missing.
     """
 
-    procedures: tuple[str, ...]
-    diagnoses: tuple[str, ...]
+    codes: Mapping[str, tuple[str, ...]]
     fields: Mapping[str, str | int | None]
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> "Activity":
         """Make an activity from canonical names and raw values.
 
-        `procedures` and `diagnoses` take a list of codes or one string of them. Raises `ValueError` for a
+        A field of codes, such as `procedures`, takes a list of codes or one string of them. Raises `ValueError` for a
         name that is no canonical field, or an age that is not a whole number.
         """
-        known = [*CODE_FIELDS.values(), *FIELDS]
+        known = [*CODE_FIELDS, *FIELDS]
         for name in values:
             if name not in known:
                 raise ValueError(unknown("field", name, known))
         return cls(
-            procedures=_codes(values.get("procedures")),
-            diagnoses=_codes(values.get("diagnoses")),
+            codes=MappingProxyType({name: _codes(values.get(name)) for name in CODE_FIELDS}),
             fields=MappingProxyType({name: _normal(name, values[name]) for name in FIELDS if name in values}),
         )
-
-    def codes(self, system: CodeSystem) -> tuple[str, ...]:
-        """Give the codes of one classification, in order."""
-        return self.procedures if CODE_FIELDS[system] == "procedures" else self.diagnoses
 
 
 def _codes(value: object) -> tuple[str, ...]:

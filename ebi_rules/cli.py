@@ -233,12 +233,11 @@ def sql(
     from ebi_rules.layouts import bind, find_layout
     from ebi_rules.rules import available
     from ebi_rules.translate.statements import statement
-    from opcs_icd import ICD10, OPCS4
 
     binding = bind(find_layout(layout), None, overrides)
     readings, _ = available([rule.variant(variant) for rule in find(rules)], binding, skip_unavailable=False)
-    children = {OPCS4: procedures, ICD10: diagnoses}
-    named = {system: name for system, name in children.items() if name}
+    children = {"procedures": procedures, "diagnoses": diagnoses}
+    named = {field: name for field, name in children.items() if name}
     click.echo(statement(list(readings.values()), dialect, binding, table, shape, named))
 
 

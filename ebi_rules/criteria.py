@@ -24,11 +24,16 @@ class CriterionError(ValueError):
 
 
 class Position(Enum):
-    """Where in an activity's code order a code must stand."""
+    """Where a code must stand: in the activity's code order, or as the one code that the whole spell is given.
+
+    `SPELL` is the dominant procedure or the primary diagnosis of the spell, which extracts of admitted care may
+    hold beside the codes themselves.
+    """
 
     ANY = "any"
     PRIMARY = "primary"
     SECONDARY = "secondary"
+    SPELL = "spell"
 
 
 @dataclass(frozen=True)
@@ -103,8 +108,8 @@ class FollowedBy:
             )
 
     @property
-    def system(self) -> CodeSystem:
-        return self.first.system
+    def code_field(self) -> str:
+        return CODE_FIELD[self.first.system]
 
 
 @dataclass(frozen=True)
@@ -115,8 +120,8 @@ class HasCode:
     position: Position = Position.ANY
 
     @property
-    def system(self) -> CodeSystem:
-        return self.codes.system
+    def code_field(self) -> str:
+        return (SPELL_FIELD if self.position is Position.SPELL else CODE_FIELD)[self.codes.system]
 
 
 @dataclass(frozen=True)
@@ -173,6 +178,10 @@ class Recorded:
 
     system: CodeSystem
 
+    @property
+    def code_field(self) -> str:
+        return CODE_FIELD[self.system]
+
 
 @dataclass(frozen=True)
 class StartsWith:
@@ -217,10 +226,10 @@ def code_atoms(criterion: Criterion) -> Iterator[CodeAtom]:
 def fields_needed(criterion: Criterion) -> tuple[str, ...]:
     """Give the canonical fields that a criterion asks about, in order, without repetition.
 
-    Codes appear as the fields `procedures` and `diagnoses`.
+    Codes appear under the names of `CODE_FIELDS`.
     """
     names = (
-        CODE_FIELDS[atom.system] if isinstance(atom, FollowedBy | HasCode | Recorded) else atom.field
+        atom.code_field if isinstance(atom, FollowedBy | HasCode | Recorded) else atom.field
         for atom in atoms(criterion)
     )
     return tuple(dict.fromkeys(names))
@@ -237,8 +246,14 @@ def lists_named(atom: CodeAtom) -> tuple[NamedCodes, ...]:
             return ()
 
 
-CODE_FIELDS = {OPCS4: "procedures", ICD10: "diagnoses"}
-"""The field in which an activity keeps its codes of each system."""
+CODE_FIELD = {OPCS4: "procedures", ICD10: "diagnoses"}
+"""The field in which an activity keeps its codes of each system, in order."""
+
+SPELL_FIELD = {OPCS4: "dominant_procedure", ICD10: "spell_primary_diagnosis"}
+"""The field in which an admitted spell keeps the one code that stands for all of it."""
+
+CODE_FIELDS = {name: system for fields in (CODE_FIELD, SPELL_FIELD) for system, name in fields.items()}
+"""Every field that holds codes, with their system."""
 
 
 def _require_operands(operands: tuple["Criterion", ...]) -> None:

@@ -16,7 +16,6 @@ from ebi_rules.errors import UsageError
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.output import require_apart, require_free, whole_file
 from ebi_rules.rules import DEFAULT, Rule, available
-from opcs_icd import ICD10, OPCS4
 
 
 class ExtractWarning(UserWarning):
@@ -68,7 +67,7 @@ def flag(
     `ExtractWarning`.
     """
     readings = [rule.variant(variant) for rule in find_rules(rules)]
-    extract, binding = open_extract(frame, layout, overrides, {OPCS4: procedures, ICD10: diagnoses})
+    extract, binding = open_extract(frame, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
     prepared, readings = _prepared(extract, binding, readings, explain, skip_unavailable=False)
     for text in prepared.warnings:
         python_warnings.warn(text, ExtractWarning, stacklevel=2)
@@ -97,7 +96,7 @@ def write_flags(
     """
     require_free(output, force)
     chosen = [rule.variant(variant) for rule in find_rules(rules)]
-    extract, binding = open_extract(source, layout, overrides, {OPCS4: procedures, ICD10: diagnoses})
+    extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
     require_apart(output, [Path(source), *(Path(file.path) for file in extract.files)])
     progress("checking values and deciding codes")
     prepared, readings = _prepared(extract, binding, chosen, explain, skip_unavailable)

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from ebi_rules.criteria import (
+    SPELL_FIELD,
     And,
     Between,
     Compare,
@@ -37,7 +38,7 @@ _CODE_FUNCTIONS: Mapping[str, tuple[CodeSystem, Position]] = {
     f"{prefix}{kind}": (system, position)
     for kind, system in _SYSTEMS.items()
     for prefix, position in _POSITIONS.items()
-}
+} | {name: (system, Position.SPELL) for system, name in SPELL_FIELD.items()}
 _FOLLOWED_BY = {f"{kind}_followed_by": system for kind, system in _SYSTEMS.items()}
 _RECORDED = {f"{kind}_recorded": system for kind, system in _SYSTEMS.items()}
 _FUNCTIONS = (*_CODE_FUNCTIONS, *_FOLLOWED_BY, "starts_with")

@@ -162,7 +162,7 @@ class _RuleFile:
                 where = (*place, "codes", kind, name)
                 if name in lists or name in self.shared.lists:
                     self._fail(where, f"another list is called {name} too: choose another name.")
-                if name in FIELDS or name in CODE_FIELDS.values():
+                if name in FIELDS or name in CODE_FIELDS:
                     self._fail(where, f"{name} is the name of a field: choose another name.")
                 if not patterns or not _are_texts(patterns):
                     self._fail(where, "a code list is a list of patterns in quotation marks, at least one.")

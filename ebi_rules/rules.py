@@ -108,12 +108,11 @@ class Rule:
         """The canonical fields that the criteria of this reading ask about, each once."""
         return tuple(dict.fromkeys(name for criterion in self.criteria.values() for name in fields_needed(criterion)))
 
-    @cached_property
-    def lists_asked(self) -> tuple[NamedCodes, ...]:
-        """The code lists that the criteria of this reading name, each once."""
-        criteria = self.criteria.values()
-        named = (codes for criterion in criteria for atom in code_atoms(criterion) for codes in lists_named(atom))
-        return tuple(dict.fromkeys(named))
+    def lists_asked(self, code_field: str | None = None) -> tuple[NamedCodes, ...]:
+        """Give the code lists that the criteria of this reading name, each once; of one field of codes or all."""
+        atoms = (atom for criterion in self.criteria.values() for atom in code_atoms(criterion))
+        asked = (atom for atom in atoms if code_field in (None, atom.code_field))
+        return tuple(dict.fromkeys(codes for atom in asked for codes in lists_named(atom)))
 
     @cached_property
     def content_hash(self) -> str:

@@ -105,9 +105,9 @@ def write_extract(
         raise UsageError(f"only outpatient extracts are made up so far, and {chosen.name} is {chosen.dataset}.")
     population = _population(seed)
     targets: dict[str, Path] = {"activity": output}
-    for system, shape in chosen.codes.items():
+    for name, shape in chosen.codes.items():
         if isinstance(shape, ChildTable):
-            targets[CODE_FIELDS[system]] = output.with_name(f"{output.stem}.{CODE_FIELDS[system]}.parquet")
+            targets[name] = output.with_name(f"{output.stem}.{name}.parquet")
     if truth is not None:
         targets["truth"] = truth
     every = [*targets.values(), *([names] if names else [])]
@@ -288,10 +288,10 @@ def _lay_out(
     if layout.baby_ages:
         columns[layout.fields["age"][0]] = _baby_ages(rng, activities["age"])
     tables = {}
-    for system, shape in layout.codes.items():
-        number = activities[CODE_FIELDS[system]]
+    for field, shape in layout.codes.items():
+        number, system = activities[field], CODE_FIELDS[field]
         if isinstance(shape, ChildTable):
-            tables[CODE_FIELDS[system]] = _child_rows(activities["id"], number, population.codes[system], shape)
+            tables[field] = _child_rows(activities["id"], number, population.codes[system], shape)
         elif "NN" in shape.templates[0]:
             columns |= _numbered_columns(rng, number, population.codes[system], shape)
         else:

@@ -24,7 +24,6 @@ from ebi_rules.layouts import Binding, Layout
 from ebi_rules.output import require_apart, whole_file, whole_folder
 from ebi_rules.rules import DEFAULT, Rule, available, unavailable
 from ebi_rules.version import __version__
-from opcs_icd import ICD10, OPCS4
 
 OURS = re.compile(r"(providers|attrition|sensitivity|by_[a-z_]+)\.csv|run\.json|report\.html")
 """The names of the files that an audit writes."""
@@ -128,7 +127,7 @@ def audit(
     dimensions = _dimensions(by)
     chosen = find_rules(rules)
     progress("opening the extract")
-    extract, binding = open_extract(source, layout, overrides, {OPCS4: procedures, ICD10: diagnoses})
+    extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
     for field in dimensions:
         if field not in binding.fields:
             raise ExtractError(f"this extract has no column for {field}. {binding.why_lacking(field)}")

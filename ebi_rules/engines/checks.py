@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ebi_rules.criteria import CODE_FIELDS
 from ebi_rules.engines.collecting import collect
 from ebi_rules.errors import ExtractError
 from ebi_rules.fields import FIELDS, MISSING_TEXTS, Kind
 from ebi_rules.layouts import Binding
 from ebi_rules.translate.polars import whole_number
-from opcs_icd import CodeSystem
 
 _KEYS_AT_ONCE = 10_000_000
 """How many keys are held at once to find repeated ones; a larger extract is read in several parts."""
@@ -39,8 +39,8 @@ def check_types(binding: Binding, fields: Iterable[str], schema: Mapping[str, pl
                 raise ExtractError(
                     f"the column {column}, read as {name}, is {dtype}: it must be text or whole numbers."
                 )
-    for system in CodeSystem:
-        for column in binding.code_columns(system):
+    for name in CODE_FIELDS:
+        for column in binding.code_columns(name):
             if not _is_text(schema[column]):
                 raise ExtractError(f"the column {column} is {schema[column]}: codes must be text.")
 

@@ -14,7 +14,6 @@ import polars as pl
 from ebi_rules.criteria import CODE_FIELDS
 from ebi_rules.errors import ExtractError, nearest
 from ebi_rules.layouts import Binding, ChildTable, Layout, bind, builtin_layouts, detect, find_layout
-from opcs_icd import CodeSystem
 
 Source = str | Path | pl.LazyFrame | pl.DataFrame
 
@@ -46,7 +45,7 @@ class Extract:
     """An activity table with the child tables of its codes, if its layout keeps them so."""
 
     table: Table
-    children: Mapping[CodeSystem, Table] = field(default_factory=dict)
+    children: Mapping[str, Table] = field(default_factory=dict)
 
     @property
     def files(self) -> list[InputFile]:
@@ -68,18 +67,18 @@ def open_table(source: Source) -> Table:
     return _open_files(str(source), _find_files(str(source)))
 
 
-def open_children(source: Source, binding: Binding, given: Mapping[CodeSystem, Source]) -> dict[CodeSystem, Table]:
+def open_children(source: Source, binding: Binding, given: Mapping[str, Source]) -> dict[str, Table]:
     """Open the child tables of a layout: those given, else those found by name beside the extract.
 
     Raises `ExtractError` when a table is not found or lacks a column.
     """
     children = {}
-    for system, name in CODE_FIELDS.items():
-        child = binding.child(system)
+    for name in CODE_FIELDS:
+        child = binding.child(name)
         if child is None:
             continue
-        table = open_table(given[system]) if system in given else _find_child(source, child, name)
-        children[system] = _with_layout_names(table, child, name)
+        table = open_table(given[name]) if name in given else _find_child(source, child, name)
+        children[name] = _with_layout_names(table, child, name)
     return children
 
 
@@ -87,7 +86,7 @@ def open_extract(
     source: Source,
     layout: str | Path | Layout | None = None,
     overrides: Mapping[str, str] | None = None,
-    children: Mapping[CodeSystem, Source | None] | None = None,
+    children: Mapping[str, Source | None] | None = None,
 ) -> tuple[Extract, Binding]:
     """Open an extract and hold its layout, named or detected, against its columns.
 
@@ -97,7 +96,7 @@ def open_extract(
     table = open_table(source)
     chosen = detect(table.columns, overrides) if layout is None else find_layout(layout)
     binding = bind(chosen, table.columns, overrides)
-    given = {system: child for system, child in (children or {}).items() if child is not None}
+    given = {name: child for name, child in (children or {}).items() if child is not None}
     return Extract(table, open_children(source, binding, given)), binding
 
 
@@ -170,11 +169,11 @@ def _is_child(file: Path, folder: Path) -> bool:
     """Whether a file in an extract's folder holds child rows of codes, by its own or its folder's name."""
     names = set()
     for layout in builtin_layouts().values():
-        for system, shape in layout.codes.items():
+        for name, shape in layout.codes.items():
             if isinstance(shape, ChildTable):
-                names.update(_child_names(CODE_FIELDS[system], shape.table))
+                names.update(_child_names(name, shape.table))
     parts = [part.lower() for part in file.relative_to(folder).with_suffix("").parts]
-    return any(part in names or part.rsplit(".", 1)[-1] in CODE_FIELDS.values() for part in parts)
+    return any(part in names or part.rsplit(".", 1)[-1] in CODE_FIELDS for part in parts)
 
 
 def _find_child(source: Source, child: ChildTable, name: str) -> Table:

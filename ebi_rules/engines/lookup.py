@@ -6,14 +6,12 @@ from pathlib import Path
 import polars as pl
 
 from ebi_rules.activity import Activity
-from ebi_rules.criteria import CODE_FIELDS
 from ebi_rules.engines.checks import check_types, count_odd_values
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Source, open_extract
 from ebi_rules.errors import UsageError
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.rules import Rule, available
-from opcs_icd import ICD10, OPCS4, CodeSystem
 
 
 def find_activities(
@@ -29,7 +27,7 @@ def find_activities(
 
     Raises `UsageError` when there is none; otherwise as `open_extract`.
     """
-    extract, binding = open_extract(source, layout, overrides, {OPCS4: procedures, ICD10: diagnoses})
+    extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
     available([rule], binding, skip_unavailable=False)
     needed = [name for name in binding.fields if name in rule.fields_needed]
     check_types(binding, needed, extract.table.schema)
@@ -37,14 +35,14 @@ def find_activities(
     if rows.is_empty():
         raise UsageError(f"no activity has the key {key} ({binding.key}).")
     count_odd_values(rows.lazy(), binding, needed, extract.table.schema)
-    cells = {system: _child_cells(table.frame, binding, system, key) for system, table in extract.children.items()}
+    cells = {name: _child_cells(table.frame, binding, name, key) for name, table in extract.children.items()}
     narrowed = binding.only(["id", *needed])
     return [narrowed.activity(row, cells) for row in rows.iter_rows(named=True)]
 
 
-def _child_cells(frame: pl.LazyFrame, binding: Binding, system: CodeSystem, key: str) -> list[str | None]:
-    child = binding.child(system)
-    assert child, f"no child table of {CODE_FIELDS[system]}"
+def _child_cells(frame: pl.LazyFrame, binding: Binding, name: str, key: str) -> list[str | None]:
+    child = binding.child(name)
+    assert child, f"no child table of {name}"
     rows = frame.filter(pl.col(child.key).cast(pl.String) == key)
     if child.position:
         rows = rows.sort(pl.col(child.position).cast(pl.Int64, strict=False), maintain_order=True)

@@ -25,7 +25,7 @@ from ebi_rules.engines.extract import Extract, Table
 from ebi_rules.layouts import Binding, ChildTable
 from ebi_rules.rules import Rule
 from ebi_rules.translate.polars import PolarsTranslator, code_text, field_value, matched, stems, verdict
-from opcs_icd import SEPARATORS, CodeSystem
+from opcs_icd import SEPARATORS
 
 _PREFIX = "__ebi_"
 _NO_CODES = r"^[NULnul,|; .&-]*$"
@@ -38,14 +38,14 @@ class Prepared:
 
     `frame` is lazy and keeps the extract's rows and order, and its own columns, of which `schema` gives the
     types; `columns` gives each criterion's boolean column, `matched` the column that lists the codes in any
-    list, by classification.
+    list, by the field that holds them.
     """
 
     frame: pl.LazyFrame
     binding: Binding
     schema: Mapping[str, pl.DataType]
     columns: Mapping[Criterion, str]
-    matched: Mapping[CodeSystem, str]
+    matched: Mapping[str, str]
     rows: int
     warnings: tuple[str, ...]
 
@@ -85,14 +85,14 @@ def prepare(
 
     frame = table.frame
     verdicts: dict[CodeAtom, pl.Expr] = {}
-    matched_columns: dict[CodeSystem, str] = {}
-    for system in CodeSystem:
-        asked = [atom for atom in atoms if atom.system is system]
+    matched_columns: dict[str, str] = {}
+    for name in CODE_FIELDS:
+        asked = [atom for atom in atoms if atom.code_field == name]
         if asked:
-            step = _CodeStep(system, asked, explain)
+            step = _CodeStep(name, asked, explain)
             frame = step.join(frame, extract, binding)
             verdicts |= step.verdicts()
-            matched_columns[system] = step.matched_column
+            matched_columns[name] = step.matched_column
     translator = PolarsTranslator(lambda name: field_value(binding, name, table.schema), verdicts.__getitem__)
     columns = {criterion: f"{_PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
     frame = frame.with_columns([translator.visit(criterion).alias(name) for criterion, name in columns.items()])
@@ -120,8 +120,8 @@ def _stopped_by(prepared: Prepared, rule: Rule) -> pl.Expr:
 def _matched_codes(prepared: Prepared, rule: Rule) -> pl.Expr:
     """Give the codes that are in any list of the rule, procedures first, each once."""
     found = []
-    for system, column in prepared.matched.items():
-        prefixes = [prefix for named in rule.lists_asked if named.system is system for prefix in named.codes.prefixes]
+    for name, column in prepared.matched.items():
+        prefixes = [prefix for named in rule.lists_asked(name) for prefix in named.codes.prefixes]
         if prefixes:
             code = pl.element()
             asked = code.filter(code.str.contains(f"^(?:{'|'.join(prefixes)})"))
@@ -132,11 +132,10 @@ def _matched_codes(prepared: Prepared, rule: Rule) -> pl.Expr:
 
 
 class _CodeStep:
-    """Decide the code atoms of one classification on distinct strings and join the verdicts back."""
+    """Decide the code atoms of one field of codes on distinct strings and join the verdicts back."""
 
-    def __init__(self, system: CodeSystem, atoms: Sequence[CodeAtom], explain: bool) -> None:
-        self.system = system
-        self.name = CODE_FIELDS[system]
+    def __init__(self, name: str, atoms: Sequence[CodeAtom], explain: bool) -> None:
+        self.name = name
         self.atoms = atoms
         self.explain = explain
         self.lists = list(dict.fromkeys(named for atom in atoms for named in lists_named(atom)))
@@ -156,9 +155,9 @@ class _CodeStep:
         }
 
     def join(self, frame: pl.LazyFrame, extract: Extract, binding: Binding) -> pl.LazyFrame:
-        child = binding.child(self.system)
+        child = binding.child(self.name)
         if child is None:
-            return self._join_text(frame, extract.table, binding.code_columns(self.system))
+            return self._join_text(frame, extract.table, binding.code_columns(self.name))
         return self._join_child(frame, extract, binding, child)
 
     def _join_text(self, frame: pl.LazyFrame, table: Table, columns: Sequence[str]) -> pl.LazyFrame:
@@ -177,7 +176,7 @@ class _CodeStep:
         )
 
     def _join_child(self, frame: pl.LazyFrame, extract: Extract, binding: Binding, child: ChildTable) -> pl.LazyFrame:
-        rows, key = extract.children[self.system], binding.key
+        rows, key = extract.children[self.name], binding.key
         same_type = rows.schema[child.key] == extract.table.schema[key]
         row_key = pl.col(child.key) if same_type else pl.col(child.key).cast(pl.String)
         own_key = pl.col(key) if same_type else pl.col(key).cast(pl.String)

@@ -19,9 +19,7 @@ from ebi_rules.criteria import (
 from ebi_rules.errors import ExtractError, UsageError, nearest, unknown
 from ebi_rules.fields import FIELDS
 from ebi_rules.layouts.layout import ChildTable, Layout, Numbered, builtin_layouts
-from opcs_icd import CodeSystem, single_code
-
-_SYSTEMS = {name: system for system, name in CODE_FIELDS.items()}
+from opcs_icd import single_code
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Binding:
 
     layout: Layout
     fields: Mapping[str, tuple[str, ...]]
-    codes: Mapping[CodeSystem, tuple[str, ...] | ChildTable]
+    codes: Mapping[str, tuple[str, ...] | ChildTable]
     available: tuple[str, ...] | None
 
     @property
@@ -43,33 +41,30 @@ class Binding:
         """The column that identifies an activity."""
         return self.fields["id"][0]
 
-    def child(self, system: CodeSystem) -> ChildTable | None:
-        """Give the child table of a classification's codes, None when the extract holds them itself."""
-        shape = self.codes.get(system)
+    def child(self, code_field: str) -> ChildTable | None:
+        """Give the child table of a field of codes, None when the extract holds them itself."""
+        shape = self.codes.get(code_field)
         return shape if isinstance(shape, ChildTable) else None
 
-    def code_columns(self, system: CodeSystem) -> tuple[str, ...]:
-        """Give the extract's own columns of a classification's codes, in code order."""
-        shape = self.codes.get(system, ())
+    def code_columns(self, code_field: str) -> tuple[str, ...]:
+        """Give the extract's own columns of a field of codes, in code order."""
+        shape = self.codes.get(code_field, ())
         return () if isinstance(shape, ChildTable) else shape
 
     def lacking(self, criterion: Criterion) -> Iterator[str]:
         """Give what the criterion needs and this binding lacks: canonical fields, or the order of codes."""
         for name in fields_needed(criterion):
-            if name in _SYSTEMS:
-                if not self.codes.get(_SYSTEMS[name]):
-                    yield name
-            elif name not in self.fields:
+            if not (self.codes if name in CODE_FIELDS else self.fields).get(name):
                 yield name
         for atom in atoms(criterion):
             if isinstance(atom, FollowedBy) or (isinstance(atom, HasCode) and atom.position is not Position.ANY):
-                child = self.child(atom.system)
+                child = self.child(atom.code_field)
                 if child and not child.position:
-                    yield f"the order of {CODE_FIELDS[atom.system]}"
+                    yield f"the order of {atom.code_field}"
 
     def why_lacking(self, name: str) -> str:
         """Say where the layout looks for a field that is lacking, and what to do about it."""
-        if name not in _SYSTEMS and name not in FIELDS:
+        if name not in CODE_FIELDS and name not in FIELDS:
             return f"The layout {self.layout.name} does not keep it."
         sought = self._sought(name)
         if not sought:
@@ -81,26 +76,26 @@ class Binding:
         return f"{text}; the nearest column here is {close[0]}. Use --column {name}={close[0]}."
 
     def _sought(self, name: str) -> Sequence[str]:
-        if name not in _SYSTEMS:
+        if name not in CODE_FIELDS:
             return self.layout.fields.get(name, ())
-        shape = self.layout.codes.get(_SYSTEMS[name])
+        shape = self.layout.codes.get(name)
         return shape.templates if isinstance(shape, Numbered) else [shape.table] if shape else ()
 
     def only(self, names: Iterable[str]) -> "Binding":
         """Give the same binding with no other fields than those named."""
         return replace(self, fields={name: self.fields[name] for name in names if name in self.fields})
 
-    def activity(self, row: Mapping[str, object], child_cells: Mapping[CodeSystem, Sequence[str | None]]) -> Activity:
+    def activity(self, row: Mapping[str, object], child_cells: Mapping[str, Sequence[str | None]]) -> Activity:
         """Read one row of the extract into an activity; `child_cells` are its child rows' codes, in order."""
         values: dict[str, object] = {
             name: next((row[column] for column in columns if row[column] is not None), None)
             for name, columns in self.fields.items()
         }
-        for system, name in CODE_FIELDS.items():
-            if self.child(system):
-                values[name] = [single_code(cell) for cell in child_cells.get(system, ())]
+        for name in CODE_FIELDS:
+            if self.child(name):
+                values[name] = [single_code(cell) for cell in child_cells.get(name, ())]
             else:
-                values[name] = [row[column] for column in self.code_columns(system)]
+                values[name] = [row[column] for column in self.code_columns(name)]
         return Activity.of(values)
 
 
@@ -112,8 +107,8 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
     """
     overrides = dict(overrides or {})
     for name in overrides:
-        if name not in FIELDS and name not in _SYSTEMS:
-            raise UsageError("--column: " + unknown("field", name, [*FIELDS, *_SYSTEMS]))
+        if name not in FIELDS and name not in CODE_FIELDS:
+            raise UsageError("--column: " + unknown("field", name, [*FIELDS, *CODE_FIELDS]))
     columns = _Columns(None if available is None else tuple(available))
     fields: dict[str, tuple[str, ...]] = {}
     for name in FIELDS:
@@ -121,16 +116,16 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
             fields[name] = (columns.named(name, overrides[name]),)
         elif found := columns.present(layout.fields.get(name, ())):
             fields[name] = found
-    codes: dict[CodeSystem, tuple[str, ...] | ChildTable] = {}
-    for system, name in CODE_FIELDS.items():
-        shape = layout.codes.get(system)
+    codes: dict[str, tuple[str, ...] | ChildTable] = {}
+    for name in CODE_FIELDS:
+        shape = layout.codes.get(name)
         if name in overrides:
             positions = shape.positions if isinstance(shape, Numbered) else 1
-            codes[system] = columns.overriding(name, Numbered((overrides[name],), positions))
+            codes[name] = columns.overriding(name, Numbered((overrides[name],), positions))
         elif isinstance(shape, ChildTable):
-            codes[system] = shape
+            codes[name] = shape
         elif shape and (cells := columns.numbered(shape)):
-            codes[system] = cells
+            codes[name] = cells
     binding = Binding(layout, fields, codes, columns.available)
     if "id" not in fields:
         raise ExtractError(f"this extract has no column for id, the activity's key. {binding.why_lacking('id')}")
@@ -151,7 +146,7 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
         shapes = [shape for shape in layout.codes.values() if isinstance(shape, Numbered)]
         held = [shape for shape in shapes if columns.numbered(shape)]
         keyed = "id" in found or "id" in (overrides or {})
-        if keyed and (held or not shapes or set(CODE_FIELDS.values()) & set(overrides or {})):
+        if keyed and (held or not shapes or set(CODE_FIELDS) & set(overrides or {})):
             scores[layout.name] = len(found) + len(held)
     best = [name for name, score in scores.items() if score == max(scores.values())]
     if not best:

@@ -12,12 +12,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ebi_rules.criteria import CODE_FIELDS
+from ebi_rules.criteria import CODE_FIELDS, SPELL_FIELD
 from ebi_rules.errors import LayoutError, UsageError, unknown
 from ebi_rules.fields import FIELDS
-from opcs_icd import CodeSystem
 
-_TOP_LEVEL = {"name", "title", "dataset", "source", "baby_ages", "fields", "procedures", "diagnoses"}
+_TOP_LEVEL = {"name", "title", "dataset", "source", "baby_ages", "fields", *CODE_FIELDS}
 _SHAPES = {
     "delimited": ({"column"}, set[str]()),
     "numbered": ({"columns", "positions"}, {"first"}),
@@ -59,7 +58,7 @@ class Layout:
     """Where extracts of one kind keep an activity's fields and codes.
 
     `fields` maps canonical names to columns, the first not null of which wins; `codes` gives the shape of
-    each classification's codes. `baby_ages`: ages under one year are written 7001 to 7007, as HES does.
+    each field of codes. `baby_ages`: ages under one year are written 7001 to 7007, as HES does.
     """
 
     name: str
@@ -67,7 +66,7 @@ class Layout:
     dataset: str
     source: str
     fields: Mapping[str, tuple[str, ...]]
-    codes: Mapping[CodeSystem, Numbered | ChildTable]
+    codes: Mapping[str, Numbered | ChildTable]
     baby_ages: bool = False
 
     @property
@@ -124,13 +123,15 @@ def read_layout(content: str, file: str) -> Layout:
         dataset=table["dataset"],
         source=table.get("source", ""),
         fields=fields,
-        codes={system: _shape(file, name, table[name]) for system, name in CODE_FIELDS.items() if name in table},
+        codes={name: _shape(file, name, table[name]) for name in CODE_FIELDS if name in table},
         baby_ages=table.get("baby_ages", False) is True,
     )
 
 
 def _shape(file: str, name: str, table: Mapping[str, Any]) -> Numbered | ChildTable:
     shape = table.get("shape")
+    if name in SPELL_FIELD.values() and shape != "delimited":
+        raise LayoutError(f"{file}: [{name}] is one code in one column: shape = 'delimited'.")
     if shape not in _SHAPES:
         raise LayoutError(f"{file}: [{name}] needs shape = one of {', '.join(map(repr, _SHAPES))}.")
     required, optional = _SHAPES[shape]

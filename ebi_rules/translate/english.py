@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from ebi_rules.rules import Rule
 
 _NOUNS = {OPCS4: "procedure", CodeSystem.ICD10: "diagnosis"}
+_SPELL_CODES = {
+    "dominant_procedure": "the dominant procedure of the spell",
+    "spell_primary_diagnosis": "the primary diagnosis of the spell",
+}
 _ACTIVITIES = {"outpatient": "An outpatient appointment", "admitted": "An admitted episode or spell"}
 _STATUSES = {
     "published": "The coding is published by the programme.",
@@ -71,10 +75,12 @@ class _English(Visitor[str]):
         return f"the {self._label(node.field)} is {_COMPARISONS[node.operator]}{self._value(node.field, node.value)}"
 
     def visit_followed_by(self, node: FollowedBy) -> str:
-        noun = _NOUNS[node.system]
+        noun = _NOUNS[node.first.system]
         return f"a {noun} code for {self._codes(node.first)} is followed by one for {self._codes(node.second)}"
 
     def visit_has_code(self, node: HasCode) -> str:
+        if node.position is Position.SPELL:
+            return f"{_SPELL_CODES[node.code_field]} is {self._codes(node.codes)}"
         return f"{self._article(node)} code for {self._codes(node.codes)} is recorded"
 
     def visit_in(self, node: In) -> str:
@@ -94,10 +100,12 @@ class _English(Visitor[str]):
             case Or(operands):
                 return _listed([self.visit_not(Not(operand)) for operand in operands], "and")
             case HasCode(codes, position):
+                if position is Position.SPELL:
+                    return f"{_SPELL_CODES[inside.code_field]} is not {self._codes(codes)}, or is not recorded"
                 place = "" if position is Position.ANY else f"{position.value} "
-                return f"no {place}{_NOUNS[inside.system]} code for {self._codes(codes)} is recorded"
+                return f"no {place}{_NOUNS[codes.system]} code for {self._codes(codes)} is recorded"
             case FollowedBy(first, second):
-                noun = _NOUNS[inside.system]
+                noun = _NOUNS[first.system]
                 return f"no {noun} code for {self._codes(first)} is followed by one for {self._codes(second)}"
             case Recorded(system):
                 return f"no {_NOUNS[system]} is recorded"
@@ -138,7 +146,7 @@ class _English(Visitor[str]):
         return f"{_NOUNS[lists[0].system]} codes are recorded {both}{_listed(phrases, 'and')}"
 
     def _article(self, node: HasCode) -> str:
-        noun = _NOUNS[node.system]
+        noun = _NOUNS[node.codes.system]
         return f"a {noun}" if node.position is Position.ANY else f"a {node.position.value} {noun}"
 
     def _codes(self, codes: NamedCodes) -> str:
@@ -214,7 +222,7 @@ def _denominator(rule: "Rule") -> list[str]:
 
 def _codes_section(rule: "Rule") -> list[str]:
     lines = ["## Codes", ""]
-    for named in rule.lists_asked:
+    for named in rule.lists_asked():
         lines.append(f"- {_heading(named.name, rule.words)} ({named.system.value}): {dotted(named)}")
         titled = [(code, title) for code, title in sorted(rule.titles.items()) if code in named.codes]
         lines += [f"    - {code[:3]}.{code[3:]} {title}" for code, title in titled]

@@ -48,7 +48,7 @@ def expression(criteria: Mapping[str, Criterion], binding: Binding) -> pl.Expr:
         )
 
     def codes(atom: CodeAtom) -> pl.Expr:
-        return verdict(atom, code_text(binding.code_columns(atom.system)))
+        return verdict(atom, code_text(binding.code_columns(atom.code_field)))
 
     translator = PolarsTranslator(lambda name: field_value(binding, name), codes)
     return pl.all_horizontal([translator.visit(criterion) for criterion in criteria.values()])
@@ -162,7 +162,7 @@ def verdict(atom: CodeAtom, text: pl.Expr) -> pl.Expr:
             return text.str.contains(f"(?s),{_any_prefix(first)}[^,]*,.*,{_any_prefix(second)}")
         case HasCode(codes, Position.ANY):
             return text.str.contains(f",{_any_prefix(codes)}")
-        case HasCode(codes, Position.PRIMARY):
+        case HasCode(codes, Position.PRIMARY | Position.SPELL):
             return text.str.contains(f"^,{_any_prefix(codes)}")
         case HasCode(codes, Position.SECONDARY):
             return text.str.contains(f"(?s)^,[^,]+,.*,{_any_prefix(codes)}")

@@ -24,7 +24,6 @@ from ebi_rules.criteria import (
     lists_named,
 )
 from ebi_rules.translate.visitor import Visitor
-from opcs_icd import CodeSystem
 
 _COMPARISONS = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
@@ -36,12 +35,12 @@ def holds(criterion: Criterion, activity: Activity) -> bool:
 
 def matched_codes(criterion: Criterion, activity: Activity) -> tuple[str, ...]:
     """Give the activity's codes that are in any list the criterion names, procedures first, in order."""
-    lists = [named.codes for atom in code_atoms(criterion) for named in lists_named(atom)]
+    asked = [(atom.code_field, named.codes) for atom in code_atoms(criterion) for named in lists_named(atom)]
     found = [
         code
-        for system in CodeSystem
-        for code in activity.codes(system)
-        if any(code in codelist for codelist in lists if codelist.system is system)
+        for name, codes in activity.codes.items()
+        for code in codes
+        if any(code in codelist for field, codelist in asked if field == name)
     ]
     return tuple(dict.fromkeys(found))
 
@@ -62,7 +61,7 @@ class _Predicate(Visitor[bool]):
         return value is not None and bool(_COMPARISONS[node.operator](value, node.value))
 
     def visit_followed_by(self, node: FollowedBy) -> bool:
-        codes = self.activity.codes(node.system)
+        codes = self.activity.codes[node.code_field]
         return any(
             earlier in node.first.codes and later in node.second.codes
             for place, earlier in enumerate(codes)
@@ -70,8 +69,8 @@ class _Predicate(Visitor[bool]):
         )
 
     def visit_has_code(self, node: HasCode) -> bool:
-        codes = self.activity.codes(node.system)
-        if node.position is Position.PRIMARY:
+        codes = self.activity.codes[node.code_field]
+        if node.position in (Position.PRIMARY, Position.SPELL):
             codes = codes[:1]
         elif node.position is Position.SECONDARY:
             codes = codes[1:]
@@ -91,7 +90,7 @@ class _Predicate(Visitor[bool]):
         return any(self.visit(operand) for operand in node.operands)
 
     def visit_recorded(self, node: Recorded) -> bool:
-        return bool(self.activity.codes(node.system))
+        return bool(self.activity.codes[node.code_field])
 
     def visit_starts_with(self, node: StartsWith) -> bool:
         value = self.activity.fields.get(node.field)

@@ -183,7 +183,7 @@ def text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect) -> exp.Ex
             return any_of([like(column, f"%{open_}{before}%{open_}{after}%") for before, after in pairs])
         case HasCode(codes, Position.ANY):
             return any_of([like(column, f"%{open_}{code}%") for code in like_patterns(codes.codes, dialect)])
-        case HasCode(codes, Position.PRIMARY):
+        case HasCode(codes, Position.PRIMARY | Position.SPELL):
             return any_of([like(column, f"{open_}{code}%") for code in like_patterns(codes.codes, dialect)])
         case HasCode(codes, Position.SECONDARY):
             return any_of([like(column, f"_%{open_}{code}%") for code in like_patterns(codes.codes, dialect)])

@@ -42,7 +42,7 @@ from ebi_rules.translate.sql import (
     text,
     text_condition,
 )
-from opcs_icd import CodeList, CodeSystem
+from opcs_icd import CodeList
 
 if TYPE_CHECKING:
     from ebi_rules.rules import Rule
@@ -62,7 +62,7 @@ def statement(
     binding: Binding,
     table: str,
     shape: str = "flags",
-    child_tables: Mapping[CodeSystem, str] | None = None,
+    child_tables: Mapping[str, str] | None = None,
 ) -> str:
     """Give the SQL text of rules over a table.
 
@@ -88,7 +88,7 @@ class _Writer:
     dialect: Dialect
     binding: Binding
     table: str
-    child_tables: Mapping[CodeSystem, str]
+    child_tables: Mapping[str, str]
 
     def flags(self, rules: Sequence["Rule"]) -> str:
         return self._print(self._flags(rules))
@@ -165,7 +165,7 @@ class _Writer:
         for name in carried:
             if name not in fields:
                 raise UsageError(f"the layout names no column for {name}. Use --column {name}=COLUMN.")
-        steps = [step for system in {atom.system: None for atom in atoms} for step in self._child_steps(system, atoms)]
+        steps = [step for name in _code_fields(atoms) for step in self._child_steps(name, atoms)]
         steps.append(("activity", self._activity_step(fields, atoms)))
         steps.append(("codes", self._codes_step(fields, atoms)))
         ctes = [exp.CTE(this=query, alias=exp.TableAlias(this=self._name(name))) for name, query in steps]
@@ -174,10 +174,10 @@ class _Writer:
 
     def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
         columns = [self._raw_field(name).as_(self._name(name)) for name in fields]
-        for system, name in CODE_FIELDS.items():
-            asked = [atom for atom in atoms if atom.system is system]
-            if asked and not self.binding.child(system):
-                raw = [self._raw_column(column) for column in self.binding.code_columns(system)]
+        for name in CODE_FIELDS:
+            asked = [atom for atom in atoms if atom.code_field == name]
+            if asked and not self.binding.child(name):
+                raw = [self._raw_column(column) for column in self.binding.code_columns(name)]
                 joined = code_text(raw, self.dialect, any(map(needs_order, asked)))
                 columns.append(joined.as_(self._name(name)))
         return exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(
@@ -186,7 +186,7 @@ class _Writer:
 
     def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
         """Decide every code atom of every activity: over its own text, or from what `_child_steps` found."""
-        joined = [system for system in {atom.system: None for atom in atoms} if self.binding.child(system)]
+        joined = [name for name in _code_fields(atoms) if self.binding.child(name)]
         activity = "activity" if joined else None
         key = self._column(self.binding.key, activity)
         columns: list[exp.Expr] = [
@@ -194,38 +194,38 @@ class _Writer:
             for name in (self.binding.key, *fields)
         ]
         select = exp.Select().from_(self._step("activity"))
-        for system in joined:
-            child = self.binding.child(system)
+        for code_field in joined:
+            child = self.binding.child(code_field)
             assert child
-            found = _step_name(system, "found")
+            found = _step_name(code_field, "found")
             same = exp.EQ(this=self._column(child.key, found), expression=key.copy())
             select = select.join(self._step(found), on=same, join_type="left")
         for atom in atoms:
             name = self._verdict_column(atom)
-            if self.binding.child(atom.system):
-                verdict = coalesce(self._column(name, _step_name(atom.system, "found")), number(0))
+            if self.binding.child(atom.code_field):
+                verdict = coalesce(self._column(name, _step_name(atom.code_field, "found")), number(0))
             else:
-                own_text = self._column(CODE_FIELDS[atom.system], activity)
+                own_text = self._column(atom.code_field, activity)
                 verdict = as_number(text_condition(atom, own_text, self.dialect))
             columns.append(verdict.as_(self._name(name)))
         return select.select(*columns)
 
-    def _child_steps(self, system: CodeSystem, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
+    def _child_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
         """Give the steps over a child table: its codes in normal form, where each activity's first code stands if
         any atom asks for it, and the verdicts, a row an activity.
 
         Verdicts are found by GROUP BY and joined, because many warehouses refuse EXISTS inside CASE.
         """
-        child = self.binding.child(system)
-        asked = [atom for atom in atoms if atom.system is system]
+        child = self.binding.child(code_field)
+        asked = [atom for atom in atoms if atom.code_field == code_field]
         if not child:
             return
-        codes, first, found = (_step_name(system, what) for what in ("codes", "first", "found"))
+        codes, first, found = (_step_name(code_field, what) for what in ("codes", "first", "found"))
         columns: list[exp.Expr] = [self._raw_column(child.key)]
         if child.position:
             columns.append(self._raw_column(child.position))
         columns.append(single_code(self._raw_column(child.code), self.dialect).as_(self._name("code")))
-        yield codes, exp.Select(expressions=columns).from_(self._child_table(system, child))
+        yield codes, exp.Select(expressions=columns).from_(self._child_table(code_field, child))
 
         key = self._column(child.key, codes)
         named_key = key.as_(self._name(child.key))
@@ -241,13 +241,13 @@ class _Writer:
 
     def _child_verdict(self, atom: CodeAtom, child: ChildTable) -> exp.Expr:
         """Ask a code atom of all child rows of one activity: 1 or 0."""
-        codes = _step_name(atom.system, "codes")
+        codes = _step_name(atom.code_field, "codes")
         column = self._column("code", codes)
         match atom:
             case HasCode(listed, Position.ANY):
                 return exp.Max(this=as_number(self._begins(column, listed.codes)))
             case HasCode(listed, position):
-                first = self._column("first_position", _step_name(atom.system, "first"))
+                first = self._column("first_position", _step_name(atom.code_field, "first"))
                 order = exp.EQ if position is Position.PRIMARY else exp.GT
                 placed = order(this=self._position(child, codes), expression=first)
                 return exp.Max(this=as_number(all_of([placed, self._begins(column, listed.codes)])))
@@ -265,15 +265,15 @@ class _Writer:
     def _verdict_column(self, atom: CodeAtom) -> str:
         """Give the column of a code atom's verdict: its name, or another where a column is called so already."""
         name = verdict_name(atom)
-        children = [child for system in CODE_FIELDS if (child := self.binding.child(system))]
-        columns = [self.binding.key, *FIELDS, *CODE_FIELDS.values()]
+        children = [child for code_field in CODE_FIELDS if (child := self.binding.child(code_field))]
+        columns = [self.binding.key, *FIELDS, *CODE_FIELDS]
         columns += [column for child in children for column in (child.key, child.position) if column]
         return f"{name}_found" if name.upper() in map(str.upper, columns) else name
 
-    def _child_table(self, system: CodeSystem, child: ChildTable) -> exp.Table:
+    def _child_table(self, code_field: str, child: ChildTable) -> exp.Table:
         """Give the table of codes: the one named, or the layout's own beside the activity table."""
-        if system in self.child_tables:
-            return table_name(self.child_tables[system], self.dialect)
+        if code_field in self.child_tables:
+            return table_name(self.child_tables[code_field], self.dialect)
         beside = table_name(self.table, self.dialect)
         beside.set("this", identifier(child.table, self.dialect))
         return beside
@@ -286,12 +286,12 @@ class _Writer:
         return self._column(child.position, table)
 
     def _inline_codes(self, atom: CodeAtom) -> exp.Expr:
-        child = self.binding.child(atom.system)
+        child = self.binding.child(atom.code_field)
         if child:
             raise DialectError(
                 f"the layout {self.binding.layout.name} keeps codes in a second table: use --shape flags or view."
             )
-        raw = [self._raw_column(column) for column in self.binding.code_columns(atom.system)]
+        raw = [self._raw_column(column) for column in self.binding.code_columns(atom.code_field)]
         codes = code_text(raw, self.dialect, needs_order(atom))
         comparisons = prod(len(like_patterns(named.codes, self.dialect)) for named in lists_named(atom))
         size = len(self._print(codes)) * comparisons
@@ -322,9 +322,14 @@ class _Writer:
         return print_sql(tree, self.dialect)
 
 
-def _step_name(system: CodeSystem, what: str) -> str:
+def _code_fields(atoms: Sequence[CodeAtom]) -> list[str]:
+    """Give the fields of codes that atoms ask about, each once."""
+    return list(dict.fromkeys(atom.code_field for atom in atoms))
+
+
+def _step_name(code_field: str, what: str) -> str:
     """Give the name of a step over a child table: procedure_codes, diagnosis_found, ..."""
-    return f"{_KINDS[CODE_FIELDS[system]]}_{what}"
+    return f"{_KINDS[code_field]}_{what}"
 
 
 def verdict_name(atom: CodeAtom) -> str:
@@ -336,8 +341,8 @@ def verdict_name(atom: CodeAtom) -> str:
             return f"{position.value}_{codes.name}"
         case FollowedBy(first, second):
             return f"{first.name}_then_{second.name}"
-        case Recorded(system):
-            return f"{_KINDS[CODE_FIELDS[system]]}_recorded"
+        case Recorded():
+            return f"{_KINDS[atom.code_field]}_recorded"
     assert False, f"Unhandled node: {atom}"
 
 

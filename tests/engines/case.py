@@ -8,7 +8,6 @@ import polars as pl
 from ebi_rules.engines.extract import Extract, Table
 from ebi_rules.layouts import Binding, Layout, bind
 from ebi_rules.rules import Rule
-from opcs_icd import CodeSystem
 
 Flags = dict[int, tuple[bool, ...]]
 """For each activity's key, the flag of each rule in turn."""
@@ -23,7 +22,7 @@ class Case:
     layout: Layout
     rules: Sequence[Rule]
     activity: pl.DataFrame
-    children: Mapping[CodeSystem, pl.DataFrame] = field(default_factory=dict)
+    children: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Give the case as a person would want to see one that failed."""
@@ -38,7 +37,7 @@ class Case:
 
     @property
     def extract(self) -> Extract:
-        children = {system: Table(frame.lazy(), dict(frame.schema)) for system, frame in self.children.items()}
+        children = {name: Table(frame.lazy(), dict(frame.schema)) for name, frame in self.children.items()}
         return Extract(Table(self.activity.lazy(), dict(self.activity.schema)), children)
 
     def flags(self, columns: Sequence[Sequence[bool]]) -> Flags:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 import polars as pl
 
+from ebi_rules.criteria import CODE_FIELDS
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import ChildTable, Layout
-from opcs_icd import ICD10, OPCS4, CodeSystem
+from opcs_icd import ICD10, OPCS4
 
 _TOKENS = {
     OPCS4: [
@@ -36,7 +37,7 @@ _CODES = {
 }  # fmt: skip
 
 
-def random_extract(layout: Layout, rows: int, seed: int) -> tuple[pl.DataFrame, dict[CodeSystem, pl.DataFrame]]:
+def random_extract(layout: Layout, rows: int, seed: int) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
     """Give an activity table and child tables of random rows, with whole-number keys."""
     rng = random.Random(seed)
     columns: dict[str, list[object]] = {layout.fields["id"][0]: list(range(rows))}
@@ -47,10 +48,10 @@ def random_extract(layout: Layout, rows: int, seed: int) -> tuple[pl.DataFrame, 
             columns[column] = [rng.choice(values) for _ in range(rows)]
             schema[column] = pl.Int64 if FIELDS[name].kind is Kind.NUMBER else pl.String
     children = {}
-    for system, shape in layout.codes.items():
-        tokens = _TOKENS[system]
+    for name, shape in layout.codes.items():
+        tokens = _TOKENS[CODE_FIELDS[name]]
         if isinstance(shape, ChildTable):
-            children[system] = _child(rng, rows, tokens, shape)
+            children[name] = _child(rng, rows, tokens, shape)
         else:
             names = shape.names(shape.templates[0])[:5]
             cell = _few_tokens if len(names) == 1 else _one_token

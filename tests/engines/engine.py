@@ -15,11 +15,10 @@ from ebi_rules.errors import DialectError, UsageError
 from ebi_rules.layouts import Layout
 from ebi_rules.translate.dialects import find_dialect, identifier
 from ebi_rules.translate.statements import statement
-from opcs_icd import ICD10, OPCS4, CodeSystem
 from tests.engines.case import Case, Flags
 
 ACTIVITY = "activity_table"
-CHILDREN: Mapping[CodeSystem, str] = {OPCS4: "procedure_table", ICD10: "diagnosis_table"}
+CHILDREN = {"procedures": "procedure_table", "diagnoses": "diagnosis_table"}
 
 
 class AbsentError(Exception):
@@ -159,11 +158,11 @@ def _fingerprint(case: Case) -> int:
 
 def tables(case: Case) -> dict[str, pl.DataFrame]:
     """Give the tables of a case by name."""
-    return {ACTIVITY: case.activity, **{CHILDREN[system]: frame for system, frame in case.children.items()}}
+    return {ACTIVITY: case.activity, **{CHILDREN[name]: frame for name, frame in case.children.items()}}
 
 
-def child_names(case: Case) -> dict[CodeSystem, str]:
-    return {system: CHILDREN[system] for system in case.children}
+def child_names(case: Case) -> dict[str, str]:
+    return {name: CHILDREN[name] for name in case.children}
 
 
 def quoted(name: str, dialect: str) -> str:

@@ -61,7 +61,7 @@ class Oracle(SQLite):
 
     def stores(self, case: Case) -> Case:
         """Give a case without empty texts: where a field has two columns, the second then counts."""
-        children = {system: _nulls_for_empty(frame) for system, frame in case.children.items()}
+        children = {name: _nulls_for_empty(frame) for name, frame in case.children.items()}
         return replace(case, activity=_nulls_for_empty(case.activity), children=children)
 
     def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from ebi_rules.catalogue import shared
-from ebi_rules.criteria import CODE_FIELDS, Criterion, NamedCodes
+from ebi_rules.criteria import Criterion, NamedCodes
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.language import parse
 from ebi_rules.layouts import ChildTable, Layout, find_layout
@@ -41,7 +41,7 @@ def make_rule(
 def make_case(layout: str | Layout, rules: Sequence[Rule], rows: Sequence[Row]) -> Case:
     """Give a case whose rows have keys 0, 1, ...
 
-    `procedures` and `diagnoses` of a row are one text for a delimited layout, or a list of cells.
+    The codes of a row, such as its `procedures`, are one text for a delimited layout, or a list of cells.
     """
     chosen = find_layout(layout)
     columns: dict[str, list[object]] = {chosen.fields["id"][0]: list(range(len(rows)))}
@@ -51,10 +51,10 @@ def make_case(layout: str | Layout, rules: Sequence[Rule], rows: Sequence[Row]) 
             columns[first] = [row.get(name) for row in rows]
             schema[first] = pl.Int64 if FIELDS[name].kind is Kind.NUMBER else pl.String
     children = {}
-    for system, shape in chosen.codes.items():
-        cells = [_cells(row.get(CODE_FIELDS[system])) for row in rows]
+    for name, shape in chosen.codes.items():
+        cells = [_cells(row.get(name)) for row in rows]
         if isinstance(shape, ChildTable):
-            children[system] = _child(cells, shape)
+            children[name] = _child(cells, shape)
         elif len(shape.names(shape.templates[0])) == 1:
             columns[shape.templates[0]] = [",".join(c or "" for c in each) if each else None for each in cells]
             schema[shape.templates[0]] = pl.String

@@ -3,19 +3,18 @@
 from collections import defaultdict
 
 from ebi_rules.translate.python import holds
-from opcs_icd import CodeSystem
 from tests.engines.case import Case, Flags
 
 
 def evaluate(case: Case) -> Flags:
     binding = case.binding
-    cells: dict[int, dict[CodeSystem, list[str | None]]] = defaultdict(dict)
-    for system, frame in case.children.items():
-        child = binding.child(system)
+    cells: dict[int, dict[str, list[str | None]]] = defaultdict(dict)
+    for name, frame in case.children.items():
+        child = binding.child(name)
         assert child
         ordered = frame.sort(child.position, maintain_order=True) if child.position else frame
         for key, group in ordered.group_by(child.key, maintain_order=True):
-            cells[key[0]][system] = group[child.code].to_list()
+            cells[key[0]][name] = group[child.code].to_list()
     flags: Flags = {}
     for row in case.activity.iter_rows(named=True):
         key = row[binding.key]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from ebi_rules.layouts import Layout, Numbered, find_layout
-from opcs_icd import ICD10, OPCS4
 from tests.engines.case import Case
 from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, pairs, require
 from tests.engines.making import LAYOUTS, make_case, make_rule
@@ -55,5 +54,8 @@ def _named(hard: str) -> Layout:
     """Give a layout every column of which has a hard name."""
     fields = {name: (f"{hard} {place}" if place else hard,)
               for place, name in enumerate(["administrative_category", "age", "id"])}  # fmt: skip
-    codes = {OPCS4: Numbered((f"{hard} procedures",)), ICD10: Numbered((f"{hard} diagnoses NN",), positions=3)}
+    codes = {
+        "procedures": Numbered((f"{hard} procedures",)),
+        "diagnoses": Numbered((f"{hard} diagnoses NN",), positions=3),
+    }
     return replace(find_layout("ncdr-opa"), fields=fields, codes=codes)

@@ -52,12 +52,12 @@ def _schema(binding: Binding) -> Schema:
     activity = {column: _TYPES[FIELDS[name].kind] for name, columns in binding.fields.items() for column in columns}
     activity[binding.key] = "BIGINT"
     schema: dict[str, dict[str, str]] = {TABLE: activity}
-    for system in binding.codes:
-        child = binding.child(system)
+    for name in binding.codes:
+        child = binding.child(name)
         if child:
             schema[f"dbo.[{child.table}]"] = columns = {child.key: "BIGINT", child.code: "VARCHAR(10)"}
             if child.position:
                 columns[child.position] = "BIGINT"
         else:
-            activity.update(dict.fromkeys(binding.code_columns(system), "VARCHAR(4000)"))
+            activity.update(dict.fromkeys(binding.code_columns(name), "VARCHAR(4000)"))
     return schema

@@ -9,6 +9,9 @@ import polars as pl
 from hypothesis import strategies as st
 
 from ebi_rules.criteria import (
+    CODE_FIELD,
+    CODE_FIELDS,
+    SPELL_FIELD,
     And,
     Between,
     Compare,
@@ -93,14 +96,15 @@ def code_lists(system: CodeSystem) -> st.SearchStrategy[list[CodeList]]:
 
 
 def _code_atoms(
-    lists: Mapping[CodeSystem, Sequence[NamedCodes]], ordered: Mapping[CodeSystem, bool]
+    lists: Mapping[CodeSystem, Sequence[NamedCodes]], ordered: Mapping[str, bool]
 ) -> Iterator[st.SearchStrategy[Criterion]]:
     """Give strategies of atoms about codes; those about order only where a layout keeps it."""
     for system, named in lists.items():
         one = st.sampled_from(named)
         yield st.builds(HasCode, one)
         yield st.builds(Recorded, st.just(system))
-        if ordered[system]:
+        yield st.builds(HasCode, one, st.just(Position.SPELL))
+        if ordered[CODE_FIELD[system]]:
             yield st.builds(HasCode, one, st.sampled_from(Position))
             yield st.builds(FollowedBy, one, one)
 
@@ -122,7 +126,7 @@ def _field_atoms() -> st.SearchStrategy[Criterion]:
 
 
 def criteria(
-    lists: Mapping[CodeSystem, Sequence[NamedCodes]], ordered: Mapping[CodeSystem, bool]
+    lists: Mapping[CodeSystem, Sequence[NamedCodes]], ordered: Mapping[str, bool]
 ) -> st.SearchStrategy[Criterion]:
     """Give any criterion over the lists."""
     atoms = st.one_of(*_code_atoms(lists, ordered), _field_atoms())
@@ -145,9 +149,9 @@ def layouts(draw: st.DrawFn) -> Layout:
     for name in [*_NUMBERS, *_FIELD_VALUES]:
         most = 2 if name in _TWO_COLUMNS else 1
         fields[name] = tuple(f"{style} {name}{place}" for place in range(draw(st.integers(1, most))))
-    codes: dict[CodeSystem, Numbered | ChildTable] = {}
-    for system, name in ((OPCS4, "procedures"), (ICD10, "diagnoses")):
-        codes[system] = draw(st.sampled_from([
+    codes: dict[str, Numbered | ChildTable] = {name: Numbered((f"{style} {name}",)) for name in SPELL_FIELD.values()}
+    for name in CODE_FIELD.values():
+        codes[name] = draw(st.sampled_from([
             Numbered((f"{style} {name}",)),
             Numbered((f"{style} {name} NN",), positions=3),
             ChildTable(name, f"{style} parent", "code", "position"),
@@ -194,7 +198,7 @@ def cases(draw: st.DrawFn) -> Case:
         for system in CodeSystem
     }
     ordered = {
-        system: not (isinstance(shape, ChildTable) and shape.position is None) for system, shape in layout.codes.items()
+        name: not (isinstance(shape, ChildTable) and shape.position is None) for name, shape in layout.codes.items()
     }
     criterion = st.lists(criteria(lists, ordered), min_size=1, max_size=2)
     rules = [
@@ -210,9 +214,10 @@ def cases(draw: st.DrawFn) -> Case:
             columns[column] = draw(st.lists(values, min_size=height, max_size=height))
             schema[column] = pl.Int64 if FIELDS[name].kind is Kind.NUMBER else pl.String
     children = {}
-    for system, shape in layout.codes.items():
+    for name, shape in layout.codes.items():
+        system = CODE_FIELDS[name]
         if isinstance(shape, ChildTable):
-            children[system] = draw(_child(system, shape, height))
+            children[name] = draw(_child(system, shape, height))
             continue
         names = shape.names(shape.templates[0])
         cell = _text(system) if len(names) == 1 else _cell(system)

@@ -7,7 +7,6 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.layouts import bind, builtin_layouts, detect, find_layout
-from opcs_icd import ICD10, OPCS4
 
 NCDR = [
     "OPA_Ident",
@@ -49,20 +48,20 @@ def test_every_built_in_layout_detects_itself() -> None:
 def test_hes_is_released_processed_or_with_a_first_operation() -> None:
     hes = find_layout("hes-op")
     released = bind(hes, ["ATTENDKEY", "OPERTN_4_01", "OPERTN_4_02", "OPERTN_3_01", "OPERTN_4_CONCAT", "DIAG_4_01"])
-    assert released.code_columns(OPCS4) == ("OPERTN_4_01", "OPERTN_4_02")
+    assert released.code_columns("procedures") == ("OPERTN_4_01", "OPERTN_4_02")
     processed = bind(hes, ["attendkey", "opertn_01", "opertn_02", "diag_01", "diag_02"])
-    assert processed.code_columns(OPCS4) == ("opertn_01", "opertn_02")
-    assert processed.code_columns(ICD10) == ("diag_01", "diag_02")
+    assert processed.code_columns("procedures") == ("opertn_01", "opertn_02")
+    assert processed.code_columns("diagnoses") == ("diag_01", "diag_02")
     named = bind(hes, ["attendkey", "1stoperation", "opertn_02", "diag_01"])
-    assert named.code_columns(OPCS4) == ("1stoperation", "opertn_02")
+    assert named.code_columns("procedures") == ("1stoperation", "opertn_02")
 
 
 def test_overrides_take_a_column_or_a_numbered_name() -> None:
     binding = bind(find_layout("ncdr-opa"), [*NCDR, "ProvCode"], {"provider": "provcode"})
     assert binding.fields["provider"] == ("ProvCode",)
     numbered = bind(find_layout("hes-op"), ["attendkey", "op01", "op02", "diag_01"], {"procedures": "opNN"})
-    assert numbered.code_columns(OPCS4) == ("op01", "op02")
-    assert bind(find_layout("hes-op"), None, {"procedures": "opNN"}).code_columns(OPCS4)[:2] == ("op01", "op02")
+    assert numbered.code_columns("procedures") == ("op01", "op02")
+    assert bind(find_layout("hes-op"), None, {"procedures": "opNN"}).code_columns("procedures")[:2] == ("op01", "op02")
 
 
 def test_columns_that_differ_in_case_alone_are_ambiguous() -> None:
