@@ -3,7 +3,8 @@
 A message never holds a value from an extract: it names the column and counts the rows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 
@@ -24,9 +25,25 @@ class DialectError(UsageError):
 
 
 class RuleError(EbiError):
-    """A rule file is wrong."""
+    """A rule file is wrong. `problems` are all that reading it found, the first of which is the message."""
 
     exit_code = 3
+
+    def __init__(self, message: str, problems: Sequence["Problem"] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong in a rule file: the path of keys to the entry, its line, and what is wrong with the repair."""
+
+    place: tuple[str, ...]
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.place) or 'the file'}: {self.text}"
 
 
 class LayoutError(EbiError):

@@ -24,8 +24,9 @@ class Field:
     """One canonical field.
 
     `width` is the length to which a short code is filled with zeros (2 read for 02), None where codes have
-    no fixed length. `meanings` are the values a reader should not have to look up. A field that is not
-    `testable` can be grouped by or carried, but no criterion may ask for it.
+    no fixed length. `meanings` are the values a reader should not have to look up, or in `beginnings` what all
+    codes that begin so have in common. A field that is not `testable` can be grouped by or carried, but no
+    criterion may ask for it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Field:
     label: str
     width: int | None = None
     meanings: Mapping[str, str] = field(default_factory=dict)
+    beginnings: Mapping[str, str] = field(default_factory=dict)
     testable: bool = True
 
 
@@ -73,7 +75,14 @@ _DEFINITIONS = (
     ),
     Field("referral_source", Kind.CODE, "source of referral", 2, {"03": "general practitioner"}),
     Field("priority", Kind.CODE, "priority type", 1, {"1": "routine", "2": "urgent", "3": "two week wait"}),
-    Field("admission_method", Kind.CODE, "admission method", 2),
+    Field(
+        "admission_method",
+        Kind.CODE,
+        "admission method",
+        2,
+        {"81": "transfer", "82": "born here", "83": "born elsewhere"},
+        {"1": "elective", "2": "emergency", "3": "maternity", "8": "other"},
+    ),
     Field(
         "patient_classification",
         Kind.CODE,

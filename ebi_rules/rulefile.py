@@ -1,12 +1,14 @@
 """Read a rule file: TOML to `Rule`, with everything checked and every error at its line.
 
 A rule file is data: reading one never runs anything. A variant or edition is built from the tables it
-replaces, so it is checked exactly as the rule itself.
+replaces, so it is checked exactly as the rule itself. What is wrong in one entry does not hide what is wrong in
+another: a `RuleError` carries every problem.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,32 +16,38 @@ from typing import Any, NoReturn
 
 from ebi_rules.activity import Activity
 from ebi_rules.criteria import CODE_FIELDS, Criterion, CriterionError, NamedCodes, code_atoms, lists_named
-from ebi_rules.errors import RuleError, unknown
+from ebi_rules.errors import Problem, RuleError, unknown
 from ebi_rules.fields import FIELDS
 from ebi_rules.language import parse
-from ebi_rules.rules import DEFAULT, Example, Rule
-from opcs_icd import ICD10, OPCS4, CodeList, PatternError
+from ebi_rules.rules import DEFAULT, Example, Port, Rule
+from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem, PatternError
 
 _SYSTEMS = {"opcs": OPCS4, "icd": ICD10}
 _REQUIRED = {"key", "title", "dataset", "status", "source", "edition", "criteria", "examples"}
-_OPTIONAL = {"aliases", "list", "revised", "about", "limits", "eligible", "codes", "words", "titles", "variants",
-             "editions"}  # fmt: skip
+_OPTIONAL = {"aliases", "list", "interventions", "port", "revised", "about", "limits", "eligible", "codes", "words",
+             "titles", "variants", "editions"}  # fmt: skip
 _REPLACEABLE = {"about", "eligible", "codes", "criteria", "revised", "limits", "source", "words", "titles"}
+_DATED = _REPLACEABLE | {"status", "port", "variants"}
 _EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
-_TEXTS = {"key", "title", "dataset", "status", "source", "edition", "about", "stopped_by", "variant"}
-_LISTS_OF_TEXTS = {"aliases", "revised", "limits", "eligible"}
-_TABLES = {"codes", "criteria", "words", "titles", "variants", "editions", "activity"}
+_TEXTS = {"key", "title", "dataset", "status", "source", "edition", "port", "about", "stopped_by", "variant"}
+_LISTS_OF_TEXTS = {"aliases", "interventions", "revised", "limits", "eligible"}
+_TABLES = {"codes", "criteria", "words", "titles", "variants", "editions", "activity", "ports"}
 _DATASETS = ("outpatient", "admitted")
 _STATUSES = ("published", "ported", "local")
 
 
 @dataclass(frozen=True)
 class Shared:
-    """Code lists, criteria and words that every rule may use by name."""
+    """Code lists, criteria, words and ports that every rule may use by name."""
 
     lists: Mapping[str, NamedCodes] = field(default_factory=dict)
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
+    ports: Mapping[str, Port] = field(default_factory=dict)
+
+
+class _WrongError(Exception):
+    """An entry is wrong; whoever reads its neighbours goes on."""
 
 
 def read_rule_file(path: Path, shared: Shared) -> Rule:
@@ -70,25 +78,53 @@ class _RuleFile:
         self.content = content
         self.file = file
         self.shared = shared
+        self.problems: list[Problem] = []
+        self.broken: set[str] = set()
         try:
             self.table = tomllib.loads(content)
         except tomllib.TOMLDecodeError as error:
             raise RuleError(f"{file}: {error}.") from None
 
     def rule(self) -> Rule:
-        self._only((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
-        self._one_of("dataset", _DATASETS)
-        self._one_of("status", _STATUSES)
-        rule = self._edition(self.table, (), self.table["edition"])
+        with self._noting():
+            self._only((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
+            self._one_of((), "dataset", self.table["dataset"], _DATASETS)
+        self._raise_problems()
+        with self._noting():
+            rule = self._edition(self.table, (), self.table["edition"])
+        self._raise_problems()
         self._refuse_unused_lists(rule)
         self._check_examples(rule)
+        self._raise_problems()
         return rule
 
     def shared_parts(self) -> Shared:
-        self._only((), self.table, {"codes", "criteria", "words"}, set())
-        lists = self._lists(self.table, ())
-        criteria = self._criteria(self.table, (), lists)
-        return Shared(lists, criteria, self.table.get("words", {}))
+        with self._noting():
+            self._only((), self.table, {"codes", "criteria", "words", "ports"}, set())
+        self._raise_problems()
+        with self._noting():
+            lists = self._lists(self.table, ())
+            criteria = self._criteria(self.table, (), lists)
+        ports = {}
+        for name, entry in self.table.get("ports", {}).items():
+            with self._noting():
+                self._only(("ports", name), entry, {"about", "limits"}, {"about", "limits"})
+                ports[name] = Port(name, entry["about"], tuple(entry["limits"]))
+        self._raise_problems()
+        return Shared(lists, criteria, self.table.get("words", {}), ports)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Go on behind an entry that is wrong; `_raise_problems` tells of it."""
+        with suppress(_WrongError):
+            yield
+
+    def _raise_problems(self) -> None:
+        if not self.problems:
+            return
+        first, *others = dict.fromkeys(self.problems)
+        more = f" ({len(others)} more: ebi-rules lint tells them all)" if others else ""
+        raise RuleError(f"{self.file}, line {first.line}: {first}{more}", [first, *others])
 
     def _edition(self, table: Mapping[str, Any], place: tuple[str, ...], name: str) -> Rule:
         """Build an edition with its variants; the current one with the other editions too.
@@ -99,15 +135,16 @@ class _RuleFile:
         editions: dict[str, Rule] = {}
         rule = self._reading(table, place, name, DEFAULT, "", variants, editions)
         for variant, changes in table.get("variants", {}).items():
-            where = ("variants", variant)
-            self._only(where, changes, _REPLACEABLE, {"about"})
-            replaced = _replaced(table, changes)
-            variants[variant] = self._reading(replaced, where, name, variant, changes["about"], {}, {})
+            where = (*place, "variants", variant)
+            with self._noting():
+                self._only(where, changes, _REPLACEABLE, {"about"})
+                replaced = _replaced(table, changes)
+                variants[variant] = self._reading(replaced, where, name, variant, changes["about"], {}, {})
         for edition, changes in table.get("editions", {}).items():
             where = ("editions", edition)
-            self._only(where, changes, _REPLACEABLE | {"variants"}, set())
-            older = {key: value for key, value in _replaced(table, changes).items() if key != "editions"}
-            editions[edition] = self._edition(older, where, edition)
+            with self._noting():
+                self._only(where, changes, _DATED, set())
+                editions[edition] = self._edition(_dated(table, changes), where, edition)
         return rule
 
     def _reading(
@@ -120,6 +157,7 @@ class _RuleFile:
         variants: Mapping[str, Rule],
         editions: Mapping[str, Rule],
     ) -> Rule:
+        self._one_of(place, "status", table["status"], _STATUSES)
         lists = self._lists(table, place)
         criteria = self._criteria(table, place, lists)
         named = [codes for criterion in criteria.values() for atom in code_atoms(criterion)
@@ -135,9 +173,12 @@ class _RuleFile:
             dataset=table["dataset"],
             status=table["status"],
             source=table["source"],
+            port=self._port(table, place),
+            interventions=tuple(table.get("interventions", ())),
             edition_name=edition,
+            edition_about=table.get("about", "") if table is not self.table and variant == DEFAULT else "",
             revised=tuple(table.get("revised", ())),
-            about=table.get("about", "") if variant == DEFAULT else self.table.get("about", ""),
+            about=self.table.get("about", ""),
             limits=tuple(table.get("limits", ())),
             eligible=self._eligible(table, place, criteria),
             lists={**lists, **{codes.name: codes for codes in named}},
@@ -160,17 +201,30 @@ class _RuleFile:
                 self._fail((*place, "codes", kind), "this is a table of code lists.")
             for name, patterns in group.items():
                 where = (*place, "codes", kind, name)
-                if name in lists or name in self.shared.lists:
-                    self._fail(where, f"another list is called {name} too: choose another name.")
-                if name in FIELDS or name in CODE_FIELDS:
-                    self._fail(where, f"{name} is the name of a field: choose another name.")
-                if not patterns or not _are_texts(patterns):
-                    self._fail(where, "a code list is a list of patterns in quotation marks, at least one.")
-                try:
-                    lists[name] = NamedCodes(name, CodeList(_SYSTEMS[kind], patterns))
-                except PatternError as error:
-                    self._fail(where, str(error))
+                self.broken.add(name)
+                with self._noting():
+                    if name in lists or name in self.shared.lists:
+                        self._fail(where, f"another list is called {name} too: choose another name.")
+                    if name in FIELDS or name in CODE_FIELDS:
+                        self._fail(where, f"{name} is the name of a field: choose another name.")
+                    if not patterns or not _are_texts(patterns):
+                        self._fail(where, "a code list is a list of patterns in quotation marks, at least one.")
+                    lists[name] = NamedCodes(name, self._codes(where, _SYSTEMS[kind], patterns))
+                    self.broken.discard(name)
         return lists
+
+    def _codes(self, where: tuple[str, ...], system: CodeSystem, patterns: list[str]) -> CodeList:
+        """Read the patterns of a list, and note each that cannot be read."""
+        readable = []
+        for pattern in patterns:
+            try:
+                CodeList(system, [pattern])
+                readable.append(pattern)
+            except PatternError as error:
+                self._problem(where, str(error))
+        if len(readable) < len(patterns):
+            raise _WrongError
+        return CodeList(system, patterns)
 
     def _criteria(
         self, table: Mapping[str, Any], place: tuple[str, ...], lists: Mapping[str, NamedCodes]
@@ -179,17 +233,30 @@ class _RuleFile:
         known = {**self.shared.lists, **lists}
         for name, text in table.get("criteria", {}).items():
             where = (*place, "criteria", name)
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                self._fail(where, "the name of a criterion is small letters, digits and underscores.")
-            if not isinstance(text, str):
-                self._fail(where, "a criterion is a text in quotation marks.")
-            try:
-                criteria[name] = parse(text, known, self.shared.criteria)
-            except CriterionError as error:
-                self._fail(where, str(error))
+            with self._noting():
+                if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+                    self._fail(where, "the name of a criterion is small letters, digits and underscores.")
+                if not isinstance(text, str):
+                    self._fail(where, "a criterion is a text in quotation marks.")
+                if self.broken & set(re.findall(r"\w+", text)):
+                    raise _WrongError  # The list that it names is told already.
+                try:
+                    criteria[name] = parse(text, known, self.shared.criteria)
+                except CriterionError as error:
+                    self._fail(where, str(error))
+        if self.problems:
+            raise _WrongError
         if not criteria and place == () and "key" in table:
             self._fail(("criteria",), "a rule needs at least one criterion.")
         return criteria
+
+    def _port(self, table: Mapping[str, Any], place: tuple[str, ...]) -> Port | None:
+        name = table.get("port")
+        if name is None:
+            return None
+        if name not in self.shared.ports:
+            self._fail((*place, "port"), unknown("port", name, self.shared.ports))
+        return self.shared.ports[name]
 
     def _eligible(
         self, table: Mapping[str, Any], place: tuple[str, ...], criteria: Mapping[str, Criterion]
@@ -205,28 +272,41 @@ class _RuleFile:
         examples = []
         for number, table in enumerate(self.table["examples"]):
             where = ("examples", str(number))
-            self._only(where, table, _EXAMPLE, {"about", "activity", "flagged"})
-            try:
-                activity = Activity.of(table["activity"])
-            except ValueError as error:
-                self._fail((*where, "activity"), str(error))
-            examples.append(
-                Example(
-                    about=table["about"],
-                    activity=activity,
-                    flagged=table["flagged"],
-                    stopped_by=table.get("stopped_by"),
-                    variant=table.get("variant"),
-                    edition=table.get("edition"),
+            with self._noting():
+                self._only(where, table, _EXAMPLE, {"about", "activity", "flagged"})
+                try:
+                    activity = Activity.of(table["activity"])
+                except ValueError as error:
+                    self._fail((*where, "activity"), str(error))
+                examples.append(
+                    Example(
+                        about=table["about"],
+                        activity=activity,
+                        given=table["activity"],
+                        flagged=table["flagged"],
+                        stopped_by=table.get("stopped_by"),
+                        variant=table.get("variant"),
+                        edition=table.get("edition"),
+                    )
                 )
-            )
         return tuple(examples)
 
     @cached_property
     def _criteria_names(self) -> set[str]:
         """The names of criteria in any reading of the file."""
-        readings = [*self.table.get("variants", {}).values(), *self.table.get("editions", {}).values()]
-        return {name for reading in readings if isinstance(reading, dict) for name in reading.get("criteria", {})}
+        return {name for _, table in self._tables() for name in table.get("criteria", {})}
+
+    def _tables(self) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+        """Give the file's own table and that of every variant and edition, with its place."""
+
+        def below(place: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
+            yield place, table
+            for kind in ("variants", "editions"):
+                for name, changes in table.get(kind, {}).items():
+                    if isinstance(changes, dict):
+                        yield from below((*place, kind, name), changes)
+
+        return below((), self.table)
 
     def _check_words(self, table: Mapping[str, Any], place: tuple[str, ...], known: set[str]) -> None:
         for name, phrase in table.get("words", {}).items():
@@ -248,31 +328,34 @@ class _RuleFile:
             for reading in edition.readings().values():
                 for criterion in reading.criteria.values():
                     used |= {codes.name for atom in code_atoms(criterion) for codes in lists_named(atom)}
-        for kind, group in self.table.get("codes", {}).items():
-            for name in group:
-                if name not in used:
-                    self._fail(("codes", kind, name), "no criterion uses this list: use it or take it out.")
+        for place, table in self._tables():
+            for kind, group in table.get("codes", {}).items():
+                for name in group:
+                    if name not in used:
+                        where = (*place, "codes", kind, name)
+                        self._problem(where, "no criterion uses this list: use it or take it out.")
 
     def _check_examples(self, rule: Rule) -> None:
         stopped = set()
         fired = False
         for number, example in enumerate(rule.examples):
             where = ("examples", str(number))
-            reading = rule
-            if example.edition is not None:
-                reading = self._named(where, "edition", example.edition, {rule.edition_name: rule, **rule.editions})
-            if example.variant is not None:
-                reading = self._named(where, "variant", example.variant, reading.readings())
-            stopped_by = reading.explain(example.activity).stopped_by
-            self._check_answer(where, example, stopped_by)
-            if reading is rule:
-                stopped.add(stopped_by)
-                fired = fired or stopped_by is None
+            with self._noting():
+                reading = rule
+                if example.edition is not None:
+                    reading = self._named(where, "edition", example.edition, {rule.edition_name: rule, **rule.editions})
+                if example.variant is not None:
+                    reading = self._named(where, "variant", example.variant, reading.readings())
+                stopped_by = reading.explain(example.activity).stopped_by
+                if reading is rule:
+                    stopped.add(stopped_by)
+                    fired = fired or stopped_by is None
+                self._check_answer(where, example, stopped_by)
         if not fired:
-            self._fail(("examples", "0"), "no example is flagged: add one that is.")
+            self._problem(("examples", "0"), "no example is flagged: add one that is.")
         for name in rule.criteria:
             if name not in stopped:
-                self._fail(("criteria", name), "no example is stopped by this criterion: add one that is.")
+                self._problem(("criteria", name), "no example is stopped by this criterion: add one that is.")
 
     def _check_answer(self, where: tuple[str, ...], example: Example, stopped_by: str | None) -> None:
         told = f"the example {example.about!r}"
@@ -300,9 +383,9 @@ class _RuleFile:
             self._fail((*where, kind), unknown(kind, name, known))
         return known[name]
 
-    def _one_of(self, name: str, allowed: tuple[str, ...]) -> None:
-        if self.table[name] not in allowed:
-            self._fail((name,), unknown(name, str(self.table[name]), allowed))
+    def _one_of(self, place: tuple[str, ...], name: str, value: str, allowed: tuple[str, ...]) -> None:
+        if value not in allowed:
+            self._fail((*place, name), unknown(name, value, allowed))
 
     def _only(self, place: tuple[str, ...], table: Mapping[str, Any], known: set[str], required: set[str]) -> None:
         if not isinstance(table, dict):
@@ -328,10 +411,20 @@ class _RuleFile:
         if key == "examples" and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
             self._fail(place, "examples are tables, each under [[examples]].")
 
-    def _fail(self, place: tuple[str, ...], problem: str) -> NoReturn:
-        line = find_line(self.content, place)
-        name = ".".join(place) or "the file"
-        raise RuleError(f"{self.file}, line {line}: {name}: {problem}") from None
+    def _fail(self, place: tuple[str, ...], text: str) -> NoReturn:
+        self._problem(place, text)
+        raise _WrongError from None
+
+    def _problem(self, place: tuple[str, ...], text: str) -> None:
+        self.problems.append(Problem(place, find_line(self.content, place), text))
+
+
+def _dated(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Give `table` as another edition changes it: one that states criteria states all of them, and its variants."""
+    kept = {key: value for key, value in table.items() if key not in ("editions", "about")}
+    if "criteria" in changes:
+        kept = {key: value for key, value in kept.items() if key not in ("criteria", "variants", "eligible")}
+    return _replaced(kept, changes)
 
 
 def _replaced(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

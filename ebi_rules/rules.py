@@ -27,14 +27,27 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Example:
-    """A made-up activity with the answer that the rule must give."""
+    """A made-up activity with the answer that the rule must give; `given` is the activity as the file writes it."""
 
     about: str
     activity: Activity
+    given: Mapping[str, object]
     flagged: bool
     stopped_by: str | None
     variant: str | None
     edition: str | None
+
+
+@dataclass(frozen=True)
+class Port:
+    """Somebody else's rendering of the programme's scripts, from which codes were taken.
+
+    `about` says what it is, `limits` what every rule that comes from it has in common.
+    """
+
+    name: str
+    about: str
+    limits: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,8 @@ class Rule:
     """One reading of one rule.
 
     `criteria` are in the order of the attrition table; `eligible` names those that make the denominator.
+    `interventions` are the letters of the guidance that the rule codes (2T, 2U), `port` is what a ported coding
+    comes from, `edition_about` what is to be known of an edition that is not the current one.
     `words` are phrases for criteria and code lists, `titles` the code titles that the source prints.
     `variants` and `editions` are the other readings; a variant of a variant there is none.
     """
@@ -83,7 +98,10 @@ class Rule:
     dataset: str
     status: str
     source: str
+    port: Port | None
+    interventions: tuple[str, ...]
     edition_name: str
+    edition_about: str
     revised: tuple[str, ...]
     about: str
     limits: tuple[str, ...]

@@ -126,7 +126,8 @@ class _English(Visitor[str]):
         return f"at least one {_NOUNS[node.system]} is recorded"
 
     def visit_starts_with(self, node: StartsWith) -> str:
-        return f"the {self._label(node.field)} begins with {node.prefix}"
+        meaning = FIELDS[node.field].beginnings.get(node.prefix)
+        return f"the {self._label(node.field)} begins with {node.prefix}{f' ({meaning})' if meaning else ''}"
 
     def _inside(self, node: Criterion, ambiguous: type) -> str:
         """Give an operand's clause; one that joins clauses by the other word is set apart by "both"."""
@@ -188,6 +189,8 @@ def describe(rule: "Rule") -> str:
     lines = [f"# {rule.title} ({', '.join(rule.aliases[:1]) or rule.key})", ""]
     if rule.about:
         lines += [rule.about, ""]
+    if rule.edition_about:
+        lines += [f"This is the **edition of {_month(rule.edition_name)}**. {rule.edition_about}", ""]
     if rule.variant_about:
         lines += [f"This is the variant **{rule.variant_name}**. {rule.variant_about}", ""]
     lines += [f"{_ACTIVITIES[rule.dataset]} is in scope of the guidance when all of these hold:", ""]
@@ -196,11 +199,14 @@ def describe(rule: "Rule") -> str:
     lines += ["", "To be in scope is not to be inappropriate: that is for a clinician who knows the patient.", ""]
     lines += _denominator(rule)
     lines += _codes_section(rule)
-    lines += _section("What the coding cannot show", rule.limits)
+    lines += _section("What the coding cannot show", [*rule.limits, *(rule.port.limits if rule.port else ())])
     variants = [f"**{name}**: {reading.variant_about}" for name, reading in rule.variants.items()]
     lines += _section("Other readings (variants)", variants)
-    lines += _section("Other editions", [f"{name}" for name in rule.editions])
-    lines += ["## Source", "", _STATUSES[rule.status], f"{rule.source}", ""]
+    editions = [f"**{name}** ({other.status}): {other.edition_about}".rstrip(": ")
+                for name, other in rule.editions.items()]  # fmt: skip
+    lines += _section("Other editions", editions)
+    lines += ["## Source", "", " ".join(filter(None, [_STATUSES[rule.status], rule.port and rule.port.about]))]
+    lines += [rule.source, ""]
     revised = (
         f" The source says that its coding was updated in {_listed([_month(month) for month in rule.revised], 'and')}."
         if rule.revised

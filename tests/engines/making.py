@@ -33,6 +33,7 @@ def make_rule(
     }
     return Rule(
         key=key, title="Made up", aliases=(), list_number=None, dataset="outpatient", status="local", source="",
+        port=None, interventions=(), edition_about="",
         edition_name="2026-01", revised=(), about="", limits=(), eligible=(), lists=lists, criteria=parsed, words={},
         titles={}, examples=(), variants={}, editions={},
     )  # fmt: skip
