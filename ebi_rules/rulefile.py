@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +19,7 @@ from ebi_rules.criteria import CODE_FIELDS, Criterion, CriterionError, NamedCode
 from ebi_rules.errors import Problem, RuleError, unknown
 from ebi_rules.fields import FIELDS
 from ebi_rules.language import parse
-from ebi_rules.rules import DEFAULT, Example, Port, Rule
+from ebi_rules.rules import DEFAULT, Example, Intervention, Port, Rule
 from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem, PatternError
 
 _SYSTEMS = {"opcs": OPCS4, "icd": ICD10}
@@ -38,12 +38,13 @@ _STATUSES = ("published", "ported", "local")
 
 @dataclass(frozen=True)
 class Shared:
-    """Code lists, criteria, words and ports that every rule may use by name."""
+    """Code lists, criteria, words, ports and interventions that every rule may use by name."""
 
     lists: Mapping[str, NamedCodes] = field(default_factory=dict)
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, Port] = field(default_factory=dict)
+    interventions: Mapping[str, Intervention] = field(default_factory=dict)
 
 
 class _WrongError(Exception):
@@ -66,9 +67,9 @@ def read_rule(content: str, file: str, shared: Shared) -> Rule:
     return _RuleFile(content, file, shared).rule()
 
 
-def read_shared(content: str, file: str) -> Shared:
-    """Read the code lists, criteria and words that rules share."""
-    return _RuleFile(content, file, Shared()).shared_parts()
+def read_shared(content: str, file: str, interventions: Mapping[str, Intervention]) -> Shared:
+    """Read the code lists, criteria and words that rules share, beside the interventions that they name."""
+    return replace(_RuleFile(content, file, Shared()).shared_parts(), interventions=interventions)
 
 
 class _RuleFile:
@@ -162,7 +163,7 @@ class _RuleFile:
         criteria = self._criteria(table, place, lists)
         named = [codes for criterion in criteria.values() for atom in code_atoms(criterion)
                  for codes in lists_named(atom)]  # fmt: skip
-        self._check_words(table, place, {*lists, *self.shared.lists, *criteria, *self._criteria_names})
+        self._check_words(table, place)
         if not place:  # An older edition may lack a code whose title the newer one prints.
             self._check_titles([codes.codes for codes in lists.values()])
         return Rule(
@@ -174,14 +175,14 @@ class _RuleFile:
             status=table["status"],
             source=table["source"],
             port=self._port(table, place),
-            interventions=tuple(table.get("interventions", ())),
+            interventions=self._interventions,
             edition_name=edition,
             edition_about=table.get("about", "") if table is not self.table and variant == DEFAULT else "",
             revised=tuple(table.get("revised", ())),
             about=self.table.get("about", ""),
             limits=tuple(table.get("limits", ())),
             eligible=self._eligible(table, place, criteria),
-            lists={**lists, **{codes.name: codes for codes in named}},
+            lists={codes.name: codes for codes in named},
             criteria=criteria,
             words={**self.shared.words, **table.get("words", {})},
             titles=table.get("titles", {}),
@@ -250,6 +251,17 @@ class _RuleFile:
             self._fail(("criteria",), "a rule needs at least one criterion.")
         return criteria
 
+    @cached_property
+    def _interventions(self) -> tuple[Intervention, ...]:
+        found = []
+        for letter in self.table.get("interventions", ()):
+            if letter not in self.shared.interventions:
+                self._fail(("interventions",), unknown("intervention", letter, self.shared.interventions))
+            found.append(self.shared.interventions[letter])
+            if found[-1].list_number != self.table.get("list"):
+                self._fail(("list",), f"{letter} is on list {found[-1].list_number}.")
+        return tuple(found)
+
     def _port(self, table: Mapping[str, Any], place: tuple[str, ...]) -> Port | None:
         name = table.get("port")
         if name is None:
@@ -292,9 +304,12 @@ class _RuleFile:
         return tuple(examples)
 
     @cached_property
-    def _criteria_names(self) -> set[str]:
-        """The names of criteria in any reading of the file."""
-        return {name for _, table in self._tables() for name in table.get("criteria", {})}
+    def _names(self) -> set[str]:
+        """The names of criteria and code lists in any reading of the file, and of those shared."""
+        tables = [table for _, table in self._tables()]
+        groups = [group for table in tables for group in table.get("codes", {}).values() if isinstance(group, dict)]
+        named = [*groups, *(table.get("criteria", {}) for table in tables), self.shared.lists, self.shared.criteria]
+        return {name for names in named for name in names}
 
     def _tables(self) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
         """Give the file's own table and that of every variant and edition, with its place."""
@@ -308,10 +323,10 @@ class _RuleFile:
 
         return below((), self.table)
 
-    def _check_words(self, table: Mapping[str, Any], place: tuple[str, ...], known: set[str]) -> None:
+    def _check_words(self, table: Mapping[str, Any], place: tuple[str, ...]) -> None:
         for name, phrase in table.get("words", {}).items():
-            if name not in known:
-                self._fail((*place, "words", name), unknown("criterion or code list", name, sorted(known)))
+            if name not in self._names:
+                self._fail((*place, "words", name), unknown("criterion or code list", name, sorted(self._names)))
             if not isinstance(phrase, str):
                 self._fail((*place, "words", name), "a phrase is a text in quotation marks.")
 
@@ -421,19 +436,19 @@ class _RuleFile:
 
 def _dated(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Give `table` as another edition changes it: one that states criteria states all of them, and its variants."""
-    kept = {key: value for key, value in table.items() if key not in ("editions", "about")}
+    kept = {key: value for key, value in table.items() if key not in ("editions", "about", "port")}
     if "criteria" in changes:
         kept = {key: value for key, value in kept.items() if key not in ("criteria", "variants", "eligible")}
     return _replaced(kept, changes)
 
 
 def _replaced(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Give `table` with the entries of `changes` in place of its own, tables merged entry by entry."""
+    """Give `table` with the entries of `changes` in place of its own, tables merged entry by entry; false drops one."""
     merged = dict(table)
     for key, value in changes.items():
         both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
         merged[key] = _replaced(merged[key], value) if both_tables else value
-    return merged
+    return {key: value for key, value in merged.items() if value is not False}
 
 
 def _are_texts(value: object) -> bool:

@@ -39,6 +39,24 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Intervention:
+    """One intervention of the programme's lists, coded or not.
+
+    `letter` is its number and letter (2S), `category` 1 (not routinely commissioned) or 2 (only when criteria are met),
+    `page` its address, None where none was found; `specialty` is ours, to choose by. A letter that was not
+    `letter_seen` on a page follows from the order of the list.
+    """
+
+    letter: str
+    title: str
+    list_number: int
+    category: int
+    specialty: str
+    page: str | None
+    letter_seen: bool
+
+
+@dataclass(frozen=True)
 class Port:
     """Somebody else's rendering of the programme's scripts, from which codes were taken.
 
@@ -85,7 +103,7 @@ class Rule:
     """One reading of one rule.
 
     `criteria` are in the order of the attrition table; `eligible` names those that make the denominator.
-    `interventions` are the letters of the guidance that the rule codes (2T, 2U), `port` is what a ported coding
+    `interventions` are what the rule codes: mostly one, two where they share a coding. `port` is what a ported coding
     comes from, `edition_about` what is to be known of an edition that is not the current one.
     `words` are phrases for criteria and code lists, `titles` the code titles that the source prints.
     `variants` and `editions` are the other readings; a variant of a variant there is none.
@@ -99,7 +117,7 @@ class Rule:
     status: str
     source: str
     port: Port | None
-    interventions: tuple[str, ...]
+    interventions: tuple[Intervention, ...]
     edition_name: str
     edition_about: str
     revised: tuple[str, ...]

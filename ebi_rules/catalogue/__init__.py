@@ -7,16 +7,36 @@ from importlib import resources
 
 from ebi_rules.errors import UsageError, unknown
 from ebi_rules.rulefile import Shared, read_rule, read_shared
-from ebi_rules.rules import Rule
+from ebi_rules.rules import Intervention, Rule
 
-_SHARED = "_shared.toml"
+_SHARED, _INTERVENTIONS = "_shared.toml", "_interventions.toml"
 
 
 @cache
 def shared() -> Shared:
     """Give the code lists and criteria that rules share."""
     file = resources.files(__name__) / _SHARED
-    return read_shared(file.read_text(encoding="utf-8"), _SHARED)
+    letters = {each.letter: each for each in interventions()}
+    return read_shared(file.read_text(encoding="utf-8"), _SHARED, letters)
+
+
+@cache
+def interventions() -> tuple[Intervention, ...]:
+    """Give every intervention of lists 1 and 2, coded or not, in the order of the lists."""
+    file = resources.files(__name__) / _INTERVENTIONS
+    tables = tomllib.loads(file.read_text(encoding="utf-8"))["interventions"]
+    return tuple(
+        Intervention(
+            table["letter"],
+            table["title"],
+            table["list"],
+            table["category"],
+            table["specialty"],
+            table.get("page"),
+            table.get("letter_seen", False),
+        )
+        for table in tables
+    )
 
 
 def keys() -> list[str]:
@@ -59,7 +79,7 @@ def _load(key: str) -> Rule:
 def _files() -> Mapping[str, tuple[str, str]]:
     """Give the file name and content of every rule, by key."""
     files = [file for file in resources.files(__name__).iterdir() if file.name.endswith(".toml")]
-    contents = {file.name: file.read_text(encoding="utf-8") for file in files if file.name != _SHARED}
+    contents = {file.name: file.read_text(encoding="utf-8") for file in files if not file.name.startswith("_")}
     return {tomllib.loads(content)["key"]: (name, content) for name, content in sorted(contents.items())}
 
 

@@ -189,6 +189,9 @@ def describe(rule: "Rule") -> str:
     lines = [f"# {rule.title} ({', '.join(rule.aliases[:1]) or rule.key})", ""]
     if rule.about:
         lines += [rule.about, ""]
+    if len(rule.interventions) > 1:
+        titles = _listed([f"{each.letter} {each.title}" for each in rule.interventions], "and")
+        lines += [f"This coding serves {titles}: the data cannot tell them apart.", ""]
     if rule.edition_about:
         lines += [f"This is the **edition of {_month(rule.edition_name)}**. {rule.edition_about}", ""]
     if rule.variant_about:
@@ -205,8 +208,10 @@ def describe(rule: "Rule") -> str:
     editions = [f"**{name}** ({other.status}): {other.edition_about}".rstrip(": ")
                 for name, other in rule.editions.items()]  # fmt: skip
     lines += _section("Other editions", editions)
-    lines += ["## Source", "", " ".join(filter(None, [_STATUSES[rule.status], rule.port and rule.port.about]))]
+    lines += ["## Source", "", " ".join([_STATUSES[rule.status], *([rule.port.about] if rule.port else [])])]
     lines += [rule.source, ""]
+    lines += [f"Guidance on {each.title[:1].lower()}{each.title[1:]}: {each.page}\n" for each in rule.interventions
+              if each.page and each.page != rule.source]  # fmt: skip
     revised = (
         f" The source says that its coding was updated in {_listed([_month(month) for month in rule.revised], 'and')}."
         if rule.revised
