@@ -8,14 +8,14 @@ from typing import overload
 
 import polars as pl
 
-from ebi_rules.catalogue import rules as find_rules
+from ebi_rules.catalogue import choose
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract, Source, open_extract
 from ebi_rules.engines.polars import Prepared, flag_columns, prepare
 from ebi_rules.errors import UsageError
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.output import require_apart, require_free, whole_file
-from ebi_rules.rules import DEFAULT, Rule, available
+from ebi_rules.rules import DEFAULT, Rule
 
 
 class ExtractWarning(UserWarning):
@@ -35,14 +35,16 @@ class Flagged:
 @overload
 def flag(frame: pl.DataFrame, rules: Iterable[str | Rule] | None = None, layout: str | Path | Layout | None = None,
          variant: str = DEFAULT, overrides: Mapping[str, str] | None = None, procedures: Source | None = None,
-         diagnoses: Source | None = None, explain: bool = False) -> pl.DataFrame: ...  # fmt: skip
+         diagnoses: Source | None = None, explain: bool = False,
+         any_dataset: bool = False) -> pl.DataFrame: ...  # fmt: skip
 
 
 @overload
 def flag(frame: str | Path | pl.LazyFrame, rules: Iterable[str | Rule] | None = None,
          layout: str | Path | Layout | None = None, variant: str = DEFAULT,
          overrides: Mapping[str, str] | None = None, procedures: Source | None = None,
-         diagnoses: Source | None = None, explain: bool = False) -> pl.LazyFrame: ...  # fmt: skip
+         diagnoses: Source | None = None, explain: bool = False,
+         any_dataset: bool = False) -> pl.LazyFrame: ...  # fmt: skip
 
 
 def flag(
@@ -54,21 +56,24 @@ def flag(
     procedures: Source | None = None,
     diagnoses: Source | None = None,
     explain: bool = False,
+    any_dataset: bool = False,
 ) -> pl.DataFrame | pl.LazyFrame:
     """Add one boolean column a rule, named by the rule's key, to an extract.
 
     A DataFrame gives a DataFrame; a LazyFrame, or the path of parquet files, gives a LazyFrame. Rows and their
     order stay. `layout` is detected when not given; `overrides` maps canonical fields to columns; `procedures`
     and `diagnoses` are the child tables of layouts that have them. With `explain` two columns more a rule:
-    `<key>__stopped_by` (text, null when flagged) and `<key>__codes` (list of text).
+    `<key>__stopped_by` (text, null when flagged) and `<key>__codes` (list of text). A rule that is named must be of
+    the extract's dataset, unless `any_dataset`; when none is named these are all rules of that dataset.
 
     The columns that the rules need are read when this is called, to check them and to decide codes; a LazyFrame
     is read again when the result is collected. Raises `UsageError`, `LayoutError` or `ExtractError`; warns with
     `ExtractWarning`.
     """
-    readings = [rule.variant(variant) for rule in find_rules(rules)]
     extract, binding = open_extract(frame, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
-    prepared, readings = _prepared(extract, binding, readings, explain, skip_unavailable=False)
+    chosen, warnings = choose(rules, variant, binding, any_dataset=any_dataset)
+    readings = [reading for _, reading in chosen]
+    prepared = _prepared(extract, binding, readings, explain).with_warnings(warnings)
     for text in prepared.warnings:
         python_warnings.warn(text, ExtractWarning, stacklevel=2)
     flags = flag_columns(prepared, readings, explain)
@@ -87,6 +92,7 @@ def write_flags(
     diagnoses: Source | None = None,
     explain: bool = False,
     skip_unavailable: bool = False,
+    any_dataset: bool = False,
     force: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Flagged:
@@ -95,11 +101,12 @@ def write_flags(
     The file appears whole or not at all. Arguments as for `flag`.
     """
     require_free(output, force)
-    chosen = [rule.variant(variant) for rule in find_rules(rules)]
     extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
     require_apart(output, [Path(source), *(Path(file.path) for file in extract.files)])
     progress("checking values and deciding codes")
-    prepared, readings = _prepared(extract, binding, chosen, explain, skip_unavailable)
+    chosen, warnings = choose(rules, variant, binding, skip_unavailable, any_dataset)
+    readings = [reading for _, reading in chosen]
+    prepared = _prepared(extract, binding, readings, explain).with_warnings(warnings)
     progress("writing flags")
     flags = flag_columns(prepared, readings, explain)
     with whole_file(output, force) as target:
@@ -110,12 +117,8 @@ def write_flags(
     return Flagged(prepared.rows, flagged, prepared.binding.layout.name, prepared.warnings)
 
 
-def _prepared(
-    extract: Extract, binding: Binding, readings: list[Rule], explain: bool, skip_unavailable: bool
-) -> tuple[Prepared, list[Rule]]:
-    found, warnings = available(readings, binding, skip_unavailable)
-    for key in found:
-        if key in extract.table.columns:
-            raise UsageError(f"the extract has a column {key} already, where the rule's flag would go.")
-    prepared = prepare(extract, binding, list(found.values()), explain)
-    return prepared.with_warnings(warnings), list(found.values())
+def _prepared(extract: Extract, binding: Binding, readings: list[Rule], explain: bool) -> Prepared:
+    for rule in readings:
+        if rule.key in extract.table.columns:
+            raise UsageError(f"the extract has a column {rule.key} already, where the rule's flag would go.")
+    return prepare(extract, binding, readings, explain)

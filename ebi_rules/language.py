@@ -60,6 +60,18 @@ def parse(text: str, lists: Mapping[str, NamedCodes], shared: Mapping[str, Crite
     return _Reader(lists, shared or {}).read(tree[0])
 
 
+def mixes_connectives(text: str) -> bool:
+    """Say whether AND and OR stand side by side in a criterion without parentheses between them."""
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        trees = [tree for tree in _dialect().parse(text) if tree]
+    except SqlglotError:
+        return False
+    return any(isinstance(node.parent, exp.Or) for tree in trees for node in tree.find_all(exp.And))
+
+
 @cache
 def _dialect() -> Any:
     """Give SQL as sqlglot reads it, but with PROCEDURE an ordinary name."""

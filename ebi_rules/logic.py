@@ -33,11 +33,11 @@ from ebi_rules.criteria import (
 )
 from ebi_rules.fields import FIELDS, Field, Kind
 from ebi_rules.translate.python import holds
-from opcs_icd import OPCS4, CodeList
+from opcs_icd import OPCS4, CodeList, CodeSystem
 
 Atom = CodeAtom | FieldAtom
 
-_PLAIN_CODES = [f"{letter}{number}" for number in (629, 119, 250) for letter in OPCS4.letters[::-1]]
+_PLAIN_CODES = [f"{letter}{number}" for number in (629, 119, 250) for letter in "XE" + OPCS4.letters]
 """Codes of either classification, from which one is taken that is in no list."""
 
 
@@ -83,6 +83,26 @@ def possible_answers(criterion: Criterion) -> Iterator[list[Answers]]:
         asked.setdefault(_field(atom), {})[atom] = None
     for name, of_field in asked.items():
         yield list(_code_answers(name, list(of_field)) if name in CODE_FIELDS else _value_answers(name, of_field))
+
+
+def codes_by_sign(criterion: Criterion) -> dict[bool, dict[CodeSystem, CodeList]]:
+    """Give the codes that a criterion asks for (True) and those that it excludes (False), by classification."""
+    prefixes: dict[tuple[bool, CodeSystem], list[str]] = {}
+
+    def walk(node: Criterion, wanted: bool) -> None:
+        match node:
+            case And(operands) | Or(operands):
+                for operand in operands:
+                    walk(operand, wanted)
+            case Not(operand):
+                walk(operand, not wanted)
+            case FollowedBy() | HasCode():
+                for named in lists_named(node):
+                    prefixes.setdefault((wanted, named.system), []).extend(named.codes.prefixes)
+
+    walk(criterion, wanted=True)
+    return {wanted: {system: CodeList(system, prefixes.get((wanted, system), ())) for system in CodeSystem}
+            for wanted in (True, False)}  # fmt: skip
 
 
 def given(criterion: Criterion, asked: frozenset[Atom], true: frozenset[Atom]) -> Criterion | bool:

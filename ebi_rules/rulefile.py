@@ -19,7 +19,7 @@ from ebi_rules.criteria import CODE_FIELDS, Criterion, CriterionError, NamedCode
 from ebi_rules.errors import Problem, RuleError, unknown
 from ebi_rules.fields import FIELDS
 from ebi_rules.language import parse
-from ebi_rules.rules import DEFAULT, Example, Intervention, Port, Rule
+from ebi_rules.rules import DATASETS, DEFAULT, Example, Intervention, Port, Rule
 from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem, PatternError
 
 _SYSTEMS = {"opcs": OPCS4, "icd": ICD10}
@@ -32,7 +32,6 @@ _EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
 _TEXTS = {"key", "title", "dataset", "status", "source", "edition", "port", "about", "stopped_by", "variant"}
 _LISTS_OF_TEXTS = {"aliases", "interventions", "revised", "limits", "eligible"}
 _TABLES = {"codes", "criteria", "words", "titles", "variants", "editions", "activity", "ports"}
-_DATASETS = ("outpatient", "admitted")
 _STATUSES = ("published", "ported", "local")
 
 
@@ -53,18 +52,34 @@ class _WrongError(Exception):
 
 def read_rule_file(path: Path, shared: Shared) -> Rule:
     """Read the rule in a file. Raises `RuleError` that names the file, the line and the repair."""
+    return read_rule(read_text(path), str(path), shared)
+
+
+def read_text(path: Path) -> str:
+    """Read a rule file's text. Raises `RuleError`."""
     try:
-        content = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise RuleError(f"{path}: the file is not UTF-8 text.") from None
     except OSError as error:
         raise RuleError(f"{path}: the file cannot be read: {error.strerror}.") from None
-    return read_rule(content, str(path), shared)
 
 
 def read_rule(content: str, file: str, shared: Shared) -> Rule:
     """Read the rule in a file's text; `file` is the name for error messages."""
     return _RuleFile(content, file, shared).rule()
+
+
+def read_with_problems(content: str, file: str, shared: Shared) -> tuple[Rule | None, tuple[Problem, ...]]:
+    """Read the rule as far as it goes, with all that is wrong; None where it cannot be built."""
+    try:
+        reader = _RuleFile(content, file, shared)
+    except RuleError as error:
+        return None, (Problem((), 1, str(error)),)
+    try:
+        return reader.rule(), ()
+    except RuleError as error:
+        return reader.read, error.problems
 
 
 def read_shared(content: str, file: str, interventions: Mapping[str, Intervention]) -> Shared:
@@ -81,6 +96,7 @@ class _RuleFile:
         self.shared = shared
         self.problems: list[Problem] = []
         self.broken: set[str] = set()
+        self.read: Rule | None = None
         try:
             self.table = tomllib.loads(content)
         except tomllib.TOMLDecodeError as error:
@@ -89,11 +105,12 @@ class _RuleFile:
     def rule(self) -> Rule:
         with self._noting():
             self._only((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
-            self._one_of((), "dataset", self.table["dataset"], _DATASETS)
+            self._one_of((), "dataset", self.table["dataset"], tuple(DATASETS))
         self._raise_problems()
         with self._noting():
             rule = self._edition(self.table, (), self.table["edition"])
         self._raise_problems()
+        self.read = rule
         self._refuse_unused_lists(rule)
         self._check_examples(rule)
         self._raise_problems()

@@ -16,10 +16,14 @@ from ebi_rules.criteria import And, Criterion, NamedCodes, code_atoms, fields_ne
 from ebi_rules.errors import ExtractError, UsageError, unknown
 from ebi_rules.layouts import Binding, Layout, bind, find_layout
 from ebi_rules.translate.python import holds, matched_codes
-from opcs_icd import CodeList
+from opcs_icd import CodeList, CodeSystem
+from opcs_icd.reference import Reference
 
 if TYPE_CHECKING:
     import polars as pl
+
+DATASETS = {"outpatient": "outpatient appointments", "admitted": "admitted care"}
+"""The kinds of activity that a rule or a layout is about, with what they are called."""
 
 DEFAULT = "default"
 """What outputs call a rule's own reading, beside its variants."""
@@ -189,27 +193,34 @@ class Rule:
             matched_codes(And(tuple(self.criteria.values())), activity),
         )
 
-    def describe(self) -> str:
-        """Give the rule in English, as Markdown."""
+    def describe(self, reference: Reference | None = None) -> str:
+        """Give the rule in English, as Markdown; with the user's own classification files codes have their titles."""
         from ebi_rules.translate.english import describe
 
-        return describe(self)
+        return describe(self, reference)
+
+    def title_of(self, system: CodeSystem, code: str, reference: Reference | None = None) -> str | None:
+        """Give the title of a code: that of the classification files, else the one that the source prints."""
+        held = reference.title(system, code) if reference else None
+        return held or self.titles.get(code)
 
     def expr(
         self,
         layout: str | Path | Layout,
         columns: Iterable[str] | None = None,
         overrides: Mapping[str, str] | None = None,
+        any_dataset: bool = False,
     ) -> "pl.Expr":
         """Give the rule as a Polars expression over an extract's own columns.
 
         The result is boolean without nulls. `columns` are the extract's column names where they may differ
         in case from the layout's; `overrides` maps canonical fields to columns. Raises `ExtractError` when
-        the layout lacks a field, `UsageError` for a layout whose codes are in child tables: use `flag`.
+        the layout lacks a field or, unless `any_dataset`, is of another dataset; `UsageError` for a layout whose
+        codes are in child tables: use `flag`.
         """
         from ebi_rules.translate.polars import expression
 
-        return expression(self.criteria, self._binding(layout, columns, overrides)).alias(self.key)
+        return expression(self.criteria, self._binding(layout, columns, overrides, any_dataset)).alias(self.key)
 
     def sql(
         self,
@@ -218,20 +229,26 @@ class Rule:
         table: str,
         shape: str = "flags",
         overrides: Mapping[str, str] | None = None,
+        any_dataset: bool = False,
     ) -> str:
         """Give the rule as SQL text in a warehouse's dialect.
 
-        `shape` is `flags`, `predicate`, `case`, `counts` or `view`. Raises `DialectError` or `UsageError`.
+        `shape` is `flags`, `predicate`, `case`, `counts` or `view`. Raises `DialectError`, `UsageError`, or
+        `ExtractError` as `expr` does.
         """
         from ebi_rules.translate.statements import statement
 
-        return statement([self], dialect, self._binding(layout, None, overrides), table, shape)
+        return statement([self], dialect, self._binding(layout, None, overrides, any_dataset), table, shape)
 
     def _binding(
-        self, layout: str | Path | Layout, columns: Iterable[str] | None, overrides: Mapping[str, str] | None
+        self,
+        layout: str | Path | Layout,
+        columns: Iterable[str] | None,
+        overrides: Mapping[str, str] | None,
+        any_dataset: bool,
     ) -> Binding:
         binding = bind(find_layout(layout), columns, overrides)
-        available([self], binding, skip_unavailable=False)
+        available([self], binding, skip_unavailable=False, any_dataset=any_dataset)
         return binding
 
 
@@ -244,14 +261,17 @@ def explain(activity: Activity | Mapping[str, object], rule: Rule) -> Explanatio
     return rule.explain(activity)
 
 
-def available(rules: Iterable[Rule], binding: Binding, skip_unavailable: bool) -> tuple[dict[str, Rule], list[str]]:
+def available(
+    rules: Iterable[Rule], binding: Binding, skip_unavailable: bool, any_dataset: bool = False
+) -> tuple[dict[str, Rule], list[str]]:
     """Give the rules that the binding can answer, by key, and a warning for each that it cannot.
 
-    Raises `ExtractError` for one that it cannot, unless `skip_unavailable`, or when none is left.
+    A rule of another dataset is not answered unless `any_dataset`. Raises `ExtractError` for a rule that the binding
+    cannot answer, unless `skip_unavailable`, or when none is left.
     """
     found, warnings = {}, []
     for rule in rules:
-        problem = unavailable(rule, binding)
+        problem = (None if any_dataset else _of_another_dataset(rule, binding)) or unavailable(rule, binding)
         if problem and not skip_unavailable:
             raise ExtractError(problem)
         if problem:
@@ -261,6 +281,17 @@ def available(rules: Iterable[Rule], binding: Binding, skip_unavailable: bool) -
     if not found:
         raise ExtractError("this extract can answer none of the rules. " + " ".join(warnings))
     return found, warnings
+
+
+def _of_another_dataset(rule: Rule, binding: Binding) -> str | None:
+    layout = binding.layout
+    if rule.dataset == layout.dataset:
+        return None
+    return (
+        f"{rule.key} is a rule for {DATASETS[rule.dataset]}, and the layout {layout.name} holds "
+        f"{DATASETS[layout.dataset]}: what it counts here is not what the guidance means. If you want it all the same, "
+        "say --any-dataset."
+    )
 
 
 def unavailable(rule: Rule, binding: Binding) -> str | None:

@@ -80,6 +80,12 @@ class CodeList:
         self._require_same_system(other)
         return CodeList(self.system, self.prefixes + other.prefixes)
 
+    def __and__(self, other: "CodeList") -> "CodeList":
+        """Give the codes that are in both lists."""
+        self._require_same_system(other)
+        inside = [prefix for prefix in self.prefixes if prefix in other]
+        return CodeList(self.system, inside + [prefix for prefix in other.prefixes if prefix in self])
+
     def __sub__(self, other: "CodeList") -> "CodeList":
         """Give the codes of this list that `other` does not match.
 

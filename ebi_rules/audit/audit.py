@@ -15,14 +15,14 @@ import polars as pl
 
 from ebi_rules.audit import tables
 from ebi_rules.audit.cube import Audited, compute_cube
-from ebi_rules.catalogue import rules as find_rules
+from ebi_rules.catalogue import choose
 from ebi_rules.engines.extract import Source, open_extract
 from ebi_rules.engines.polars import prepare
 from ebi_rules.errors import ExtractError, UsageError, unknown
 from ebi_rules.fields import GROUPABLE
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.output import require_apart, whole_file, whole_folder
-from ebi_rules.rules import DEFAULT, Rule, available, unavailable
+from ebi_rules.rules import DEFAULT, Rule, unavailable
 from ebi_rules.version import __version__
 
 OURS = re.compile(r"(providers|attrition|sensitivity|by_[a-z_]+)\.csv|run\.json|report\.html")
@@ -114,24 +114,26 @@ def audit(
     procedures: Source | None = None,
     diagnoses: Source | None = None,
     skip_unavailable: bool = False,
+    any_dataset: bool = False,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Audit:
     """Count rules over an extract, by provider and the other fields in `by`.
 
     `source` is a parquet file, folder or glob, a LazyFrame or a DataFrame; `layout` is detected when not
     given; `overrides` maps canonical fields to columns. `variant` is the reading that is counted; all variants
-    are compared. With `skip_unavailable`, rules that the extract cannot answer are left out with a warning.
+    are compared. With `skip_unavailable`, rules that the extract cannot answer are left out with a warning. A rule
+    that is named must be of the extract's dataset, unless `any_dataset`; when none is named these are all of it.
     Raises `UsageError`, `RuleError`, `LayoutError` or `ExtractError`.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     dimensions = _dimensions(by)
-    chosen = find_rules(rules)
     progress("opening the extract")
     extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
     for field in dimensions:
         if field not in binding.fields:
             raise ExtractError(f"this extract has no column for {field}. {binding.why_lacking(field)}")
-    audited, warnings = _audited(chosen, variant, binding, skip_unavailable)
+    chosen, warnings = choose(rules, variant, binding, skip_unavailable, any_dataset)
+    audited = [_audited(rule, reading, binding) for rule, reading in chosen]
     progress("checking values and deciding codes")
     readings = [reading for entry in audited for reading in (entry.reading, *entry.compared)]
     prepared = prepare(extract, binding, readings, extra_fields=dimensions)
@@ -173,15 +175,7 @@ def _dimensions(by: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(["provider", *by]))
 
 
-def _audited(
-    rules: Sequence[Rule], variant: str, binding: Binding, skip_unavailable: bool
-) -> tuple[list[Audited], list[str]]:
-    """Choose the readings and, beside each, the variants that the extract can answer."""
-    readings, warnings = available([rule.variant(variant) for rule in rules], binding, skip_unavailable)
-    audited = []
-    for rule in rules:
-        if rule.key in readings:
-            reasons = {name: unavailable(other, binding) for name, other in rule.readings().items()}
-            skipped = {name: reason for name, reason in reasons.items() if reason}
-            audited.append(Audited(rule, readings[rule.key], skipped))
-    return audited, warnings
+def _audited(rule: Rule, reading: Rule, binding: Binding) -> Audited:
+    """Put beside a reading the variants that the extract can answer."""
+    reasons = {name: unavailable(other, binding) for name, other in rule.readings().items()}
+    return Audited(rule, reading, {name: reason for name, reason in reasons.items() if reason})

@@ -6,8 +6,10 @@ from functools import cache
 from importlib import resources
 
 from ebi_rules.errors import UsageError, unknown
+from ebi_rules.layouts import Binding
 from ebi_rules.rulefile import Shared, read_rule, read_shared
-from ebi_rules.rules import Intervention, Rule
+from ebi_rules.rules import Intervention, Rule, available
+from opcs_icd import CodeList, CodeSystem
 
 _SHARED, _INTERVENTIONS = "_shared.toml", "_interventions.toml"
 
@@ -67,6 +69,49 @@ def rules(names: Iterable[str | Rule] | None = None) -> list[Rule]:
     if not found:
         raise UsageError("name at least one rule, or none for all of them.")
     return list({each.key: each for each in found}.values())
+
+
+def choose(
+    names: Iterable[str | Rule] | None,
+    variant: str,
+    binding: Binding,
+    skip_unavailable: bool = False,
+    any_dataset: bool = False,
+) -> tuple[list[tuple[Rule, Rule]], list[str]]:
+    """Give the rules to run over an extract, each with its reading called `variant`, and warnings.
+
+    Rules that are named must fit the extract. When none is named these are all rules of the extract's dataset that
+    have the variant; what is left out for want of it is warned of. Raises `UsageError` or `ExtractError`.
+    """
+    found = rules(names)
+    warnings = []
+    if names is None:
+        found = [each for each in found if any_dataset or each.dataset == binding.layout.dataset]
+        without = [each.key for each in found if variant not in each.readings()]
+        if len(without) == len(found) > 0:
+            every = list(dict.fromkeys(name for each in found for name in each.readings()))
+            raise UsageError(unknown("variant", variant, every))
+        if without:
+            warnings.append(f"left out for want of a variant {variant}: {', '.join(without)}.")
+        found = [each for each in found if each.key not in without]
+    readings, skipped = available([each.variant(variant) for each in found], binding, skip_unavailable, any_dataset)
+    return [(each, readings[each.key]) for each in found if each.key in readings], warnings + skipped
+
+
+@cache
+def codes_by_rule() -> Mapping[str, Mapping[CodeSystem, CodeList]]:
+    """Give the codes that the rules ask for in any edition, by rule and classification."""
+    return {each.key: {system: _codes_asked(each, system) for system in CodeSystem} for each in rules()}
+
+
+def contents() -> Mapping[str, str]:
+    """Give the text of every rule file, by the file's name."""
+    return dict(_files().values())
+
+
+def _codes_asked(found: Rule, system: CodeSystem) -> CodeList:
+    named = [codes for edition in (found, *found.editions.values()) for codes in edition.lists_asked()]
+    return CodeList(system, [prefix for codes in named if codes.system is system for prefix in codes.codes.prefixes])
 
 
 @cache

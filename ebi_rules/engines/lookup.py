@@ -22,13 +22,14 @@ def find_activities(
     overrides: Mapping[str, str] | None = None,
     procedures: Source | None = None,
     diagnoses: Source | None = None,
+    any_dataset: bool = False,
 ) -> list[Activity]:
     """Give the activities of an extract with a key: one, or more where the key is repeated.
 
     Raises `UsageError` when there is none; otherwise as `open_extract`.
     """
     extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
-    available([rule], binding, skip_unavailable=False)
+    available([rule], binding, skip_unavailable=False, any_dataset=any_dataset)
     needed = [name for name in binding.fields if name in rule.fields_needed]
     check_types(binding, needed, extract.table.schema)
     rows = collect(extract.table.frame.filter(pl.col(binding.key).cast(pl.String) == key))

@@ -110,6 +110,8 @@ def read_layout(content: str, file: str) -> Layout:
     except tomllib.TOMLDecodeError as error:
         raise LayoutError(f"{file}: {error}.") from None
     _only(file, "the file", table, _TOP_LEVEL, required={"name", "dataset", "fields"})
+    if table["dataset"] not in ("outpatient", "admitted"):
+        raise LayoutError(f"{file}: the dataset is outpatient or admitted.")
     fields = {}
     for name, columns in table["fields"].items():
         if name not in FIELDS:

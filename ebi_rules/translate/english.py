@@ -25,7 +25,8 @@ from ebi_rules.criteria import (
 )
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.translate.visitor import Visitor
-from opcs_icd import OPCS4, CodeSystem
+from opcs_icd import OPCS4, CodeList, CodeSystem
+from opcs_icd.reference import Reference
 
 if TYPE_CHECKING:
     from ebi_rules.rules import Rule
@@ -41,6 +42,9 @@ _STATUSES = {
     "ported": "The codes come from a port of the programme's script, not from its page.",
     "local": "The coding is a local policy's.",
 }
+_MOST_TITLES = 40
+"""How many codes a list may have for each to be told with its title."""
+
 _COMPARISONS = {"=": "", "<": "under ", "<=": "at most ", ">": "over ", ">=": "at least "}
 
 
@@ -151,7 +155,7 @@ class _English(Visitor[str]):
         return f"a {noun}" if node.position is Position.ANY else f"a {node.position.value} {noun}"
 
     def _codes(self, codes: NamedCodes) -> str:
-        return self.words.get(codes.name) or f"{codes.name.replace('_', ' ')} ({dotted(codes)})"
+        return self.words.get(codes.name) or f"{codes.name.replace('_', ' ')} ({dotted(codes.codes)})"
 
     def _label(self, field: str) -> str:
         return FIELDS[field].label
@@ -164,27 +168,35 @@ class _English(Visitor[str]):
         return f"{value} ({meaning})" if meaning else str(value)
 
 
-def dotted(codes: NamedCodes) -> str:
+def with_dot(code: str) -> str:
+    """Give a code as people write it: U05.4, C61."""
+    return f"{code[:3]}.{code[3:]}" if len(code) > 3 else code
+
+
+def dotted(codes: CodeList) -> str:
     """Give a list's codes as a clinician writes them: U05.4, U05.5, C00 to C99."""
     parts = []
-    for pattern in codes.codes.compact:
+    for pattern in codes.compact:
         if "-" in pattern and "[" not in pattern:
             parts.append(pattern.replace("-", " to "))
         else:
-            parts.extend(f"{code[:3]}.{code[3:]}" if len(code) > 3 else code for code in _members(codes, pattern))
+            parts.extend(map(with_dot, _members(codes, pattern)))
     return ", ".join(parts)
 
 
-def _members(codes: NamedCodes, pattern: str) -> list[str]:
+def _members(codes: CodeList, pattern: str) -> list[str]:
     """Give the prefixes of a list that one of its compact patterns stands for."""
     stem, is_class, _ = pattern.partition("[")
     if not is_class:
         return [pattern]
-    return [prefix for prefix in codes.codes.prefixes if prefix[:-1] == stem]
+    return [prefix for prefix in codes.prefixes if prefix[:-1] == stem]
 
 
-def describe(rule: "Rule") -> str:
-    """Give a rule as Markdown: what it asks, its codes, what it cannot show, its variants and its source."""
+def describe(rule: "Rule", reference: Reference | None = None) -> str:
+    """Give a rule as Markdown: what it asks, its codes, what it cannot show, its variants and its source.
+
+    With classification files, codes have their titles.
+    """
     words = rule.words
     lines = [f"# {rule.title} ({', '.join(rule.aliases[:1]) or rule.key})", ""]
     if rule.about:
@@ -193,15 +205,15 @@ def describe(rule: "Rule") -> str:
         titles = _listed([f"{each.letter} {each.title}" for each in rule.interventions], "and")
         lines += [f"This coding serves {titles}: the data cannot tell them apart.", ""]
     if rule.edition_about:
-        lines += [f"This is the **edition of {_month(rule.edition_name)}**. {rule.edition_about}", ""]
+        lines += [f"This is the **edition of {month_name(rule.edition_name)}**. {rule.edition_about}", ""]
     if rule.variant_about:
         lines += [f"This is the variant **{rule.variant_name}**. {rule.variant_about}", ""]
     lines += [f"{_ACTIVITIES[rule.dataset]} is in scope of the guidance when all of these hold:", ""]
     for place, (name, criterion) in enumerate(rule.criteria.items(), start=1):
-        lines.append(f"{place}. **{_heading(name, words)}**: {say(criterion, words)}.")
+        lines.append(f"{place}. **{heading(name, words)}**: {say(criterion, words)}.")
     lines += ["", "To be in scope is not to be inappropriate: that is for a clinician who knows the patient.", ""]
     lines += _denominator(rule)
-    lines += _codes_section(rule)
+    lines += _codes_section(rule, reference)
     lines += _section("What the coding cannot show", [*rule.limits, *(rule.port.limits if rule.port else ())])
     variants = [f"**{name}**: {reading.variant_about}" for name, reading in rule.variants.items()]
     lines += _section("Other readings (variants)", variants)
@@ -213,12 +225,12 @@ def describe(rule: "Rule") -> str:
     lines += [f"Guidance on {each.title[:1].lower()}{each.title[1:]}: {each.page}\n" for each in rule.interventions
               if each.page and each.page != rule.source]  # fmt: skip
     revised = (
-        f" The source says that its coding was updated in {_listed([_month(month) for month in rule.revised], 'and')}."
+        f" The source says that its coding was updated in {_listed([month_name(each) for each in rule.revised], 'and')}."
         if rule.revised
         else ""
     )
     lines += [
-        f"Edition of {_month(rule.edition_name)}.{revised}",
+        f"Edition of {month_name(rule.edition_name)}.{revised}",
         f"Rule key `{rule.key}`, content {rule.content_hash[:12]}.",
         "",
     ]
@@ -231,12 +243,14 @@ def _denominator(rule: "Rule") -> list[str]:
     return [f"Rates are per 1,000 eligible, which is the activity {asked}.", ""]
 
 
-def _codes_section(rule: "Rule") -> list[str]:
+def _codes_section(rule: "Rule", reference: Reference | None) -> list[str]:
     lines = ["## Codes", ""]
     for named in rule.lists_asked():
-        lines.append(f"- {_heading(named.name, rule.words)} ({named.system.value}): {dotted(named)}")
-        titled = [(code, title) for code, title in sorted(rule.titles.items()) if code in named.codes]
-        lines += [f"    - {code[:3]}.{code[3:]} {title}" for code, title in titled]
+        lines.append(f"- {heading(named.name, rule.words)} ({named.system.value}): {dotted(named.codes)}")
+        printed = [code for code in sorted(rule.titles) if code in named.codes]
+        codes = named.codes.prefixes if reference and len(named.codes) <= _MOST_TITLES else printed
+        titled = [(code, rule.title_of(named.system, code, reference)) for code in codes]
+        lines += [f"    - {with_dot(code)} {title}" for code, title in titled if title]
     return [*lines, ""]
 
 
@@ -244,12 +258,13 @@ def _section(heading: str, items: Sequence[str]) -> list[str]:
     return [f"## {heading}", "", *(f"- {item}" for item in items), ""] if items else []
 
 
-def _heading(name: str, words: Mapping[str, str]) -> str:
+def heading(name: str, words: Mapping[str, str]) -> str:
+    """Give the phrase for a criterion or a code list, as a heading."""
     phrase = words.get(name, name.replace("_", " "))
     return phrase[:1].upper() + phrase[1:]
 
 
-def _month(date: str) -> str:
+def month_name(date: str) -> str:
     """Give a year and month as words: 2023-12 is December 2023; anything else as it stands."""
     year, _, month = date.partition("-")
     return f"{calendar.month_name[int(month)]} {year}" if month.isdigit() and 1 <= int(month) <= 12 else date

@@ -14,7 +14,7 @@ KEY = "2S_lower_back_imaging"
 
 
 def test_flag_writes_the_key_and_one_column_a_rule(run: Run, extract: Extract, tmp_path: Path) -> None:
-    result = run("flag", str(extract()), "-o", "flags.parquet")
+    result = run("flag", str(extract()), "-o", "flags.parquet", "--rule", "2S")
     flags = pl.read_parquet(tmp_path / "flags.parquet")
     assert flags.schema == {"OPA_Ident": pl.Int64, KEY: pl.Boolean}
     assert flags.rows() == [(11, True), (12, True), (13, False), (14, False)]
@@ -46,12 +46,12 @@ def test_flag_reads_folders_and_globs_in_order(run: Run, extract: Extract, tmp_p
 def test_column_names_differ_in_case_or_altogether(run: Run, extract: Extract, tmp_path: Path) -> None:
     frame = pl.read_parquet(extract()).rename(str.lower).rename({"der_provider_code": "Trust"})
     frame.write_parquet(tmp_path / "lower.parquet")
-    run("audit", "lower.parquet", "-o", "out", "--column", "provider=trust")
+    run("audit", "lower.parquet", "-o", "out", "--column", "provider=trust", "--rule", "2S")
     assert pl.read_csv(tmp_path / "out" / "providers.csv")["provider"].to_list() == ["ZZ1", "ZZ2", None]
 
 
 def test_audit_writes_its_tables(run: Run, extract: Extract, tmp_path: Path) -> None:
-    run("audit", str(extract()), "-o", "out")
+    run("audit", str(extract()), "-o", "out", "--rule", "2S")
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {
         "providers.csv", "attrition.csv", "sensitivity.csv", "run.json", "report.html",
@@ -91,13 +91,13 @@ def test_audit_says_what_was_run(run: Run, extract: Extract, tmp_path: Path) -> 
 
 def test_audit_groups_by_another_field(run: Run, extract: Extract, tmp_path: Path) -> None:
     path = extract(Der_Commissioner_Code=["ZZC", "ZZD", "ZZC", "ZZD"])
-    run("audit", str(path), "-o", "out", "--by", "commissioner")
+    run("audit", str(path), "-o", "out", "--by", "commissioner", "--rule", "2S")
     table = pl.read_csv(tmp_path / "out" / "by_commissioner.csv")
     assert table.select("commissioner", "activity", "flagged").rows() == [("ZZC", 2, 1), ("ZZD", 2, 1)]
 
 
 def test_audit_says_which_variants_an_extract_cannot_answer(run: Run, extract: Extract, tmp_path: Path) -> None:
-    run("audit", str(extract(drop=["Attendance_Status"])), "-o", "out")
+    run("audit", str(extract(drop=["Attendance_Status"])), "-o", "out", "--rule", "2S")
     attended = pl.read_csv(tmp_path / "out" / "sensitivity.csv").row(3, named=True)
     assert attended["flagged"] is None
     assert "not available" in attended["about"]
@@ -175,7 +175,7 @@ def test_shell_completion_offers_names(run: Run) -> None:
     complete = ShellComplete(cli, {}, "ebi-rules", "_EBI_RULES_COMPLETE")
     assert [item.value for item in complete.get_completions(["sql", "--dialect"], "sn")] == ["snowflake"]
     assert KEY in [item.value for item in complete.get_completions(["show"], "2S")]
-    assert [item.value for item in complete.get_completions(["flag", "x", "--layout"], "hes")] == ["hes-op"]
+    assert [item.value for item in complete.get_completions(["flag", "x", "--layout"], "hes-o")] == ["hes-op"]
 
 
 def test_quiet_when_not_a_terminal(run: Run, extract: Extract) -> None:

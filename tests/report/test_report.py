@@ -11,7 +11,7 @@ import ebi_rules as ebi
 
 
 def test_the_page_loads_nothing_and_shows_every_part(browser: Browser, extract: Path, tmp_path: Path) -> None:
-    audit = ebi.audit(extract)
+    audit = ebi.audit(extract, ["2S"])
     audit.report(tmp_path / "report.html")
     requests: list[str] = []
     messages: list[str] = []
@@ -34,7 +34,7 @@ def test_the_page_loads_nothing_and_shows_every_part(browser: Browser, extract: 
 
 
 def test_the_page_says_what_the_tables_say(extract: Path, tmp_path: Path) -> None:
-    audit = ebi.audit(extract)
+    audit = ebi.audit(extract, ["2S"])
     audit.report(tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     totals = audit.totals().row(0, named=True)
@@ -59,7 +59,7 @@ def test_a_provider_name_is_never_markup(name: str, tmp_path: Path) -> None:
             "Age_at_Start_of_Episode_SUS": [45, 45],
         }
     )
-    ebi.audit(frame).report(tmp_path / "report.html")
+    ebi.audit(frame, ["2S"]).report(tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<script" not in html.lower()
     assert "<img" not in html.lower()
@@ -67,14 +67,14 @@ def test_a_provider_name_is_never_markup(name: str, tmp_path: Path) -> None:
 
 
 def test_an_empty_extract_has_a_report_too(extract: Path, tmp_path: Path) -> None:
-    ebi.audit(pl.read_parquet(extract).clear()).write(tmp_path / "out")
+    ebi.audit(pl.read_parquet(extract).clear(), ["2S"]).write(tmp_path / "out")
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "the extract has no rows" in html
     assert "<strong>0</strong> in scope" in html
 
 
 def test_a_report_that_exists_is_kept(extract: Path, tmp_path: Path) -> None:
-    audit = ebi.audit(extract)
+    audit = ebi.audit(extract, ["2S"])
     (tmp_path / "report.html").write_text("precious")
     with pytest.raises(ebi.UsageError, match="exists already"):
         audit.report(tmp_path / "report.html")

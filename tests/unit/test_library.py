@@ -31,17 +31,17 @@ def test_a_frame_gives_its_own_kind_back_with_one_column_more(extract: Path) -> 
     lazy = ebi.flag(frame.lazy(), rules=[ebi.rule("2S")])
     assert isinstance(lazy, pl.LazyFrame)
     assert lazy.collect().equals(flagged)
-    assert ebi.flag(extract).collect().equals(flagged)
+    assert ebi.flag(extract, rules=["2S"]).collect().equals(flagged)
 
 
 def test_the_column_is_named_by_the_key_whatever_the_variant(extract: Path) -> None:
-    assert ebi.flag(extract, variant="as_published").collect_schema().names()[-1] == KEY
+    assert ebi.flag(extract, ["2S"], variant="as_published").collect_schema().names()[-1] == KEY
 
 
 def test_an_expression_is_the_flag(extract: Path) -> None:
     frame = pl.read_parquet(extract)
     for name, reading in ebi.rule("2S").readings().items():
-        expected = ebi.flag(frame, variant=name)[KEY]
+        expected = ebi.flag(frame, ["2S"], variant=name)[KEY]
         assert frame.select(reading.expr(layout="ncdr-opa")).to_series().equals(expected), name
 
 
@@ -68,7 +68,7 @@ def test_explain_names_criteria_and_codes() -> None:
 
 def test_flag_explains_as_explain_does(extract: Path) -> None:
     frame = pl.read_parquet(extract).head(3_000)
-    explained = ebi.flag(frame, explain=True)
+    explained = ebi.flag(frame, ["2S"], explain=True)
     rule = ebi.rule("2S")
     for row in explained.iter_rows(named=True):
         age = row["Age_at_Start_of_Episode_SUS"]
@@ -86,7 +86,7 @@ def test_flag_explains_as_explain_does(extract: Path) -> None:
 
 def test_an_audit_adds_up(extract: Path) -> None:
     audit = ebi.audit(extract, rules=["2S"], by=["provider", "commissioner", "sex"])
-    flags = ebi.flag(extract).collect()
+    flags = ebi.flag(extract, rules=["2S"]).collect()
     assert audit.providers["flagged"].sum() == flags[KEY].sum()
     assert audit.providers["activity"].sum() == flags.height
     assert audit.grouped("commissioner")["flagged"].sum() == flags[KEY].sum()
@@ -95,7 +95,7 @@ def test_an_audit_adds_up(extract: Path) -> None:
     assert left == sorted(left, reverse=True)
     assert left[-1] == flags[KEY].sum()
     for name, flagged in audit.sensitivity.select("variant", "flagged").iter_rows():
-        assert flagged == ebi.flag(extract, variant=name).collect()[KEY].sum(), name
+        assert flagged == ebi.flag(extract, ["2S"], variant=name).collect()[KEY].sum(), name
     one = audit.providers.row(0, named=True)
     ours = flags.filter(pl.col("Der_Provider_Code") == one["provider"])
     assert one["flagged"] == ours[KEY].sum()
@@ -106,7 +106,7 @@ def test_the_cube_is_the_same_from_a_frame_and_from_files(extract: Path, tmp_pat
     frame = pl.read_parquet(extract)
     for place, part in enumerate(frame.iter_slices(7_000)):
         part.write_parquet(tmp_path / f"{place}.parquet")
-    cubes = [ebi.audit(source).cube for source in (frame, frame.lazy(), extract, tmp_path)]
+    cubes = [ebi.audit(source, rules=["2S"]).cube for source in (frame, frame.lazy(), extract, tmp_path)]
     assert all(cube.equals(cubes[0]) for cube in cubes)
 
 
@@ -125,16 +125,16 @@ def test_the_cube_is_the_same_from_a_frame_and_from_files(extract: Path, tmp_pat
 def test_the_type_of_a_column_does_not_change_a_flag(extract: Path, change: pl.Expr) -> None:
     frame = pl.read_parquet(extract)
     for variant in ("default", "as_published"):
-        expected = ebi.flag(frame, variant=variant)[KEY]
-        assert ebi.flag(frame.with_columns(change), variant=variant)[KEY].equals(expected)
+        expected = ebi.flag(frame, ["2S"], variant=variant)[KEY]
+        assert ebi.flag(frame.with_columns(change), ["2S"], variant=variant)[KEY].equals(expected)
 
 
 def test_a_grouping_reads_as_text_whatever_its_type(extract: Path) -> None:
     frame = pl.read_parquet(extract)
-    expected = ebi.audit(frame, by=["treatment_function"]).grouped("treatment_function")
+    expected = ebi.audit(frame, ["2S"], by=["treatment_function"]).grouped("treatment_function")
     for dtype in (pl.Float64, pl.Int32, pl.Decimal(6, 1)):
         changed = frame.with_columns(pl.col("Treatment_Function_Code").cast(dtype))
-        assert ebi.audit(changed, by=["treatment_function"]).grouped("treatment_function").equals(expected)
+        assert ebi.audit(changed, ["2S"], by=["treatment_function"]).grouped("treatment_function").equals(expected)
 
 
 def test_keys_are_counted_in_parts_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_unknown_groupings_and_rules(extract: Path) -> None:
 
 
 def test_providers_truly_differ_and_months_have_seasons(extract: Path) -> None:
-    rates = ebi.audit(extract).providers["rate_per_1000_eligible"]
+    rates = ebi.audit(extract, rules=["2S"]).providers["rate_per_1000_eligible"]
     assert rates.max() > 2 * rates.min()
     months = pl.read_parquet(extract).group_by(pl.col("Appointment_Date").dt.truncate("1mo")).len()
     assert months.height == 36
@@ -188,7 +188,7 @@ def test_child_tables_come_as_frames_as_files_or_in_a_folder(tmp_path: Path) -> 
     )
     text_keys = procedures.with_columns(pl.col("PRIMARYKEY_ID").cast(pl.String))
     for given in (procedures, procedures.lazy(), procedures.reverse(), text_keys):
-        assert ebi.flag(activity, procedures=given, diagnoses=diagnoses)[KEY].to_list() == truth
+        assert ebi.flag(activity, ["2S"], procedures=given, diagnoses=diagnoses)[KEY].to_list() == truth
     with pytest.raises(ebi.ExtractError, match="give it as procedures="):
         ebi.flag(activity)
     folder = tmp_path / "folder"
@@ -198,4 +198,4 @@ def test_child_tables_come_as_frames_as_files_or_in_a_folder(tmp_path: Path) -> 
     procedures.write_parquet(folder / "appointment.clinical_coding.procedure.opcs.parquet")
     for place, part in enumerate(diagnoses.iter_slices(200)):
         part.write_parquet(folder / "diagnoses" / f"{place}.parquet")
-    assert ebi.flag(folder).collect()[KEY].to_list() == truth
+    assert ebi.flag(folder, rules=["2S"]).collect()[KEY].to_list() == truth

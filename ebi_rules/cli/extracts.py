@@ -1,0 +1,175 @@
+"""The commands over extracts: make one up, flag it, audit it, explain one activity. Thin: the library does the work."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ebi_rules.cli.common import (
+    SCOPE,
+    completing,
+    extract_argument,
+    force_option,
+    layout_names,
+    reading_options,
+    rule_names,
+    rules_option,
+    skip_option,
+    status,
+    variant_option,
+    warn,
+)
+
+
+@click.command()
+@click.option("--rows", default=100_000, show_default=True, help="Rows of the made-up extract.")
+@click.option("--out", default="ebi-demo", show_default=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--seed", default=1, show_default=True)
+@force_option
+def demo(rows: int, out: Path, seed: int, force: bool) -> None:
+    """Make an extract up, audit it and write the report."""
+    from ebi_rules.audit import OURS, audit
+    from ebi_rules.output import whole_folder
+    from ebi_rules.synth import write_extract
+
+    ours = re.compile(rf"(extract|truth)\.parquet|providers\.csv|audit/({OURS.pattern})")
+    with whole_folder(out, ours, force) as folder, status() as progress:
+        progress("making an extract up")
+        write_extract(folder / "extract.parquet", rows, seed, truth=folder / "truth.parquet",
+                      names=folder / "providers.csv")  # fmt: skip
+        found = audit(folder / "extract.parquet", progress=progress)
+        found.recorded_at(str(out)).write(folder / "audit")
+    _echo_audit(found)
+    click.echo(f"Open {out / 'audit' / 'report.html'} in a browser. Everything here is made up.")
+
+
+@click.command()
+@extract_argument
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file to write.")
+@rules_option
+@variant_option
+@reading_options
+@click.option("--explain", "with_reasons", is_flag=True, help="Add what stopped each rule and which codes matched.")
+@skip_option
+@force_option
+def flag(extract: str, output: Path, rules: Sequence[str], variant: str, layout: str | None,
+         overrides: dict[str, str], procedures: str | None, diagnoses: str | None, any_dataset: bool,
+         with_reasons: bool, skip_unavailable: bool, force: bool) -> None:  # fmt: skip
+    """Write the activity key and one true or false column a rule."""
+    from ebi_rules.flags import write_flags
+
+    with status() as progress:
+        written = write_flags(
+            extract, output, rules or None, layout, variant, overrides, procedures, diagnoses,
+            explain=with_reasons, skip_unavailable=skip_unavailable, any_dataset=any_dataset, force=force,
+            progress=progress,
+        )  # fmt: skip
+    warn(written.warnings)
+    click.echo(f"Layout {written.layout}; {written.rows:,} rows.")
+    for key, count in written.flagged.items():
+        click.echo(f"{key}: {count:,} in scope.")
+    click.echo(f"Wrote {output}. {SCOPE}")
+
+
+@click.command()
+@extract_argument
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@rules_option
+@variant_option
+@click.option("--by", multiple=True, metavar="FIELD", help="Group by this field too, beside provider.")
+@reading_options
+@skip_option
+@force_option
+def audit(extract: str, output: Path, rules: Sequence[str], variant: str, by: Sequence[str], layout: str | None,
+          overrides: dict[str, str], procedures: str | None, diagnoses: str | None, any_dataset: bool,
+          skip_unavailable: bool, force: bool) -> None:  # fmt: skip
+    """Compare providers: tables, what was run, and a report."""
+    from ebi_rules.audit import audit as run_audit
+    from ebi_rules.output import require_apart, require_free
+
+    require_free(output, force)
+    require_apart(output, [Path(path) for path in (extract, procedures, diagnoses) if path])
+    with status() as progress:
+        found = run_audit(
+            extract, rules or None, by=by, layout=layout, variant=variant, overrides=overrides,
+            procedures=procedures, diagnoses=diagnoses, skip_unavailable=skip_unavailable, any_dataset=any_dataset,
+            progress=progress,
+        )  # fmt: skip
+        progress("writing the report")
+        found.write(output, force)
+    _echo_audit(found)
+    click.echo(f"Wrote {output}. {SCOPE}")
+
+
+@click.command()
+@extract_argument
+@click.option("--id", "key", required=True, help="The activity's key.")
+@click.option("--rule", required=True, shell_complete=completing(rule_names), help="Rule key or alias.")
+@variant_option
+@reading_options
+def explain(extract: str, key: str, rule: str, variant: str, layout: str | None, overrides: dict[str, str],
+            procedures: str | None, diagnoses: str | None, any_dataset: bool) -> None:  # fmt: skip
+    """Say why a rule flags one activity, or does not."""
+    from ebi_rules.catalogue import rule as find
+    from ebi_rules.engines.lookup import find_activities
+    from ebi_rules.translate.english import say
+
+    reading = find(rule).variant(variant)
+    found = find_activities(extract, key, reading, layout, overrides, procedures, diagnoses, any_dataset)
+    for place, activity in enumerate(found, start=1):
+        result = reading.explain(activity)
+        outcome = "in scope" if result.flagged else f"not in scope, stopped by {result.stopped_by}"
+        row = f" (row {place} of {len(found)} with this key)" if len(found) > 1 else ""
+        click.echo(f"{reading.key}{row}: {outcome}.")
+        for each in result.criteria:
+            codes = f" [{', '.join(each.codes)}]" if each.codes else ""
+            text = say(reading.criteria[each.name], reading.words)
+            click.echo(f"  {'yes' if each.held else 'no ':<3} {each.name}: {text}{codes}")
+    click.echo(SCOPE)
+
+
+@click.command()
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file to write.")
+@click.option("--rows", default=100_000, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--layout", default="ncdr-opa", show_default=True, shell_complete=completing(layout_names))
+@click.option(
+    "--truth", type=click.Path(path_type=Path), metavar="FILE", help="Also write what was planted in scope, and why."
+)
+@click.option(
+    "--names", type=click.Path(path_type=Path), metavar="FILE", help="Also write the providers' made-up names, as CSV."
+)
+@force_option
+def synth(output: Path, rows: int, seed: int, layout: str, truth: Path | None, names: Path | None, force: bool) -> None:
+    """Make an outpatient extract up, by seed, in any layout."""
+    from ebi_rules.synth import write_extract
+
+    with _row_progress(rows) as progress:
+        written = write_extract(output, rows, seed, layout, truth, names, force, progress)
+    click.echo(f"Wrote {rows:,} made-up rows: {', '.join(map(str, written))}.")
+
+
+def _echo_audit(found: Any) -> None:
+    warn(found.warnings)
+    click.echo(f"Layout {found.run['layout']}; {found.run['rows']:,} rows.")
+    for key, activity, eligible, flagged, rate in found.totals().iter_rows():
+        per = "" if rate is None else f", {rate:.2f} per 1,000"
+        click.echo(f"{key}: {flagged:,} in scope of {eligible:,} eligible ({activity:,} activity){per}.")
+
+
+@contextmanager
+def _row_progress(rows: int) -> Iterator[Callable[[int], None]]:
+    """Show rows done and time left, on a terminal; elsewhere be quiet."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("rows", total=rows)
+        yield lambda done: progress.advance(task, done)
+
+
+COMMANDS = (demo, flag, audit, explain, synth)

@@ -1,0 +1,186 @@
+"""The commands over rules: list, show, print as SQL, export codes, lint. Thin: the library does the work."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ebi_rules.cli.common import (
+    any_dataset_option,
+    column_option,
+    completing,
+    dialect_names,
+    layout_names,
+    rule_names,
+    variant_option,
+)
+from ebi_rules.errors import RuleError, UsageError, unknown
+
+_rule_argument = click.argument("rule", shell_complete=completing(rule_names))
+_edition = click.option("--edition", help="Another edition of the coding.")
+_reference = click.option(
+    "--reference",
+    envvar="EBI_REFERENCE",
+    metavar="FOLDER",
+    help="Your own TRUD release of OPCS-4 and ICD-10, for titles and checks; also the variable EBI_REFERENCE.",
+)
+
+
+@click.command("rules")
+@click.option("--list", "list_number", type=int, help="Only interventions of this list: 1 or 2.")
+@click.option("--dataset", help="Only rules for outpatient or admitted activity.")
+@click.option("--status", help="Only coded so: published, ported, local, or uncoded.")
+@click.option("--specialty", help="Only of this specialty, such as urology.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_rules(
+    list_number: int | None, dataset: str | None, status: str | None, specialty: str | None, as_json: bool
+) -> None:
+    """List the programme's interventions, a line each: the rule that codes it, or that no coding is public."""
+    from ebi_rules.catalogue.listing import entries
+
+    wanted = {"list": list_number, "dataset": dataset, "status": status, "specialty": specialty}
+    every = entries()
+    for name, value in wanted.items():
+        known = list(dict.fromkeys(str(entry[name]) for entry in every if entry[name] is not None))
+        if value is not None and str(value) not in known:
+            raise UsageError(f"--{name}: " + unknown(name, str(value), known))
+    found = [entry for entry in every if all(value in (None, entry[name]) for name, value in wanted.items())]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    for entry in found:
+        coded = f"{entry['dataset']}, {entry['status']}, {entry['edition']}"
+        said = coded if entry["key"] else f"no coding is public; {entry['page'] or 'no page was found'}"
+        click.echo(f"{entry['letter'] or '':<4} {entry['key'] or '-':<28} {entry['title']} ({said})")
+
+
+@click.command()
+@_rule_argument
+@variant_option
+@_edition
+@click.option("--diff", "other", metavar="EDITION", help="Tell instead what changed since another edition.")
+@_reference
+def show(rule: str, variant: str, edition: str | None, other: str | None, reference: str | None) -> None:
+    """Show a rule in English with its codes and source."""
+    from ebi_rules.catalogue import rule as find
+    from ebi_rules.titles import find_reference
+    from ebi_rules.translate.differences import differences
+
+    found = find(rule)
+    chosen = found.edition(edition) if edition else found
+    reading = chosen.variant(variant)
+    text = differences(found.edition(other), reading) if other else reading.describe(find_reference(reference))
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(text))
+    else:
+        click.echo(text)
+
+
+@click.command()
+@_rule_argument
+@variant_option
+@_edition
+@click.option("--format", "form", default="csv", show_default=True, help="csv (code, term, category) or fhir.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; the screen when not given.")
+@_reference
+def codes(rule: str, variant: str, edition: str | None, form: str, output: Path | None, reference: str | None) -> None:
+    """Export a rule's code lists: CSV as OpenCodelists reads it, or FHIR R4 value sets.
+
+    With --reference every code under a prefix is listed with its title; without, the prefixes stand for them.
+    """
+    from ebi_rules.catalogue import rule as find
+    from ebi_rules.code_exports import FORMS
+    from ebi_rules.output import whole_file
+    from ebi_rules.titles import find_reference
+
+    if form not in FORMS:
+        raise UsageError("--format: " + unknown("format", form, FORMS))
+    found = find(rule)
+    reading = (found.edition(edition) if edition else found).variant(variant)
+    text = FORMS[form](reading, find_reference(reference))
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    with whole_file(output, force=False) as target:
+        target.write_text(text, encoding="utf-8", newline="")
+    click.echo(f"Wrote {output}.")
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--catalogue", "whole", is_flag=True, help="Look at the rules that come with the package too.")
+@_reference
+def lint(files: Sequence[Path], whole: bool, reference: str | None) -> None:
+    """Say what is wrong or odd in rule files, with line and repair. Errors end with exit code 3."""
+    from ebi_rules.catalogue import codes_by_rule, contents, shared
+    from ebi_rules.lint import ERROR
+    from ebi_rules.lint import lint as look
+    from ebi_rules.rulefile import read_text
+    from ebi_rules.titles import find_reference
+
+    if not files and not whole:
+        raise UsageError("name at least one rule file, or --catalogue.")
+    texts = {str(file): read_text(file) for file in files}
+    if whole:
+        texts |= {f"catalogue/{name}": content for name, content in contents().items()}
+    held = find_reference(reference)
+    errors = findings = 0
+    for name, content in texts.items():
+        for finding in look(content, name, shared(), held, codes_by_rule()):
+            click.echo(f"{name}, {finding}")
+            findings += 1
+            errors += finding.severity == ERROR
+    click.echo(
+        f"{_count(len(texts), 'file')}: {_count(errors, 'error')}, {_count(findings, 'finding')} in all.", err=True
+    )
+    if errors:
+        raise click.exceptions.Exit(RuleError.exit_code)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+@click.command()
+@click.argument("rules", nargs=-1, required=True, metavar="RULE...", shell_complete=completing(rule_names))
+@click.option("--dialect", required=True, shell_complete=completing(dialect_names), help="SQL dialect.")
+@click.option("--layout", required=True, shell_complete=completing(layout_names), help="Layout name or .toml file.")
+@click.option("--table", required=True, help="The activity table, such as sus.opa.")
+@click.option("--shape", default="flags", show_default=True, help="flags, predicate, case, counts or view.")
+@variant_option
+@column_option
+@click.option("--procedures", metavar="TABLE", help="Child table of procedures, for layouts that have one.")
+@click.option("--diagnoses", metavar="TABLE", help="Child table of diagnoses, for layouts that have one.")
+@any_dataset_option
+def sql(
+    rules: Sequence[str],
+    dialect: str,
+    layout: str,
+    table: str,
+    shape: str,
+    variant: str,
+    overrides: dict[str, str],
+    procedures: str | None,
+    diagnoses: str | None,
+    any_dataset: bool,
+) -> None:
+    """Print rules as SQL for a data warehouse."""
+    from ebi_rules.catalogue import rules as find
+    from ebi_rules.layouts import bind, find_layout
+    from ebi_rules.rules import available
+    from ebi_rules.translate.statements import statement
+
+    binding = bind(find_layout(layout), None, overrides)
+    readings, _ = available([rule.variant(variant) for rule in find(rules)], binding, skip_unavailable=False,
+                            any_dataset=any_dataset)  # fmt: skip
+    children = {"procedures": procedures, "diagnoses": diagnoses}
+    named = {field: name for field, name in children.items() if name}
+    click.echo(statement(list(readings.values()), dialect, binding, table, shape, named))
+
+
+COMMANDS = (list_rules, show, sql, codes, lint)
