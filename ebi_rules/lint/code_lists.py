@@ -9,6 +9,9 @@ from opcs_icd import OPCS4, CodeList, CodeSystem
 _NATIONAL_LENGTH = {OPCS4: 4}
 """How long a code is in national data: locally added fifth characters of OPCS-4 are removed before submission."""
 
+_FEWEST_ALIKE = 4
+"""How many codes two lists must share but for the letter, so that it is no chance."""
+
 
 def of_lists(reading: Reading, known: Mapping[str, Mapping[CodeSystem, CodeList]]) -> Iterator[Told]:
     """Find what is odd in the code lists that one reading asks for."""
@@ -18,6 +21,7 @@ def of_lists(reading: Reading, known: Mapping[str, Mapping[CodeSystem, CodeList]
         place = _place(reading, name)
         yield from _patterns(codes, place)
         yield from _of_other_kind(codes, place, reading, known)
+        yield from _of_other_chapter(codes, place, known)
     for (one, first), (two, second) in combinations(own.items(), 2):
         if first.system is not second.system:
             continue
@@ -72,3 +76,19 @@ def _of_other_kind(
             f"Are they {other.value} codes here too?"
         )
         yield Told(WARNING, "other-classification", place, text)
+
+
+def _of_other_chapter(
+    codes: CodeList, place: Place, known: Mapping[str, Mapping[CodeSystem, CodeList]]
+) -> Iterator[Told]:
+    """Find lists that another rule has with another chapter letter, digit for digit: E34 for F34."""
+    long = [prefix for prefix in codes.prefixes if len(prefix) > 3]
+    for rule, lists in known.items():
+        held = set(lists[codes.system].prefixes)
+        if len(long) < _FEWEST_ALIKE or held & set(long):
+            continue
+        for letter in codes.system.letters:
+            moved = [letter + prefix[1:] for prefix in long]
+            if set(moved) <= held:
+                text = f"{rule} has {CodeList(codes.system, moved)}, the same but for the chapter letter. Is it wrong?"
+                yield Told(WARNING, "chapter-letter", place, text)

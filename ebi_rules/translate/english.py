@@ -225,7 +225,7 @@ def describe(rule: "Rule", reference: Reference | None = None) -> str:
     lines += [f"Guidance on {each.title[:1].lower()}{each.title[1:]}: {each.page}\n" for each in rule.interventions
               if each.page and each.page != rule.source]  # fmt: skip
     revised = (
-        f" The source says that its coding was updated in {_listed([month_name(each) for each in rule.revised], 'and')}."
+        f" The source says that its coding was updated in {_listed(list(map(month_name, rule.revised)), 'and')}."
         if rule.revised
         else ""
     )

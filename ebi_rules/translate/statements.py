@@ -6,6 +6,7 @@ code lists are met, and the last SELECT reads like the rule.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,7 @@ def statement(
     """
     if shape not in SHAPES:
         raise UsageError(unknown("shape", shape, SHAPES))
-    writer = _Writer(find_dialect(dialect), binding, table, child_tables or {})
+    writer = _Writer(find_dialect(dialect), binding, table, child_tables or {}, _verdict_names(rules, binding))
     if shape in ("predicate", "case"):
         if len(rules) != 1:
             raise UsageError(f"the shape {shape} is for one rule at a time.")
@@ -89,6 +90,7 @@ class _Writer:
     binding: Binding
     table: str
     child_tables: Mapping[str, str]
+    verdict_names: Mapping[CodeAtom, str]
 
     def flags(self, rules: Sequence["Rule"]) -> str:
         return self._print(self._flags(rules))
@@ -159,7 +161,7 @@ class _Writer:
 
     def _with_steps(self, select: exp.Expr, rules: Sequence["Rule"], carried: Sequence[str]) -> exp.Expr:
         """Put the steps `activity` and `codes` before a select."""
-        atoms = _unique_atoms(rules)
+        atoms = list(dict.fromkeys(_code_atoms(rules)))
         needed = {name for rule in rules for criterion in rule.criteria.values() for name in fields_needed(criterion)}
         fields = [name for name in self.binding.fields if name in {*needed, *carried}]
         for name in carried:
@@ -263,12 +265,7 @@ class _Writer:
         assert False, f"Unhandled node: {atom}"
 
     def _verdict_column(self, atom: CodeAtom) -> str:
-        """Give the column of a code atom's verdict: its name, or another where a column is called so already."""
-        name = verdict_name(atom)
-        children = [child for code_field in CODE_FIELDS if (child := self.binding.child(code_field))]
-        columns = [self.binding.key, *FIELDS, *CODE_FIELDS]
-        columns += [column for child in children for column in (child.key, child.position) if column]
-        return f"{name}_found" if name.upper() in map(str.upper, columns) else name
+        return self.verdict_names[atom]
 
     def _child_table(self, code_field: str, child: ChildTable) -> exp.Table:
         """Give the table of codes: the one named, or the layout's own beside the activity table."""
@@ -346,13 +343,22 @@ def verdict_name(atom: CodeAtom) -> str:
     assert False, f"Unhandled node: {atom}"
 
 
-def _unique_atoms(rules: Sequence["Rule"]) -> list[CodeAtom]:
-    """Give every code atom of the rules once. Two lists of one name with different codes cannot stand together."""
-    atoms: dict[str, CodeAtom] = {}
+def _code_atoms(rules: Sequence["Rule"]) -> Iterator[CodeAtom]:
     for rule in rules:
         for criterion in rule.criteria.values():
-            for atom in code_atoms(criterion):
-                name = verdict_name(atom)
-                if atoms.setdefault(name, atom) != atom:
-                    raise UsageError(f"two rules call different codes {name}: print them one by one.")
-    return list(atoms.values())
+            yield from code_atoms(criterion)
+
+
+def _verdict_names(rules: Sequence["Rule"], binding: Binding) -> dict[CodeAtom, str]:
+    """Name the column of each code atom's verdict: as `verdict_name` does, with a number where a name is taken."""
+    children = [child for code_field in CODE_FIELDS if (child := binding.child(code_field))]
+    taken = {name.upper() for name in (binding.key, *FIELDS, *CODE_FIELDS)}
+    taken |= {column.upper() for child in children for column in (child.key, child.position) if column}
+    names: dict[CodeAtom, str] = {}
+    for atom in _code_atoms(rules):
+        if atom not in names:
+            plain = verdict_name(atom)
+            others = (f"{plain}_{number}" for number in count(2))
+            names[atom] = next(name for name in chain([plain], others) if name.upper() not in taken)
+            taken.add(names[atom].upper())
+    return names

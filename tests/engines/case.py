@@ -17,12 +17,16 @@ Evaluator = Callable[["Case"], Flags]
 
 @dataclass(frozen=True, repr=False)
 class Case:
-    """An extract with whole-number keys, child tables if the layout has them, and rules to run."""
+    """An extract with whole-number keys, child tables if the layout has them, and rules to run.
+
+    `with_predicates`: bare predicates are asked beside the whole statement, which takes engines long for many rules.
+    """
 
     layout: Layout
     rules: Sequence[Rule]
     activity: pl.DataFrame
     children: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    with_predicates: bool = True
 
     def __repr__(self) -> str:
         """Give the case as a person would want to see one that failed."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import polars as pl
 
-from ebi_rules.errors import DialectError, UsageError
+from ebi_rules.errors import DialectError
 from ebi_rules.layouts import Layout
 from ebi_rules.translate.dialects import find_dialect, identifier
 from ebi_rules.translate.statements import statement
@@ -179,13 +179,10 @@ def literal(value: object) -> str:
 
 
 def flag_statements(case: Case, dialect: str) -> list[str]:
-    """Give the statement of all rules at once, or one a rule where rules cannot stand together."""
+    """Give the statement of all rules at once, or one a rule where they have the same key."""
     children = child_names(case)
     if len({rule.key for rule in case.rules}) == len(case.rules):
-        try:
-            return [statement(case.rules, dialect, case.binding, ACTIVITY, "flags", children).rstrip(";")]
-        except UsageError:
-            pass
+        return [statement(case.rules, dialect, case.binding, ACTIVITY, "flags", children).rstrip(";")]
     return [statement([rule], dialect, case.binding, ACTIVITY, "flags", children).rstrip(";") for rule in case.rules]
 
 
@@ -194,6 +191,8 @@ def predicate_queries(case: Case, dialect: str) -> list[str]:
 
     There are none where the predicate is refused: over child tables, and for lists of thousands.
     """
+    if not case.with_predicates:
+        return []
     key = quoted(case.binding.key, dialect)
     queries = []
     for rule in case.rules:

@@ -1,0 +1,55 @@
+"""Every example of every rule, under every reading of its rule, on every evaluator and in every shape of layout."""
+
+from dataclasses import replace
+
+import pytest
+
+from ebi_rules.catalogue import rules
+from ebi_rules.layouts import bind, find_layout
+from ebi_rules.lint.finding import readings
+from ebi_rules.rules import Rule, unavailable
+from tests.engines.case import Case
+from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, require
+from tests.engines.making import make_case
+
+LAYOUTS = {"outpatient": ["ncdr-opa", "hes-op", "unified-sus-op"], "admitted": ["ncdr-apcs", "hes-apc"]}
+_AT_ONCE = 7
+"""How many rules one statement holds, with all their readings."""
+
+
+def _cases(dataset: str, layout: str) -> list[Case]:
+    """Give the examples of all rules of a dataset, a few rules at a time, under the readings the layout can answer."""
+    chosen = [rule for rule in rules() if rule.dataset == dataset]
+    cases = []
+    for start in range(0, len(chosen), _AT_ONCE):
+        some = chosen[start : start + _AT_ONCE]
+        every = [reading for rule in some for reading in _readings(rule, layout)]
+        rows = [example.given for rule in some for example in rule.examples]
+        case = make_case(layout, [replace(each, key=f"r{place}") for place, each in enumerate(every)], rows)
+        cases.append(replace(case, with_predicates=False))
+    return cases
+
+
+def _readings(rule: Rule, layout: str) -> list[Rule]:
+    binding = bind(find_layout(layout))
+    return [each.rule for each in readings(rule) if unavailable(each.rule, binding) is None]
+
+
+@pytest.mark.parametrize("layout", [layout for layouts in LAYOUTS.values() for layout in layouts])
+@pytest.mark.parametrize("name", EVALUATORS)
+def test_every_evaluator_gives_the_examples_answers(name: str, layout: str) -> None:
+    evaluator = require(name)
+    for case in _cases(find_layout(layout).dataset, layout):
+        if evaluator.takes(case.layout):
+            assert disagreements(evaluator, case, REFERENCE(case)) == []
+
+
+@pytest.mark.parametrize("dataset", LAYOUTS)
+def test_the_reference_gives_the_labels(dataset: str) -> None:
+    """The reader checks this too, but over activities that no layout held."""
+    layout = find_layout(LAYOUTS[dataset][0])
+    for rule in (rule for rule in rules() if rule.dataset == dataset):
+        for example in rule.examples:
+            edition = rule.edition(example.edition) if example.edition else rule
+            case = make_case(layout, [edition.variant(example.variant or "default")], [example.given])
+            assert REFERENCE(case) == {0: (example.flagged,)}, example.about
