@@ -28,9 +28,9 @@ def of_lists(reading: Reading, known: Mapping[str, Mapping[CodeSystem, CodeList]
         if first == second:
             text = f"it holds the same codes as {one}. Use one list for both."
             yield Told(WARNING, "same-list", _place(reading, two), text)
-        elif set(first.prefixes) & set(second.prefixes) and not (first - second):
+        elif not len(first - second):
             yield Told(NOTE, "list-in-list", _place(reading, one), f"every code of it is in {two} too.")
-        elif set(first.prefixes) & set(second.prefixes) and not (second - first):
+        elif not len(second - first):
             yield Told(NOTE, "list-in-list", _place(reading, two), f"every code of it is in {one} too.")
 
 
