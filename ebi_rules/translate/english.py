@@ -265,8 +265,10 @@ def heading(name: str, words: Mapping[str, str]) -> str:
 
 
 def month_name(date: str) -> str:
-    """Give a year and month as words: 2023-12 is December 2023; anything else as it stands."""
+    """Give a year and month as words: 2023-12 is December 2023, 2020-port is 2020 as ported; else as it stands."""
     year, _, month = date.partition("-")
+    if month == "port":
+        return f"{year} as ported"
     return f"{calendar.month_name[int(month)]} {year}" if month.isdigit() and 1 <= int(month) <= 12 else date
 
 

@@ -27,7 +27,8 @@ def in_memory(case: Case) -> Flags:
 
 
 def expression(case: Case) -> Flags:
-    columns = [case.activity.select(rule.expr(case.layout, case.activity.columns)).to_series() for rule in case.rules]
+    asked = [rule.expr(case.layout, case.activity.columns, any_dataset=True) for rule in case.rules]
+    columns = [case.activity.select(each).to_series() for each in asked]
     assert not any(column.has_nulls() for column in columns), "an expression gave a null"
     return case.flags([column.to_list() for column in columns])
 

@@ -28,7 +28,8 @@ def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
 
     Codes of an activity stand between blanks: they become one delimited text, numbered columns, or child rows, and the
     answer must be the same. With `raw=True` they are one text in a form of its own (bars, missing separators), on the
-    delimited layout alone. With `columns="hes-op"` the table's columns are those of that layout.
+    delimited layout alone; `layouts` are others to ask. With `columns="hes-op"` the table's columns are those of that
+    layout.
     """
     name: str = request.param
     evaluator = None if name == "reference" else require(name)
@@ -46,7 +47,7 @@ def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
         icd: Mapping[str, Sequence[str]] | None = None,
         raw: bool = False,
         columns: str | None = None,
-        layouts: Sequence[str] = LAYOUTS,
+        layouts: Sequence[str] | None = None,
     ) -> None:
         rows = read_table(table)
         asked = make_rule({"asked": criterion}, opcs, icd)
@@ -57,7 +58,7 @@ def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
             agrees(Case(layout, [asked], _frame(columns, rows)), expected)
             return
         values = [{name: _value(name, cell, raw) for name, cell in row.items()} for row in rows]
-        for layout in ["ncdr-opa"] if raw else layouts:
+        for layout in layouts or (["ncdr-opa"] if raw else LAYOUTS):
             agrees(make_case(layout, [asked], values), expected)
 
     return check

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tests.spec.conftest import read_table
 
-CHAPTERS = ("missing_values", "code_matching", "positions", "coded_fields", "boundaries", "layouts", "published_script")
+CHAPTERS = ("missing_values", "code_matching", "positions", "coded_fields", "boundaries", "layouts", "admitted_care",
+            "published_script")  # fmt: skip
 
 PAGE = Path(__file__).parents[2] / "docs" / "semantics.md"
 
