@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 N ?= 20000
 
-.PHONY: demo test check format bench engines dialects test-gen agreement clean
+.PHONY: demo test check format bench engines docs dialects test-gen agreement clean
 
 demo: $(VENV)/installed
 	$(BIN)/ebi-rules demo --force
@@ -39,9 +39,13 @@ engines: .engines/installed
 	$(BIN)/python -m tests.engines.install
 	touch $(VENV)/installed $(VENV)/installed-dev $@
 
-# docs/dialects.md and the README's table, from a run of the tests that judge SQL; semantics from the spec tests.
-dialects: engines
+# The pages that are written from rule files and from spec tests.
+docs: $(VENV)/installed-dev
+	$(BIN)/python -m ebi_rules.catalogue.pages docs/rules
 	$(BIN)/python -m tests.spec.document
+
+# docs/dialects.md and the README's table, from a run of the tests that judge SQL; semantics from the spec tests.
+dialects: engines docs
 	$(BIN)/python -m pytest -n auto tests/spec tests/generative tests/engines --write-dialects
 
 # The long run of generated rules and extracts: N examples for fast engines, fewer for slow ones.

@@ -24,6 +24,7 @@ from ebi_rules.layouts import Binding, Layout
 from ebi_rules.output import require_apart, whole_file, whole_folder
 from ebi_rules.rules import DEFAULT, Rule, unavailable
 from ebi_rules.version import __version__
+from opcs_icd.reference import Reference
 
 OURS = re.compile(r"(providers|attrition|sensitivity|by_[a-z_]+)\.csv|run\.json|report\.html")
 """The names of the files that an audit writes."""
@@ -33,7 +34,8 @@ OURS = re.compile(r"(providers|attrition|sensitivity|by_[a-z_]+)\.csv|run\.json|
 class Audit:
     """What an audit found. Everything but `run` and `warnings` derives from `cube` and the rules.
 
-    `by` are the fields that it was asked to group by, `provider` among them; `run` says what was run.
+    `by` are the fields that it was asked to group by, `provider` among them; `run` says what was run. With the
+    user's own classification files as `reference` the report gives codes their titles.
     """
 
     cube: pl.DataFrame
@@ -41,6 +43,7 @@ class Audit:
     by: tuple[str, ...]
     run: Mapping[str, Any]
     warnings: tuple[str, ...]
+    reference: Reference | None = None
 
     @cached_property
     def providers(self) -> pl.DataFrame:
@@ -115,6 +118,7 @@ def audit(
     diagnoses: Source | None = None,
     skip_unavailable: bool = False,
     any_dataset: bool = False,
+    reference: Reference | None = None,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Audit:
     """Count rules over an extract, by provider and the other fields in `by`.
@@ -123,6 +127,7 @@ def audit(
     given; `overrides` maps canonical fields to columns. `variant` is the reading that is counted; all variants
     are compared. With `skip_unavailable`, rules that the extract cannot answer are left out with a warning. A rule
     that is named must be of the extract's dataset, unless `any_dataset`; when none is named these are all of it.
+    `reference` gives the report titles of codes (`opcs_icd.reference`).
     Raises `UsageError`, `RuleError`, `LayoutError` or `ExtractError`.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -165,7 +170,7 @@ def audit(
         "rows": prepared.rows,
         "warnings": warnings,
     }
-    return Audit(cube, tuple(audited), tuple(dimensions), run, tuple(warnings))
+    return Audit(cube, tuple(audited), tuple(dimensions), run, tuple(warnings), reference)
 
 
 def _dimensions(by: Sequence[str]) -> list[str]:

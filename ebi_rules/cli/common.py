@@ -126,6 +126,11 @@ _child_files = options(
     click.option("--procedures", metavar="FILE", help="Child table of procedures, for layouts that have one."),
     click.option("--diagnoses", metavar="FILE", help="Child table of diagnoses, for layouts that have one."),
 )
+reference_option = click.option(
+    "--reference",
+    metavar="FOLDER",
+    help="Your own TRUD release of OPCS-4 and ICD-10, for titles and checks; also the variable EBI_REFERENCE.",
+)
 extract_argument = click.argument("extract")
 any_dataset_option = click.option(
     "--any-dataset", is_flag=True, help="Run rules of admitted care over outpatients, or so."

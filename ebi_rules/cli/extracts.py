@@ -15,6 +15,7 @@ from ebi_rules.cli.common import (
     force_option,
     layout_names,
     reading_options,
+    reference_option,
     rule_names,
     rules_option,
     skip_option,
@@ -81,14 +82,16 @@ def flag(extract: str, output: Path, rules: Sequence[str], variant: str, layout:
 @variant_option
 @click.option("--by", multiple=True, metavar="FIELD", help="Group by this field too, beside provider.")
 @reading_options
+@reference_option
 @skip_option
 @force_option
 def audit(extract: str, output: Path, rules: Sequence[str], variant: str, by: Sequence[str], layout: str | None,
           overrides: dict[str, str], procedures: str | None, diagnoses: str | None, any_dataset: bool,
-          skip_unavailable: bool, force: bool) -> None:  # fmt: skip
+          reference: str | None, skip_unavailable: bool, force: bool) -> None:  # fmt: skip
     """Compare providers: tables, what was run, and a report."""
     from ebi_rules.audit import audit as run_audit
     from ebi_rules.output import require_apart, require_free
+    from ebi_rules.titles import find_reference
 
     require_free(output, force)
     require_apart(output, [Path(path) for path in (extract, procedures, diagnoses) if path])
@@ -96,7 +99,7 @@ def audit(extract: str, output: Path, rules: Sequence[str], variant: str, by: Se
         found = run_audit(
             extract, rules or None, by=by, layout=layout, variant=variant, overrides=overrides,
             procedures=procedures, diagnoses=diagnoses, skip_unavailable=skip_unavailable, any_dataset=any_dataset,
-            progress=progress,
+            reference=find_reference(reference), progress=progress,
         )  # fmt: skip
         progress("writing the report")
         found.write(output, force)

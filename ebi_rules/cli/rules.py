@@ -13,6 +13,7 @@ from ebi_rules.cli.common import (
     completing,
     dialect_names,
     layout_names,
+    reference_option,
     rule_names,
     variant_option,
 )
@@ -20,12 +21,6 @@ from ebi_rules.errors import RuleError, UsageError, unknown
 
 _rule_argument = click.argument("rule", shell_complete=completing(rule_names))
 _edition = click.option("--edition", help="Another edition of the coding.")
-_reference = click.option(
-    "--reference",
-    envvar="EBI_REFERENCE",
-    metavar="FOLDER",
-    help="Your own TRUD release of OPCS-4 and ICD-10, for titles and checks; also the variable EBI_REFERENCE.",
-)
 
 
 @click.command("rules")
@@ -61,7 +56,7 @@ def list_rules(
 @variant_option
 @_edition
 @click.option("--diff", "other", metavar="EDITION", help="Tell instead what changed since another edition.")
-@_reference
+@reference_option
 def show(rule: str, variant: str, edition: str | None, other: str | None, reference: str | None) -> None:
     """Show a rule in English with its codes and source."""
     from ebi_rules.catalogue import rule as find
@@ -87,7 +82,7 @@ def show(rule: str, variant: str, edition: str | None, other: str | None, refere
 @_edition
 @click.option("--format", "form", default="csv", show_default=True, help="csv (code, term, category) or fhir.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; the screen when not given.")
-@_reference
+@reference_option
 def codes(rule: str, variant: str, edition: str | None, form: str, output: Path | None, reference: str | None) -> None:
     """Export a rule's code lists: CSV as OpenCodelists reads it, or FHIR R4 value sets.
 
@@ -114,7 +109,7 @@ def codes(rule: str, variant: str, edition: str | None, form: str, output: Path 
 @click.command()
 @click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option("--catalogue", "whole", is_flag=True, help="Look at the rules that come with the package too.")
-@_reference
+@reference_option
 def lint(files: Sequence[Path], whole: bool, reference: str | None) -> None:
     """Say what is wrong or odd in rule files, with line and repair. Errors end with exit code 3."""
     from ebi_rules.catalogue import codes_by_rule, contents, shared

@@ -5,6 +5,7 @@ A code list speaks by the phrase that the rule file gives it, or failing that by
 
 import calendar
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ebi_rules.criteria import (
@@ -245,13 +246,32 @@ def _denominator(rule: "Rule") -> list[str]:
 
 def _codes_section(rule: "Rule", reference: Reference | None) -> list[str]:
     lines = ["## Codes", ""]
+    for told in told_codes(rule, reference):
+        lines.append(f"- {told.heading} ({told.system.value}): {told.codes}")
+        lines += [f"    - {code} {title}" for code, title in told.titles]
+    return [*lines, ""]
+
+
+@dataclass(frozen=True)
+class ToldCodes:
+    """A code list in words: its heading, its codes as a clinician writes them, and titles of codes as far as known."""
+
+    heading: str
+    system: CodeSystem
+    codes: str
+    titles: tuple[tuple[str, str], ...]
+
+
+def told_codes(rule: "Rule", reference: Reference | None = None) -> list[ToldCodes]:
+    """Give the code lists that a rule asks for; titles are those of the classification files or of its source."""
+    told = []
     for named in rule.lists_asked():
-        lines.append(f"- {heading(named.name, rule.words)} ({named.system.value}): {dotted(named.codes)}")
         printed = [code for code in sorted(rule.titles) if code in named.codes]
         codes = named.codes.prefixes if reference and len(named.codes) <= _MOST_TITLES else printed
-        titled = [(code, rule.title_of(named.system, code, reference)) for code in codes]
-        lines += [f"    - {with_dot(code)} {title}" for code, title in titled if title]
-    return [*lines, ""]
+        titles = [(with_dot(code), rule.title_of(named.system, code, reference)) for code in codes]
+        known = tuple((code, title) for code, title in titles if title)
+        told.append(ToldCodes(heading(named.name, rule.words), named.system, dotted(named.codes), known))
+    return told
 
 
 def _section(heading: str, items: Sequence[str]) -> list[str]:

@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Browser
 
 import ebi_rules as ebi
+from ebi_rules.synth import write_extract
+from opcs_icd.reference import Reference
 
 
 def test_the_page_loads_nothing_and_shows_every_part(browser: Browser, extract: Path, tmp_path: Path) -> None:
@@ -79,3 +81,14 @@ def test_a_report_that_exists_is_kept(extract: Path, tmp_path: Path) -> None:
     with pytest.raises(ebi.UsageError, match="exists already"):
         audit.report(tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text() == "precious"
+
+
+def test_codes_have_the_titles_of_ones_own_files(extract: Path, tmp_path: Path) -> None:
+    sample = Reference.read(Path(__file__).parents[2] / "fixtures" / "reference")
+    ebi.audit(extract, ["2S"], reference=sample).report(tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "U05.4 Computed tomography of spine" in text
+    admitted = tmp_path / "apc.parquet"
+    write_extract(admitted, 2_000, layout="ncdr-apcs")
+    ebi.audit(admitted, ["2R"], reference=sample).report(tmp_path / "admitted.html")
+    assert "H01.1 Made-up excision, first kind" in (tmp_path / "admitted.html").read_text(encoding="utf-8")

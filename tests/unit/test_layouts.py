@@ -81,7 +81,7 @@ def test_the_first_age_that_is_not_null_wins() -> None:
         },
         schema_overrides={"Der_Diagnosis_All": pl.String},
     )
-    assert ebi.flag(frame).to_series(-1).to_list() == [True, False, True]
+    assert ebi.flag(frame, ["2S"]).to_series(-1).to_list() == [True, False, True]
 
 
 def test_a_layout_of_ones_own(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_layout_of_ones_own(tmp_path: Path) -> None:
         }
     )
     with pytest.warns(ebi.ExtractWarning, match="2 rows have a short code"):
-        assert ebi.flag(frame, layout=path).to_series(-1).to_list() == [True, False, False]
+        assert ebi.flag(frame, ["2S"], layout=path).to_series(-1).to_list() == [True, False, False]
 
 
 @pytest.mark.parametrize(
