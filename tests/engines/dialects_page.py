@@ -122,7 +122,7 @@ def _switches(dialect: Dialect) -> Iterator[str]:
 
 def _texts(dialect: str) -> list[str]:
     """Give the statements of the low back imaging rule over every built-in layout."""
-    return [rule("2S").sql(dialect, layout, "sus.opa") for layout in builtin_layouts()]
+    return [rule("2S").sql(dialect, layout, "sus.opa", any_dataset=True) for layout in builtin_layouts()]
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> list[str]:

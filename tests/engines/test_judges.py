@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ebi_rules.catalogue import rule
+from ebi_rules.catalogue import rule, rules
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding, bind, builtin_layouts
+from ebi_rules.rules import unavailable
 from ebi_rules.translate.statements import SHAPES, statement
 from tests.engines.evaluators import JUDGES, complaints, require_judge
 from tests.engines.judge import Schema
@@ -32,11 +33,15 @@ def test_no_judge_complains(name: str, layout: str) -> None:
 
 
 def _statements(binding: Binding, dialect: str, few: bool) -> Iterator[str]:
-    """Give every shape of every reading that the layout can answer; a condition stands in a query of its own."""
-    for name, reading in rule("2S").readings().items():
-        if few and name != "default":
-            continue
-        if any(True for criterion in reading.criteria.values() for _ in binding.lacking(criterion)):
+    """Give every shape of every reading that the layout can answer; a condition stands in a query of its own.
+
+    All rules of the dataset in one statement, few for a slow judge; then the readings of one rule, each by itself.
+    """
+    every = [each for each in rules() if each.dataset == binding.layout.dataset and not unavailable(each, binding)]
+    for shape in ("flags",) if few else ("flags", "view", "counts"):
+        yield statement(every[:2] if few else every, dialect, binding, TABLE, shape)
+    for name, reading in rule("2S" if binding.layout.dataset == "outpatient" else "1C").readings().items():
+        if (few and name != "default") or unavailable(reading, binding):
             continue
         for shape in SHAPES:
             if shape in ("flags", "view", "counts"):
