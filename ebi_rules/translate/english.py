@@ -86,6 +86,8 @@ class _English(Visitor[str]):
     def visit_has_code(self, node: HasCode) -> str:
         if node.position is Position.SPELL:
             return f"{_SPELL_CODES[node.code_field]} is {self._codes(node.codes)}"
+        if node.position is Position.PRIMARY:
+            return f"the primary {_NOUNS[node.codes.system]} is {self._codes(node.codes)}"
         return f"{self._article(node)} code for {self._codes(node.codes)} is recorded"
 
     def visit_in(self, node: In) -> str:
@@ -135,11 +137,13 @@ class _English(Visitor[str]):
         return f"the {self._label(node.field)} begins with {node.prefix}{f' ({meaning})' if meaning else ''}"
 
     def _inside(self, node: Criterion, ambiguous: type) -> str:
-        """Give an operand's clause; one that joins clauses by the other word is set apart by "both"."""
-        clause = self.visit(node)
-        if isinstance(node, And) and ambiguous is And and len(node.operands) == 2 and not self._codes_together(node):
-            return f"both {clause}"
-        return clause
+        """Give an operand's clause; one that joins clauses by the other word is set apart."""
+        if not isinstance(node, And) or ambiguous is not And or self._codes_together(node):
+            return self.visit(node)
+        if len(node.operands) == 2:
+            return f"both {self.visit(node)}"
+        *first, last = (self.visit(operand) for operand in node.operands)
+        return f"all of this: {'; '.join(first)}; and {last}"
 
     def _codes_together(self, node: And) -> str | None:
         """Say in one clause that codes of several lists are recorded; None when the node says something else."""

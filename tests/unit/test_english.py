@@ -19,7 +19,7 @@ WORDS = {"scan": "a spinal scan", "site": "the lumbar spine"}
     ("criterion", "clause"),
     [
         ("procedure(scan)", "a procedure code for a spinal scan is recorded"),
-        ("primary_procedure(scan)", "a primary procedure code for a spinal scan is recorded"),
+        ("primary_procedure(scan)", "the primary procedure is a spinal scan"),
         ("diagnosis(cancer)", "a diagnosis code for cancer (C00 to C99) is recorded"),
         ("NOT diagnosis(cancer)", "no diagnosis code for cancer (C00 to C99) is recorded"),
         ("NOT secondary_procedure(scan)", "no secondary procedure code for a spinal scan is recorded"),
