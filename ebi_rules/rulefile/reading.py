@@ -6,19 +6,18 @@ another: a `RuleError` carries every problem.
 """
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ebi_rules.activity import Activity
 from ebi_rules.criteria import CODE_FIELDS, Criterion, CriterionError, NamedCodes, code_atoms, lists_named
 from ebi_rules.errors import Problem, RuleError, unknown
 from ebi_rules.fields import FIELDS
 from ebi_rules.language import parse
+from ebi_rules.rulefile.source import RuleSource, WrongEntryError, are_texts, dated, replaced
 from ebi_rules.rules import DATASETS, DEFAULT, Example, Intervention, Port, Rule
 from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem, PatternError
 
@@ -29,9 +28,6 @@ _OPTIONAL = {"aliases", "list", "interventions", "port", "revised", "about", "li
 _REPLACEABLE = {"about", "eligible", "codes", "criteria", "revised", "limits", "source", "words", "titles"}
 _DATED = _REPLACEABLE | {"status", "port", "variants"}
 _EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
-_TEXTS = {"key", "title", "dataset", "status", "source", "edition", "port", "about", "stopped_by", "variant"}
-_LISTS_OF_TEXTS = {"aliases", "interventions", "revised", "limits", "eligible"}
-_TABLES = {"codes", "criteria", "words", "titles", "variants", "editions", "activity", "ports"}
 _STATUSES = ("published", "ported", "local")
 
 
@@ -44,10 +40,6 @@ class Shared:
     words: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, Port] = field(default_factory=dict)
     interventions: Mapping[str, Intervention] = field(default_factory=dict)
-
-
-class _WrongError(Exception):
-    """An entry is wrong; whoever reads its neighbours goes on."""
 
 
 def read_rule_file(path: Path, shared: Shared) -> Rule:
@@ -87,62 +79,43 @@ def read_shared(content: str, file: str, interventions: Mapping[str, Interventio
     return replace(_RuleFile(content, file, Shared()).shared_parts(), interventions=interventions)
 
 
-class _RuleFile:
-    """One rule file while it is read."""
+class _RuleFile(RuleSource):
+    """A rule file of which a rule is made."""
 
     def __init__(self, content: str, file: str, shared: Shared) -> None:
-        self.content = content
-        self.file = file
+        super().__init__(content, file)
         self.shared = shared
-        self.problems: list[Problem] = []
         self.broken: set[str] = set()
         self.read: Rule | None = None
-        try:
-            self.table = tomllib.loads(content)
-        except tomllib.TOMLDecodeError as error:
-            raise RuleError(f"{file}: {error}.") from None
 
     def rule(self) -> Rule:
-        with self._noting():
-            self._only((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
-            self._one_of((), "dataset", self.table["dataset"], tuple(DATASETS))
-        self._raise_problems()
-        with self._noting():
+        with self.noting():
+            self.only((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
+            self.one_of((), "dataset", self.table["dataset"], tuple(DATASETS))
+        self.raise_problems()
+        with self.noting():
             rule = self._edition(self.table, (), self.table["edition"])
-        self._raise_problems()
+        self.raise_problems()
         self.read = rule
         self._refuse_unused_lists(rule)
         self._check_examples(rule)
-        self._raise_problems()
+        self.raise_problems()
         return rule
 
     def shared_parts(self) -> Shared:
-        with self._noting():
-            self._only((), self.table, {"codes", "criteria", "words", "ports"}, set())
-        self._raise_problems()
-        with self._noting():
+        with self.noting():
+            self.only((), self.table, {"codes", "criteria", "words", "ports"}, set())
+        self.raise_problems()
+        with self.noting():
             lists = self._lists(self.table, ())
             criteria = self._criteria(self.table, (), lists)
         ports = {}
         for name, entry in self.table.get("ports", {}).items():
-            with self._noting():
-                self._only(("ports", name), entry, {"about", "limits"}, {"about", "limits"})
+            with self.noting():
+                self.only(("ports", name), entry, {"about", "limits"}, {"about", "limits"})
                 ports[name] = Port(name, entry["about"], tuple(entry["limits"]))
-        self._raise_problems()
+        self.raise_problems()
         return Shared(lists, criteria, self.table.get("words", {}), ports)
-
-    @contextmanager
-    def _noting(self) -> Iterator[None]:
-        """Go on behind an entry that is wrong; `_raise_problems` tells of it."""
-        with suppress(_WrongError):
-            yield
-
-    def _raise_problems(self) -> None:
-        if not self.problems:
-            return
-        first, *others = dict.fromkeys(self.problems)
-        more = f" ({len(others)} more: ebi-rules lint tells them all)" if others else ""
-        raise RuleError(f"{self.file}, line {first.line}: {first}{more}", [first, *others])
 
     def _edition(self, table: Mapping[str, Any], place: tuple[str, ...], name: str) -> Rule:
         """Build an edition with its variants; the current one with the other editions too.
@@ -154,15 +127,15 @@ class _RuleFile:
         rule = self._reading(table, place, name, DEFAULT, "", variants, editions)
         for variant, changes in table.get("variants", {}).items():
             where = (*place, "variants", variant)
-            with self._noting():
-                self._only(where, changes, _REPLACEABLE, {"about"})
-                replaced = _replaced(table, changes)
+            with self.noting():
+                self.only(where, changes, _REPLACEABLE, {"about"})
+                replaced = replaced(table, changes)
                 variants[variant] = self._reading(replaced, where, name, variant, changes["about"], {}, {})
         for edition, changes in table.get("editions", {}).items():
             where = ("editions", edition)
-            with self._noting():
-                self._only(where, changes, _DATED, set())
-                editions[edition] = self._edition(_dated(table, changes), where, edition)
+            with self.noting():
+                self.only(where, changes, _DATED, set())
+                editions[edition] = self._edition(dated(table, changes), where, edition)
         return rule
 
     def _reading(
@@ -175,7 +148,7 @@ class _RuleFile:
         variants: Mapping[str, Rule],
         editions: Mapping[str, Rule],
     ) -> Rule:
-        self._one_of(place, "status", table["status"], _STATUSES)
+        self.one_of(place, "status", table["status"], _STATUSES)
         lists = self._lists(table, place)
         criteria = self._criteria(table, place, lists)
         named = [codes for criterion in criteria.values() for atom in code_atoms(criterion)
@@ -214,19 +187,19 @@ class _RuleFile:
         lists: dict[str, NamedCodes] = {}
         for kind, group in table.get("codes", {}).items():
             if kind not in _SYSTEMS:
-                self._fail((*place, "codes", kind), unknown("kind of code", kind, _SYSTEMS))
+                self.fail((*place, "codes", kind), unknown("kind of code", kind, _SYSTEMS))
             if not isinstance(group, dict):
-                self._fail((*place, "codes", kind), "this is a table of code lists.")
+                self.fail((*place, "codes", kind), "this is a table of code lists.")
             for name, patterns in group.items():
                 where = (*place, "codes", kind, name)
                 self.broken.add(name)
-                with self._noting():
+                with self.noting():
                     if name in lists or name in self.shared.lists:
-                        self._fail(where, f"another list is called {name} too: choose another name.")
+                        self.fail(where, f"another list is called {name} too: choose another name.")
                     if name in FIELDS or name in CODE_FIELDS:
-                        self._fail(where, f"{name} is the name of a field: choose another name.")
-                    if not patterns or not _are_texts(patterns):
-                        self._fail(where, "a code list is a list of patterns in quotation marks, at least one.")
+                        self.fail(where, f"{name} is the name of a field: choose another name.")
+                    if not patterns or not are_texts(patterns):
+                        self.fail(where, "a code list is a list of patterns in quotation marks, at least one.")
                     lists[name] = NamedCodes(name, self._codes(where, _SYSTEMS[kind], patterns))
                     self.broken.discard(name)
         return lists
@@ -239,9 +212,9 @@ class _RuleFile:
                 CodeList(system, [pattern])
                 readable.append(pattern)
             except PatternError as error:
-                self._problem(where, str(error))
+                self.problem(where, str(error))
         if len(readable) < len(patterns):
-            raise _WrongError
+            raise WrongEntryError
         return CodeList(system, patterns)
 
     def _criteria(
@@ -251,21 +224,21 @@ class _RuleFile:
         known = {**self.shared.lists, **lists}
         for name, text in table.get("criteria", {}).items():
             where = (*place, "criteria", name)
-            with self._noting():
+            with self.noting():
                 if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                    self._fail(where, "the name of a criterion is small letters, digits and underscores.")
+                    self.fail(where, "the name of a criterion is small letters, digits and underscores.")
                 if not isinstance(text, str):
-                    self._fail(where, "a criterion is a text in quotation marks.")
+                    self.fail(where, "a criterion is a text in quotation marks.")
                 if self.broken & set(re.findall(r"\w+", text)):
-                    raise _WrongError  # The list that it names is told already.
+                    raise WrongEntryError  # The list that it names is told already.
                 try:
                     criteria[name] = parse(text, known, self.shared.criteria)
                 except CriterionError as error:
-                    self._fail(where, str(error))
+                    self.fail(where, str(error))
         if self.problems:
-            raise _WrongError
+            raise WrongEntryError
         if not criteria and place == () and "key" in table:
-            self._fail(("criteria",), "a rule needs at least one criterion.")
+            self.fail(("criteria",), "a rule needs at least one criterion.")
         return criteria
 
     @cached_property
@@ -273,10 +246,10 @@ class _RuleFile:
         found = []
         for letter in self.table.get("interventions", ()):
             if letter not in self.shared.interventions:
-                self._fail(("interventions",), unknown("intervention", letter, self.shared.interventions))
+                self.fail(("interventions",), unknown("intervention", letter, self.shared.interventions))
             found.append(self.shared.interventions[letter])
             if found[-1].list_number != self.table.get("list"):
-                self._fail(("list",), f"{letter} is on list {found[-1].list_number}.")
+                self.fail(("list",), f"{letter} is on list {found[-1].list_number}.")
         return tuple(found)
 
     def _port(self, table: Mapping[str, Any], place: tuple[str, ...]) -> Port | None:
@@ -284,7 +257,7 @@ class _RuleFile:
         if name is None:
             return None
         if name not in self.shared.ports:
-            self._fail((*place, "port"), unknown("port", name, self.shared.ports))
+            self.fail((*place, "port"), unknown("port", name, self.shared.ports))
         return self.shared.ports[name]
 
     def _eligible(
@@ -293,7 +266,7 @@ class _RuleFile:
         eligible = tuple(table.get("eligible", list(criteria)[1:]))
         for name in eligible:
             if name not in criteria:
-                self._fail((*place, "eligible"), unknown("criterion", name, criteria))
+                self.fail((*place, "eligible"), unknown("criterion", name, criteria))
         return eligible
 
     @cached_property
@@ -301,12 +274,12 @@ class _RuleFile:
         examples = []
         for number, table in enumerate(self.table["examples"]):
             where = ("examples", str(number))
-            with self._noting():
-                self._only(where, table, _EXAMPLE, {"about", "activity", "flagged"})
+            with self.noting():
+                self.only(where, table, _EXAMPLE, {"about", "activity", "flagged"})
                 try:
                     activity = Activity.of(table["activity"])
                 except ValueError as error:
-                    self._fail((*where, "activity"), str(error))
+                    self.fail((*where, "activity"), str(error))
                 examples.append(
                     Example(
                         about=table["about"],
@@ -343,16 +316,16 @@ class _RuleFile:
     def _check_words(self, table: Mapping[str, Any], place: tuple[str, ...]) -> None:
         for name, phrase in table.get("words", {}).items():
             if name not in self._names:
-                self._fail((*place, "words", name), unknown("criterion or code list", name, sorted(self._names)))
+                self.fail((*place, "words", name), unknown("criterion or code list", name, sorted(self._names)))
             if not isinstance(phrase, str):
-                self._fail((*place, "words", name), "a phrase is a text in quotation marks.")
+                self.fail((*place, "words", name), "a phrase is a text in quotation marks.")
 
     def _check_titles(self, lists: list[CodeList]) -> None:
         for code, title in self.table.get("titles", {}).items():
             if not any(code in codes for codes in lists):
-                self._fail(("titles", code), f"no list of the rule holds {code}.")
+                self.fail(("titles", code), f"no list of the rule holds {code}.")
             if not isinstance(title, str):
-                self._fail(("titles", code), "a title is a text in quotation marks.")
+                self.fail(("titles", code), "a title is a text in quotation marks.")
 
     def _refuse_unused_lists(self, rule: Rule) -> None:
         used = set()
@@ -365,14 +338,14 @@ class _RuleFile:
                 for name in group:
                     if name not in used:
                         where = (*place, "codes", kind, name)
-                        self._problem(where, "no criterion uses this list: use it or take it out.")
+                        self.problem(where, "no criterion uses this list: use it or take it out.")
 
     def _check_examples(self, rule: Rule) -> None:
         stopped = set()
         fired = False
         for number, example in enumerate(rule.examples):
             where = ("examples", str(number))
-            with self._noting():
+            with self.noting():
                 reading = rule
                 if example.edition is not None:
                     reading = self._named(where, "edition", example.edition, {rule.edition_name: rule, **rule.editions})
@@ -384,27 +357,27 @@ class _RuleFile:
                     fired = fired or stopped_by is None
                 self._check_answer(where, example, stopped_by)
         if not fired:
-            self._problem(("examples", "0"), "no example is flagged: add one that is.")
+            self.problem(("examples", "0"), "no example is flagged: add one that is.")
         for name in rule.criteria:
             if name not in stopped:
-                self._problem(("criteria", name), "no example is stopped by this criterion: add one that is.")
+                self.problem(("criteria", name), "no example is stopped by this criterion: add one that is.")
 
     def _check_answer(self, where: tuple[str, ...], example: Example, stopped_by: str | None) -> None:
         told = f"the example {example.about!r}"
         if example.flagged and stopped_by is not None:
-            self._fail(
+            self.fail(
                 where,
                 f"{told} says flagged = true, but the criterion {stopped_by} does not hold. "
                 "Correct the criterion, or set flagged = false.",
             )
         if not example.flagged and stopped_by is None:
-            self._fail(
+            self.fail(
                 where,
                 f"{told} says flagged = false, but every criterion holds. "
                 "Correct the criterion that should fail, or set flagged = true.",
             )
         if example.stopped_by is not None and example.stopped_by != stopped_by:
-            self._fail(
+            self.fail(
                 where,
                 f"{told} says stopped_by = {example.stopped_by!r}, but the first criterion that fails is "
                 f"{stopped_by or 'none'}.",
@@ -412,95 +385,5 @@ class _RuleFile:
 
     def _named(self, where: tuple[str, ...], kind: str, name: str, known: Mapping[str, Rule]) -> Rule:
         if name not in known:
-            self._fail((*where, kind), unknown(kind, name, known))
+            self.fail((*where, kind), unknown(kind, name, known))
         return known[name]
-
-    def _one_of(self, place: tuple[str, ...], name: str, value: str, allowed: tuple[str, ...]) -> None:
-        if value not in allowed:
-            self._fail((*place, name), unknown(name, value, allowed))
-
-    def _only(self, place: tuple[str, ...], table: Mapping[str, Any], known: set[str], required: set[str]) -> None:
-        if not isinstance(table, dict):
-            self._fail(place, "this is a table of entries.")
-        for key in table:
-            if key not in known:
-                self._fail((*place, key), unknown("entry", key, sorted(known)))
-        for key in sorted(required - set(table)):
-            self._fail(place, f"the entry {key} is missing.")
-        for key, value in table.items():
-            self._check_type((*place, key), key, value)
-
-    def _check_type(self, place: tuple[str, ...], key: str, value: object) -> None:
-        """Refuse an entry that holds another kind of value than its name asks for."""
-        if key in _TEXTS and not isinstance(value, str):
-            self._fail(place, "this is a text in quotation marks.")
-        if key in _LISTS_OF_TEXTS and not _are_texts(value):
-            self._fail(place, "this is a list of texts in quotation marks.")
-        if key in _TABLES and not isinstance(value, dict):
-            self._fail(place, "this is a table of entries.")
-        if key == "flagged" and not isinstance(value, bool):
-            self._fail(place, "this is true or false.")
-        if key == "examples" and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
-            self._fail(place, "examples are tables, each under [[examples]].")
-
-    def _fail(self, place: tuple[str, ...], text: str) -> NoReturn:
-        self._problem(place, text)
-        raise _WrongError from None
-
-    def _problem(self, place: tuple[str, ...], text: str) -> None:
-        self.problems.append(Problem(place, find_line(self.content, place), text))
-
-
-def _dated(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Give `table` as another edition changes it: one that states criteria states all of them, and its variants."""
-    kept = {key: value for key, value in table.items() if key not in ("editions", "about", "port")}
-    if "criteria" in changes:
-        kept = {key: value for key, value in kept.items() if key not in ("criteria", "variants", "eligible")}
-    return _replaced(kept, changes)
-
-
-def _replaced(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Give `table` with the entries of `changes` in place of its own, tables merged entry by entry; false drops one."""
-    merged = dict(table)
-    for key, value in changes.items():
-        both_tables = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _replaced(merged[key], value) if both_tables else value
-    return {key: value for key, value in merged.items() if value is not False}
-
-
-def _are_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) for item in value)
-
-
-_HEADER = re.compile(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
-_PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
-
-
-def find_line(content: str, place: tuple[str, ...]) -> int:
-    """Give the line of a TOML text on which an entry stands, or the nearest entry around it.
-
-    `place` is the path of keys; the tables of an array count from 0, as text.
-    """
-    best, line_of_best = 0, 1
-    header: tuple[str, ...] = ()
-    counts: dict[tuple[str, ...], int] = {}
-    for number, line in enumerate(content.splitlines(), start=1):
-        if found := _HEADER.match(line):
-            header = _parts(found[2])
-            if found[1] == "[[":
-                counts[header] = counts.get(header, -1) + 1
-                header = (*header, str(counts[header]))
-            path = header
-        elif found := _KEY.match(line):
-            path = (*header, *_parts(found[1]))
-        else:
-            continue
-        shared = min(len(path), len(place))
-        if shared > best and path[:shared] == place[:shared]:
-            best, line_of_best = shared, number
-    return line_of_best
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in _PART.findall(text))
