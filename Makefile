@@ -25,6 +25,7 @@ format: $(VENV)/installed-dev
 # Benchmarks print figures and assert nothing about time: they are no tests.
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench.low_back --rows 5000000
+	$(BIN)/python -m tests.bench.catalogue --rows 1000000
 
 # Random extracts dense around the rule's boundaries: mismatches with the reference, by evaluator.
 agreement: $(VENV)/installed-dev

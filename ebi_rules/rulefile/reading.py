@@ -129,8 +129,8 @@ class _RuleFile(RuleSource):
             where = (*place, "variants", variant)
             with self.noting():
                 self.only(where, changes, _REPLACEABLE, {"about"})
-                replaced = replaced(table, changes)
-                variants[variant] = self._reading(replaced, where, name, variant, changes["about"], {}, {})
+                changed = replaced(table, changes)
+                variants[variant] = self._reading(changed, where, name, variant, changes["about"], {}, {})
         for edition, changes in table.get("editions", {}).items():
             where = ("editions", edition)
             with self.noting():

@@ -30,7 +30,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.peak:
         _WORK[arguments.peak](arguments.extract)
-        print(_peak_memory())
+        print(peak_memory())
         return
     with tempfile.TemporaryDirectory() as folder:
         extract = Path(folder) / "opa.parquet"
@@ -38,16 +38,16 @@ def main() -> None:
         write_extract(extract, arguments.rows)
         print(f"{arguments.rows:,} rows made up in {time.perf_counter() - started:.1f} s, "
               f"{extract.stat().st_size / 2**20:,.0f} MiB; Polars {pl.__version__}")  # fmt: skip
-        read = _best("plain read of the columns", _WORK["read"], extract, None)
-        _best("flag, file to file", _WORK["flag"], extract, read)
-        _best("audit by provider, all variants", _WORK["audit"], extract, read)
+        read = best("plain read of the columns", _WORK["read"], extract, None)
+        best("flag, file to file", _WORK["flag"], extract, read)
+        best("audit by provider, all variants", _WORK["audit"], extract, read)
         for name in _WORK:
             command = [sys.executable, "-m", "tests.bench.low_back", "--peak", name, "--extract", str(extract)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             print(f"peak memory, {name}: {int(done.stdout):,} MiB")
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
     """Give this process's largest resident size in MiB, as Linux tells it."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) // 1024
@@ -71,7 +71,7 @@ def _audit(extract: Path) -> None:
 _WORK: dict[str, Callable[[Path], None]] = {"read": _read, "flag": _flag, "audit": _audit}
 
 
-def _best(name: str, work: Callable[[Path], None], extract: Path, read: float | None) -> float:
+def best(name: str, work: Callable[[Path], None], extract: Path, read: float | None) -> float:
     """Time the best of five, after one run that is not counted."""
     work(extract)
     times = []
