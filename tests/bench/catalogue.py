@@ -1,8 +1,8 @@
 """All rules over made-up extracts of outpatients and of admitted care: counts, seconds, memory, and who agrees.
 
-Run as `python -m tests.bench.catalogue --rows 1000000`, or by `make bench`. Polars' flags are compared row for row with
-those of DuckDB, which runs our SQL over the same file, and with the reference, which reads one row after another and takes
-minutes. It prints figures and asserts nothing about time.
+Run as `python -m tests.bench.catalogue --rows 1000000`, or by `make bench`. Polars' flags are compared row for row
+with those of DuckDB, which runs our SQL over the same file, and with the reference, which reads one row after another
+and takes minutes. It prints figures and asserts nothing about time.
 """
 
 import argparse
@@ -79,7 +79,7 @@ def _by_duckdb(extract: Path, chosen: Sequence[Rule], binding: Binding) -> pl.Da
     with duckdb.connect() as connection:
         connection.execute(f"CREATE VIEW extract AS SELECT * FROM read_parquet('{extract}')")
         started = time.perf_counter()
-        found = pl.from_arrow(connection.execute(text).to_arrow_table())
+        found = pl.from_arrow(connection.sql(text).to_arrow_table())
         print(f"{'DuckDB, our SQL, all rules':<34} {time.perf_counter() - started:6.2f} s")
     assert isinstance(found, pl.DataFrame)
     return found
