@@ -52,7 +52,13 @@ class Answers:
 
 def possible(criterion: Criterion) -> bool:
     """Say whether some activity meets the criterion."""
-    return _witness(criterion, list(possible_answers(criterion))) is not None
+    return _search(criterion, list(possible_answers(criterion))) is not None
+
+
+def witness(criterion: Criterion) -> Activity | None:
+    """Give a plain activity that meets the criterion; None when no activity can."""
+    found = _search(criterion, list(possible_answers(criterion)))
+    return None if found is None else Activity.of({answers.field: answers.value for answers in found})
 
 
 def equivalent(one: Criterion, other: Criterion) -> bool:
@@ -128,7 +134,7 @@ def _joined(connective: type[And | Or], parts: list[Criterion | bool], neutral: 
     return connective(tuple(left))
 
 
-def _witness(criterion: Criterion, fields: list[list[Answers]]) -> list[Answers] | None:
+def _search(criterion: Criterion, fields: list[list[Answers]]) -> list[Answers] | None:
     """Give answers, one a field, under which the criterion holds; None when there are none."""
     hopeless: set[tuple[int, Criterion]] = set()
 

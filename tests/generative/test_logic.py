@@ -1,0 +1,75 @@
+"""What `ebi_rules.logic` decides about criteria is so, on criteria and activities that Hypothesis makes up."""
+
+from collections.abc import Iterator
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ebi_rules.activity import Activity
+from ebi_rules.criteria import CODE_FIELD, And, Criterion, NamedCodes, Not, Or, atoms
+from ebi_rules.logic import equivalent, is_decisive, possible, witness
+from ebi_rules.translate.python import holds
+from opcs_icd import CodeSystem
+from tests.engines.case import Case
+from tests.generative.strategies import cases, code_lists, criteria
+
+_FEWER = settings(max_examples=max(50, settings.default.max_examples // 2), suppress_health_check=list(HealthCheck))
+
+
+@st.composite
+def _criterion(draw: st.DrawFn) -> Criterion:
+    lists = {
+        system: [NamedCodes(f"{system.name}{place}".lower(), codes)
+                 for place, codes in enumerate(draw(code_lists(system)))]
+        for system in CodeSystem
+    }  # fmt: skip
+    return draw(criteria(lists, dict.fromkeys(CODE_FIELD.values(), True)))
+
+
+@_FEWER
+@given(_criterion())
+def test_a_witness_meets_the_criterion_and_denying_it_is_denied(criterion: Criterion) -> None:
+    found, other = witness(criterion), witness(Not(criterion))
+    assert found is not None or other is not None
+    assert found is None or holds(criterion, found)
+    assert other is None or not holds(criterion, other)
+    assert not possible(And((criterion, Not(criterion))))
+    assert equivalent(criterion, Not(Not(criterion)))
+
+
+@_FEWER
+@given(cases())
+def test_nothing_that_happens_is_impossible(case: Case) -> None:
+    for activity in _activities(case):
+        for rule in case.rules:
+            whole = And(tuple(rule.criteria.values()))
+            assert possible(whole if holds(whole, activity) else Not(whole))
+
+
+@_FEWER
+@given(_criterion(), _criterion(), cases())
+def test_equivalent_criteria_hold_alike(one: Criterion, other: Criterion, case: Case) -> None:
+    same = equivalent(one, other)
+    assert same == (not possible(Or((And((one, Not(other))), And((other, Not(one)))))))
+    if same:
+        assert all(holds(one, activity) == holds(other, activity) for activity in _activities(case))
+
+
+@_FEWER
+@given(_criterion())
+def test_an_atom_that_stands_alone_decides(criterion: Criterion) -> None:
+    for atom in atoms(criterion):
+        found = witness(atom)
+        assert found is None or is_decisive(atom, atom, found)
+
+
+def _activities(case: Case) -> Iterator[Activity]:
+    binding = case.binding
+    for row in case.activity.iter_rows(named=True):
+        cells = {}
+        for name, frame in case.children.items():
+            child = binding.child(name)
+            assert child
+            own = frame.filter(frame[child.key] == row[binding.key])
+            cells[name] = (own.sort(child.position) if child.position else own)[child.code].to_list()
+        yield binding.activity(row, cells)
