@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from ebi_rules.audit.cube import Audited
 from ebi_rules.report import charts
-from ebi_rules.translate.english import say, told_codes
+from ebi_rules.translate.english import origin, say, told_codes
 
 if TYPE_CHECKING:
     from ebi_rules.audit import Audit
@@ -45,6 +45,7 @@ def _rule_section(audit: "Audit", entry: Audited) -> dict[str, object]:
         "rule": reading,
         "criteria": criteria,
         "limits": [*reading.limits, *(reading.port.limits if reading.port else ())],
+        "origin": origin(reading),
         "codes": told_codes(reading, audit.reference),
         "totals": totals,
         "rate": totals["flagged"] / totals["eligible"] * 1000 if totals["eligible"] else None,

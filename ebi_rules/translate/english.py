@@ -173,6 +173,11 @@ class _English(Visitor[str]):
         return f"{value} ({meaning})" if meaning else str(value)
 
 
+def origin(rule: "Rule") -> str:
+    """Say whose coding a rule is: the programme's own, a port's, or a local policy's."""
+    return " ".join([_STATUSES[rule.status], *([rule.port.about] if rule.port else [])])
+
+
 def with_dot(code: str) -> str:
     """Give a code as people write it: U05.4, C61."""
     return f"{code[:3]}.{code[3:]}" if len(code) > 3 else code
@@ -225,7 +230,7 @@ def describe(rule: "Rule", reference: Reference | None = None) -> str:
     editions = [f"**{name}** ({other.status}): {other.edition_about}".rstrip(": ")
                 for name, other in rule.editions.items()]  # fmt: skip
     lines += _section("Other editions", editions)
-    lines += ["## Source", "", " ".join([_STATUSES[rule.status], *([rule.port.about] if rule.port else [])])]
+    lines += ["## Source", "", origin(rule)]
     lines += [rule.source, ""]
     lines += [f"Guidance on {each.title[:1].lower()}{each.title[1:]}: {each.page}\n" for each in rule.interventions
               if each.page and each.page != rule.source]  # fmt: skip
