@@ -52,23 +52,29 @@ def names() -> list[str]:
 
 
 def rule(name: str) -> Rule:
-    """Give a rule by its key or an alias, without regard to case.
+    """Give a rule by its key or an alias, without regard to case; 2E@2020 is its edition of 2020.
 
     Raises `UsageError` for an unknown name and `RuleError` when its file is wrong.
     """
     folded = {known.lower(): key for known, key in _keys_by_name().items()}
-    if name.lower() not in folded:
-        raise UsageError(unknown("rule", name, names()))
-    return _load(folded[name.lower()])
+    known, at, edition = name.partition("@")
+    if known.lower() not in folded:
+        raise UsageError(unknown("rule", known, names()))
+    found = _load(folded[known.lower()])
+    return found.edition(edition) if at else found
 
 
 def rules(names: Iterable[str | Rule] | None = None) -> list[Rule]:
-    """Give the rules named, each once, or all of them. Raises `UsageError`."""
+    """Give the rules named, each once, or all of them. Raises `UsageError`, also for two editions of one rule."""
     chosen = keys() if names is None else names
     found = [name if isinstance(name, Rule) else rule(name) for name in chosen]
     if not found:
         raise UsageError("name at least one rule, or none for all of them.")
-    return list({each.key: each for each in found}.values())
+    by_key: dict[str, Rule] = {}
+    for each in found:
+        if by_key.setdefault(each.key, each).edition_name != each.edition_name:
+            raise UsageError(f"two editions of {each.key} have the same name in every output: run them one by one.")
+    return list(by_key.values())
 
 
 def choose(

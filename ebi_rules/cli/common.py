@@ -118,7 +118,7 @@ layout_option = click.option(
 column_option = click.option("--column", "overrides", multiple=True, callback=_overrides, metavar="FIELD=COLUMN",
                        help="Use this column for a field.")  # fmt: skip
 rules_option = click.option("--rule", "rules", multiple=True, shell_complete=completing(rule_names),
-                      help="Rule key or alias; all rules when not given.")  # fmt: skip
+                      help="Rule key or alias, 2E@2020 for an edition; all rules when not given.")  # fmt: skip
 variant_option = click.option("--variant", default="default", show_default=True, help="Reading of the rules.")
 force_option = click.option("--force", is_flag=True, help="Replace an output that exists.")
 skip_option = click.option("--skip-unavailable", is_flag=True, help="Leave out rules that the extract cannot answer.")

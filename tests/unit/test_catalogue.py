@@ -110,3 +110,11 @@ def test_value_sets_are_fhir() -> None:
                 held = entry["resource"]["compose"]["include"]
                 # The specification's rule vsd-3: an include has concepts or filters, never both.
                 assert all(("concept" in include) != ("filter" in include) for include in held)
+
+
+def test_an_edition_is_named_behind_the_rule() -> None:
+    assert ebi.rule("2e@2020").edition_name == "2020"
+    with pytest.raises(ebi.UsageError, match="there is no edition '2021'"):
+        ebi.rule("2E@2021")
+    with pytest.raises(ebi.UsageError, match="two editions of 2E_meniscal_arthroscopy"):
+        ebi.rules(["2E", "2E@2020"])
