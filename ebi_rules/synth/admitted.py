@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.catalogue import rules
+from ebi_rules.fields import FIELDS
 from ebi_rules.rules import Example
 from ebi_rules.synth.drawing import (
     PROVIDERS,
@@ -84,13 +85,13 @@ def activities(rng: "Generator", start: int, rows: int, population: Population) 
         "patient_classification": draw(rng, _CLASSES, rows),
         **numbers,
     }
-    asked = {name: _asked_about(population, name) for name in ("age", "sex", "admission_method")}
-    for name, (is_asked, values) in asked.items():
-        of_example = pl.Series(planted).set(pl.Series(planted < 0), None)
+    of_example = pl.Series(planted).set(pl.Series(planted < 0), None)
+    for name in [name for name in columns if name in FIELDS]:
+        is_asked, values = _asked_about(population, name)
         replaced = of_example.is_not_null() & pl.Series(is_asked).gather(of_example).fill_null(False)
-        columns[name] = columns[name].zip_with(
-            ~replaced, pl.Series(values, dtype=columns[name].dtype).gather(of_example)
-        )
+        if replaced.any():
+            given = pl.Series(values, dtype=columns[name].dtype).gather(of_example)
+            columns[name] = columns[name].zip_with(~replaced, given)
     first = {name: pl.Series([codes[0] if codes else None for codes in population.codes[name]], dtype=pl.String)
              for name in population.codes}  # fmt: skip
     return pl.DataFrame(
