@@ -73,8 +73,7 @@ def implies(one: Criterion, other: Criterion) -> bool:
 
 def is_decisive(atom: Atom, criterion: Criterion, activity: Activity) -> bool:
     """Say whether the criterion's answer for an activity hangs on one atom alone: with the other it would flip."""
-    flipped = frozenset() if holds(atom, activity) else frozenset({atom})
-    otherwise = given(criterion, frozenset({atom}), flipped)
+    otherwise = with_answers(criterion, {atom: not holds(atom, activity)})
     answer = otherwise if isinstance(otherwise, bool) else holds(otherwise, activity)
     return answer != holds(criterion, activity)
 
@@ -111,18 +110,18 @@ def codes_by_sign(criterion: Criterion) -> dict[bool, dict[CodeSystem, CodeList]
             for wanted in (True, False)}  # fmt: skip
 
 
-def given(criterion: Criterion, asked: frozenset[Atom], true: frozenset[Atom]) -> Criterion | bool:
-    """Give what is left of a criterion once the atoms in `asked` are answered: those in `true` hold."""
+def with_answers(criterion: Criterion, answers: Mapping[Atom, Criterion | bool]) -> Criterion | bool:
+    """Give what is left of a criterion once some atoms are answered, or have another criterion in their place."""
     match criterion:
         case And(operands):
-            return _joined(And, [given(operand, asked, true) for operand in operands], neutral=True)
+            return _joined(And, [with_answers(operand, answers) for operand in operands], neutral=True)
         case Or(operands):
-            return _joined(Or, [given(operand, asked, true) for operand in operands], neutral=False)
+            return _joined(Or, [with_answers(operand, answers) for operand in operands], neutral=False)
         case Not(operand):
-            inside = given(operand, asked, true)
+            inside = with_answers(operand, answers)
             return not inside if isinstance(inside, bool) else Not(inside)
         case _:
-            return criterion in true if criterion in asked else criterion
+            return answers.get(criterion, criterion)
 
 
 def _joined(connective: type[And | Or], parts: list[Criterion | bool], neutral: bool) -> Criterion | bool:
@@ -143,9 +142,9 @@ def _search(criterion: Criterion, fields: list[list[Answers]]) -> list[Answers] 
             return [] if left is True else None
         if (place, left) in hopeless:
             return None
-        asked = frozenset(atom for atom in atoms(left) if _field(atom) == fields[place][0].field)
+        asked = {atom for atom in atoms(left) if _field(atom) == fields[place][0].field}
         for answers in fields[place]:
-            found = search(given(left, asked, answers.true), place + 1)
+            found = search(with_answers(left, {atom: atom in answers.true for atom in asked}), place + 1)
             if found is not None:
                 return [answers, *found]
         hopeless.add((place, left))
@@ -233,7 +232,7 @@ def _values(definition: Field, asked: Iterable[Atom]) -> Sequence[str | int]:
             case IsNull():
                 pass
     if definition.kind is Kind.NUMBER:
-        numbers = {int(value) + step for value in values for step in (0, 1, -1)}
+        numbers = {1} | {int(value) + step for value in values for step in (0, 1, -1)}
         return sorted(number for number in numbers if number >= 0)
     width = definition.width or 1
     texts = [str(value) for value in values]

@@ -5,13 +5,33 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from ebi_rules.criteria import And, Between, Compare, Criterion, Not, Or, atoms
+from ebi_rules.criteria import (
+    CODE_FIELDS,
+    And,
+    Between,
+    CodeAtom,
+    Compare,
+    Criterion,
+    FollowedBy,
+    HasCode,
+    NamedCodes,
+    Not,
+    Or,
+    atoms,
+    code_atoms,
+    lists_named,
+)
 from ebi_rules.language import mixes_connectives
 from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Place, Reading, Told
-from ebi_rules.logic import codes_by_sign, equivalent, implies, possible
+from ebi_rules.logic import codes_by_sign, equivalent, implies, possible, with_answers
 from ebi_rules.rules import Rule
 from ebi_rules.translate.english import say
-from opcs_icd import CodeSystem
+from opcs_icd import OPCS4, CodeList, CodeSystem
+
+_SUPPLEMENTARY = CodeList.opcs(["Y00-Y99", "Z00-Z99"])
+"""The supplementary chapters of OPCS-4, whose codes say more of an operation: how it was done, and where."""
+
+_OF_OPERATIONS = {name for name, system in CODE_FIELDS.items() if system is OPCS4}
 
 _BANDS = {(0, 18), (19, 120)}
 """The programme's age bands, children and adults."""
@@ -30,6 +50,7 @@ def of_criteria(reading: Reading) -> Iterator[Told]:
             yield from _redundant_parts(criterion, place, reading.rule)
         yield from _age_bands(criterion, place)
     yield from _together(reading)
+    yield from _supplementary(reading)
     if reading.is_variant and _changes_nothing(reading):
         place = reading.place
         yield Told(WARNING, "variant-changes-nothing", place, "it flags what the rule flags. Take it out.")
@@ -91,6 +112,34 @@ def _together(reading: Reading) -> Iterator[Told]:
     if not pairs:
         text = "the criteria never hold all together, so nothing is ever in scope. Correct them."
         yield Told(ERROR, "contradiction", (*reading.place, "criteria"), text)
+
+
+def _supplementary(reading: Reading) -> Iterator[Told]:
+    """Find a rule that codes of approach or site can meet alone, which only say more of an operation."""
+    whole = And(tuple(reading.rule.criteria.values()))
+    asked = {atom for atom in code_atoms(whole) if atom.code_field in _OF_OPERATIONS}
+    with_none = with_answers(whole, dict.fromkeys(asked, False))
+    alone = with_answers(whole, {atom: _restricted(atom) for atom in asked})
+    if asked and not _can_hold(with_none) and _can_hold(alone):
+        text = "a code of chapter Y or Z alone meets them, without an operation. Ask for the operation too."
+        yield Told(WARNING, "no-operation", (*reading.place, "criteria"), text)
+
+
+def _restricted(atom: CodeAtom) -> Criterion | bool:
+    """Give an atom as it is where all procedure codes are supplementary."""
+    lists = {named: NamedCodes(named.name, named.codes & _SUPPLEMENTARY) for named in lists_named(atom)}
+    if not all(len(named.codes) for named in lists.values()):
+        return False
+    match atom:
+        case HasCode(codes, position):
+            return HasCode(lists[codes], position)
+        case FollowedBy(first, second):
+            return FollowedBy(lists[first], lists[second])
+    return atom
+
+
+def _can_hold(criterion: Criterion | bool) -> bool:
+    return criterion if isinstance(criterion, bool) else possible(criterion)
 
 
 def _redundant_parts(criterion: Criterion, place: Place, rule: Rule) -> Iterator[Told]:

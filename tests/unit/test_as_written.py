@@ -20,6 +20,7 @@ DEFECTS = {
     "1H.old": {"chapter-letter"},  # E34 for F34
     "1I.cur": {"reading"},  # H51(12389)
     "2C.cur": {"reading"},  # J3(10|3[23])
+    "2C.old": {"no-operation"},  # an endoscopic approach alone
     "2D.old": {"changes-nothing"},  # an exclusion that excludes nobody
     "2K.cur": {"other-classification"},  # OPCS-4 site codes among the diagnoses
     "2R.cur": {"reading"},  # K3(5[238]|67)

@@ -117,6 +117,7 @@ LOOK = 'look = ["W85[12]"]'
         (OPERATION, "procedure(look) OR primary_procedure(look) OR procedure(excision)", (WARNING, "redundant", 16)),
         (OPERATION, "procedure(look) OR procedure(look) AND procedure(excision)", (WARNING, "redundant", 16)),
         (OPERATION, "primary_procedure(look) OR procedure(excision) AND elective", (WARNING, "mixed-and-or", 16)),
+        (LOOK, 'look = ["W85[12]", "Y767"]', (WARNING, "no-operation", 15)),
         (ADULT, 'adult = "age BETWEEN 18 AND 120"', (WARNING, "age-band", 18)),
         (ADULT, 'adult = "age >= 19"', (WARNING, "age-band", 18)),
         (ADULT, 'adult = "age BETWEEN 0 AND 18 OR age BETWEEN 15 AND 120"', (WARNING, "age-band", 18)),
