@@ -27,7 +27,7 @@ def test_releases_are_told_by_their_names(reference: Reference) -> None:
     ("system", "code", "title"),
     [
         (OPCS4, "w85.1", "Made-up look, first kind"),
-        (OPCS4, "H013", "Made-up excision of Ménière"),  # Windows-1252, and gone from the newest release
+        (OPCS4, "H013", "Made-up excision of Ménière’s"),  # Windows-1252, and gone from the newest release
         (OPCS4, "X991", "Made-up new code"),
         (ICD10, "K35.2", "Made-up inflammation, spread"),
         (ICD10, "M2325", "Made-up derangement, old, outer"),

@@ -166,3 +166,18 @@ def test_every_alternative_inside_imaging_has_an_example_that_fires_by_it_alone(
             changed = content.replace(old, new, 1)
         with pytest.raises(RuleError, match="the example"):
             read_rule(changed, "changed.toml", shared())
+
+
+def test_an_edition_that_states_criteria_states_all_of_them() -> None:
+    older = '[editions."2020-01".criteria]\nlooked = "procedure(scan)"\nnot_private = "not_private"\n'
+    example = (
+        '[[examples]]\nabout = "older"\nedition = "2020-01"\nactivity = { procedures = ["U055"] }\nflagged = true\n'
+    )
+    content = GOOD.replace('[editions."2020-01"]\ncodes.opcs.scan = ["U055"]\n', older)
+    content = content[: content.rindex("[[examples]]")] + example
+    edition = read(content.replace('edition = "2026-01"', 'edition = "2026-01"\neligible = ["adult"]')).edition(
+        "2020-01"
+    )
+    assert list(edition.criteria) == ["looked", "not_private"]
+    assert edition.eligible == ("not_private",)
+    assert edition.variants == {}

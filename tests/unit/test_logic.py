@@ -1,0 +1,62 @@
+"""What criteria can mean together, decided: a few cases for readers; generated ones are in tests/generative."""
+
+import pytest
+
+from ebi_rules.catalogue import shared
+from ebi_rules.criteria import And, NamedCodes, Not
+from ebi_rules.language import parse
+from ebi_rules.logic import equivalent, implies, possible, witness
+from opcs_icd import CodeList
+
+LISTS = {
+    "spine": NamedCodes("spine", CodeList.opcs(["U05[45]"])),
+    "imaging": NamedCodes("imaging", CodeList.opcs(["U05", "U13"])),
+    "site": NamedCodes("site", CodeList.opcs(["Z665"])),
+    **shared().lists,
+}
+
+
+def read(text: str) -> object:
+    return parse(text, LISTS, shared().criteria)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("procedure(spine) AND NOT procedure(imaging)", False),
+        ("procedure(imaging) AND NOT procedure(spine)", True),
+        ("primary_procedure(spine) AND primary_procedure(site)", False),
+        ("procedure_followed_by(spine, site) AND primary_procedure(site)", True),
+        ("procedure_followed_by(spine, site) AND NOT secondary_procedure(site)", False),
+        ("NOT procedure_recorded AND procedure(site)", False),
+        ("dominant_procedure(spine) AND NOT procedure_recorded", True),
+        ("adult AND age < 19", False),
+        ("age IS NOT NULL", True),
+        ("age > 18 AND age < 20", True),
+        ("starts_with(admission_method, '2') AND admission_method = '2A'", True),
+        ("starts_with(admission_method, '2') AND admission_method IN ('11', '12')", False),
+    ],
+)
+def test_possible(text: str, answer: bool) -> None:
+    assert possible(read(text)) is answer  # type: ignore[arg-type]
+
+
+def test_implied_and_equivalent() -> None:
+    spine, imaging = read("procedure(spine)"), read("procedure(imaging)")
+    assert implies(spine, imaging)  # type: ignore[arg-type]
+    assert not implies(imaging, spine)  # type: ignore[arg-type]
+    assert equivalent(And((spine, imaging)), spine)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["secondary_procedure(site)", "procedure_followed_by(spine, imaging)"])
+def test_one_code_is_neither_secondary_nor_follows_itself(text: str) -> None:
+    found = witness(read(text))  # type: ignore[arg-type]
+    assert found is not None
+    assert len(found.codes["procedures"]) == 2
+
+
+def test_a_witness_is_plain() -> None:
+    found = witness(And((read("procedure_followed_by(spine, site)"), Not(read("adult")))))  # type: ignore[arg-type]
+    assert found is not None
+    assert found.codes["procedures"] == ("U054", "Z665")
+    assert found.fields["age"] is None
