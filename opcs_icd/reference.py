@@ -31,6 +31,7 @@ _IN_FORCE: Mapping[CodeSystem, Mapping[str, str]] = {
     },
     ICD10: {"4": "2012-04", "5": "2016-04"},
 }
+_FILLED = 4
 _ICD_HEADER = ("CODE", "ALT_CODE")
 _VERSION = {
     OPCS4: re.compile(r"OPCS-?4\.?(\d{1,2})", re.IGNORECASE),
@@ -102,7 +103,7 @@ class Reference:
 
     def title(self, system: CodeSystem, code: str) -> str | None:
         """Give a code's title, in the newest release that has the code; None when none has it."""
-        normal = normal_form(code)
+        normal = _key(code)
         return next((release.titles[normal] for release in self.of(system)[::-1] if normal in release.titles), None)
 
     def in_force(self, system: CodeSystem, month: str) -> Release | None:
@@ -143,10 +144,16 @@ def _icd_titles(rows: list[list[str]]) -> Iterator[tuple[str, str]]:
     header = [name.strip().upper() for name in rows[0]]
     places = [header.index(name) for name in ("DESCRIPTION", "MODIFIER_4", "MODIFIER_5") if name in header]
     for row in rows[1:]:
-        code = normal_form(row[1]) if len(row) > 1 else ""
+        code = _key(row[1]) if len(row) > 1 else ""
         parts = [row[place].strip() for place in places if place < len(row)]
         if is_valid(ICD10, code):
             yield code, ", ".join(filter(None, parts))
+
+
+def _key(code: str) -> str:
+    """Give a code's normal form without the X that fills the fourth place of an undivided category: M45X is M45."""
+    normal = normal_form(code)
+    return normal[:-1] if len(normal) == _FILLED and normal.endswith("X") else normal
 
 
 def _release(system: CodeSystem, file: Path, titles: Mapping[str, str]) -> Release:

@@ -4,7 +4,7 @@ Overdispersion is Spiegelhalter's additive random effects model (Statistics in M
 175:1), as NHS England applies it to SHMI and the CQC to its indicators.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ from ebi_rules.audit.intervals import normal_quantile
 
 Overdispersion = Literal["shmi", "cqc"]
 Numbers = npt.NDArray[np.float64]
+Ends = tuple[Numbers, Numbers]
 Column = npt.ArrayLike
 
 _NO_EVENT = 0.5
@@ -75,14 +76,11 @@ def funnel(
     if overdispersion is not None:
         z, precision = _ratio_scores(events[known], hoped[known], overdispersion)
         phi, tau2 = _dispersion(z, precision, trim, truncate=overdispersion == "shmi")
-    columns: dict[str, Numbers] = {}
-    for level in confidence:
-        if tau2 == 0:
-            lower, upper = _exact_limits(hoped, level)
-        else:
-            lower, upper = _adjusted_limits(hoped, level, tau2, overdispersion)
-        columns |= _named(level, np.where(known, lower, np.nan), np.where(known, upper, np.nan))
-    return Funnel(1.0, phi, tau2, _divided(events, hoped), _frame(columns))
+
+    def ends(level: float) -> Ends:
+        return _exact_limits(hoped, level) if tau2 == 0 else _adjusted_limits(hoped, level, tau2, overdispersion)
+
+    return Funnel(1.0, phi, tau2, _divided(events, hoped), _limits(confidence, ends, known))
 
 
 def proportion_funnel(
@@ -109,12 +107,13 @@ def proportion_funnel(
         own = np.arcsin(np.sqrt(counts[known] / sizes[known]))
         z = (own - angle) / np.sqrt(variance[known])
         phi, tau2 = _dispersion(z, 1 / variance[known], trim, truncate=False)
-    columns: dict[str, Numbers] = {}
-    for level in confidence:
+
+    def ends(level: float) -> Ends:
         spread = normal_quantile(level) * np.sqrt(variance + tau2)
         lower, upper = (np.sin(np.clip(end, 0, np.pi / 2)) ** 2 for end in (angle - spread, angle + spread))
-        columns |= _named(level, lower, upper)
-    return Funnel(target, phi, tau2, _divided(counts, sizes), _frame(columns))
+        return lower, upper
+
+    return Funnel(target, phi, tau2, _divided(counts, sizes), _limits(confidence, ends, known))
 
 
 def ratio_funnel(
@@ -139,12 +138,12 @@ def ratio_funnel(
         z = (np.log((above[known] + 0.5) / (below[known] + 0.5)) - centre) / np.sqrt(variance)
         phi, tau2 = _dispersion(z, 1 / variance, trim, truncate=False)
     at_target = _log_ratio_variance(target * below, below)
-    columns: dict[str, Numbers] = {}
-    for level in confidence:
+
+    def ends(level: float) -> Ends:
         spread = normal_quantile(level) * np.sqrt(at_target + tau2)
-        ends = (np.where(known, np.exp(centre + side * spread), np.nan) for side in (-1, 1))
-        columns |= _named(level, *ends)
-    return Funnel(target, phi, tau2, _divided(above, below), _frame(columns))
+        return np.exp(centre - spread), np.exp(centre + spread)
+
+    return Funnel(target, phi, tau2, _divided(above, below), _limits(confidence, ends, known))
 
 
 def _ratio_scores(events: Numbers, hoped: Numbers, method: Overdispersion) -> tuple[Numbers, Numbers]:
@@ -230,10 +229,11 @@ def _divided(above: Numbers, below: Numbers) -> pl.Series:
     return pl.Series("value", values).fill_nan(None)
 
 
-def _named(level: float, lower: Numbers, upper: Numbers) -> dict[str, Numbers]:
-    name = f"{level * 100:g}".replace(".", "")
-    return {f"lower_{name}": lower, f"upper_{name}": upper}
-
-
-def _frame(columns: dict[str, Numbers]) -> pl.DataFrame:
+def _limits(confidence: Sequence[float], ends: Callable[[float], Ends], known: npt.NDArray[np.bool_]) -> pl.DataFrame:
+    """Give the limits at each confidence as columns, null where nothing is known of a unit."""
+    columns = {}
+    for level in confidence:
+        name = f"{level * 100:g}".replace(".", "")
+        for side, values in zip(("lower", "upper"), ends(level), strict=True):
+            columns[f"{side}_{name}"] = np.where(known, values, np.nan)
     return pl.DataFrame(columns).fill_nan(None)

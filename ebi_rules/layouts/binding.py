@@ -135,13 +135,16 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
 def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None) -> Layout:
     """Give the built-in layout that fits an extract's columns best.
 
-    A layout fits when it finds the key and, unless they come in a child table, the procedures. Raises
+    A layout fits when it finds the key and, unless they come in a child table, the procedures, and no column that it
+    is not found with. Raises
     `ExtractError` when none fits, or when two fit equally.
     """
     available = tuple(available)
     scores: dict[str, int] = {}
     for layout in builtin_layouts().values():
         columns = _Columns(available)
+        if columns.present(layout.not_with):
+            continue
         found = [name for name, sought in layout.fields.items() if columns.present(sought)]
         shapes = [shape for shape in layout.codes.values() if isinstance(shape, Numbered)]
         held = [shape for shape in shapes if columns.numbered(shape)]

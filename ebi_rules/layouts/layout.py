@@ -16,7 +16,7 @@ from ebi_rules.criteria import CODE_FIELDS, SPELL_FIELD
 from ebi_rules.errors import LayoutError, UsageError, unknown
 from ebi_rules.fields import FIELDS
 
-_TOP_LEVEL = {"name", "title", "dataset", "source", "baby_ages", "fields", *CODE_FIELDS}
+_TOP_LEVEL = {"name", "title", "dataset", "source", "baby_ages", "not_with", "fields", *CODE_FIELDS}
 _SHAPES = {
     "delimited": ({"column"}, set[str]()),
     "numbered": ({"columns", "positions"}, {"first"}),
@@ -58,7 +58,8 @@ class Layout:
     """Where extracts of one kind keep an activity's fields and codes.
 
     `fields` maps canonical names to columns, the first not null of which wins; `codes` gives the shape of
-    each field of codes. `baby_ages`: ages under one year are written 7001 to 7007, as HES does.
+    each field of codes. `baby_ages`: ages under one year are written 7001 to 7007, as HES does. An extract with a column
+    of `not_with` is not of this kind, whatever else it has.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Layout:
     fields: Mapping[str, tuple[str, ...]]
     codes: Mapping[str, Numbered | ChildTable]
     baby_ages: bool = False
+    not_with: tuple[str, ...] = ()
 
     @property
     def is_child(self) -> bool:
@@ -127,6 +129,7 @@ def read_layout(content: str, file: str) -> Layout:
         fields=fields,
         codes={name: _shape(file, name, table[name]) for name in CODE_FIELDS if name in table},
         baby_ages=table.get("baby_ages", False) is True,
+        not_with=_texts(file, "not_with", table["not_with"]) if "not_with" in table else (),
     )
 
 

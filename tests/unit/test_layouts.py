@@ -36,6 +36,15 @@ column = "Diags"
 """
 
 
+def test_episodes_that_name_their_spell_are_episodes() -> None:
+    columns = ["APCE_Ident", "APCS_Ident", "Admission_Date", "Discharge_Date", "Age_at_Start_of_Episode_SUS",
+               "Admission_Method", "Der_Procedure_All", "Der_Diagnosis_All"]  # fmt: skip
+    assert detect(columns).name == "ncdr-apce"
+    assert (
+        detect(["APCS_Ident", "Discharge_Date", "Age_At_Start_of_Spell_SUS", "Der_Procedure_All"]).name == "ncdr-apcs"
+    )
+
+
 def test_every_built_in_layout_detects_itself() -> None:
     for layout in builtin_layouts().values():
         columns = [name for names in layout.fields.values() for name in names]

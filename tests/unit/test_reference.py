@@ -32,6 +32,8 @@ def test_releases_are_told_by_their_names(reference: Reference) -> None:
         (ICD10, "K35.2", "Made-up inflammation, spread"),
         (ICD10, "M2325", "Made-up derangement, old, outer"),
         (ICD10, "M23", "Made-up derangement"),
+        (ICD10, "M45", "Made-up stiffness"),  # the file fills its fourth place with X, as data do
+        (ICD10, "M45.X", "Made-up stiffness"),
         (ICD10, "W851", None),
     ],
 )
