@@ -58,8 +58,8 @@ class Layout:
     """Where extracts of one kind keep an activity's fields and codes.
 
     `fields` maps canonical names to columns, the first not null of which wins; `codes` gives the shape of
-    each field of codes. `baby_ages`: ages under one year are written 7001 to 7007, as HES does. An extract with a column
-    of `not_with` is not of this kind, whatever else it has.
+    each field of codes. `baby_ages`: ages under one year are written 7001 to 7007, as HES does. An extract with a
+    column of `not_with` is not of this kind, whatever else it has.
     """
 
     name: str
