@@ -11,7 +11,7 @@ A flag means that activity is in scope of the guidance, never that it was inappr
 
 # `audit` and `rules` are also names of modules here: the calls are imported last, so that they win.
 from ebi_rules.activity import Activity
-from ebi_rules.audit import Audit, audit
+from ebi_rules.audit import Audit, Settings, audit, audit_cube
 from ebi_rules.catalogue import rule, rules
 from ebi_rules.errors import DialectError, EbiError, EngineError, ExtractError, LayoutError, RuleError, UsageError
 from ebi_rules.flags import ExtractWarning, flag
@@ -30,9 +30,11 @@ __all__ = [
     "LayoutError",
     "Rule",
     "RuleError",
+    "Settings",
     "UsageError",
     "__version__",
     "audit",
+    "audit_cube",
     "explain",
     "flag",
     "rule",

@@ -199,6 +199,12 @@ class Rule:
 
         return describe(self, reference)
 
+    def _repr_html_(self) -> str:
+        """Show the rule in a notebook."""
+        from ebi_rules.report import notebook_rule
+
+        return notebook_rule(self)
+
     def title_of(self, system: CodeSystem, code: str, reference: Reference | None = None) -> str | None:
         """Give the title of a code: that of the classification files, else the one that the source prints."""
         held = reference.title(system, code) if reference else None

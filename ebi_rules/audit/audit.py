@@ -1,95 +1,169 @@
-"""Run an audit and write its outputs: tables as CSV, what was run as JSON, the report as HTML."""
+"""An audit: what was counted, how it is shown, its tables, and its files."""
 
 import json
-import platform
 import re
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ebi_rules.audit import tables
-from ebi_rules.audit.cube import Audited, compute_cube
-from ebi_rules.catalogue import choose
-from ebi_rules.engines.extract import Source, open_extract
-from ebi_rules.engines.polars import prepare
-from ebi_rules.errors import ExtractError, UsageError, unknown
-from ebi_rules.fields import GROUPABLE
-from ebi_rules.layouts import Binding, Layout
+from ebi_rules.audit import files, standardising, tables, trending
+from ebi_rules.audit.counts import Counts
+from ebi_rules.audit.disclosure import ABOUT, control
+from ebi_rules.audit.settings import Settings
+from ebi_rules.cube import Audited
+from ebi_rules.errors import UsageError, unknown
+from ebi_rules.notices import Notice
 from ebi_rules.output import require_apart, whole_file, whole_folder
-from ebi_rules.rules import DEFAULT, Rule, unavailable
-from ebi_rules.version import __version__
 from opcs_icd.reference import Reference
 
-OURS = re.compile(r"(providers|attrition|sensitivity|by_[a-z_]+)\.csv|run\.json|report\.html")
+if TYPE_CHECKING:
+    import altair as alt
+
+OURS = re.compile(
+    r"(providers|attrition|trend|sensitivity|quality|population|by_[a-z_]+)\.csv|run\.json|report\.html|audit\.xlsx"
+)
 """The names of the files that an audit writes."""
+
+SCOPE = "In scope of the guidance does not mean inappropriate."
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found. Everything but `run` and `warnings` derives from `cube` and the rules.
+    """What an audit found: everything but `run` and `notices` is worked out from `cube`.
 
-    `by` are the fields that it was asked to group by, `provider` among them; `run` says what was run. With the
-    user's own classification files as `reference` the report gives codes their titles.
+    `cube` has exact counts; every table, chart and file has them under the disclosure control that `settings` name,
+    where a missing number is a suppressed one. `run` says what was run. With the user's own classification files as
+    `reference` the report gives codes their titles.
     """
 
     cube: pl.DataFrame
     audited: tuple[Audited, ...]
-    by: tuple[str, ...]
     run: Mapping[str, Any]
-    warnings: tuple[str, ...]
+    notices: tuple[str, ...] = ()
+    settings: Settings = field(default_factory=Settings)
     reference: Reference | None = None
 
     @cached_property
+    def counts(self) -> Counts:
+        """The counts that may be shown, from which all tables come."""
+        return Counts(self.cube, self.audited, self.settings.disclosure)
+
+    @cached_property
     def providers(self) -> pl.DataFrame:
-        """A row a rule and provider: activity, eligible, flagged, rate_per_1000_eligible."""
-        return tables.by_dimension(self.cube, "provider")
+        """A row a rule and provider: counts, crude and standardised rates with intervals, funnel limits, signal."""
+        return tables.providers(self.counts, self.settings)
 
     @cached_property
     def attrition(self) -> pl.DataFrame:
-        """How much activity is left after each criterion: rule, step, criterion, left, removed."""
-        return tables.attrition(self.cube, self.audited)
+        """How much activity is left after each criterion: rule, provider, step, criterion, left, removed."""
+        return tables.attrition(self.counts)
+
+    @cached_property
+    def trend(self) -> pl.DataFrame:
+        """The rate by month with XmR limits and signals, of all providers and of each."""
+        return trending.trend(self.counts, self.settings)
 
     @cached_property
     def sensitivity(self) -> pl.DataFrame:
-        """What each variant flags: rule, variant, flagged, difference, about."""
-        return tables.sensitivity(self.cube, self.audited)
+        """What each variant flags: rule, variant, flagged, difference, differs, about."""
+        return tables.sensitivity(self.counts)
+
+    @cached_property
+    def quality(self) -> pl.DataFrame:
+        """How complete the coding is, by provider and month."""
+        return tables.quality(self.counts)
+
+    @cached_property
+    def population(self) -> pl.DataFrame | None:
+        """Rates per 100,000 people by area, None when no population was given."""
+        given = self.settings.population
+        return standardising.by_population(self.counts, given) if given else None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields, beside provider, that `grouped` can be asked for."""
+        return self.counts.fields
 
     def totals(self) -> pl.DataFrame:
-        """All providers together: rule, activity, eligible, flagged, rate_per_1000_eligible."""
-        return tables.totals(self.cube)
+        """All providers together, a row a rule: activity, eligible, flagged, rate with its interval."""
+        return tables.totals(self.counts)
+
+    def grouped(self, field: str) -> pl.DataFrame:
+        """Counts and rates by `age_band`, `sex`, or another field that was asked for. Raises `UsageError`."""
+        if field == "provider":
+            return tables.by_field(self.counts, field, self.settings)
+        if field not in self.fields:
+            raise UsageError(unknown("grouping", field, ["provider", *self.fields]))
+        return tables.by_field(self.counts, field, self.settings)
+
+    def shown(self, disclosure: str) -> "Audit":
+        """Give the same audit under another disclosure control: hes, midpoint6 or none. Raises `UsageError`."""
+        return replace(self, settings=replace(self.settings, disclosure=disclosure))
+
+    def chart(self, name: str, rule: str | None = None, provider: str | None = None) -> "alt.TopLevelMixin":
+        """Give a chart of one rule (the first when none is named) as an altair chart.
+
+        `name` is attrition, funnel, rates, trend (of one `provider`, or of all), sensitivity, or a field of `fields`.
+        Raises `UsageError`.
+        """
+        from ebi_rules.report import charts
+
+        return charts.chart_of(self, name, rule, provider)
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know, with counts as they may be shown."""
+        return tuple(
+            notice.told(self._control) if isinstance(notice, Notice) else notice for notice in self.notices
+        ) + tuple(self._low_coding())
+
+    @cached_property
+    def said(self) -> dict[str, Any]:
+        """What was run, as run.json has it: with counts as they may be shown."""
+        inputs = [{**file, "rows": self._told(file["rows"])} for file in self.run["inputs"]]
+        settings = {
+            "disclosure": self.settings.disclosure, "overdispersion": self.settings.overdispersion,
+            "trim": self.settings.trim, "baseline": self.settings.baseline, "rebase": list(self.settings.rebase),
+            "standard": "all providers" if self.settings.standard is None else "a file",
+            "population": self.settings.population.field if self.settings.population else None,
+        }  # fmt: skip
+        return {**self.run, "inputs": inputs, "rows": self._told(self.run["rows"]), "shown": settings,
+                "disclosure": ABOUT[self.settings.disclosure], "warnings": list(self.warnings)}  # fmt: skip
 
     def recorded_at(self, folder: str) -> "Audit":
         """Give the same audit with its inputs recorded as they stand once their folder has its final name."""
         inputs = [{**file, "path": f"{folder}/{Path(str(file['path'])).name}"} for file in self.run["inputs"]]
         return replace(self, run={**self.run, "inputs": inputs})
 
-    def grouped(self, field: str) -> pl.DataFrame:
-        """The same as `providers`, by another of the fields in `by`. Raises `UsageError`."""
-        if field not in self.by:
-            raise UsageError(unknown("grouping", field, self.by))
-        return tables.by_dimension(self.cube, field)
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Give every table that `write` writes, by the name of its file."""
+        found = {"providers": self.providers, "attrition": self.attrition, "trend": self.trend,
+                 "sensitivity": self.sensitivity, "quality": self.quality}  # fmt: skip
+        found |= {f"by_{field}": self.grouped(field) for field in self.fields}
+        return found if self.population is None else {**found, "population": self.population}
 
-    def write(self, folder: str | Path, force: bool = False) -> None:
-        """Write providers.csv, attrition.csv, sensitivity.csv, one by_FIELD.csv each, run.json and report.html.
+    def write(
+        self, folder: str | Path, force: bool = False, xlsx: bool = False,
+        progress: Callable[[str], None] = lambda step: None,
+    ) -> None:  # fmt: skip
+        """Write the tables as CSV, what was run as run.json, the report as report.html; with `xlsx` also audit.xlsx.
 
         The folder appears whole or not at all. Raises `UsageError` when it exists and `force` is not given, when
         it holds files that no audit wrote, or an input.
         """
         require_apart(Path(folder), self._input_paths())
         with whole_folder(Path(folder), OURS, force) as target:
-            self.providers.write_csv(target / "providers.csv")
-            self.attrition.write_csv(target / "attrition.csv")
-            self.sensitivity.write_csv(target / "sensitivity.csv")
-            for field in self.by:
-                if field != "provider":
-                    self.grouped(field).write_csv(target / f"by_{field}.csv")
-            (target / "run.json").write_text(json.dumps(self.run, indent=2) + "\n", encoding="utf-8")
+            progress("writing tables")
+            for name, table in self.tables().items():
+                files.write_csv(table, target / f"{name}.csv")
+            (target / "run.json").write_text(json.dumps(self.said, indent=2) + "\n", encoding="utf-8")
+            if xlsx:
+                files.write_workbook(self.tables(), self._front_page(), target / "audit.xlsx")
+            progress("drawing the report")
             self._write_report(target / "report.html")
 
     def report(self, path: str | Path, force: bool = False) -> None:
@@ -98,6 +172,43 @@ class Audit:
         with whole_file(Path(path), force) as target:
             self._write_report(target)
 
+    def _repr_html_(self) -> str:
+        """Show totals and warnings in a notebook."""
+        from ebi_rules.report import notebook_audit
+
+        return notebook_audit(self)
+
+    def _control(self, count: int) -> int | None:
+        return control(count, self.settings.disclosure)
+
+    def _told(self, count: int | None) -> int | str | None:
+        shown = None if count is None else self._control(count)
+        return "*" if shown is None and count is not None else shown
+
+    def _low_coding(self) -> list[str]:
+        """Warn of providers whose low rate goes with low coding."""
+        if "low_coding" not in self.providers.columns:
+            return []
+        low = self.providers.filter(pl.col("signal").is_in(["below_95", "below_998"]), "low_coding")
+        return [
+            f"{rule}: {', '.join(part['provider'].fill_null('not recorded'))}: a rate below the limits goes with few "
+            "procedures coded. It may say more of coding than of care."
+            for (rule,), part in low.group_by("rule", maintain_order=True)
+        ]
+
+    def _front_page(self) -> list[tuple[str, str]]:
+        rules = ", ".join(
+            f"{rule['key']} (edition {rule['edition']}, {rule['variant']})" for rule in self.said["rules"]
+        )
+        return [
+            ("Evidence-Based Interventions", "Activity in scope of the guidance, by provider"),
+            ("What a flag means", SCOPE),
+            ("Disclosure control", ABOUT[self.settings.disclosure] + " * is a suppressed count, or a figure from one."),
+            ("Rules", rules),
+            ("Made by", f"ebi-rules {self.said['version']}, {self.said['started']}"),
+            *(("Warning", text) for text in self.warnings),
+        ]
+
     def _input_paths(self) -> list[Path]:
         return [Path(file["path"]) for file in self.run["inputs"]]
 
@@ -105,82 +216,3 @@ class Audit:
         from ebi_rules.report import render
 
         path.write_text(render(self), encoding="utf-8")
-
-
-def audit(
-    source: Source,
-    rules: Iterable[str | Rule] | None = None,
-    by: Sequence[str] = ("provider",),
-    layout: str | Path | Layout | None = None,
-    variant: str = DEFAULT,
-    overrides: Mapping[str, str] | None = None,
-    procedures: Source | None = None,
-    diagnoses: Source | None = None,
-    skip_unavailable: bool = False,
-    any_dataset: bool = False,
-    reference: Reference | None = None,
-    progress: Callable[[str], None] = lambda step: None,
-) -> Audit:
-    """Count rules over an extract, by provider and the other fields in `by`.
-
-    `source` is a parquet file, folder or glob, a LazyFrame or a DataFrame; `layout` is detected when not
-    given; `overrides` maps canonical fields to columns. `variant` is the reading that is counted; all variants
-    are compared. With `skip_unavailable`, rules that the extract cannot answer are left out with a warning. A rule
-    that is named must be of the extract's dataset, unless `any_dataset`; when none is named these are all of it.
-    `reference` gives the report titles of codes (`opcs_icd.reference`).
-    Raises `UsageError`, `RuleError`, `LayoutError` or `ExtractError`.
-    """
-    started, clock = datetime.now(UTC), time.perf_counter()
-    dimensions = _dimensions(by)
-    progress("opening the extract")
-    extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
-    for field in dimensions:
-        if field not in binding.fields:
-            raise ExtractError(f"this extract has no column for {field}. {binding.why_lacking(field)}")
-    chosen, warnings = choose(rules, variant, binding, skip_unavailable, any_dataset)
-    audited = [_audited(rule, reading, binding) for rule, reading in chosen]
-    progress("checking values and deciding codes")
-    readings = [reading for entry in audited for reading in (entry.reading, *entry.compared)]
-    prepared = prepare(extract, binding, readings, extra_fields=dimensions)
-    progress("counting")
-    cube = compute_cube(prepared, audited, dimensions)
-    warnings += prepared.warnings
-    if prepared.rows == 0:
-        warnings.append("the extract has no rows.")
-    run = {
-        "program": "ebi-rules",
-        "version": __version__,
-        "python": platform.python_version(),
-        "polars": pl.__version__,
-        "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - clock, 3),
-        "rules": [
-            {
-                "key": entry.key,
-                "edition": entry.reading.edition_name,
-                "variant": entry.reading.variant_name,
-                "content_hash": entry.reading.content_hash,
-            }
-            for entry in audited
-        ],
-        "layout": binding.layout.name,
-        "columns": {name: list(columns) for name, columns in binding.fields.items()},
-        "options": {"by": dimensions, "variant": variant, "overrides": dict(overrides or {})},
-        "inputs": [{"path": file.path, "bytes": file.bytes, "rows": file.rows} for file in extract.files],
-        "rows": prepared.rows,
-        "warnings": warnings,
-    }
-    return Audit(cube, tuple(audited), tuple(dimensions), run, tuple(warnings), reference)
-
-
-def _dimensions(by: Sequence[str]) -> list[str]:
-    for field in by:
-        if field not in GROUPABLE:
-            raise UsageError("--by: " + unknown("field to group by", field, GROUPABLE))
-    return list(dict.fromkeys(["provider", *by]))
-
-
-def _audited(rule: Rule, reading: Rule, binding: Binding) -> Audited:
-    """Put beside a reading the variants that the extract can answer."""
-    reasons = {name: unavailable(other, binding) for name, other in rule.readings().items()}
-    return Audited(rule, reading, {name: reason for name, reason in reasons.items() if reason})

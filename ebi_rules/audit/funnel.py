@@ -76,11 +76,22 @@ def funnel(
     if overdispersion is not None:
         z, precision = _ratio_scores(events[known], hoped[known], overdispersion)
         phi, tau2 = _dispersion(z, precision, trim, truncate=overdispersion == "shmi")
+    return Funnel(1.0, phi, tau2, _divided(events, hoped), ratio_limits(hoped, tau2, overdispersion, confidence))
+
+
+def ratio_limits(
+    expected: Column, tau2: float, overdispersion: Overdispersion | None, confidence: Sequence[float] = (0.95, 0.998)
+) -> pl.DataFrame:
+    """Give the limits that a funnel of standardised ratios has at these expected counts, to draw it by.
+
+    `tau2` and `overdispersion` are those of the funnel; the columns are those of its `limits`.
+    """
+    hoped = np.atleast_1d(np.asarray(expected, dtype=np.float64))
 
     def ends(level: float) -> Ends:
         return _exact_limits(hoped, level) if tau2 == 0 else _adjusted_limits(hoped, level, tau2, overdispersion)
 
-    return Funnel(1.0, phi, tau2, _divided(events, hoped), _limits(confidence, ends, known))
+    return _limits(confidence, ends, hoped > 0)
 
 
 def proportion_funnel(

@@ -24,6 +24,13 @@ EUROPEAN_STANDARD: Mapping[str, int] = {
 EUROPEAN_STANDARD_ADULTS: Mapping[str, int] = {"19": 1100, **dict(list(EUROPEAN_STANDARD.items())[4:])}
 """The same for the programme's adults, 19 and older: of the band 15-19 the year 19, which is a fifth of it."""
 
+EUROPEAN_STANDARD_BANDS: Mapping[str, int] = {
+    **{band: people for band, people in EUROPEAN_STANDARD.items() if band != "15-19"},
+    "15-18": 4400,
+    "19": 1100,
+}
+"""The same for all ages by the cube's age bands, which part 15-19 where children end."""
+
 Strata = npt.ArrayLike
 
 

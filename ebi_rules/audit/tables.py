@@ -1,75 +1,224 @@
-"""Tables of an audit, each made from the cube alone."""
+"""Tables of an audit, each worked out from counts as they may be shown.
 
-from collections.abc import Sequence
+Where a count is suppressed so is every figure that comes from it: all are null. Rates are per 1,000 eligible.
+"""
 
+from typing import Any
+
+import numpy as np
 import polars as pl
 
-from ebi_rules.audit.cube import ACTIVITY, ELIGIBLE, FLAGGED, LEFT, VARIANT, Audited
+from ebi_rules.audit import standardising
+from ebi_rules.audit.counts import Counts, stand_in
+from ebi_rules.audit.funnel import Funnel, funnel
+from ebi_rules.audit.intervals import poisson
+from ebi_rules.audit.settings import OVERDISPERSION, Settings
 from ebi_rules.rules import DEFAULT
 
 PER = 1000
+ALL_PROVIDERS, ALL_MONTHS = "all providers", "all months"
+LOW_CODING = 0.75
+"""A provider's coding is low when its share of activity with a procedure is below this part of the share overall."""
+
+SUPPRESSIBLE = {
+    "activity": (), "eligible": (), "flagged": (), "left": (), "differs": (), "people": (),
+    "removed": ("left",), "difference": ("flagged",),
+    **dict.fromkeys(["rate_per_1000_eligible", "rate_lower_95", "rate_upper_95", "standardised_ratio", "ratio_lower_95",
+                     "ratio_upper_95", "signal", "rate_per_100000", "standardised_rate_per_100000",
+                     "standardised_lower_95", "standardised_upper_95", "mean", "lower", "upper"],
+                    ("flagged", "eligible")),
+    "expected": ("eligible",),
+}  # fmt: skip
+"""Columns that are null where something is suppressed: counts, and what is worked out from which of them."""
 
 
-def by_dimension(cube: pl.DataFrame, dimension: str) -> pl.DataFrame:
-    """Give activity, eligible, flagged and the rate per 1,000 eligible, a row for each rule and value.
+def totals(counts: Counts) -> pl.DataFrame:
+    """Give activity, eligible, flagged and the rate with its interval over the whole extract, a row a rule."""
+    return _with_rates(counts.table("total").drop("provider", "month", "value"))
 
-    Columns: rule, the dimension (null where not recorded), activity, eligible, flagged, rate_per_1000_eligible
-    (null where nothing is eligible). Sorted by rule, then value.
+
+def by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
+    """Give the same by the values of a field (null where not recorded), with what case mix would lead to expect.
+
+    `expected` is the number in scope if the field's people, by age band and sex, had the rates of the standard;
+    `standardised_ratio` is flagged over expected. Neither is given by age band and by sex themselves.
     """
-    return _rates(cube, ["rule", dimension])
-
-
-def totals(cube: pl.DataFrame) -> pl.DataFrame:
-    """Give the same over the whole extract, a row a rule."""
-    return _rates(cube, ["rule"])
-
-
-def _rates(cube: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    measures = [ACTIVITY, ELIGIBLE, FLAGGED]
-    counts = [pl.col("count").filter(pl.col("measure") == measure).sum().alias(measure) for measure in measures]
-    rate = pl.when(pl.col(ELIGIBLE) > 0).then((pl.col(FLAGGED) / pl.col(ELIGIBLE) * PER).round(3))
-    return (
-        cube.group_by(keys).agg(counts).with_columns(rate.alias("rate_per_1000_eligible")).sort(keys, nulls_last=True)
+    column = "provider" if field == "provider" else "value"
+    table = counts.table(field).select("rule", pl.col(column).alias(field), "activity", "eligible", "flagged")
+    table = _with_rates(table)
+    if field in ("age_band", "sex"):
+        return _in_field_order(table, field)
+    expected = standardising.expected(counts, field, settings.standard)
+    table = table.join(expected, on=["rule", field], how="left", nulls_equal=True, maintain_order="left")
+    hidden = pl.col("flagged").is_null() | pl.col("eligible").is_null()
+    lower, upper = _interval(table["flagged"])
+    table = table.with_columns(pl.when(pl.col("eligible").is_not_null()).then(pl.col("expected").round(1)))
+    over = pl.when(~hidden & (pl.col("expected") > 0)).then
+    return _in_field_order(
+        table.with_columns(
+            over(pl.col("flagged") / pl.col("expected")).round(3).alias("standardised_ratio"),
+            over(pl.lit(lower) / pl.col("expected")).round(3).alias("ratio_lower_95"),
+            over(pl.lit(upper) / pl.col("expected")).round(3).alias("ratio_upper_95"),
+        ),
+        field,
     )
 
 
-def attrition(cube: pl.DataFrame, audited: Sequence[Audited]) -> pl.DataFrame:
-    """Give how much activity is left after each criterion, in the rule's order.
+def providers(counts: Counts, settings: Settings) -> pl.DataFrame:
+    """Give `by_field` for providers, with names, the funnel's limits at each, its signal, and low coding.
 
-    Columns: rule, step (0 is all activity), criterion (null for step 0), left, removed (null for step 0).
+    `signal` is above_998, above_95, below_95, below_998 or null within the limits. `low_coding` is true where the share
+    of activity with any procedure is below three quarters of that overall: there a low rate may be a matter of coding.
     """
-    totals = _totals(cube)
-    rows: list[tuple[object, ...]] = []
-    for entry in audited:
-        left = totals.get((entry.key, ACTIVITY, None), 0)
-        rows.append((entry.key, 0, None, left, None))
+    table = by_field(counts, "provider", settings)
+    parts = []
+    for rule in table["rule"].unique(maintain_order=True):
+        part = table.filter(pl.col("rule") == rule)
+        found = funnel_of(part, settings)
+        shown = part.select((pl.col("flagged").is_not_null() & pl.col("expected").is_not_null()).alias("x"))["x"]
+        signal = pl.Series([None] * part.height, dtype=pl.String).zip_with(~shown, found.signals)
+        parts.append(part.with_columns(found.limits.select(pl.all().round(3)).get_columns()).with_columns(
+            signal.alias("signal")))  # fmt: skip
+    table = pl.concat(parts) if parts else table
+    low = quality(counts).filter(pl.col("month") == ALL_MONTHS).select("provider", "low_coding")
+    table = table.join(low, on="provider", how="left", nulls_equal=True, maintain_order="left")
+    if settings.names:
+        name = pl.col("provider").replace_strict(settings.names, default=None, return_dtype=pl.String)
+        return table.insert_column(2, table.select(name.alias("provider_name"))["provider_name"])
+    return table
+
+
+def funnel_of(part: pl.DataFrame, settings: Settings) -> Funnel:
+    """Give the funnel of one rule's rows of `by_field`; a suppressed count stands in as 4."""
+    observed = part.select(stand_in(pl.col("flagged")))["flagged"].to_numpy()
+    expected = part["expected"].fill_null(0).to_numpy()
+    return funnel(observed, expected, overdispersion=OVERDISPERSION[settings.overdispersion], trim=settings.trim)
+
+
+def attrition(counts: Counts) -> pl.DataFrame:
+    """Give how much activity is left after each criterion, in the rule's order: all providers first, then each.
+
+    Columns: rule, provider, step (0 is all activity), criterion (null for step 0), left, removed (null for step 0).
+    `removed` is the difference of the numbers shown.
+    """
+    cells = counts.cells.filter(pl.col("table").is_in(["total", "provider"]))
+    label = pl.when(pl.col("table") == "total").then(pl.lit(ALL_PROVIDERS)).otherwise("provider").alias("provider")
+    cells = cells.select("rule", "measure", "item", label, "shown", (pl.col("table") != "total").alias("later"))
+    groups = cells.filter(pl.col("measure") == "activity").select("provider", "later", pl.col("shown").alias("left"))
+    rows = []
+    for entry in counts.audited:
+        last = len(entry.reading.criteria)
+        steps = [groups.with_columns(step=pl.lit(0), criterion=pl.lit(None, pl.String))]
         for step, name in enumerate(entry.reading.criteria, start=1):
-            before, left = left, totals.get((entry.key, LEFT, name), 0)
-            rows.append((entry.key, step, name, left, before - left))
-    schema = {"rule": pl.String, "step": pl.Int64, "criterion": pl.String, "left": pl.Int64, "removed": pl.Int64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+            # What is left at the end is what is flagged, and is shown or withheld as that is.
+            if step == last:
+                asked = (pl.col("measure") == "flagged") & pl.col("item").is_null()
+            else:
+                asked = (pl.col("measure") == "left") & (pl.col("item") == name)
+            found = cells.filter((pl.col("rule") == entry.key) & asked)
+            steps.append(found.select("provider", "later", pl.col("shown").alias("left"), step=pl.lit(step),
+                                      criterion=pl.lit(name)))  # fmt: skip
+        rows.append(pl.concat(steps).with_columns(rule=pl.lit(entry.key)).sort("later", "provider", "step",
+                                                                              nulls_last=True))  # fmt: skip
+    found = pl.concat(rows)
+    removed = (pl.col("left").shift(1) - pl.col("left")).over("rule", "provider", order_by="step")
+    return found.select("rule", "provider", "step", "criterion", "left", removed.alias("removed"))
 
 
-def sensitivity(cube: pl.DataFrame, audited: Sequence[Audited]) -> pl.DataFrame:
-    """Give what each reading of a rule flags.
+def sensitivity(counts: Counts) -> pl.DataFrame:
+    """Give what each reading of a rule flags, and for how much activity it judges otherwise than the one counted.
 
-    Columns: rule, variant (`default` first), flagged (null for a variant this extract cannot answer),
-    difference (from the default), about (what the variant is, or why it is not available).
+    Columns: rule, variant (`default` first), flagged, difference (of the numbers shown, from the reading counted),
+    differs (activity judged otherwise), about (what the variant is, or why this extract cannot answer it).
     """
-    totals = _totals(cube)
-    rows: list[tuple[object, ...]] = []
-    for entry in audited:
-        default = totals.get((entry.key, VARIANT, DEFAULT), 0)
+    rows: list[tuple[Any, ...]] = []
+    for entry in counts.audited:
+        own = counts.total(entry.key, "flagged")
         for name, reading in entry.rule.readings().items():
             if name in entry.skipped:
-                rows.append((entry.key, name, None, None, f"not available: {entry.skipped[name]}"))
+                rows.append((entry.key, name, None, None, None, f"not available: {entry.skipped[name]}"))
                 continue
-            flagged = totals.get((entry.key, VARIANT, name), 0)
-            rows.append((entry.key, name, flagged, flagged - default, reading.variant_about or "the rule as designed"))
-    schema = {"rule": pl.String, "variant": pl.String, "flagged": pl.Int64, "difference": pl.Int64, "about": pl.String}
+            counted = name == entry.reading.variant_name
+            flagged = own if counted else counts.total(entry.key, "variant", name)
+            known = flagged is not None and own is not None
+            difference = flagged - own if flagged is not None and own is not None else None
+            # Two counts of which one is small give it away together with their difference.
+            differs = (0 if counted else counts.total(entry.key, "differs", name)) if known else None
+            about = reading.variant_about or ("the rule as designed" if name == DEFAULT else "")
+            rows.append((entry.key, name, flagged, difference, differs, about))
+    schema = {"rule": pl.String, "variant": pl.String, "flagged": pl.Int64, "difference": pl.Int64,
+              "differs": pl.Int64, "about": pl.String}  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _totals(cube: pl.DataFrame) -> dict[tuple[str, str, str | None], int]:
-    sums = cube.group_by("rule", "measure", "item").agg(pl.col("count").sum())
-    return {(rule, measure, item): count for rule, measure, item, count in sums.iter_rows()}
+def quality(counts: Counts) -> pl.DataFrame:
+    """Give how complete the coding is, by provider and month, with all months and all providers together.
+
+    Percentages are of activity, those of malformed codes of codes: `percent_with_procedures`,
+    `procedures_per_activity`, `percent_malformed_procedures`, the same of diagnoses, `percent_without_FIELD`.
+    """
+    label = {"total": (pl.lit(ALL_PROVIDERS), pl.lit(ALL_MONTHS)), "month": (pl.lit(ALL_PROVIDERS), pl.col("month")),
+             "provider": (pl.col("provider"), pl.lit(ALL_MONTHS)),
+             "provider_month": (pl.col("provider"), pl.col("month"))}  # fmt: skip
+    cells = counts.cells.filter(pl.col("rule").is_null())
+    parts = [
+        cells.filter(pl.col("table") == table).select(provider.alias("provider"), month.alias("month"),
+                                                      "measure", "item", "shown")
+        for table, (provider, month) in label.items()
+    ]  # fmt: skip
+    every = pl.concat(parts).with_columns(name=pl.concat_str(["measure", "item"], separator=":", ignore_nulls=True))
+    names = every["name"].unique(maintain_order=True).to_list()
+    wide = every.pivot("name", index=["provider", "month"], values="shown", maintain_order=True) if names else every
+    columns = [pl.col("activity")]
+    for name in ("procedures", "diagnoses"):
+        if f"recorded:{name}" in names:
+            held, codes = pl.col(f"recorded:{name}"), pl.col(f"codes:{name}")
+            columns += [
+                _share(held, pl.col("activity"), 100, 1).alias(f"percent_with_{name}"),
+                _share(codes, pl.col("activity"), 1, 2).alias(f"{name}_per_activity"),
+                _share(pl.col(f"invalid:{name}"), codes, 100, 1).alias(f"percent_malformed_{name}"),
+            ]
+    for name in names:
+        measure, _, field = name.partition(":")
+        if measure == "missing":
+            columns.append(_share(pl.col(name), pl.col("activity"), 100, 1).alias(f"percent_without_{field}"))
+    table = wide.select("provider", "month", *columns)
+    if "percent_with_procedures" not in table.columns:
+        return table.with_columns(low_coding=pl.lit(None, pl.Boolean))
+    overall = table.filter(provider=ALL_PROVIDERS, month=ALL_MONTHS)["percent_with_procedures"].max()
+    return table.with_columns(low_coding=pl.col("percent_with_procedures") < LOW_CODING * pl.lit(overall, pl.Float64))
+
+
+def _share(part: pl.Expr, whole: pl.Expr, multiplier: int, digits: int) -> pl.Expr:
+    """Give part / whole, no more than all of it; a rounded part can exceed its rounded whole."""
+    share = part / whole * multiplier
+    return pl.when(whole > 0).then(share.clip(upper_bound=100) if multiplier == 100 else share).round(digits)
+
+
+def _with_rates(table: pl.DataFrame) -> pl.DataFrame:
+    lower, upper = _interval(table["flagged"])
+    given = (pl.col("eligible") > 0) & pl.col("flagged").is_not_null()
+    rate = {
+        "rate_per_1000_eligible": pl.col("flagged"),
+        "rate_lower_95": pl.lit(lower),
+        "rate_upper_95": pl.lit(upper),
+    }
+    return table.with_columns(
+        pl.when(given).then(count / pl.col("eligible") * PER).round(3).alias(name) for name, count in rate.items()
+    )
+
+
+def _interval(flagged: pl.Series) -> tuple[pl.Series, pl.Series]:
+    known = flagged.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    lower, upper = poisson(known) if known.size else (np.array([]), np.array([]))
+    return pl.Series(lower, dtype=pl.Float64), pl.Series(upper, dtype=pl.Float64)
+
+
+def _in_field_order(table: pl.DataFrame, field: str) -> pl.DataFrame:
+    """Sort by rule as they came, then by the field: numbers and age bands by size."""
+    place = pl.col("rule").replace_strict(
+        {rule: number for number, rule in enumerate(table["rule"].unique(maintain_order=True))}, return_dtype=pl.Int64
+    )
+    number = pl.col(field).str.extract(r"^(\d+)").cast(pl.Int64)
+    by_size = field in ("age_band", "imd_decile")
+    return table.sort(place, *([number] if by_size else []), field, nulls_last=True)

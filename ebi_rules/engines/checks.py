@@ -14,6 +14,7 @@ from ebi_rules.engines.collecting import collect
 from ebi_rules.errors import ExtractError
 from ebi_rules.fields import FIELDS, MISSING_TEXTS, Kind
 from ebi_rules.layouts import Binding
+from ebi_rules.notices import Notice, braced, rows_have
 from ebi_rules.translate.polars import whole_number
 
 _KEYS_AT_ONCE = 10_000_000
@@ -47,7 +48,7 @@ def check_types(binding: Binding, fields: Iterable[str], schema: Mapping[str, pl
 
 def count_odd_values(
     frame: pl.LazyFrame, binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]
-) -> tuple[int, list[str]]:
+) -> tuple[int, list[Notice]]:
     """Count the rows and, per field, what is odd; give the number of rows and warnings.
 
     Raises `ExtractError` where a number is none, or a code is a broken number.
@@ -56,22 +57,21 @@ def count_odd_values(
               for count in _counts(name, column, schema[column])]  # fmt: skip
     sums = [count.expression.sum().alias(str(place)) for place, count in enumerate(counts)]
     result = collect(frame.select(pl.len().alias("rows"), *sums)).row(0, named=True)
-    warnings = []
+    warnings: list[Notice] = []
     for place, count in enumerate(counts):
         rows = result[str(place)]
         if rows and count.is_error:
             raise ExtractError(
-                f"{count.field}: {_rows_have(rows)} something other than a whole number in the column {count.column}."
+                f"{count.field}: {rows_have(rows)} something other than a whole number in the column {count.column}."
             )
         if rows:
-            warnings.append(
-                f"{count.field}: {_rows_have(rows)} a short code in the column {count.column}, as when '02' has lost "
-                "its zero; it was read with the zero."
-            )
+            column = braced(count.column)
+            text = f"a short code in the column {column}, as when '02' has lost its zero; it was read with the zero."
+            warnings.append(Notice(f"{count.field}: {{rows_have}} {text}", rows))
     return int(result["rows"]), warnings
 
 
-def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[str]:
+def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[Notice]:
     """Count missing and repeated keys, in memory that does not grow with the rows; give warnings."""
     keys = frame.select(pl.col(key).alias("key"))
     parts = max(1, -(-rows // _KEYS_AT_ONCE))
@@ -81,15 +81,15 @@ def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[str]:
         counts = chosen.select(pl.col("key").null_count().alias("missing"), pl.col("key").drop_nulls().n_unique())
         row = collect(counts).row(0)
         missing, distinct = missing + row[0], distinct + row[1]
-    warnings = []
+    warnings: list[Notice] = []
     if missing:
-        warnings.append(f"{_rows_have(missing)} no key ({key}).")
+        warnings.append(Notice(f"{{rows_have}} no key ({braced(key)}).", missing))
     repeated = rows - missing - distinct
     if repeated > 0:
-        warnings.append(
-            f"{_rows_have(repeated)} the key ({key}) of another row; every row is counted. "
-            "Is the extract a join that multiplies rows?"
+        text = (
+            f"the key ({braced(key)}) of another row; every row is counted. Is the extract a join that multiplies rows?"
         )
+        warnings.append(Notice(f"{{rows_have}} {text}", repeated))
     return warnings
 
 
@@ -110,7 +110,3 @@ def _counts(name: str, column: str, dtype: pl.DataType) -> Iterable[_Count]:
 
 def _is_text(dtype: pl.DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Null) or isinstance(dtype, pl.Enum)
-
-
-def _rows_have(count: int) -> str:
-    return "1 row has" if count == 1 else f"{count:,} rows have"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ebi_rules.criteria import (
+    CODE_FIELD,
     CODE_FIELDS,
     CodeAtom,
     Criterion,
@@ -38,7 +39,7 @@ class Prepared:
 
     `frame` is lazy and keeps the extract's rows and order, and its own columns, of which `schema` gives the
     types; `columns` gives each criterion's boolean column, `matched` the column that lists the codes in any
-    list, by the field that holds them.
+    list, by the field that holds them, `coding` the columns with the number of codes and of malformed codes likewise.
     """
 
     frame: pl.LazyFrame
@@ -46,6 +47,7 @@ class Prepared:
     schema: Mapping[str, pl.DataType]
     columns: Mapping[Criterion, str]
     matched: Mapping[str, str]
+    coding: Mapping[str, tuple[str, str]]
     rows: int
     warnings: tuple[str, ...]
 
@@ -68,11 +70,14 @@ def prepare(
     readings: Sequence[Rule],
     explain: bool = False,
     extra_fields: Iterable[str] = (),
+    coding: bool = False,
 ) -> Prepared:
     """Check an extract and decide every criterion of the readings for every row.
 
-    The binding must have what the readings need. Reads the columns that they need, to check them and to decide
-    codes. Raises `ExtractError` when the extract breaks what a rule needs.
+    `explain` lists the codes that matched; `coding` counts the codes of each row, for which every distinct string of
+    codes is kept and not only those with a code of interest. The binding must have what the readings need. Reads the
+    columns that they need, to check them and to decide codes. Raises `ExtractError` when the extract breaks what a
+    rule needs.
     """
     criteria = list(dict.fromkeys(criterion for rule in readings for criterion in rule.criteria.values()))
     atoms = list(dict.fromkeys(atom for criterion in criteria for atom in code_atoms(criterion)))
@@ -86,17 +91,22 @@ def prepare(
     frame = table.frame
     verdicts: dict[CodeAtom, pl.Expr] = {}
     matched_columns: dict[str, str] = {}
+    coding_columns: dict[str, tuple[str, str]] = {}
     for name in CODE_FIELDS:
         asked = [atom for atom in atoms if atom.code_field == name]
-        if asked:
-            step = _CodeStep(name, asked, explain)
+        counted = coding and name in CODE_FIELD.values() and bool(binding.codes.get(name))
+        if asked or counted:
+            step = _CodeStep(name, asked, explain, counted)
             frame = step.join(frame, extract, binding)
             verdicts |= step.verdicts()
             matched_columns[name] = step.matched_column
+            if counted:
+                coding_columns[name] = step.coding_columns
     translator = PolarsTranslator(lambda name: field_value(binding, name, table.schema), verdicts.__getitem__)
     columns = {criterion: f"{_PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
     frame = frame.with_columns([translator.visit(criterion).alias(name) for criterion, name in columns.items()])
-    return Prepared(frame, binding, table.schema, columns, matched_columns if explain else {}, rows, tuple(warnings))
+    matched = matched_columns if explain else {}
+    return Prepared(frame, binding, table.schema, columns, matched, coding_columns, rows, tuple(warnings))
 
 
 def flag_columns(prepared: Prepared, rules: Sequence[Rule], explain: bool = False) -> list[pl.Expr]:
@@ -134,14 +144,16 @@ def _matched_codes(prepared: Prepared, rule: Rule) -> pl.Expr:
 class _CodeStep:
     """Decide the code atoms of one field of codes on distinct strings and join the verdicts back."""
 
-    def __init__(self, name: str, atoms: Sequence[CodeAtom], explain: bool) -> None:
+    def __init__(self, name: str, atoms: Sequence[CodeAtom], explain: bool, coding: bool) -> None:
         self.name = name
         self.atoms = atoms
         self.explain = explain
+        self.coding = coding
         self.lists = list(dict.fromkeys(named for atom in atoms for named in lists_named(atom)))
-        self.asks_recorded = any(isinstance(atom, Recorded) for atom in atoms)
+        self.asks_recorded = coding or any(isinstance(atom, Recorded) for atom in atoms)
         self.columns = {atom: f"{_PREFIX}{self.name}_{place}" for place, atom in enumerate(atoms)}
         self.matched_column = f"{_PREFIX}{self.name}_matched"
+        self.coding_columns = (f"{_PREFIX}{self.name}_codes_held", f"{_PREFIX}{self.name}_codes_invalid")
         self.has_text = f"{_PREFIX}{self.name}_text"
 
     def verdicts(self) -> dict[CodeAtom, pl.Expr]:
@@ -169,7 +181,8 @@ class _CodeStep:
             key = f"{_PREFIX}{self.name}_key"
             text = pl.concat_str(cells, separator=",", ignore_nulls=True).alias(key)
             frame = frame.with_columns(text)
-        kept = table.frame.select(text).filter(self._of_interest(pl.col(key))).unique()
+        of_interest = pl.col(key).is_not_null() if self.coding else self._of_interest(pl.col(key))
+        kept = table.frame.select(text).filter(of_interest).unique()
         decided = self._decide(collect(kept), key)
         return frame.with_columns(pl.col(key).is_not_null().alias(self.has_text)).join(
             decided.lazy(), on=key, how="left", maintain_order="left"
@@ -212,6 +225,12 @@ class _CodeStep:
         decisions = [verdict(atom, normal).alias(name) for atom, name in self.columns.items()]
         if self.explain:
             decisions.append(matched(self.lists, normal).alias(self.matched_column))
+        if self.coding:
+            held, invalid = self.coding_columns
+            grammar = CODE_FIELDS[self.name].grammar.pattern
+            count = normal.str.count_matches(",", literal=True) // 2
+            decisions.append(count.cast(pl.Int64).alias(held))
+            decisions.append((count - normal.str.count_matches(f",(?:{grammar}),")).cast(pl.Int64).alias(invalid))
         normalised = texts.lazy().with_columns(code_text([column]).alias(f"{_PREFIX}normal"))
         return collect(normalised.select(pl.exclude(f"{_PREFIX}normal"), *decisions))
 

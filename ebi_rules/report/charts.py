@@ -1,34 +1,91 @@
-"""Charts of the report, as altair charts and as SVG text that stands in the page.
+"""Charts of an audit, as altair charts over counts as they may be shown.
 
-Every chart has its table beside it; colours are from the Okabe-Ito set and differ in lightness.
+Every chart has its table beside it. Colours are from the Okabe-Ito set and differ in lightness; what colour says, shape
+says too.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import altair as alt
+import numpy as np
 import polars as pl
 
-_BLUE, _ORANGE = "#0072B2", "#E69F00"
-_WIDTH = 620
+from ebi_rules.audit import tables
+from ebi_rules.audit.funnel import Funnel, ratio_limits
+from ebi_rules.audit.settings import OVERDISPERSION
+from ebi_rules.errors import UsageError, unknown
+from ebi_rules.fields import FIELDS
+
+if TYPE_CHECKING:
+    from ebi_rules.audit import Audit
+
+BLUE, ORANGE, BLACK, GREY = "#0072B2", "#E69F00", "#000000", "#767676"
+WIDTH = 640
 _ROW = 20
-MOST_PROVIDERS = 40
+MOST_NAMED = 60
+"""With more providers than this a ranked chart names none: the table beside it does."""
+_MOST_LABELS = 20
 
 Chart = alt.Chart | alt.LayerChart
 
+SIGNAL_WORDS = {
+    "above_998": "above 99.8%", "above_95": "above 95%", "below_95": "below 95%", "below_998": "below 99.8%",
+    "above_limit": "above the limit", "below_limit": "below the limit", "trend_up": "rising trend",
+    "trend_down": "falling trend", "two_of_three_above": "two of three high", "two_of_three_below": "two of three low",
+    "shift_above": "shift upwards", "shift_below": "shift downwards",
+}  # fmt: skip
+"""Signals of funnels and of trends, as a reader would say them."""
 
-def rates(providers: pl.DataFrame) -> alt.Chart:
-    """Draw the rate per 1,000 eligible of each provider, highest first; the 40 highest where there are more."""
-    shown = (
-        providers.drop_nulls("rate_per_1000_eligible")
-        .sort("rate_per_1000_eligible", "flagged", descending=True)
-        .head(MOST_PROVIDERS)
-        .with_columns(pl.col("provider").fill_null("not recorded"))
-    )
-    return _bars(
-        shown,
-        alt.X("rate_per_1000_eligible:Q", title="flagged per 1,000 eligible", axis=alt.Axis(tickCount=8)),
-        alt.Y("provider:N", sort=None, title=None),
-    )
+
+def chart_of(audit: "Audit", name: str, rule: str | None, provider: str | None) -> Chart:
+    """Give one chart of one rule. Raises `UsageError` for a name, rule or provider that the audit has not."""
+    keys = [entry.key for entry in audit.audited]
+    named = {alias.lower(): entry.key for entry in audit.audited for alias in (entry.key, *entry.rule.aliases)}
+    if rule is not None and rule.lower() not in named:
+        raise UsageError(unknown("rule", rule, keys))
+    entry = next(each for each in audit.audited if each.key == (named[rule.lower()] if rule else keys[0]))
+    own = pl.col("rule") == entry.key
+    words = {step: entry.reading.words.get(step, step.replace("_", " ")) for step in entry.reading.criteria}
+    if name == "attrition":
+        return attrition(audit.attrition.filter(own, pl.col("provider") == tables.ALL_PROVIDERS), words)
+    if name == "funnel":
+        part = audit.providers.filter(own)
+        return funnel(part, tables.funnel_of(part, audit.settings), audit.settings.overdispersion)
+    if name == "rates":
+        return rates(audit.providers.filter(own))
+    if name == "sensitivity":
+        return sensitivity(audit.sensitivity.filter(own))
+    if name == "trend":
+        wanted = provider or tables.ALL_PROVIDERS
+        series = audit.trend.filter(own, pl.col("provider") == wanted)
+        if not series.height:
+            raise UsageError(unknown("provider", wanted, audit.trend["provider"].drop_nulls().unique().sort()))
+        return trend(series)
+    if name in audit.fields:
+        return breakdown(audit.grouped(name).filter(own), name)
+    raise UsageError(unknown("chart", name, ["attrition", "funnel", "rates", "trend", "sensitivity", *audit.fields]))
+
+
+def labelled(table: pl.DataFrame) -> pl.DataFrame:
+    """Add `label`, a provider's name, or its code where it has none."""
+    code = pl.col("provider").fill_null("not recorded")
+    if "provider_name" not in table.columns:
+        return table.with_columns(label=code)
+    return table.with_columns(label=pl.coalesce("provider_name", code))
+
+
+def drawable(providers: pl.DataFrame) -> pl.DataFrame:
+    """Give the providers that a funnel draws: those with a ratio, so neither suppressed nor without any eligible."""
+    return labelled(providers.filter(pl.col("standardised_ratio").is_not_null()))
+
+
+def value_label(field: str, value: str | None) -> str:
+    """Give a value of a field as a reader would say it: its meaning in the data dictionary, where that is known."""
+    if value is None:
+        return "not recorded"
+    meaning = FIELDS[field].meanings.get(value) if field in FIELDS else None
+    return f"{value} {meaning}" if meaning else value
 
 
 def attrition(table: pl.DataFrame, words: Mapping[str, str]) -> alt.LayerChart:
@@ -36,53 +93,173 @@ def attrition(table: pl.DataFrame, words: Mapping[str, str]) -> alt.LayerChart:
 
     The first criterion commonly leaves one row in hundreds, so the scale is logarithmic, from 1.
     """
-    shown = table.with_columns(
+    shown = table.select(
         pl.col("criterion").fill_null("all activity").replace(dict(words)),
-        pl.col("left").clip(lower_bound=1).alias("drawn"),
+        pl.col("left").fill_null(1).clip(lower_bound=1).alias("drawn"),
         pl.lit(1).alias("base"),
+        number=_number("left"),
     )
     scale = alt.Scale(type="log", domainMin=1)
     x = alt.X(
         "drawn:Q", title="activity left (logarithmic scale)", scale=scale, axis=alt.Axis(format="~s", tickCount=6)
     )
     y = alt.Y("criterion:N", sort=None, title=None)
-    bars = alt.Chart(shown).mark_bar(color=_BLUE).encode(x=x, x2="base:Q", y=y)
-    return _with_numbers(bars, x, y, "left")
+    bars = alt.Chart(shown).mark_bar(color=BLUE).encode(x=x, x2="base:Q", y=y)
+    return _with_numbers(bars, x, y)
 
 
 def sensitivity(table: pl.DataFrame) -> alt.LayerChart:
-    """Draw what each reading flags, the rule's own in a colour of its own."""
-    shown = table.drop_nulls("flagged")
-    x = alt.X("flagged:Q", title="flagged", axis=alt.Axis(tickCount=6))
+    """Draw what each reading flags, the one that was counted in a colour of its own."""
+    answered = table.filter(~pl.col("about").str.starts_with("not available"))
+    shown = answered.select("variant", pl.col("flagged").fill_null(0), number=_number("flagged"),
+                            counted=(pl.col("differs") == 0) & (pl.col("difference") == 0))  # fmt: skip
+    x = alt.X("flagged:Q", title="in scope", axis=alt.Axis(tickCount=6))
     y = alt.Y("variant:N", sort=None, title=None)
-    colour = alt.condition(alt.datum.variant == "default", alt.value(_BLUE), alt.value(_ORANGE))
-    return _with_numbers(alt.Chart(shown).mark_bar().encode(x=x, y=y, color=colour), x, y, "flagged")
+    colour = alt.condition(alt.datum.counted, alt.value(BLUE), alt.value(ORANGE))
+    return _with_numbers(alt.Chart(shown).mark_bar().encode(x=x, y=y, color=colour), x, y)
 
 
-def svg(chart: Chart, name: str) -> str:
-    """Give a chart as SVG text to stand in a page; `name` is its text alternative."""
-    import vl_convert
+def funnel(providers: pl.DataFrame, found: Funnel, overdispersion: str) -> alt.LayerChart:
+    """Draw standardised ratios against expected numbers, within their limits; those beyond have their name.
 
-    # Browsers may draw letters wider than the width that was measured here: leave room at both ends.
-    styled = chart.configure(
-        font="Arial, sans-serif",
-        padding={"left": 36, "right": 48, "top": 4, "bottom": 4},
-        axis=alt.AxisConfig(labelFontSize=12, titleFontSize=12, labelLimit=260, grid=False),
+    The mark `units` has one symbol a provider, in the order of `drawable(providers)`.
+    """
+    shown = drawable(providers).select(
+        "label", "expected", "standardised_ratio", pl.col("signal").fill_null("within")
+    )  # fmt: skip
+    largest = float(shown["expected"].max() or 1) * 1.05  # type: ignore[arg-type]
+    # Below this the limits run off the page, and no unit is there.
+    smallest = max(float(shown["expected"].min() or 1) * 0.8, 0.5)  # type: ignore[arg-type]
+    grid = np.geomspace(smallest, max(largest, smallest * 1.01), 60)
+    limits = ratio_limits(grid, found.tau2, OVERDISPERSION[overdispersion]).with_columns(expected=pl.Series(grid))
+    top = max(float(shown["standardised_ratio"].max() or 1) * 1.1, float(limits["upper_998"].min() or 1) * 1.1, 1.5)  # type: ignore[arg-type]
+    x = alt.X("expected:Q", title="number expected, given age and sex (logarithmic scale)",
+              scale=alt.Scale(type="log", nice=False, domain=[smallest, largest]),
+              axis=alt.Axis(format="~s", tickCount=6))  # fmt: skip
+    y = alt.Y(
+        "y:Q", title="standardised ratio", scale=alt.Scale(domain=[0, top], clamp=True), axis=alt.Axis(tickCount=6)
     )
-    drawn = str(vl_convert.vegalite_to_svg(styled.to_dict()))
-    start = drawn.index("<svg")
-    return f'{drawn[start : start + 4]} role="img" aria-label="{name}"{drawn[start + 4 :]}'
-
-
-def _bars(data: pl.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
-    bars = alt.Chart(data).mark_bar(color=_BLUE).encode(x=x, y=y)
-    sized: alt.Chart = bars.properties(width=_WIDTH, height={"step": _ROW})
-    return sized
-
-
-def _with_numbers(bars: alt.Chart, x: alt.X, y: alt.Y, number: str) -> alt.LayerChart:
-    text = bars.mark_text(align="left", dx=4, color="black").encode(
-        x=x, y=y, text=alt.Text(f"{number}:Q", format=","), color=alt.value("black")
+    lines = limits.unpivot(index="expected", variable_name="limit", value_name="y").with_columns(
+        level=pl.col("limit").str.extract(r"_(\d+)$").replace({"95": "95% limits", "998": "99.8% limits"})
     )
-    sized: alt.LayerChart = (bars + text).properties(width=_WIDTH, height={"step": _ROW + 6})
+    dash = alt.StrokeDash("level:N", legend=None, scale=alt.Scale(domain=["95% limits", "99.8% limits"],
+                                                                  range=[[5, 4], [1, 0]]))  # fmt: skip
+    curves = alt.Chart(lines).mark_line(color=GREY, strokeWidth=1.2, clip=True).encode(
+        x=x, y=y, detail="limit:N", strokeDash=dash
+    )  # fmt: skip
+    centre = alt.Chart(pl.DataFrame({"y": [1.0]})).mark_rule(color=BLACK, strokeWidth=1).encode(y=y)
+    points = shown.with_columns(y=pl.col("standardised_ratio"))
+    order = ["within", "above_95", "above_998", "below_95", "below_998"]
+    colours = alt.Scale(domain=order, range=[BLUE, ORANGE, "#D55E00", "#56B4E9", BLACK])
+    shapes = alt.Scale(domain=order, range=["circle", "triangle-up", "triangle-up", "triangle-down", "triangle-down"])
+    units = alt.Chart(points, name="units").mark_point(filled=True, size=55, stroke="white",
+                                                       strokeWidth=0.5).encode(
+        x=x, y=y, color=alt.Color("signal:N", scale=colours, legend=None),
+        shape=alt.Shape("signal:N", scale=shapes, legend=None), tooltip=["label:N", "expected:Q", "y:Q"],
+    )  # fmt: skip
+    far = _labels(points.filter(pl.col("signal") != "within"), largest)
+    above = pl.col("signal").str.starts_with("above")
+    names = [
+        alt.Chart(part).mark_text(fontSize=11, dy=dy, limit=150).encode(x=x, y=y, text="label:N")
+        for part, dy in ((far.filter(above), -9), (far.filter(~above), 13))
+    ]
+    layered: alt.LayerChart = alt.layer(curves, centre, units, *names).properties(width=WIDTH, height=380)
+    return layered
+
+
+def rates(providers: pl.DataFrame) -> Chart:
+    """Draw each provider's crude rate with its 95% interval, highest first, named where there are up to 60.
+
+    The mark `units` has one point a provider, in that order.
+    """
+    shown = ranked(providers).with_row_index("rank", offset=1)
+    title = "in scope per 1,000 eligible, with 95% interval"
+    if shown.height <= MOST_NAMED:
+        y = alt.Y("label:N", sort=None, title=None)
+        x = alt.X("rate_per_1000_eligible:Q", title=title, axis=alt.Axis(tickCount=8))  # fmt: skip
+        bars = alt.Chart(shown).mark_rule(color=GREY).encode(
+            x=alt.X("rate_lower_95:Q", title=title), x2="rate_upper_95:Q", y=y)  # fmt: skip
+        points = alt.Chart(shown, name="units").mark_point(filled=True, size=50, color=BLUE).encode(x=x, y=y)
+        named: alt.LayerChart = (bars + points).properties(width=WIDTH, height={"step": _ROW - 3})
+        return named
+    along = alt.X("rank:Q", title="providers by rate, highest first", axis=alt.Axis(tickCount=8),
+                  scale=alt.Scale(nice=False, domain=[0, shown.height + 1]))  # fmt: skip
+    spans = alt.Chart(shown).mark_rule(color=GREY).encode(
+        x=along, y=alt.Y("rate_lower_95:Q", title=title), y2="rate_upper_95:Q")  # fmt: skip
+    dots = alt.Chart(shown, name="units").mark_point(filled=True, size=18, color=BLUE).encode(
+        x=along, y="rate_per_1000_eligible:Q")  # fmt: skip
+    crowded: alt.LayerChart = (spans + dots).properties(width=WIDTH + 60, height=320)
+    return crowded
+
+
+def ranked(providers: pl.DataFrame) -> pl.DataFrame:
+    """Give the providers whose rate is shown, highest first; a suppressed one has no rank."""
+    given = providers.filter(pl.col("rate_per_1000_eligible").is_not_null())
+    return labelled(given).sort("rate_per_1000_eligible", "label", descending=[True, False])
+
+
+def breakdown(table: pl.DataFrame, field: str) -> alt.LayerChart:
+    """Draw the rate with its 95% interval by the values of a field."""
+    given = table.filter(pl.col("rate_per_1000_eligible").is_not_null())
+    shown = given.with_columns(label=pl.Series([value_label(field, value) for value in given[field]], dtype=pl.String))
+    y = alt.Y("label:N", sort=None, title=None)
+    title = "in scope per 1,000 eligible, with 95% interval"
+    bars = alt.Chart(shown).mark_rule(color=GREY, strokeWidth=2).encode(
+        x=alt.X("rate_lower_95:Q", title=title, axis=alt.Axis(tickCount=8)), x2="rate_upper_95:Q", y=y)  # fmt: skip
+    points = alt.Chart(shown).mark_point(filled=True, size=60, color=BLUE).encode(x="rate_per_1000_eligible:Q", y=y)
+    layered: alt.LayerChart = (bars + points).properties(width=WIDTH, height={"step": _ROW - 2})
+    return layered
+
+
+def trend(series: pl.DataFrame) -> alt.LayerChart:
+    """Draw one series of `Audit.trend`: the rate by month, its mean and limits, and its signals.
+
+    A suppressed month is a gap; a partial last month is hollow and not judged.
+    """
+    shown = series.select(
+        "month", rate=pl.col("rate_per_1000_eligible"), mean="mean", lower="lower", upper="upper",
+        kind=pl.when("partial").then(pl.lit("partial month")).when(pl.col("signal").is_null()).then(pl.lit("no signal"))
+        .when(pl.col("signal").str.contains("above|up")).then(pl.lit("high")).otherwise(pl.lit("low")),
+    )  # fmt: skip
+    return trend_spec(shown)
+
+
+def trend_spec(data: pl.DataFrame) -> alt.LayerChart:
+    """Give the trend chart of columns month, rate, mean, lower, upper, kind."""
+    base = alt.Chart(data)
+    x = alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True))
+    y = alt.Y("rate:Q", title="in scope per 1,000 eligible", scale=alt.Scale(zero=True))
+    limits = [base.mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.2).encode(x=x, y=alt.Y(f"{end}:Q"))
+              for end in ("lower", "upper")]  # fmt: skip
+    mean = base.mark_line(color=BLACK, strokeWidth=1).encode(x=x, y="mean:Q")
+    line = base.mark_line(color=BLUE, strokeWidth=1.5).encode(x=x, y=y)
+    kinds = ["no signal", "high", "low", "partial month"]
+    points = base.mark_point(filled=True, size=60, stroke="white", strokeWidth=0.5).encode(
+        x=x, y=y, tooltip=["month:O", alt.Tooltip("rate:Q", format=".2f"), "kind:N"],
+        shape=alt.Shape("kind:N", legend=None, scale=alt.Scale(
+            domain=kinds, range=["circle", "triangle-up", "triangle-down", "cross"])),
+        color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[BLUE, "#D55E00", BLACK, GREY])),
+    ).transform_filter("isValid(datum.rate)")  # fmt: skip
+    layered: alt.LayerChart = alt.layer(*limits, mean, line, points).properties(width=WIDTH, height=260)
+    return layered
+
+
+def _labels(far: pl.DataFrame, largest: float) -> pl.DataFrame:
+    """Give the names to write into a funnel: those farthest from 1, and none that would leave the picture."""
+    distance = (pl.col("standardised_ratio").clip(lower_bound=0.01).log()).abs()
+    return (
+        far.sort(distance, descending=True)
+        .head(_MOST_LABELS)
+        .with_columns(expected=pl.col("expected").clip(upper_bound=largest * 0.93))
+    )
+
+
+def _number(column: str) -> pl.Expr:
+    text = pl.col(column).map_elements(lambda count: f"{count:,}", return_dtype=pl.String)
+    return pl.when(pl.col(column).is_null()).then(pl.lit("*")).otherwise(text)
+
+
+def _with_numbers(bars: alt.Chart, x: alt.X, y: alt.Y) -> alt.LayerChart:
+    text = bars.mark_text(align="left", dx=4).encode(x=x, y=y, text="number:N", color=alt.value(BLACK))
+    sized: alt.LayerChart = (bars + text).properties(width=WIDTH, height={"step": _ROW + 6})
     return sized

@@ -1,81 +1,82 @@
-"""Make the report's page from an audit: text and tables by a template, charts from `charts`."""
+"""Make the report's page from an audit: one HTML file that loads nothing."""
 
+import json
 from importlib import resources
 from typing import TYPE_CHECKING
 
 import jinja2
 import polars as pl
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from ebi_rules.audit.cube import Audited
-from ebi_rules.report import charts
-from ebi_rules.translate.english import origin, say, told_codes
+from ebi_rules.audit import tables
+from ebi_rules.audit.disclosure import ABOUT
+from ebi_rules.report import words
+from ebi_rules.report.cells import PageTable, counted, page_table
+from ebi_rules.report.charts import labelled
+from ebi_rules.report.sections import overview, rule_section, trend_data
 
 if TYPE_CHECKING:
     from ebi_rules.audit import Audit
 
-_RIGHT_ALIGNED = (pl.Int64, pl.Float64)
-
 
 def render(audit: "Audit") -> str:
     """Give the report of an audit as one HTML page that loads nothing from outside."""
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    template = environment.from_string((resources.files(__package__) / "page.html.jinja").read_text(encoding="utf-8"))
-    return template.render(
-        run=audit.run,
-        warnings=audit.warnings,
-        rules=[_rule_section(audit, entry) for entry in audit.audited],
-    )
+    sections = [rule_section(audit, entry, place) for place, entry in enumerate(audit.audited)]
+    trends = trend_data(audit)
+    by_month = audit.quality.filter(provider=tables.ALL_PROVIDERS)
+    return _environment().get_template("page.jinja").render(
+        run=audit.said,
+        exact=audit.settings.disclosure == "none",
+        disclosure=ABOUT[audit.settings.disclosure],
+        period=words.period(audit),
+        warnings=[text for text in audit.warnings if not any(text.startswith(f"{each.key}: ") for each in audit.audited)],
+        overview=overview(audit, sections),
+        rules=sections,
+        quality=_quality(audit),
+        quality_by_month=page_table(by_month, "All providers by month", _quality_columns(by_month, "month")),
+        method=words.method(audit),
+        counted=counted,
+        trends=None if trends is None else _json(trends),
+        vega=_vega() if trends else None,
+        style=_resource("style.css"),
+        script=_resource("script.js"),
+    )  # fmt: skip
 
 
-def _rule_section(audit: "Audit", entry: Audited) -> dict[str, object]:
-    reading = entry.reading
-    providers, attrition, sensitivity = (
-        table.filter(pl.col("rule") == entry.key).drop("rule")
-        for table in (audit.providers, audit.attrition, audit.sensitivity)
-    )
-    totals = providers.select(pl.col("activity", "eligible", "flagged").sum()).row(0, named=True)
-    words = {name: reading.words.get(name, name.replace("_", " ")) for name in reading.criteria}
-    criteria = [(words[name], say(criterion, reading.words)) for name, criterion in reading.criteria.items()]
-    title = str(escape(reading.title))
-    ranked = providers.sort("rate_per_1000_eligible", descending=True, nulls_last=True)
-    return {
-        "rule": reading,
-        "criteria": criteria,
-        "limits": [*reading.limits, *(reading.port.limits if reading.port else ())],
-        "origin": origin(reading),
-        "codes": told_codes(reading, audit.reference),
-        "totals": totals,
-        "rate": totals["flagged"] / totals["eligible"] * 1000 if totals["eligible"] else None,
-        "number_of_providers": providers.height,
-        "most_providers": charts.MOST_PROVIDERS,
-        "providers": _table(ranked.with_columns(pl.col("provider").fill_null("not recorded"))),
-        "attrition": _table(attrition.with_columns(pl.col("criterion").fill_null("all activity").replace(words))),
-        "sensitivity": _table(sensitivity),
-        "rate_chart": _chart(charts.rates(providers), f"Rate by provider, {title}") if totals["eligible"] else None,
-        "attrition_chart": _chart(charts.attrition(attrition, words), f"Activity left after each criterion, {title}"),
-        "sensitivity_chart": _chart(charts.sensitivity(sensitivity), f"Flagged under each variant, {title}"),
-    }
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (resources.files(__package__) / "templates" / name).read_text("utf-8")),
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
 
 
-def _chart(chart: charts.Chart, name: str) -> Markup:
-    return Markup(charts.svg(chart, name))
+def _resource(name: str) -> Markup:
+    return Markup((resources.files(__package__) / "templates" / name).read_text("utf-8"))
 
 
-def _table(frame: pl.DataFrame) -> dict[str, object]:
-    """Give a table as headings, each with its alignment, and rows of text."""
-    headings = [
-        (name.replace("_", " ").replace("1000", "1,000"), frame.schema[name] in _RIGHT_ALIGNED)
-        for name in frame.columns
-    ]
-    return {"headings": headings, "rows": [[_cell(value) for value in row] for row in frame.iter_rows()]}
+def _json(data: object) -> Markup:
+    """Give data as JSON that can stand in a script element: no text in it can end the element."""
+    text = json.dumps(data, separators=(",", ":"))
+    return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:,.2f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _vega() -> Markup:
+    """Give the script that draws single providers' trends: Vega-Lite, as vl-convert has it."""
+    import vl_convert
+
+    script = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    return Markup(script.replace("</script", "<\\/script"))
+
+
+def _quality(audit: "Audit") -> PageTable:
+    table = audit.quality.filter(pl.col("month") == tables.ALL_MONTHS)
+    if audit.settings.names:
+        name = pl.col("provider").replace_strict(audit.settings.names, default=None, return_dtype=pl.String)
+        table = table.with_columns(provider_name=name)
+    table = labelled(table).drop("provider").rename({"label": "provider"})
+    return page_table(table, "Coding by provider, all months", _quality_columns(table, "provider"))
+
+
+def _quality_columns(table: pl.DataFrame, first: str) -> list[str]:
+    figures = [name for name in table.columns if name.startswith("percent") or name.endswith("per_activity")]
+    return [first, "activity", *figures, "low_coding"]

@@ -1,0 +1,169 @@
+"""From the cube to the counts that may be shown, once and for all: everything else is worked out from these.
+
+A rate, an interval, a limit, a signal or a rank therefore cannot give away more than the counts beside it. What is
+suppressed counts in statistics as `STAND_IN`, whatever it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from ebi_rules.audit.disclosure import SMALLEST_SHOWN, controlled
+from ebi_rules.audit.guard import withheld
+from ebi_rules.criteria import CODE_FIELD
+from ebi_rules.cube import LAST_DATE, STANDARD_DIMENSIONS, Audited, dimensions_of, missing_counted
+
+STAND_IN = SMALLEST_SHOWN // 2
+"""What a suppressed count is taken for in statistics: the middle of 1 to 7."""
+
+_KEYS = {"total": (), "provider": ("provider",), "month": ("month",), "provider_month": ("provider", "month")}
+_EVERYWHERE = ("flagged", "eligible", "activity")
+_QUALITY = ("recorded", "codes", "invalid", "missing")
+_VARIANTS = ("variant", "differs")
+
+FIELD_TABLES = ("age_band", "sex")
+"""Fields that every audit breaks its counts down by, beside those asked for."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The counts of an audit, exact in `cube` and as they may be shown in `cells`.
+
+    `method` is that of disclosure control.
+    """
+
+    cube: pl.DataFrame
+    audited: tuple[Audited, ...]
+    method: str
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that have a table of their own."""
+        others = [name for name in dimensions_of(self.cube) if name not in STANDARD_DIMENSIONS]
+        return (*FIELD_TABLES, *others)
+
+    @cached_property
+    def has_coding(self) -> bool:
+        """Whether the cube says how complete the coding is: one that a warehouse made may not."""
+        return bool((self.cube["measure"] == "recorded").any())
+
+    @cached_property
+    def months(self) -> list[str]:
+        """The months in the extract, in order: those with any activity."""
+        known = self.cube.filter(pl.col("measure") == "activity", pl.col("month").is_not_null())
+        return sorted(known["month"].cast(pl.String).unique().to_list())
+
+    @cached_property
+    def last_date(self) -> str | None:
+        """The latest day in the extract, None where there are no dates."""
+        found = self.cube.filter(pl.col("measure") == LAST_DATE)["item"].cast(pl.String)
+        return max(found, default=None)
+
+    @cached_property
+    def cells(self) -> pl.DataFrame:
+        """Every count of every table: rule, measure, item, table, provider, month, value, shown, withheld.
+
+        `rule` is null for counts of activity, `value` is the value of the field that `table` names, and `shown` the
+        count as it may be shown, null where it is suppressed or, to protect another, `withheld`.
+        """
+        exact = pl.concat([self._cells(table, keys) for table, keys in self._tables.items()])
+        published = ~(pl.col("month").is_null() & pl.col("table").is_in(["month", "provider_month"]))
+        exact = exact.with_columns(published.alias("published"))
+        hidden = withheld(exact, self.method)
+        shown = pl.when(~pl.col("withheld")).then(controlled(pl.col("count"), self.method))
+        return (
+            exact.with_columns(hidden.alias("withheld"))
+            .with_columns(shown.alias("shown"))
+            .filter("published")
+            .drop("count", "published")
+        )
+
+    @cached_property
+    def _tables(self) -> dict[str, tuple[str, ...]]:
+        return {**_KEYS, **{name: (name,) for name in self.fields}}
+
+    @cached_property
+    def _rules(self) -> pl.DataFrame:
+        return pl.DataFrame({"rule": [entry.key for entry in self.audited]}, schema={"rule": pl.Categorical})
+
+    def _cells(self, table: str, keys: Sequence[str]) -> pl.DataFrame:
+        """Give the exact counts of one table: a row for every series and every group with activity, 0 too."""
+        measures = [*_EVERYWHERE]
+        if table in _KEYS:
+            measures += _QUALITY
+        if table in ("total", "provider"):
+            measures.append("left")
+        if table == "total":
+            measures += _VARIANTS
+        cube = self.cube.filter(pl.col("measure").is_in(measures))
+        counted = cube.group_by("rule", "measure", "item", *keys).agg(pl.col("count").sum())
+        activity = counted.filter(pl.col("measure") == "activity")
+        wanted = self._series(measures)
+        if keys:
+            wanted = wanted.join(activity.select(keys), how="cross")
+        filled = wanted.join(counted, on=["rule", "measure", "item", *keys], how="left", nulls_equal=True)
+        own = {
+            "provider": pl.col("provider") if "provider" in keys else pl.lit(None),
+            "month": pl.col("month") if "month" in keys else pl.lit(None),
+            "value": pl.col(table) if table in self.fields else pl.lit(None),
+        }
+        return filled.select(
+            pl.col("rule", "measure", "item").cast(pl.String),
+            pl.lit(table).alias("table"),
+            *(expression.cast(pl.String).alias(name) for name, expression in own.items()),
+            pl.col("count").fill_null(0),
+        ).sort("rule", "measure", "item", "provider", "month", "value", nulls_last=True)
+
+    def _series(self, measures: Sequence[str]) -> pl.DataFrame:
+        """Give the series to count: of the rules audited, of activity and, where it was counted, of its coding."""
+        rows: list[tuple[str | None, str, str | None]] = []
+        for entry in self.audited:
+            for measure in measures:
+                match measure:
+                    case "flagged" | "eligible":
+                        rows.append((entry.key, measure, None))
+                    case "left":
+                        rows += [(entry.key, measure, name) for name in entry.reading.criteria]
+                    case "variant":
+                        rows += [(entry.key, measure, reading.variant_name) for reading in entry.compared]
+                    case "differs":
+                        rows += [(entry.key, measure, reading.variant_name) for reading in entry.compared
+                                 if reading.variant_name != entry.reading.variant_name]  # fmt: skip
+        rows.append((None, "activity", None))
+        if "recorded" in measures and self.has_coding:
+            rows += [(None, measure, name) for measure in ("recorded", "codes", "invalid")
+                     for name in CODE_FIELD.values()]  # fmt: skip
+            rows += [(None, "missing", name) for name in missing_counted(dimensions_of(self.cube))]
+        names = {"rule": pl.Categorical(), "measure": pl.Categorical(), "item": pl.Categorical()}
+        return pl.DataFrame(rows, schema=names, orient="row")
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Give the counts of a table as they may be shown: rule, provider, month, value, activity, eligible, flagged.
+
+        A row a rule and group, every group with activity; null where suppressed. Sorted by rule, then group.
+        """
+        cells = self.cells.filter(pl.col("table") == name, pl.col("measure").is_in(_EVERYWHERE))
+        keys = ["provider", "month", "value"]
+        activity = cells.filter(pl.col("measure") == "activity").select(*keys, pl.col("shown").alias("activity"))
+        wide = self._rules.cast(pl.String).with_row_index("place").join(activity, how="cross")
+        for measure in ("eligible", "flagged"):
+            counts = cells.filter(pl.col("measure") == measure).select("rule", *keys, pl.col("shown").alias(measure))
+            wide = wide.join(counts, on=["rule", *keys], how="left", nulls_equal=True)
+        return wide.sort("place", *keys, nulls_last=True).drop("place")
+
+    def total(self, rule: str | None, measure: str, item: str | None = None) -> int | None:
+        """Give one count over the whole extract as it may be shown, None where it is suppressed."""
+        found = self._totals.get((rule, measure, item), 0)
+        return None if found is None else int(found)
+
+    @cached_property
+    def _totals(self) -> dict[tuple[str | None, str, str | None], int | None]:
+        rows = self.cells.filter(pl.col("table") == "total").select("rule", "measure", "item", "shown")
+        return {(rule, measure, item): shown for rule, measure, item, shown in rows.iter_rows()}
+
+
+def stand_in(count: pl.Expr) -> pl.Expr:
+    """Give a shown count for use in statistics: `STAND_IN` where it is suppressed."""
+    return count.fill_null(STAND_IN)

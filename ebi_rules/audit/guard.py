@@ -1,0 +1,173 @@
+"""What could be worked out of counts that are shown, and what is therefore withheld besides.
+
+Suppression and rounding protect each count by itself. Counts that add up to one another can still give a small one
+away: if ten months are suppressed and their total is shown as 10, then hardly anything but ones fits. Here the
+attacker's arithmetic is done beforehand: every count lies in an interval, parts add up to their whole, and the
+intervals are narrowed until nothing changes. Where a small count is left with fewer than `FEWEST_POSSIBLE` values, the
+finest table that gives it away is withheld, and so on until none is.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ebi_rules.audit.disclosure import SMALLEST_SHOWN
+
+FEWEST_POSSIBLE = 3
+"""A suppressed count stays protected while at least so many values of it fit all that is shown."""
+
+_WITHOUT_END = 2**53
+_ROUNDS = 30
+
+Whole = npt.NDArray[np.int64]
+Marks = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Parts that add up to a whole: the tables they are in, and the columns in which they agree.
+
+    `gives_way` says which is withheld when they give a small count away: `parts` or `whole`.
+    """
+
+    whole: str
+    parts: str
+    keys: tuple[str, ...]
+    gives_way: str
+
+
+RELATIONS = (
+    Relation("provider", "provider_month", ("provider",), "parts"),
+    Relation("month", "provider_month", ("month",), "whole"),
+    Relation("total", "field", ("table",), "parts"),
+    Relation("total", "month", (), "parts"),
+    Relation("total", "provider", (), "whole"),
+)
+"""How the tables of an audit add up, the most expendable first. Each further field is a table of its own."""
+
+SERIES = ("rule", "measure", "item")
+"""What tells one count from another: only counts of one series add up."""
+
+
+def intervals(count: pl.Expr, method: str) -> tuple[pl.Expr, pl.Expr]:
+    """Give the least and the greatest exact count that would be shown as `count` is."""
+    if method == "none":
+        return count, count
+    if method == "midpoint6":
+        upper = (count + 5) // 6 * 6
+        return pl.when(count == 0).then(0).otherwise(upper - 5), upper
+    rounded = (count + 2) // 5 * 5
+    small = count.is_between(1, SMALLEST_SHOWN - 1)
+    lower = pl.when(count == 0).then(0).when(small).then(1).otherwise(pl.max_horizontal(rounded - 2, SMALLEST_SHOWN))
+    upper = pl.when(count == 0).then(0).when(small).then(SMALLEST_SHOWN - 1).otherwise(rounded + 2)
+    return lower, upper
+
+
+def withheld(cells: pl.DataFrame, method: str) -> pl.Series:
+    """Say which of the counts must be withheld besides those that their size suppresses.
+
+    `cells` has `rule`, `measure`, `item`, `table` (total, provider, month, provider_month, or a field), `provider`,
+    `month`, `count` (exact) and `published` (false for a part that no table shows). The result is in its order.
+    """
+    none = pl.Series("withheld", [False] * cells.height, dtype=pl.Boolean)
+    if method == "none" or not cells.height:
+        return none
+    lower, upper = intervals(pl.col("count"), method)
+    ends = cells.select(
+        pl.when("published").then(lower).otherwise(0).alias("lower"),
+        pl.when("published").then(upper).otherwise(_WITHOUT_END).alias("upper"),
+        pl.col("count").is_between(1, SMALLEST_SHOWN - 1).alias("small"),
+    )
+    sums = _Sums.among(cells)
+    hidden = np.zeros(cells.height, dtype=bool)
+    least, most = (ends[name].to_numpy().astype(np.int64) for name in ("lower", "upper"))
+    small = ends["small"].to_numpy()
+    while True:
+        low, high = sums.narrowed(np.where(hidden, 0, least), np.where(hidden, _WITHOUT_END, most))
+        given_away = small & (high - low + 1 < FEWEST_POSSIBLE)
+        hiding = sums.giving_way(given_away, hidden)
+        if not hiding.any():
+            return pl.Series("withheld", hidden)
+        hidden |= hiding
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """All sums at once: `part[i]` belongs to sum `of[i]` (sorted), whose whole is `whole[of[i]]`."""
+
+    part: Whole
+    of: Whole
+    starts: Whole
+    whole: Whole
+    rank: Whole
+    hides_parts: Marks
+
+    @classmethod
+    def among(cls, cells: pl.DataFrame) -> "_Sums":
+        tables = ("total", "provider", "month", "provider_month")
+        indexed = cells.with_row_index("place").with_columns(
+            pl.when(pl.col("table").is_in(tables)).then("table").otherwise(pl.lit("field")).alias("kind")
+        )
+        pieces: list[pl.DataFrame] = []
+        for rank, relation in enumerate(RELATIONS):
+            keys = [*SERIES, *(key for key in relation.keys if key != "table")]
+            wholes = indexed.filter(kind=relation.whole).select(*keys, pl.col("place").alias("whole"))
+            parts = indexed.filter(kind=relation.parts).select(*keys, "table", pl.col("place").alias("part"))
+            joined = parts.join(wholes, on=keys, how="inner", nulls_equal=True)
+            pieces.append(joined.select("part", "whole", "table", pl.lit(rank).alias("rank"),
+                                        pl.lit(relation.gives_way == "parts").alias("hides_parts")))  # fmt: skip
+        every = pl.concat(pieces).with_columns(pl.struct("whole", "table", "rank").rank("dense").alias("of")).sort("of")
+        of = every["of"].to_numpy().astype(np.int64) - 1
+        starts = np.flatnonzero(np.diff(of, prepend=-1)).astype(np.int64)
+
+        def first(name: str) -> Any:
+            return every[name].to_numpy()[starts]
+
+        return cls(every["part"].to_numpy().astype(np.int64), of, starts, first("whole").astype(np.int64),
+                   first("rank").astype(np.int64), first("hides_parts"))  # fmt: skip
+
+    def narrowed(self, low: Whole, high: Whole) -> tuple[Whole, Whole]:
+        """Narrow the intervals of all counts until no sum narrows them further."""
+        if not self.starts.size:
+            return low, high
+        low, high = low.copy(), high.copy()
+        for _ in range(_ROUNDS):
+            before = int(low.sum()), int(np.minimum(high, _WITHOUT_END).sum())
+            least = np.add.reduceat(low[self.part], self.starts)
+            most = np.minimum(np.add.reduceat(high[self.part].astype(np.float64), self.starts), _WITHOUT_END)
+            np.maximum.at(low, self.whole, least)
+            np.minimum.at(high, self.whole, most.astype(np.int64))
+            # What one part can be is what the whole leaves it when the other parts are at their ends.
+            room = (high[self.whole] - least)[self.of] + low[self.part]
+            short = (low[self.whole] - most.astype(np.int64))[self.of] + high[self.part]
+            np.minimum.at(high, self.part, np.where(high[self.whole][self.of] < _WITHOUT_END, room, _WITHOUT_END))
+            np.maximum.at(low, self.part, np.where(most[self.of] < _WITHOUT_END, short, 0))
+            if before == (int(low.sum()), int(np.minimum(high, _WITHOUT_END).sum())):
+                break
+        return low, high
+
+    def giving_way(self, given_away: Marks, hidden: Marks) -> Marks:
+        """Say what to withhold: for each count that is given away, what gives way in its most expendable sum."""
+        hiding = np.zeros_like(hidden)
+        if not given_away.any() or not self.starts.size:
+            return hiding
+        none = len(RELATIONS)
+        useful = np.array([True] * self.starts.size)
+        parts_hidden = np.logical_and.reduceat(hidden[self.part], self.starts)
+        useful &= np.where(self.hides_parts, ~parts_hidden, ~hidden[self.whole])
+        touched = np.logical_or.reduceat(given_away[self.part], self.starts) | given_away[self.whole]
+        # A count is helped by the most expendable of the sums that it is in and that still show something.
+        best = np.full(hidden.size, none)
+        entries = useful[self.of]
+        np.minimum.at(best, self.part[entries], self.rank[self.of][entries])
+        np.minimum.at(best, self.whole[useful], self.rank[useful])
+        wanted = np.zeros(self.starts.size, dtype=bool)
+        helped = given_away[self.part] & entries & (best[self.part] == self.rank[self.of])
+        wanted[self.of[helped]] = True
+        wanted |= useful & touched & given_away[self.whole] & (best[self.whole] == self.rank)
+        hiding[self.part[wanted[self.of] & self.hides_parts[self.of]]] = True
+        hiding[self.whole[wanted & ~self.hides_parts]] = True
+        return hiding & ~hidden

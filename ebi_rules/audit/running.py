@@ -1,0 +1,209 @@
+"""Run an audit: over an extract, or over a cube that somebody else's warehouse made."""
+
+import platform
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ebi_rules.audit.audit import Audit
+from ebi_rules.audit.settings import Population, Settings
+from ebi_rules.catalogue import choose
+from ebi_rules.catalogue import rule as find_rule
+from ebi_rules.catalogue import rules as find_rules
+from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, dimensions_of, read_cube
+from ebi_rules.engines.counting import compute_cube
+from ebi_rules.engines.extract import Source, open_extract
+from ebi_rules.engines.polars import prepare
+from ebi_rules.errors import ExtractError, UsageError, unknown
+from ebi_rules.fields import GROUPABLE
+from ebi_rules.layouts import Binding, Layout
+from ebi_rules.rules import DEFAULT, Rule, unavailable
+from ebi_rules.version import __version__
+from opcs_icd.reference import Reference
+
+_FIELDS_BEHIND = {"month": "activity_date", "age_band": "age", "sex": "sex"}
+"""Which field each dimension of every cube comes from."""
+
+
+def audit(
+    source: Source,
+    rules: Iterable[str | Rule] | None = None,
+    by: Sequence[str] = (),
+    layout: str | Path | Layout | None = None,
+    variant: str = DEFAULT,
+    overrides: Mapping[str, str] | None = None,
+    procedures: Source | None = None,
+    diagnoses: Source | None = None,
+    skip_unavailable: bool = False,
+    any_dataset: bool = False,
+    disclosure: str | None = None,
+    settings: Settings | None = None,
+    reference: Reference | None = None,
+    progress: Callable[[str], None] = lambda step: None,
+) -> Audit:
+    """Count rules over an extract, by provider, month, age band, sex and the fields in `by`.
+
+    `source` is a parquet file, folder or glob, a LazyFrame or a DataFrame; `layout` is detected when not
+    given; `overrides` maps canonical fields to columns. `variant` is the reading that is counted; all variants
+    are compared. With `skip_unavailable`, rules that the extract cannot answer are left out with a warning. A rule
+    that is named must be of the extract's dataset, unless `any_dataset`; when none is named these are all of it.
+    `disclosure` is hes (the default), midpoint6 or none; `settings` say that and how providers are compared.
+    `reference` gives the report titles of codes (`opcs_icd.reference`).
+
+    Every field in `by` multiplies the cube: name those you need. Raises `UsageError`, `RuleError`, `LayoutError` or
+    `ExtractError`.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    chosen_settings = _settings(settings, disclosure)
+    dimensions = _dimensions(by, chosen_settings.population)
+    progress("opening the extract")
+    extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
+    for field in dimensions:
+        if field not in STANDARD_DIMENSIONS[1:] and field not in binding.fields:
+            raise ExtractError(f"this extract has no column for {field}. {binding.why_lacking(field)}")
+    chosen, notices = choose(rules, variant, binding, skip_unavailable, any_dataset)
+    audited = [_audited(rule, reading, binding) for rule, reading in chosen]
+    progress("checking values and deciding codes")
+    readings = [reading for entry in audited for reading in (entry.reading, *entry.compared)]
+    needed = [*dimensions, *_FIELDS_BEHIND.values(), "administrative_category"]
+    prepared = prepare(extract, binding, readings, extra_fields=needed, coding=True)
+    progress("counting")
+    cube = compute_cube(prepared, audited, dimensions)
+    every: list[str] = [*notices, *_lacking(binding), *prepared.warnings]
+    if prepared.rows == 0:
+        every.append("the extract has no rows.")
+    run = {
+        **_program(started, clock),
+        "rules": _rules_run(audited),
+        "layout": binding.layout.name,
+        "columns": {name: list(columns) for name, columns in binding.fields.items()},
+        "options": {"by": dimensions, "variant": variant, "overrides": dict(overrides or {})},
+        "inputs": [{"path": file.path, "bytes": file.bytes, "rows": file.rows} for file in extract.files],
+        "rows": prepared.rows,
+    }
+    return Audit(cube, tuple(audited), run, tuple(every), chosen_settings, reference)
+
+
+def audit_cube(
+    cube: str | Path | pl.DataFrame,
+    rules: Iterable[str | Rule] | None = None,
+    variant: str = DEFAULT,
+    disclosure: str | None = None,
+    settings: Settings | None = None,
+    reference: Reference | None = None,
+) -> Audit:
+    """Audit a cube that an engine or a warehouse made (`ebi_rules.cube` says what it holds): a file or a frame.
+
+    `rules` and `variant` say what was counted, where that is not the current edition as designed. Raises `UsageError`,
+    or `ExtractError` for a cube that does not fit its rules.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    read = read_cube(cube)
+    chosen_settings = _settings(settings, disclosure)
+    population = chosen_settings.population
+    if population and population.field not in dimensions_of(read):
+        raise ExtractError(f"--population is by {population.field}, and the cube has no such column.")
+    counted = read["rule"].drop_nulls().unique(maintain_order=True).cast(pl.String).to_list()
+    named = [find_rule(key) for key in counted] if rules is None else find_rules(rules)
+    if not named:
+        raise ExtractError("the cube counts no rule.")
+    audited = []
+    for rule in named:
+        if rule.key not in counted:
+            raise ExtractError(f"the cube does not count {rule.key}: it has {', '.join(counted) or 'no rule'}.")
+        audited.append(_audited_in(read, rule, rule.variant(variant)))
+    read = read.filter(pl.col("rule").is_null() | pl.col("rule").cast(pl.String).is_in([rule.key for rule in named]))
+    path = None if isinstance(cube, pl.DataFrame) else Path(cube)
+    activity = read.filter(pl.col("measure") == "activity")["count"].sum()
+    run = {
+        **_program(started, clock),
+        "rules": _rules_run(audited),
+        "layout": "a cube",
+        "columns": {},
+        "options": {"by": list(dimensions_of(read)), "variant": variant, "overrides": {}},
+        "inputs": [{"path": str(path), "bytes": path.stat().st_size, "rows": read.height}] if path else [],
+        "rows": int(activity),
+    }
+    notices = [] if read.height else ["the cube has no rows."]
+    return Audit(read, tuple(audited), run, tuple(notices), chosen_settings, reference)
+
+
+def _settings(settings: Settings | None, disclosure: str | None) -> Settings:
+    if settings is None:
+        return Settings(disclosure or "hes")
+    if disclosure is not None and disclosure != settings.disclosure:
+        raise UsageError("disclosure is said twice: put it into the settings.")
+    return settings
+
+
+def _dimensions(by: Sequence[str], population: Population | None) -> list[str]:
+    for field in by:
+        if field not in (*GROUPABLE, *STANDARD_DIMENSIONS):
+            raise UsageError("--by: " + unknown("field to group by", field, GROUPABLE))
+    return list(dict.fromkeys([*STANDARD_DIMENSIONS, *by, *([population.field] if population else [])]))
+
+
+def _audited(rule: Rule, reading: Rule, binding: Binding) -> Audited:
+    """Put beside a reading the variants that the extract can answer."""
+    reasons = {name: unavailable(other, binding) for name, other in rule.readings().items()}
+    return Audited(rule, reading, {name: reason for name, reason in reasons.items() if reason})
+
+
+def _audited_in(cube: pl.DataFrame, rule: Rule, reading: Rule) -> Audited:
+    """Hold what a cube counts of a rule against the reading that it is said to be."""
+    own = cube.filter(pl.col("rule").cast(pl.String) == rule.key).cast({"measure": pl.String, "item": pl.String})
+    counts = dict(
+        own.group_by("measure", "item").agg(pl.col("count").sum()).rows_by_key(["measure", "item"], unique=True)
+    )
+    steps = [item for measure, item in counts if measure == "left"]
+    for step in steps:
+        if step not in reading.criteria:
+            raise ExtractError(f"{rule.key}: " + unknown("criterion", str(step), reading.criteria)
+                               + " If another variant or edition was counted, say so.")  # fmt: skip
+    readings = rule.readings()
+    there = {item for measure, item in counts if measure == "variant"}
+    for name in there - set(readings):
+        raise ExtractError(f"{rule.key}: " + unknown("variant", str(name), readings))
+    left = [counts.get(("left", name), 0) for name in reading.criteria]
+    flagged = counts.get(("flagged", None), 0)
+    if left != sorted(left, reverse=True) or (steps and flagged != left[-1]):
+        raise ExtractError(f"{rule.key}: what is left after each criterion does not lead down to what is flagged.")
+    # A cube has no row for a count of 0, so a variant is only known not to be counted when none is.
+    skipped = {} if there or not flagged else dict.fromkeys(readings, "the cube does not count variants")
+    skipped.pop(reading.variant_name, None)
+    return Audited(rule, reading, skipped)
+
+
+def _lacking(binding: Binding) -> list[str]:
+    """Say which comparisons an extract cannot serve."""
+    lost = {"activity_date": "there is no trend", "age": "rates are not standardised by age",
+            "sex": "rates are not standardised by sex"}  # fmt: skip
+    return [f"this extract has no column for {field}, so {what}. {binding.why_lacking(field)}"
+            for field, what in lost.items() if field not in binding.fields]  # fmt: skip
+
+
+def _program(started: datetime, clock: float) -> dict[str, Any]:
+    return {
+        "program": "ebi-rules",
+        "version": __version__,
+        "python": platform.python_version(),
+        "polars": pl.__version__,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - clock, 3),
+    }
+
+
+def _rules_run(audited: Sequence[Audited]) -> list[dict[str, str]]:
+    return [
+        {
+            "key": entry.key,
+            "edition": entry.reading.edition_name,
+            "variant": entry.reading.variant_name,
+            "content_hash": entry.reading.content_hash,
+        }
+        for entry in audited
+    ]

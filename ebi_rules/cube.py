@@ -1,0 +1,153 @@
+"""The cube: counts of activity by rule, provider, month, age band, sex and whatever else was asked for.
+
+It is what an engine returns for an audit, and all that comes after needs only it. One row a count above 0:
+
+- `rule`: the rule's key; null for what is counted of the activity itself, once for all rules.
+- `provider`, `month` (2024-04), `age_band` (`AGE_BANDS`), `sex`, and further fields: null where not recorded.
+- `measure` and `item`: what was counted (`MEASURES`).
+- `count`: activities, but codes for the measures of codes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from ebi_rules.errors import ExtractError, unknown
+from ebi_rules.fields import GROUPABLE
+from ebi_rules.rules import Rule
+
+AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
+"""Five-year bands, of which 15-19 is split where the programme's children end and its adults begin."""
+
+AGE_BAND_STARTS = tuple(int(band.rstrip("+").split("-")[0]) for band in AGE_BANDS)
+
+MEASURES: Mapping[str, str] = {
+    "activity": "all activity",
+    "recorded": "activity with at least one code in the field `item`",
+    "codes": "codes in the field `item`",
+    "invalid": "codes in the field `item` that have not the shape of a code",
+    "missing": "activity whose field `item` is not recorded",
+    "last_date": "always 1: the latest day in the extract is `item`",
+    "eligible": "activity in the rule's denominator",
+    "left": "activity for which the criterion `item` holds and all before it",
+    "flagged": "activity in scope, under the reading that was counted",
+    "variant": "activity in scope under the reading `item`",
+    "differs": "activity that the reading `item` judges otherwise than the reading that was counted",
+}
+"""What a row of the cube may count; the last five are of a rule."""
+
+OF_RULES = ("eligible", "left", "flagged", "variant", "differs")
+STANDARD_DIMENSIONS = ("provider", "month", "age_band", "sex")
+LAST_DATE = "last_date"
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A rule under audit: the reading that is counted, and the readings that it is compared with.
+
+    `skipped` says, by variant, why the extract cannot answer it.
+    """
+
+    rule: Rule
+    reading: Rule
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return self.rule.key
+
+    @property
+    def compared(self) -> list[Rule]:
+        """The rule itself and its variants, without those skipped."""
+        return [reading for name, reading in self.rule.readings().items() if name not in self.skipped]
+
+
+def dimensions_of(cube: pl.DataFrame) -> tuple[str, ...]:
+    """Give the columns of a cube by which it counts, `provider` first."""
+    return tuple(name for name in cube.columns if name not in ("rule", "measure", "item", "count"))
+
+
+def missing_counted(dimensions: Sequence[str]) -> tuple[str, ...]:
+    """Give the fields whose absence an audit counts: those that its comparisons rest on."""
+    others = [name for name in dimensions if name not in STANDARD_DIMENSIONS]
+    return (*dict.fromkeys(["age", "sex", "administrative_category", *others]),)
+
+
+def schema(dimensions: Sequence[str]) -> dict[str, pl.DataType]:
+    """Give the columns and types of a cube, in order."""
+    texts = ["rule", *dimensions, "measure", "item"]
+    return {**dict.fromkeys(texts, pl.Categorical()), "count": pl.Int64()}
+
+
+def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
+    """Read a cube that an engine or a warehouse made: parquet, CSV, or a frame.
+
+    Names of columns match in any case; text NULL is read as missing, months also as 202404 or 2024-04-01. Raises
+    `ExtractError` for a file that is no cube: it names the column, and never a value.
+    """
+    frame = source if isinstance(source, pl.DataFrame) else _read(Path(source))
+    by_name: dict[str, str] = {}
+    for column in frame.columns:
+        if by_name.setdefault(column.strip().lower(), column) != column:
+            raise ExtractError(f"the cube has the column {column} twice, in different cases.")
+    allowed = ("rule", *STANDARD_DIMENSIONS, *GROUPABLE, "measure", "item", "count")
+    for name in by_name:
+        if name not in allowed:
+            raise ExtractError("the cube: " + unknown("column", name, allowed))
+    for name in ("rule", *STANDARD_DIMENSIONS, "measure", "item", "count"):
+        if name not in by_name:
+            raise ExtractError(
+                f"the cube has no column {name}: it needs rule, {', '.join(STANDARD_DIMENSIONS)}, measure, item and count."
+            )
+    others = [name for name in by_name if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
+    dimensions = [*STANDARD_DIMENSIONS, *others]
+    texts = [_text(by_name[name]).alias(name) for name in ("rule", *dimensions, "measure", "item")]
+    number = pl.col(by_name["count"]).cast(pl.String).str.strip_chars(" ").str.replace(r"\.0+$", "")
+    read = frame.select(*texts, number.cast(pl.Int64, strict=False).alias("count"))
+    month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
+    read = read.with_columns(month)
+    _check(read)
+    return read.cast(pl.Schema(schema(dimensions)))
+
+
+def _read(path: Path) -> pl.DataFrame:
+    try:
+        if path.suffix.lower() == ".parquet":
+            return pl.read_parquet(path)
+        return pl.read_csv(path, infer_schema=False)
+    except FileNotFoundError:
+        raise ExtractError(f"there is no file {path}.") from None
+    except (pl.exceptions.PolarsError, OSError):
+        raise ExtractError(f"{path} cannot be read as a cube: it must be parquet or CSV.") from None
+
+
+def _text(column: str) -> pl.Expr:
+    text = pl.col(column).cast(pl.String).str.strip_chars(" ")
+    return pl.when(~text.is_in(["", "NULL"])).then(text)
+
+
+def _check(cube: pl.DataFrame) -> None:
+    """Raise `ExtractError` for what no cube holds."""
+    wrong = {
+        "count": pl.col("count").is_null() | (pl.col("count") < 0),
+        "measure": ~pl.col("measure").is_in(list(MEASURES)).fill_null(False),
+        "age_band": ~pl.col("age_band").is_in(list(AGE_BANDS)),
+        "month": ~pl.col("month").str.contains(r"^[0-9]{4}-(0[1-9]|1[0-2])$"),
+        "rule": pl.col("rule").is_null() == pl.col("measure").is_in(list(OF_RULES)),
+    }
+    needed = {
+        "count": "a whole number, 0 or more",
+        "measure": f"one of {', '.join(MEASURES)}",
+        "age_band": f"one of {', '.join(AGE_BANDS)}, or nothing",
+        "month": "a month such as 2024-04, or nothing",
+        "rule": "a rule's key for measures of rules, and nothing for others",
+    }
+    counts = cube.select([expression.fill_null(False).sum().alias(name) for name, expression in wrong.items()]).row(0)
+    for name, rows in zip(wrong, counts, strict=True):
+        if rows:
+            raise ExtractError(f"the cube's column {name} does not hold what it should in {rows:,} of its rows: "
+                               f"it must be {needed[name]}.")  # fmt: skip
+    if not cube["measure"].is_in(["activity"]).any() and cube.height:
+        raise ExtractError("the cube has no row whose measure is activity.")

@@ -1,0 +1,222 @@
+"""What a report shows of one rule: sentences, charts and tables, from the tables of the audit."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from markupsafe import Markup
+
+from ebi_rules.audit import tables
+from ebi_rules.cube import Audited
+from ebi_rules.report import charts, words
+from ebi_rules.report.cells import PageTable, Row, counted, page_table
+from ebi_rules.report.drawing import svg
+from ebi_rules.translate.english import origin, say, told_codes
+
+if TYPE_CHECKING:
+    from ebi_rules.audit import Audit
+
+_RATES = ["rate_per_1000_eligible", "rate_lower_95", "rate_upper_95"]
+_RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
+_TREND = ["month", "eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
+_LATELY = 6
+_USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation", "referral_source": "source of referral"}
+_TITLES = {"age_band": "By age", "sex": "By sex", "ethnic_category": "By ethnic category",
+           "imd_decile": "By deprivation (1 is the most deprived tenth)", "referral_source": "By source of referral"}  # fmt: skip
+
+
+def rule_section(audit: "Audit", entry: Audited, place: int) -> dict[str, Any]:
+    """Give all that the page says of one rule."""
+    own = pl.col("rule") == entry.key
+    reading, title = entry.reading, entry.reading.title
+    phrases = {name: reading.words.get(name, name.replace("_", " ")) for name in reading.criteria}
+    totals = audit.totals().filter(own).row(0, named=True)
+    providers = charts.labelled(audit.providers.filter(own))
+    steps = audit.attrition.filter(own)
+    overall = steps.filter(pl.col("provider") == tables.ALL_PROVIDERS)
+    series = audit.trend.filter(own)
+    everyone = series.filter(pl.col("provider") == tables.ALL_PROVIDERS)
+    readings = audit.sensitivity.filter(own)
+    found = tables.funnel_of(providers, audit.settings)
+    drawn, ranked = charts.drawable(providers), charts.ranked(providers)
+    pictures = {
+        "attrition": svg(charts.attrition(overall, phrases), f"Activity left after each criterion, {title}"),
+        "sensitivity": svg(charts.sensitivity(readings), f"In scope under each variant, {title}"),
+        "funnel": svg(charts.funnel(providers, found, audit.settings.overdispersion),
+                      f"Funnel of standardised ratios by provider, {title}") if drawn.height else None,
+        "rates": svg(charts.rates(providers), f"Rates by provider, ranked, {title}") if ranked.height else None,
+        "trend": svg(charts.trend(everyone), f"Rate by month, all providers, {title}") if everyone.height else None,
+    }  # fmt: skip
+    return {
+        "key": f"rule{place}",
+        "rule": reading,
+        "letters": ", ".join(each.letter for each in reading.interventions) or reading.key,
+        "criteria": [(phrases[name], say(criterion, reading.words)) for name, criterion in reading.criteria.items()],
+        "eligible": "; ".join(phrases[name] for name in reading.eligible) or "any activity",
+        "limits": [*reading.limits, *(reading.port.limits if reading.port else ())],
+        "origin": origin(reading),
+        "codes": told_codes(reading, audit.reference),
+        "totals": {"flagged": counted(totals["flagged"]), "eligible": counted(totals["eligible"]),
+                   "rate": "–" if totals[_RATES[0]] is None else f"{totals[_RATES[0]]:.2f}",
+                   "providers": providers.height},
+        "headline": words.headline(totals, providers),
+        "summary": words.summary(audit, entry, totals, providers),
+        "warnings": [text.partition(": ")[2] for text in audit.warnings if text.startswith(f"{entry.key}: ")],
+        "funnel_words": words.funnel_words(audit, providers, found),
+        "trend_words": words.trend_words(audit, everyone),
+        "charts": pictures,
+        "attrition": page_table(
+            overall.with_columns(pl.col("criterion").fill_null("all activity").replace(phrases)),
+            "Activity left after each criterion, in order", ["criterion", "left", "removed"]),
+        "attrition_by_provider": _steps_by_provider(steps, phrases),
+        "providers": _providers(providers, drawn, ranked),
+        "sensitivity": page_table(readings, "In scope under each variant",
+                                  ["variant", "flagged", "difference", "differs", "about"]),
+        "trend": _trend_table(everyone, "All providers by month"),
+        "trend_signals": _signals(audit, series),
+        "trend_providers": ["all providers", *_trend_labels(audit, series)],
+        "breakdowns": _breakdowns(audit, entry, title),
+        "not_broken_down": " or ".join(name for field, name in _USUAL_FIELDS.items() if field not in audit.fields),
+        "population": _population(audit, entry),
+    }  # fmt: skip
+
+
+def overview(audit: "Audit", sections: Sequence[dict[str, Any]]) -> PageTable:
+    """Give a row a rule, each with a link to what the page says of it."""
+    signals = audit.providers.group_by("rule", maintain_order=True).agg(
+        above=(pl.col("signal") == "above_998").sum().cast(pl.Int64),
+        below=(pl.col("signal") == "below_998").sum().cast(pl.Int64),
+    )
+    table = audit.totals().join(signals, on="rule", how="left", maintain_order="left")
+    names = {"rule": "guidance", "above": "providers above 99.8%", "below": "providers below 99.8%"}
+    told = page_table(table.rename(names), "All rules, all providers together",
+                      ["guidance", "flagged", "eligible", *_RATES, *list(names.values())[1:]])  # fmt: skip
+    linked = [
+        replace(
+            row, cells=(Markup('<a href="#{}">{}</a>').format(section["key"], section["rule"].title), *row.cells[1:])
+        )
+        for row, section in zip(told.rows, sections, strict=True)
+    ]
+    return replace(told, rows=tuple(linked))
+
+
+def trend_data(audit: "Audit") -> dict[str, Any] | None:
+    """Give the single providers' trends for the page's script: counts, mean and limits, signals; None without months."""
+    months = audit.counts.months
+    if not months:
+        return None
+    rules: dict[str, list[dict[str, Any]]] = {}
+    for place, entry in enumerate(audit.audited):
+        own = audit.trend.filter(pl.col("rule") == entry.key, pl.col("provider").ne_missing(tables.ALL_PROVIDERS))
+        rules[f"rule{place}"] = [_series(part) for part in own.iter_slices(len(months))]
+    empty = dict.fromkeys(("rate", "mean", "lower", "upper"), pl.Float64) | {"month": pl.String, "kind": pl.String}
+    return {"months": months, "rules": rules, "chart": _chart_without_data(pl.DataFrame(schema=empty)),
+            "partial": audit.trend.filter("partial")["month"].max()}  # fmt: skip
+
+
+def _series(part: pl.DataFrame) -> dict[str, Any]:
+    limits = {key: part[name].round(2).to_list() for key, name in (("m", "mean"), ("l", "lower"), ("u", "upper"))}
+    signals = {place: charts.SIGNAL_WORDS[signal] for place, signal in enumerate(part["signal"]) if signal}
+    # Without rebasing these are the same in every month: once is enough.
+    short = {key: values[:1] if len(set(values)) == 1 else values for key, values in limits.items()}
+    return {"e": part["eligible"].to_list(), "f": part["flagged"].to_list(), "s": signals,
+            **{key: values for key, values in short.items() if values[0] is not None}}  # fmt: skip
+
+
+def _chart_without_data(empty: pl.DataFrame) -> dict[str, Any]:
+    from ebi_rules.report.drawing import styled
+
+    spec = styled(charts.trend_spec(empty))
+    spec.pop("datasets", None)
+    spec["data"] = {"name": "shown"}
+    for layer in spec["layer"]:
+        layer.pop("data", None)
+    return spec
+
+
+def _providers(providers: pl.DataFrame, drawn: pl.DataFrame, ranked: pl.DataFrame) -> PageTable:
+    """Give the providers, highest ratio first and those not shown last by code, each with its place in the charts."""
+    table = providers.sort("standardised_ratio", "label", descending=[True, False], nulls_last=True)
+    places = [
+        {label: place for place, label in enumerate(each["provider"])} for each in (drawn, ranked)
+    ]  # fmt: skip
+    data = {kind: [known.get(code) for code in table["provider"]]
+            for kind, known in zip(("funnel", "rates"), places, strict=True)}  # fmt: skip
+    named = ["provider", "label"] if "provider_name" in table.columns else ["label"]
+    shown = table.with_columns(
+        pl.col("signal").replace(charts.SIGNAL_WORDS), provider=pl.col("provider").fill_null("not recorded")
+    ).rename({} if len(named) > 1 else {"provider": "code"})
+    shown = shown.rename({"label": "name" if len(named) > 1 else "provider"})
+    first = ["provider", "name"] if len(named) > 1 else ["provider"]
+    coding = ["low_coding"] if "low_coding" in table.columns and table["low_coding"].any() else []
+    return page_table(shown, "Providers: counts, crude rates, and standardised ratios with 95% intervals",
+                      [*first, "activity", "eligible", "flagged", *_RATES, *_RATIOS, "signal", *coding], data)  # fmt: skip
+
+
+def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTable:
+    by = steps.filter(pl.col("provider").ne_missing(tables.ALL_PROVIDERS)).with_columns(
+        pl.col("provider").fill_null("not recorded"), pl.col("criterion").fill_null("all activity").replace(phrases)
+    )
+    columns = by["criterion"].unique(maintain_order=True).to_list()
+    wide = by.pivot("criterion", index="provider", values="left", maintain_order=True)
+    table = page_table(wide, "Activity left after each criterion, by provider", ["provider", *columns])
+    # Here every number is a count, so what is missing is suppressed.
+    starred = tuple(
+        Row((row.cells[0], *("*" if cell == "–" else cell for cell in row.cells[1:]))) for row in table.rows
+    )
+    return PageTable(table.caption, tuple((name, place > 0) for place, (name, _) in enumerate(table.headings)), starred)
+
+
+def _trend_table(series: pl.DataFrame, caption: str) -> PageTable:
+    signal = pl.when("partial").then(pl.lit("partial month")).otherwise(pl.col("signal").replace(charts.SIGNAL_WORDS))
+    return page_table(series.with_columns(signal.alias("signal")), caption, _TREND)
+
+
+def _trend_labels(audit: "Audit", series: pl.DataFrame) -> list[str]:
+    codes = series.filter(pl.col("provider").ne_missing(tables.ALL_PROVIDERS))["provider"].unique(maintain_order=True)
+    return [audit.settings.names.get(code) or code if code else "not recorded" for code in codes]
+
+
+def _signals(audit: "Audit", series: pl.DataFrame) -> PageTable:
+    """Give each provider's latest signal in the last six months."""
+    recent = audit.counts.months[-_LATELY:]
+    table = series.filter(pl.col("provider").ne_missing(tables.ALL_PROVIDERS), pl.col("month").is_in(recent),
+                          pl.col("signal").is_not_null())  # fmt: skip
+    table = (
+        table.group_by("provider", maintain_order=True)
+        .last()
+        .with_columns(
+            pl.col("provider").replace(audit.settings.names).fill_null("not recorded"),
+            pl.col("signal").replace(charts.SIGNAL_WORDS),
+        )
+    )
+    return page_table(table, "Latest signal of each provider in the last six months",
+                      ["provider", "month", "signal", "rate_per_1000_eligible", "mean"])  # fmt: skip
+
+
+def _breakdowns(audit: "Audit", entry: Audited, title: str) -> list[dict[str, Any]]:
+    parts = []
+    for field in audit.fields:
+        table = audit.grouped(field).filter(pl.col("rule") == entry.key, pl.col("eligible").fill_null(1) > 0)
+        labels = [charts.value_label(field, value) for value in table[field]]
+        name = _TITLES.get(field, f"By {field.replace('_', ' ')}")
+        told = table.drop(field).with_columns(pl.Series(field, labels, dtype=pl.String))
+        ratios = [column for column in _RATIOS if column in table.columns]
+        some = table["rate_per_1000_eligible"].count()
+        parts.append({
+            "title": name,
+            "chart": svg(charts.breakdown(table, field), f"Rates {name.lower()}, {title}")
+            if 0 < some <= charts.MOST_NAMED else None,
+            "table": page_table(told, f"{name}: counts and rates",
+                                [field, "activity", "eligible", "flagged", *_RATES, *ratios]),
+        })  # fmt: skip
+    return parts
+
+
+def _population(audit: "Audit", entry: Audited) -> PageTable | None:
+    if audit.population is None:
+        return None
+    table = audit.population.filter(pl.col("rule") == entry.key).drop("rule")
+    return page_table(table, "Per 100,000 people, crude and standardised to the European Standard Population of 2013",
+                      table.columns)  # fmt: skip
