@@ -99,7 +99,7 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     for name in ("rule", *STANDARD_DIMENSIONS, "measure", "item", "count"):
         if name not in by_name:
             raise ExtractError(
-                f"the cube has no column {name}: it needs rule, {', '.join(STANDARD_DIMENSIONS)}, measure, item and count."
+                f"the cube has no column {name}: it needs rule, {', '.join(STANDARD_DIMENSIONS)}, measure, item, count."
             )
     others = [name for name in by_name if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
     dimensions = [*STANDARD_DIMENSIONS, *others]

@@ -2,12 +2,12 @@
 
 import os
 
-from ebi_rules.cli import extracts, rules
+from ebi_rules.cli import audits, extracts, rules
 from ebi_rules.cli.common import cli
 
 __all__ = ["cli", "main"]
 
-for module in (extracts, rules):
+for module in (extracts, audits, rules):
     for command in module.COMMANDS:
         cli.add_command(command)
 

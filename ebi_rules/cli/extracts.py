@@ -1,10 +1,9 @@
-"""The commands over extracts: make one up, flag it, audit it, explain one activity. Thin: the library does the work."""
+"""The commands over extracts: make one up, flag it, explain one activity. Thin: the library does the work."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -15,7 +14,6 @@ from ebi_rules.cli.common import (
     force_option,
     layout_names,
     reading_options,
-    reference_option,
     rule_names,
     rules_option,
     skip_option,
@@ -32,7 +30,9 @@ from ebi_rules.cli.common import (
 @force_option
 def demo(rows: int, out: Path, seed: int, force: bool) -> None:
     """Make an extract up, audit it and write the report."""
-    from ebi_rules.audit import OURS, audit
+    from ebi_rules.audit import OURS, Settings, audit
+    from ebi_rules.audit.inputs import read_names
+    from ebi_rules.cli.audits import echo_audit
     from ebi_rules.output import whole_folder
     from ebi_rules.synth import write_extract
 
@@ -41,9 +41,11 @@ def demo(rows: int, out: Path, seed: int, force: bool) -> None:
         progress("making an extract up")
         write_extract(folder / "extract.parquet", rows, seed, truth=folder / "truth.parquet",
                       names=folder / "providers.csv")  # fmt: skip
-        found = audit(folder / "extract.parquet", progress=progress)
-        found.recorded_at(str(out)).write(folder / "audit")
-    _echo_audit(found)
+        settings = Settings(names=read_names(folder / "providers.csv"))
+        found = audit(folder / "extract.parquet", by=["ethnic_category", "referral_source"], settings=settings,
+                      progress=progress)  # fmt: skip
+        found.recorded_at(str(out)).write(folder / "audit", progress=progress)
+    echo_audit(found)
     click.echo(f"Open {out / 'audit' / 'report.html'} in a browser. Everything here is made up.")
 
 
@@ -72,38 +74,6 @@ def flag(extract: str, output: Path, rules: Sequence[str], variant: str, layout:
     click.echo(f"Layout {written.layout}; {written.rows:,} rows.")
     for key, count in written.flagged.items():
         click.echo(f"{key}: {count:,} in scope.")
-    click.echo(f"Wrote {output}. {SCOPE}")
-
-
-@click.command()
-@extract_argument
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
-@rules_option
-@variant_option
-@click.option("--by", multiple=True, metavar="FIELD", help="Group by this field too, beside provider.")
-@reading_options
-@reference_option
-@skip_option
-@force_option
-def audit(extract: str, output: Path, rules: Sequence[str], variant: str, by: Sequence[str], layout: str | None,
-          overrides: dict[str, str], procedures: str | None, diagnoses: str | None, any_dataset: bool,
-          reference: str | None, skip_unavailable: bool, force: bool) -> None:  # fmt: skip
-    """Compare providers: tables, what was run, and a report."""
-    from ebi_rules.audit import audit as run_audit
-    from ebi_rules.output import require_apart, require_free
-    from ebi_rules.titles import find_reference
-
-    require_free(output, force)
-    require_apart(output, [Path(path) for path in (extract, procedures, diagnoses) if path])
-    with status() as progress:
-        found = run_audit(
-            extract, rules or None, by=by, layout=layout, variant=variant, overrides=overrides,
-            procedures=procedures, diagnoses=diagnoses, skip_unavailable=skip_unavailable, any_dataset=any_dataset,
-            reference=find_reference(reference), progress=progress,
-        )  # fmt: skip
-        progress("writing the report")
-        found.write(output, force)
-    _echo_audit(found)
     click.echo(f"Wrote {output}. {SCOPE}")
 
 
@@ -155,14 +125,6 @@ def synth(output: Path, rows: int, seed: int, layout: str, truth: Path | None, n
     click.echo(f"Wrote {rows:,} made-up rows: {', '.join(map(str, written))}.")
 
 
-def _echo_audit(found: Any) -> None:
-    warn(found.warnings)
-    click.echo(f"Layout {found.run['layout']}; {found.run['rows']:,} rows.")
-    for key, activity, eligible, flagged, rate in found.totals().iter_rows():
-        per = "" if rate is None else f", {rate:.2f} per 1,000"
-        click.echo(f"{key}: {flagged:,} in scope of {eligible:,} eligible ({activity:,} activity){per}.")
-
-
 @contextmanager
 def _row_progress(rows: int) -> Iterator[Callable[[int], None]]:
     """Show rows done and time left, on a terminal; elsewhere be quiet."""
@@ -175,4 +137,4 @@ def _row_progress(rows: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: progress.advance(task, done)
 
 
-COMMANDS = (demo, flag, audit, explain, synth)
+COMMANDS = (demo, flag, explain, synth)

@@ -27,7 +27,7 @@ MOST_NAMED = 60
 """With more providers than this a ranked chart names none: the table beside it does."""
 _MOST_LABELS = 20
 
-Chart = alt.Chart | alt.LayerChart
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 
 SIGNAL_WORDS = {
     "above_998": "above 99.8%", "above_95": "above 95%", "below_95": "below 95%", "below_998": "below 99.8%",
@@ -119,7 +119,7 @@ def sensitivity(table: pl.DataFrame) -> alt.LayerChart:
     return _with_numbers(alt.Chart(shown).mark_bar().encode(x=x, y=y, color=colour), x, y)
 
 
-def funnel(providers: pl.DataFrame, found: Funnel, overdispersion: str) -> alt.LayerChart:
+def funnel(providers: pl.DataFrame, found: Funnel, overdispersion: str) -> Chart:
     """Draw standardised ratios against expected numbers, within their limits; those beyond have their name.
 
     The mark `units` has one symbol a provider, in the order of `drawable(providers)`.
@@ -152,7 +152,7 @@ def funnel(providers: pl.DataFrame, found: Funnel, overdispersion: str) -> alt.L
     order = ["within", "above_95", "above_998", "below_95", "below_998"]
     colours = alt.Scale(domain=order, range=[BLUE, ORANGE, "#D55E00", "#56B4E9", BLACK])
     shapes = alt.Scale(domain=order, range=["circle", "triangle-up", "triangle-up", "triangle-down", "triangle-down"])
-    units = alt.Chart(points, name="units").mark_point(filled=True, size=55, stroke="white",
+    units = alt.Chart(points, name="units").mark_point(filled=True, size=80, stroke="white",
                                                        strokeWidth=0.5).encode(
         x=x, y=y, color=alt.Color("signal:N", scale=colours, legend=None),
         shape=alt.Shape("signal:N", scale=shapes, legend=None), tooltip=["label:N", "expected:Q", "y:Q"],
@@ -163,8 +163,7 @@ def funnel(providers: pl.DataFrame, found: Funnel, overdispersion: str) -> alt.L
         alt.Chart(part).mark_text(fontSize=11, dy=dy, limit=150).encode(x=x, y=y, text="label:N")
         for part, dy in ((far.filter(above), -9), (far.filter(~above), 13))
     ]
-    layered: alt.LayerChart = alt.layer(curves, centre, units, *names).properties(width=WIDTH, height=380)
-    return layered
+    return alt.layer(curves, centre, units, *names).properties(width=WIDTH, height=380)
 
 
 def rates(providers: pl.DataFrame) -> Chart:
@@ -211,7 +210,7 @@ def breakdown(table: pl.DataFrame, field: str) -> alt.LayerChart:
     return layered
 
 
-def trend(series: pl.DataFrame) -> alt.LayerChart:
+def trend(series: pl.DataFrame) -> Chart:
     """Draw one series of `Audit.trend`: the rate by month, its mean and limits, and its signals.
 
     A suppressed month is a gap; a partial last month is hollow and not judged.
@@ -224,7 +223,7 @@ def trend(series: pl.DataFrame) -> alt.LayerChart:
     return trend_spec(shown)
 
 
-def trend_spec(data: pl.DataFrame) -> alt.LayerChart:
+def trend_spec(data: pl.DataFrame) -> Chart:
     """Give the trend chart of columns month, rate, mean, lower, upper, kind."""
     base = alt.Chart(data)
     x = alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True))
@@ -240,8 +239,7 @@ def trend_spec(data: pl.DataFrame) -> alt.LayerChart:
             domain=kinds, range=["circle", "triangle-up", "triangle-down", "cross"])),
         color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[BLUE, "#D55E00", BLACK, GREY])),
     ).transform_filter("isValid(datum.rate)")  # fmt: skip
-    layered: alt.LayerChart = alt.layer(*limits, mean, line, points).properties(width=WIDTH, height=260)
-    return layered
+    return alt.layer(*limits, mean, line, points).properties(width=WIDTH, height=260)
 
 
 def _labels(far: pl.DataFrame, largest: float) -> pl.DataFrame:

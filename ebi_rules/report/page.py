@@ -23,13 +23,14 @@ def render(audit: "Audit") -> str:
     """Give the report of an audit as one HTML page that loads nothing from outside."""
     sections = [rule_section(audit, entry, place) for place, entry in enumerate(audit.audited)]
     trends = trend_data(audit)
+    of_rules = tuple(f"{entry.key}: " for entry in audit.audited)
     by_month = audit.quality.filter(provider=tables.ALL_PROVIDERS)
     return _environment().get_template("page.jinja").render(
         run=audit.said,
         exact=audit.settings.disclosure == "none",
         disclosure=ABOUT[audit.settings.disclosure],
         period=words.period(audit),
-        warnings=[text for text in audit.warnings if not any(text.startswith(f"{each.key}: ") for each in audit.audited)],
+        warnings=[text for text in audit.warnings if not text.startswith(of_rules)],
         overview=overview(audit, sections),
         rules=sections,
         quality=_quality(audit),
@@ -38,20 +39,20 @@ def render(audit: "Audit") -> str:
         counted=counted,
         trends=None if trends is None else _json(trends),
         vega=_vega() if trends else None,
-        style=_resource("style.css"),
-        script=_resource("script.js"),
+        style=Markup(_resource("style.css")),
+        script=Markup(_resource("script.js")),
     )  # fmt: skip
 
 
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FunctionLoader(lambda name: (resources.files(__package__) / "templates" / name).read_text("utf-8")),
+        loader=jinja2.FunctionLoader(_resource),
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
 
 
-def _resource(name: str) -> Markup:
-    return Markup((resources.files(__package__) / "templates" / name).read_text("utf-8"))
+def _resource(name: str) -> str:
+    return (resources.files(__package__) / "templates" / name).read_text("utf-8")
 
 
 def _json(data: object) -> Markup:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from ebi_rules.audit import tables
 from ebi_rules.cube import Audited
 from ebi_rules.report import charts, words
-from ebi_rules.report.cells import PageTable, Row, counted, page_table
+from ebi_rules.report.cells import PageTable, counted, page_table
 from ebi_rules.report.drawing import svg
 from ebi_rules.translate.english import origin, say, told_codes
 
@@ -22,8 +22,13 @@ _RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
 _TREND = ["month", "eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
 _LATELY = 6
 _USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation", "referral_source": "source of referral"}
-_TITLES = {"age_band": "By age", "sex": "By sex", "ethnic_category": "By ethnic category",
-           "imd_decile": "By deprivation (1 is the most deprived tenth)", "referral_source": "By source of referral"}  # fmt: skip
+_TITLES = {
+    "age_band": "By age",
+    "sex": "By sex",
+    "ethnic_category": "By ethnic category",
+    "imd_decile": "By deprivation (1 is the most deprived tenth)",
+    "referral_source": "By source of referral",
+}
 
 
 def rule_section(audit: "Audit", entry: Audited, place: int) -> dict[str, Any]:
@@ -92,17 +97,13 @@ def overview(audit: "Audit", sections: Sequence[dict[str, Any]]) -> PageTable:
     names = {"rule": "guidance", "above": "providers above 99.8%", "below": "providers below 99.8%"}
     told = page_table(table.rename(names), "All rules, all providers together",
                       ["guidance", "flagged", "eligible", *_RATES, *list(names.values())[1:]])  # fmt: skip
-    linked = [
-        replace(
-            row, cells=(Markup('<a href="#{}">{}</a>').format(section["key"], section["rule"].title), *row.cells[1:])
-        )
-        for row, section in zip(told.rows, sections, strict=True)
-    ]
+    links = [Markup('<a href="#{}">{}</a>').format(section["key"], section["rule"].title) for section in sections]
+    linked = [replace(row, cells=(link, *row.cells[1:])) for row, link in zip(told.rows, links, strict=True)]
     return replace(told, rows=tuple(linked))
 
 
 def trend_data(audit: "Audit") -> dict[str, Any] | None:
-    """Give the single providers' trends for the page's script: counts, mean and limits, signals; None without months."""
+    """Give single providers' trends for the page's script: counts, mean and limits, signals; None without months."""
     months = audit.counts.months
     if not months:
         return None
@@ -151,7 +152,8 @@ def _providers(providers: pl.DataFrame, drawn: pl.DataFrame, ranked: pl.DataFram
     first = ["provider", "name"] if len(named) > 1 else ["provider"]
     coding = ["low_coding"] if "low_coding" in table.columns and table["low_coding"].any() else []
     return page_table(shown, "Providers: counts, crude rates, and standardised ratios with 95% intervals",
-                      [*first, "activity", "eligible", "flagged", *_RATES, *_RATIOS, "signal", *coding], data)  # fmt: skip
+                      [*first, "activity", "eligible", "flagged", *_RATES, *_RATIOS, "signal", *coding],
+                      data)  # fmt: skip
 
 
 def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTable:
@@ -162,10 +164,9 @@ def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTabl
     wide = by.pivot("criterion", index="provider", values="left", maintain_order=True)
     table = page_table(wide, "Activity left after each criterion, by provider", ["provider", *columns])
     # Here every number is a count, so what is missing is suppressed.
-    starred = tuple(
-        Row((row.cells[0], *("*" if cell == "–" else cell for cell in row.cells[1:]))) for row in table.rows
-    )
-    return PageTable(table.caption, tuple((name, place > 0) for place, (name, _) in enumerate(table.headings)), starred)
+    rows = [replace(row, cells=tuple("*" if cell == "–" else cell for cell in row.cells)) for row in table.rows]
+    headings = [(name, place > 0) for place, (name, _) in enumerate(table.headings)]
+    return replace(table, headings=tuple(headings), rows=tuple(rows))
 
 
 def _trend_table(series: pl.DataFrame, caption: str) -> PageTable:

@@ -50,9 +50,9 @@ def summary(audit: "Audit", entry: Audited, totals: dict[str, object], ranks: pl
         far = named.filter(pl.col("signal") == signal)["label"].to_list()
         if far:
             said.append(f"{_listed(far)} had {side} in scope than chance and the usual spread between providers "
-                        "explain (beyond the 99.8% limits), allowing for the ages and sexes of their patients.")  # fmt: skip
+                        "explain (beyond the 99.8% limits), allowing for ages and sexes of patients.")  # fmt: skip
     if not named.filter(pl.col("signal").is_in(["above_998", "below_998"])).height:
-        said.append("No provider that is shown lies beyond the 99.8% limits, given the ages and sexes of its patients.")
+        said.append("No provider shown lies beyond the 99.8% limits, given the ages and sexes of its patients.")
     readings = audit.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
     widest = readings.sort("differs", descending=True).head(1).row(0, named=True) if readings.height else None
     if widest:
@@ -64,27 +64,26 @@ def summary(audit: "Audit", entry: Audited, totals: dict[str, object], ranks: pl
 
 def funnel_words(audit: "Audit", providers: pl.DataFrame, found: Funnel) -> list[str]:
     """Say how to read a funnel, and what it leaves out."""
+    standard = "all providers together" if audit.settings.standard is None else "the standard given"
     said = [
-        "Each symbol is a provider: how many were in scope, over how many would be if its patients, by age band and sex, "
-        "had the rates of " + ("all providers together" if audit.settings.standard is None else "the standard given")
-        + ". Beyond the dashed lines lie 5% of providers by chance, beyond the solid ones 0.2%. Triangles lie beyond.",
-    ]  # fmt: skip
+        "Each symbol is a provider: how many were in scope, over how many would be if its patients, by age band and "
+        f"sex, had the rates of {standard}. Beyond the dashed lines lie 5% of providers by chance, beyond the solid "
+        "ones 0.2%. Triangles lie beyond."
+    ]
     if found.tau2 > 0:
         said.append(f"Providers differ by more than chance (dispersion {found.phi:.1f}, where chance alone gives about "
                     f"1), as they do in most indicators of care; the limits allow for the usual spread "
-                    f"(between-provider standard deviation {found.tau2**0.5:.2f} on the scale of the limits).")  # fmt: skip
+                    f"(between-provider standard deviation {found.tau2**0.5:.2f} on their scale).")  # fmt: skip
     elif audit.settings.overdispersion == "none":
         said.append("The limits are exact Poisson limits: they allow for chance alone.")
     else:
         said.append("Providers differ by no more than chance would have them; the limits are exact Poisson limits.")
     hidden = providers.filter(pl.col("flagged").is_null() | pl.col("eligible").is_null()).height
     if hidden:
-        said.append(
-            f"{_several(hidden, 'provider')} with a suppressed count {'is' if hidden == 1 else 'are'} not drawn."
-        )
+        said.append(f"Not drawn: {_several(hidden, 'provider')} with a suppressed count.")
     none = providers.filter(pl.col("eligible") == 0).height
     if none:
-        said.append(f"{_several(none, 'provider')} without eligible activity {'is' if none == 1 else 'are'} not drawn.")
+        said.append(f"Not drawn: {_several(none, 'provider')} without eligible activity.")
     return said
 
 
@@ -102,8 +101,10 @@ def trend_words(audit: "Audit", series: pl.DataFrame) -> list[str]:
     else:
         signals = judged.filter(pl.col("signal").is_not_null())
         latest = signals.tail(1).row(0, named=True) if signals.height else None
-        what = (f"the latest signal of special cause is {SIGNAL_WORDS[latest['signal']]} in {month_name(latest['month'])}"
-                if latest else "there is no signal of special cause")  # fmt: skip
+        what = "there is no signal of special cause"
+        if latest:
+            word = SIGNAL_WORDS[latest["signal"]]
+            what = f"the latest signal of special cause is {word} in {month_name(latest['month'])}"
         said.append(f"The line is the rate by month, dashed lines are the limits of its usual variation (XmR chart, "
                     f"Making Data Count). For all providers together {what}.")  # fmt: skip
     if last:
@@ -115,25 +116,25 @@ def method(audit: "Audit") -> Sequence[str]:
     """Say how figures were made, with sources."""
     settings = audit.settings
     spread = {
-        "shmi": "additive random effects on the logarithm of the ratio (Spiegelhalter 2005 and 2012, as for SHMI), with "
-        f"{settings.trim:.0%} of providers at each end left out when the spread is estimated",
-        "cqc": "additive random effects on the square root of the ratio (Spiegelhalter 2005, as used by the CQC), with "
-        f"{settings.trim:.0%} of providers at each end pulled in when the spread is estimated",
+        "shmi": "additive random effects on the logarithm of the ratio (Spiegelhalter 2005 and 2012, as for SHMI), "
+        f"with {settings.trim:.0%} of providers at each end left out when the spread is estimated",
+        "cqc": "additive random effects on the square root of the ratio (Spiegelhalter 2005, as used by the CQC), "
+        f"with {settings.trim:.0%} of providers at each end pulled in when the spread is estimated",
         "none": "exact Poisson limits, without allowance for overdispersion",
     }[settings.overdispersion]
     return [
         "Disclosure control: " + ABOUT[settings.disclosure] + (
             "" if settings.disclosure == "none" else " Every rate, interval, limit and signal is worked out from the "
-            "counts shown, so that none tells more than they do; where counts that add up would give a small one away, the "
-            "finest table is withheld. In limits and means a suppressed count stands in as 4."),
+            "counts shown, so that none tells more than they do; where counts that add up would give a small one away, "
+            "the finest table is withheld. In limits and means a suppressed count stands in as 4."),
         "Rates are per 1,000 eligible activities; their intervals are exact Poisson limits below 10 in scope and "
         "Byar's approximation from there (PHE Technical Guide, 2018).",
-        "Ratios are indirectly standardised by five-year age band and sex. They compare each provider with the standard, "
-        "not two providers with each other.",
+        "Ratios are indirectly standardised by five-year age band and sex. They compare each provider with the "
+        "standard, not two providers with each other.",
         f"Funnel limits: {spread}.",
-        "Trends are XmR charts: the mean and 2.66 times the mean moving range, ranges above 3.267 times their mean left "
-        "out once. Signals: beyond a limit; seven points rising or falling; two of three near a limit; seven on one side. "
-        "A provider without activity in a month counts as 0 there.",
+        "Trends are XmR charts: the mean and 2.66 times the mean moving range, ranges above 3.267 times their mean "
+        "left out once. Signals: beyond a limit; seven points rising or falling; two of three near a limit; seven on "
+        "one side. A provider without activity in a month counts as 0 there.",
         "What standardisation does not see: deprivation, severity, referral, what is provided elsewhere, and how fully "
         "a provider codes. A rate is of activity, and one patient may have several.",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Cubes made up by seed, of any size, without an extract: for the report, for simulations and for disclosure attacks."""
+"""Cubes made up by seed, of any size: for the report, for simulations and for attacks on disclosure control."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,0 +1,144 @@
+"""The audit command: over an extract, or over a cube that was counted elsewhere."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ebi_rules.cli.common import (
+    SCOPE,
+    force_option,
+    options,
+    reading_options,
+    reference_option,
+    rules_option,
+    skip_option,
+    status,
+    variant_option,
+    warn,
+)
+from ebi_rules.errors import UsageError
+from ebi_rules.output import require_apart, require_free, whole_file
+
+if TYPE_CHECKING:
+    from ebi_rules.audit import Audit, Settings
+
+_comparing = options(
+    click.option("--disclosure", default="hes", show_default=True, metavar="METHOD",
+                 help="Disclosure control: hes, midpoint6, or none for exact counts."),
+    click.option("--names", type=click.Path(), metavar="FILE", help="Providers' names: CSV with code and name."),
+    click.option("--population", type=click.Path(), metavar="FILE",
+                 help="People, for rates per 100,000: CSV with area, age_band, sex, count."),
+    click.option("--standard", type=click.Path(), metavar="FILE",
+                 help="Rates to standardise by: CSV with rule, age_band, sex, eligible, flagged; those of all providers "
+                 "together when not given."),
+    click.option("--overdispersion", default="shmi", show_default=True, metavar="METHOD",
+                 help="How funnel limits allow for the usual spread between providers: shmi, cqc or none."),
+    click.option("--trim", default=0.1, show_default=True, help="Share of providers at each end left out of it."),
+    click.option("--baseline", type=int, metavar="MONTHS", help="Fix a trend's mean and limits after so many months."),
+    click.option("--rebase", multiple=True, metavar="MONTH", help="Begin a new mean and limits here (2024-04)."),
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("extract", required=False)
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--from-cube", type=click.Path(path_type=Path), metavar="FILE",
+              help="Start from a cube, parquet or CSV, that a warehouse counted, in the place of an extract.")  # fmt: skip
+@click.option("--save-cube", type=click.Path(path_type=Path), metavar="FILE",
+              help="Also write the cube, whose counts are exact, as parquet or .csv.")  # fmt: skip
+@rules_option
+@variant_option
+@click.option("--by", multiple=True, metavar="FIELD",
+              help="Count by this field too, beside provider, month, age band and sex.")  # fmt: skip
+@_comparing
+@click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, audit.xlsx.")
+@reading_options
+@reference_option
+@skip_option
+@force_option
+def audit(extract: str | None, output: Path, from_cube: Path | None, save_cube: Path | None, rules: Sequence[str],
+          variant: str, by: Sequence[str], disclosure: str, names: str | None, population: str | None,
+          standard: str | None, overdispersion: str, trim: float, baseline: int | None, rebase: Sequence[str],
+          xlsx: bool, reference: str | None, force: bool, **reading: Any) -> None:  # fmt: skip
+    """Compare providers: tables, what was run, and a report."""
+    from ebi_rules.audit import audit as audit_extract
+    from ebi_rules.audit import audit_cube
+    from ebi_rules.titles import find_reference
+
+    if (extract is None) == (from_cube is None):
+        raise UsageError("name an extract, or a cube with --from-cube: one of them.")
+    given = [extract, from_cube, reading["procedures"], reading["diagnoses"], names, population, standard]
+    inputs = [Path(path) for path in given if path]
+    for path in (output, save_cube):
+        if path is not None:
+            require_free(path, force)
+            require_apart(path, inputs)
+    settings = _settings(disclosure, names, population, standard, overdispersion, trim, baseline, rebase)
+    titles = find_reference(reference)
+    with status() as progress, ExitStack() as files:
+        if extract is not None:
+            found = audit_extract(extract, rules or None, by=by, variant=variant, settings=settings, reference=titles,
+                                  progress=progress, **reading)  # fmt: skip
+        else:
+            _refuse_options_of_extracts(by, reading)
+            progress("reading the cube")
+            found = audit_cube(str(from_cube), rules or None, variant, settings=settings, reference=titles)
+        if save_cube is not None:
+            target = files.enter_context(whole_file(save_cube, force))
+            (found.cube.write_csv if target.suffix == ".csv" else found.cube.write_parquet)(target)
+        found.write(output, force, xlsx, progress)
+    echo_audit(found)
+    if save_cube is not None:
+        click.echo(f"Wrote {save_cube}, whose counts are exact: keep it inside your organisation.")
+    click.echo(f"Wrote {output}. {SCOPE}")
+
+
+def echo_audit(found: "Audit") -> None:
+    """Say on the screen what was found, under the audit's disclosure control."""
+    warn(found.warnings)
+    click.echo(f"Layout {found.run['layout']}; {_told(found.said['rows'])} rows.")
+    for total in found.totals().iter_rows(named=True):
+        rate = total["rate_per_1000_eligible"]
+        per = "" if rate is None else f", {rate:.2f} per 1,000"
+        click.echo(
+            f"{total['rule']}: {_told(total['flagged'])} in scope of {_told(total['eligible'])} eligible "
+            f"({_told(total['activity'])} activity){per}."
+        )
+    if found.settings.disclosure == "none":
+        click.echo("Counts are exact: do not pass them on outside the organisation.", err=True)
+
+
+def _told(count: int | str | None) -> str:
+    return "*" if count is None else f"{count:,}" if isinstance(count, int) else count
+
+
+def _settings(
+    disclosure: str, names: str | None, population: str | None, standard: str | None, overdispersion: str,
+    trim: float, baseline: int | None, rebase: Sequence[str],
+) -> "Settings":  # fmt: skip
+    from ebi_rules.audit import Settings
+    from ebi_rules.audit.inputs import read_names, read_population, read_standard
+
+    return Settings(
+        disclosure=disclosure,
+        names=read_names(names) if names else {},
+        standard=read_standard(standard) if standard else None,
+        population=read_population(population) if population else None,
+        overdispersion=overdispersion,
+        trim=trim,
+        baseline=baseline,
+        rebase=tuple(rebase),
+    )
+
+
+def _refuse_options_of_extracts(by: Sequence[str], reading: dict[str, Any]) -> None:
+    """Refuse what says how to read an extract, where there is none."""
+    said = [f"--{name.replace('_', '-')}" for name, value in {"by": by, **reading}.items() if value]
+    if said:
+        raise UsageError(f"{', '.join(said).replace('--overrides', '--column')}: a cube has been counted already.")
+
+
+COMMANDS = (audit,)
