@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ebi_rules.audit import files, standardising, tables, trending
+from ebi_rules.audit import files
 from ebi_rules.audit.counts import Counts
 from ebi_rules.audit.disclosure import ABOUT, control
+from ebi_rules.audit.marked import MarkedTables, plain
 from ebi_rules.audit.settings import Settings
 from ebi_rules.cube import Audited
 from ebi_rules.errors import UsageError, unknown
@@ -27,6 +28,9 @@ OURS = re.compile(
     r"(providers|attrition|trend|sensitivity|quality|population|by_[a-z_]+)\.csv|run\.json|report\.html|audit\.xlsx"
 )
 """The names of the files that an audit writes."""
+
+SIGNS = "* is a suppressed count, ** one that is withheld as it would give another away; so are figures from them."
+"""What stands in files and report for what is not shown."""
 
 SCOPE = "In scope of the guidance does not mean inappropriate."
 
@@ -53,35 +57,39 @@ class Audit:
         return Counts(self.cube, self.audited, self.settings.disclosure)
 
     @cached_property
+    def marked(self) -> MarkedTables:
+        """The tables with the marks of what is withheld, as files and report need them."""
+        return MarkedTables(self.counts, self.settings)
+
+    @cached_property
     def providers(self) -> pl.DataFrame:
         """A row a rule and provider: counts, crude and standardised rates with intervals, funnel limits, signal."""
-        return tables.providers(self.counts, self.settings)
+        return plain(self.marked.providers)
 
     @cached_property
     def attrition(self) -> pl.DataFrame:
         """How much activity is left after each criterion: rule, provider, step, criterion, left, removed."""
-        return tables.attrition(self.counts)
+        return plain(self.marked.attrition)
 
     @cached_property
     def trend(self) -> pl.DataFrame:
         """The rate by month with XmR limits and signals, of all providers and of each."""
-        return trending.trend(self.counts, self.settings)
+        return plain(self.marked.trend)
 
     @cached_property
     def sensitivity(self) -> pl.DataFrame:
         """What each variant flags: rule, variant, flagged, difference, differs, about."""
-        return tables.sensitivity(self.counts)
+        return plain(self.marked.sensitivity)
 
     @cached_property
     def quality(self) -> pl.DataFrame:
         """How complete the coding is, by provider and month."""
-        return tables.quality(self.counts)
+        return plain(self.marked.quality)
 
     @cached_property
     def population(self) -> pl.DataFrame | None:
         """Rates per 100,000 people by area, None when no population was given."""
-        given = self.settings.population
-        return standardising.by_population(self.counts, given) if given else None
+        return None if self.marked.population is None else plain(self.marked.population)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -90,15 +98,13 @@ class Audit:
 
     def totals(self) -> pl.DataFrame:
         """All providers together, a row a rule: activity, eligible, flagged, rate with its interval."""
-        return tables.totals(self.counts)
+        return plain(self.marked.totals)
 
     def grouped(self, field: str) -> pl.DataFrame:
         """Counts and rates by `age_band`, `sex`, or another field that was asked for. Raises `UsageError`."""
-        if field == "provider":
-            return tables.by_field(self.counts, field, self.settings)
-        if field not in self.fields:
+        if field not in ("provider", *self.fields):
             raise UsageError(unknown("grouping", field, ["provider", *self.fields]))
-        return tables.by_field(self.counts, field, self.settings)
+        return plain(self.marked.grouped(field))
 
     def shown(self, disclosure: str) -> "Audit":
         """Give the same audit under another disclosure control: hes, midpoint6 or none. Raises `UsageError`."""
@@ -139,13 +145,6 @@ class Audit:
         inputs = [{**file, "path": f"{folder}/{Path(str(file['path'])).name}"} for file in self.run["inputs"]]
         return replace(self, run={**self.run, "inputs": inputs})
 
-    def tables(self) -> dict[str, pl.DataFrame]:
-        """Give every table that `write` writes, by the name of its file."""
-        found = {"providers": self.providers, "attrition": self.attrition, "trend": self.trend,
-                 "sensitivity": self.sensitivity, "quality": self.quality}  # fmt: skip
-        found |= {f"by_{field}": self.grouped(field) for field in self.fields}
-        return found if self.population is None else {**found, "population": self.population}
-
     def write(
         self, folder: str | Path, force: bool = False, xlsx: bool = False,
         progress: Callable[[str], None] = lambda step: None,
@@ -158,11 +157,11 @@ class Audit:
         require_apart(Path(folder), self._input_paths())
         with whole_folder(Path(folder), OURS, force) as target:
             progress("writing tables")
-            for name, table in self.tables().items():
+            for name, table in self.marked.by_file().items():
                 files.write_csv(table, target / f"{name}.csv")
             (target / "run.json").write_text(json.dumps(self.said, indent=2) + "\n", encoding="utf-8")
             if xlsx:
-                files.write_workbook(self.tables(), self._front_page(), target / "audit.xlsx")
+                files.write_workbook(self.marked.by_file(), self._front_page(), target / "audit.xlsx")
             progress("drawing the report")
             self._write_report(target / "report.html")
 
@@ -181,9 +180,12 @@ class Audit:
     def _control(self, count: int) -> int | None:
         return control(count, self.settings.disclosure)
 
-    def _told(self, count: int | None) -> int | str | None:
-        shown = None if count is None else self._control(count)
-        return "*" if shown is None and count is not None else shown
+    def _told(self, rows: int) -> int | str:
+        """Give a number of rows as it may be shown; their total may have to be withheld."""
+        shown = self._control(rows)
+        if self.counts.total(None, "activity")[1]:
+            return "**"
+        return "*" if shown is None else shown
 
     def _low_coding(self) -> list[str]:
         """Warn of providers whose low rate goes with low coding."""
@@ -203,7 +205,7 @@ class Audit:
         return [
             ("Evidence-Based Interventions", "Activity in scope of the guidance, by provider"),
             ("What a flag means", SCOPE),
-            ("Disclosure control", ABOUT[self.settings.disclosure] + " * is a suppressed count, or a figure from one."),
+            ("Disclosure control", f"{ABOUT[self.settings.disclosure]} {SIGNS}"),
             ("Rules", rules),
             ("Made by", f"ebi-rules {self.said['version']}, {self.said['started']}"),
             *(("Warning", text) for text in self.warnings),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import polars as pl
+from polars import selectors
 
 from ebi_rules.audit.disclosure import SMALLEST_SHOWN, controlled
 from ebi_rules.audit.guard import withheld
@@ -17,6 +18,9 @@ from ebi_rules.cube import LAST_DATE, STANDARD_DIMENSIONS, Audited, dimensions_o
 
 STAND_IN = SMALLEST_SHOWN // 2
 """What a suppressed count is taken for in statistics: the middle of 1 to 7."""
+
+WITHHELD = "_withheld"
+"""How the columns end that say which counts are withheld to protect another; no file has them."""
 
 _KEYS = {"total": (), "provider": ("provider",), "month": ("month",), "provider_month": ("provider", "month")}
 _EVERYWHERE = ("flagged", "eligible", "activity")
@@ -71,7 +75,8 @@ class Counts:
         exact = pl.concat([self._cells(table, keys) for table, keys in self._tables.items()])
         published = ~(pl.col("month").is_null() & pl.col("table").is_in(["month", "provider_month"]))
         exact = exact.with_columns(published.alias("published"))
-        hidden = withheld(exact, self.method)
+        hidden = withheld(exact.join(self._steps, on=["rule", "measure", "item"], how="left", maintain_order="left"),
+                          self.method)  # fmt: skip
         shown = pl.when(~pl.col("withheld")).then(controlled(pl.col("count"), self.method))
         return (
             exact.with_columns(hidden.alias("withheld"))
@@ -79,6 +84,14 @@ class Counts:
             .filter("published")
             .drop("count", "published")
         )
+
+    @property
+    def _steps(self) -> pl.DataFrame:
+        """The place of each criterion in its rule."""
+        rows = [(entry.key, "left", name, step) for entry in self.audited
+                for step, name in enumerate(entry.reading.criteria)]  # fmt: skip
+        kinds = {"rule": pl.String, "measure": pl.String, "item": pl.String, "step": pl.Int64}
+        return pl.DataFrame(rows, schema=kinds, orient="row")
 
     @cached_property
     def _tables(self) -> dict[str, tuple[str, ...]]:
@@ -142,26 +155,40 @@ class Counts:
     def table(self, name: str) -> pl.DataFrame:
         """Give the counts of a table as they may be shown: rule, provider, month, value, activity, eligible, flagged.
 
-        A row a rule and group, every group with activity; null where suppressed. Sorted by rule, then group.
+        A row a rule and group, every group with activity; null where suppressed, or where activity_withheld and so on
+        are true. Sorted by rule, then group.
         """
         cells = self.cells.filter(pl.col("table") == name, pl.col("measure").is_in(_EVERYWHERE))
         keys = ["provider", "month", "value"]
-        activity = cells.filter(pl.col("measure") == "activity").select(*keys, pl.col("shown").alias("activity"))
-        wide = self._rules.cast(pl.String).with_row_index("place").join(activity, how="cross")
-        for measure in ("eligible", "flagged"):
-            counts = cells.filter(pl.col("measure") == measure).select("rule", *keys, pl.col("shown").alias(measure))
-            wide = wide.join(counts, on=["rule", *keys], how="left", nulls_equal=True)
-        return wide.sort("place", *keys, nulls_last=True).drop("place")
 
-    def total(self, rule: str | None, measure: str, item: str | None = None) -> int | None:
-        """Give one count over the whole extract as it may be shown, None where it is suppressed."""
-        found = self._totals.get((rule, measure, item), 0)
-        return None if found is None else int(found)
+        def counts(measure: str) -> pl.DataFrame:
+            found = cells.filter(pl.col("measure") == measure)
+            return found.select("rule", *keys, shown_as(measure), withheld_as(measure))
+
+        wide = self._rules.cast(pl.String).with_row_index("place").join(counts("activity").drop("rule"), how="cross")
+        for measure in ("eligible", "flagged"):
+            wide = wide.join(counts(measure), on=["rule", *keys], how="left", nulls_equal=True)
+        wide = wide.sort("place", *keys, nulls_last=True).drop("place")
+        return wide.select(~selectors.ends_with(WITHHELD), selectors.ends_with(WITHHELD))
+
+    def total(self, rule: str | None, measure: str, item: str | None = None) -> tuple[int | None, bool]:
+        """Give one count over the whole extract as it may be shown, None where not, and whether it is withheld."""
+        return self._totals.get((rule, measure, item), (0, False))
 
     @cached_property
-    def _totals(self) -> dict[tuple[str | None, str, str | None], int | None]:
-        rows = self.cells.filter(pl.col("table") == "total").select("rule", "measure", "item", "shown")
-        return {(rule, measure, item): shown for rule, measure, item, shown in rows.iter_rows()}
+    def _totals(self) -> dict[tuple[str | None, str, str | None], tuple[int | None, bool]]:
+        rows = self.cells.filter(pl.col("table") == "total").select("rule", "measure", "item", "shown", "withheld")
+        return {(rule, measure, item): (shown, hidden) for rule, measure, item, shown, hidden in rows.iter_rows()}
+
+
+def shown_as(name: str) -> pl.Expr:
+    """Give the shown count of cells under a name."""
+    return pl.col("shown").alias(name)
+
+
+def withheld_as(name: str) -> pl.Expr:
+    """Give whether the count of that name is withheld."""
+    return pl.col("withheld").alias(f"{name}{WITHHELD}")
 
 
 def stand_in(count: pl.Expr) -> pl.Expr:

@@ -1,4 +1,4 @@
-"""Write an audit's tables: CSV and a workbook, safe to open in a spreadsheet, with `*` for what is suppressed."""
+"""Write an audit's tables: CSV and a workbook, safe to open in a spreadsheet; `*` and `**` for what is not shown."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from ebi_rules.audit.counts import WITHHELD
 from ebi_rules.audit.disclosure import SUPPRESSED
 from ebi_rules.audit.tables import SUPPRESSIBLE
 
@@ -13,23 +14,28 @@ _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """What a cell begins with when a spreadsheet takes it for a formula (OWASP, CSV injection)."""
 
 
-def hidden(table: pl.DataFrame, column: str) -> pl.Expr:
-    """Say where a figure is suppressed, and not merely missing: its own count, or one that it comes from, is null.
+def mark(table: pl.DataFrame, column: str) -> pl.Expr:
+    """Give what stands for a figure that is not shown, null where it is shown or merely missing.
 
+    `*` for a suppressed count, `**` for one that is withheld to protect another, and the same for what comes from them.
     A variant that the extract cannot answer has no count to suppress: `about` says so.
     """
+    bases = [name for name in SUPPRESSIBLE.get(column, ()) if name in table.columns] or [column]
     if column not in SUPPRESSIBLE:
-        return pl.lit(False)
-    bases = [name for name in SUPPRESSIBLE[column] if name in table.columns] or [column]
+        return pl.lit(None, pl.String)
     gone = pl.any_horizontal([pl.col(name).is_null() for name in bases])
     if column == "removed":
-        first = pl.col("step") == 0
-        return pl.col("removed").is_null() & ~first
-    if column in ("mean", "lower", "upper"):
-        return pl.lit(False)
+        gone = pl.col("step") > 0
     if "about" in table.columns:
         gone = gone & ~pl.col("about").str.starts_with("not available")
-    return pl.col(column).is_null() & gone
+    withheld = [pl.col(f"{name}{WITHHELD}") for name in bases if f"{name}{WITHHELD}" in table.columns]
+    sign = pl.when(pl.any_horizontal(withheld)).then(pl.lit("**")) if withheld else pl.when(False).then(pl.lit("**"))
+    return pl.when(pl.col(column).is_null() & gone).then(sign.otherwise(pl.lit(SUPPRESSED)))
+
+
+def shown_columns(table: pl.DataFrame) -> list[str]:
+    """Give the columns that files have."""
+    return [name for name in table.columns if not name.endswith(WITHHELD)]
 
 
 def spreadsheet_text(value: str) -> str:
@@ -38,13 +44,13 @@ def spreadsheet_text(value: str) -> str:
 
 
 def told(table: pl.DataFrame) -> pl.DataFrame:
-    """Give a table as text: `*` for what is suppressed, text that no spreadsheet takes for a formula."""
+    """Give a table as text: `*` and `**` for what is not shown, text that no spreadsheet takes for a formula."""
     columns = []
-    for name, dtype in table.schema.items():
+    for name in shown_columns(table):
         text = pl.col(name).cast(pl.String)
-        if dtype == pl.String:
+        if table.schema[name] == pl.String:
             text = pl.when(text.str.contains(r"^[=+\-@\t\r]")).then("'" + text).otherwise(text)
-        columns.append(pl.when(hidden(table, name)).then(pl.lit(SUPPRESSED)).otherwise(text).alias(name))
+        columns.append(pl.coalesce(mark(table, name), text).alias(name))
     return table.select(columns)
 
 
@@ -71,13 +77,13 @@ def write_workbook(tables: Mapping[str, pl.DataFrame], about: list[tuple[str, st
 
 
 def _write_sheet(sheet: Any, table: pl.DataFrame, bold: Any) -> None:
-    suppressed = table.select(hidden(table, name).alias(name) for name in table.columns)
-    for place, name in enumerate(table.columns):
+    names = shown_columns(table)
+    signs = table.with_columns(mark(table, name).alias(name) for name in names)
+    for place, name in enumerate(names):
         sheet.write_string(0, place, name, bold)
-        gone = suppressed[name] if suppressed.height == table.height else [False] * table.height
-        for row, (value, is_gone) in enumerate(zip(table[name], gone, strict=True), start=1):
-            if is_gone:
-                sheet.write_string(row, place, SUPPRESSED)
+        for row, (value, sign) in enumerate(zip(table[name], signs[name], strict=True), start=1):
+            if sign is not None:
+                sheet.write_string(row, place, sign)
             elif isinstance(value, bool):
                 sheet.write_boolean(row, place, value)
             elif isinstance(value, int | float):
@@ -85,6 +91,6 @@ def _write_sheet(sheet: Any, table: pl.DataFrame, bold: Any) -> None:
             elif value is not None:
                 sheet.write_string(row, place, spreadsheet_text(str(value)))
     sheet.freeze_panes(1, 0)
-    if table.width:
-        sheet.autofilter(0, 0, max(table.height, 1), table.width - 1)
+    if names:
+        sheet.autofilter(0, 0, max(table.height, 1), len(names) - 1)
         sheet.autofit()

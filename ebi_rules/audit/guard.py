@@ -19,7 +19,7 @@ from ebi_rules.audit.disclosure import SMALLEST_SHOWN
 FEWEST_POSSIBLE = 3
 """A suppressed count stays protected while at least so many values of it fit all that is shown."""
 
-_WITHOUT_END = 2**53
+_WITHOUT_END = 2**40
 _ROUNDS = 30
 
 Whole = npt.NDArray[np.int64]
@@ -51,6 +51,9 @@ RELATIONS = (
 SERIES = ("rule", "measure", "item")
 """What tells one count from another: only counts of one series add up."""
 
+STEPS = "left"
+"""The measure whose items, a rule's criteria in their order, leave no more than the one before; last comes flagged."""
+
 
 def intervals(count: pl.Expr, method: str) -> tuple[pl.Expr, pl.Expr]:
     """Give the least and the greatest exact count that would be shown as `count` is."""
@@ -69,8 +72,9 @@ def intervals(count: pl.Expr, method: str) -> tuple[pl.Expr, pl.Expr]:
 def withheld(cells: pl.DataFrame, method: str) -> pl.Series:
     """Say which of the counts must be withheld besides those that their size suppresses.
 
-    `cells` has `rule`, `measure`, `item`, `table` (total, provider, month, provider_month, or a field), `provider`,
-    `month`, `count` (exact) and `published` (false for a part that no table shows). The result is in its order.
+    `cells` has `rule`, `measure`, `item`, `step` (the place of a criterion, else null), `table` (total, provider,
+    month, provider_month, or a field), `provider`, `month`, `count` (exact), and `published`, false for a part that is
+    in no table. The result is in its order.
     """
     none = pl.Series("withheld", [False] * cells.height, dtype=pl.Boolean)
     if method == "none" or not cells.height:
@@ -81,17 +85,76 @@ def withheld(cells: pl.DataFrame, method: str) -> pl.Series:
         pl.when("published").then(upper).otherwise(_WITHOUT_END).alias("upper"),
         pl.col("count").is_between(1, SMALLEST_SHOWN - 1).alias("small"),
     )
-    sums = _Sums.among(cells)
+    sums, steps = _Sums.among(cells), _Steps.among(cells)
     hidden = np.zeros(cells.height, dtype=bool)
     least, most = (ends[name].to_numpy().astype(np.int64) for name in ("lower", "upper"))
     small = ends["small"].to_numpy()
     while True:
-        low, high = sums.narrowed(np.where(hidden, 0, least), np.where(hidden, _WITHOUT_END, most))
+        low, high = _narrowed(np.where(hidden, 0, least), np.where(hidden, _WITHOUT_END, most), sums, steps)
         given_away = small & (high - low + 1 < FEWEST_POSSIBLE)
-        hiding = sums.giving_way(given_away, hidden)
+        hiding = steps.giving_way(given_away, hidden)
+        if not hiding.any():
+            hiding = sums.giving_way(given_away, hidden)
         if not hiding.any():
             return pl.Series("withheld", hidden)
         hidden |= hiding
+
+
+def _narrowed(low: Whole, high: Whole, sums: "_Sums", steps: "_Steps") -> tuple[Whole, Whole]:
+    """Narrow the intervals of all counts until neither a sum nor an order narrows them further."""
+    for _ in range(_ROUNDS):
+        before = int(low.sum()), int(high.sum())
+        steps.narrow(low, high)
+        sums.narrow(low, high)
+        if before == (int(low.sum()), int(high.sum())):
+            break
+    return low, high
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """What is left after the criteria of a rule: no count in `later` exceeds the one beside it in `earlier`.
+
+    `group` numbers the rule of every count, `by_provider` marks what single providers have left, and `coarse` the
+    counts that such numbers may give away: those of providers and of all together.
+    """
+
+    earlier: Whole
+    later: Whole
+    group: Whole
+    by_provider: Marks
+    coarse: Marks
+
+    @classmethod
+    def among(cls, cells: pl.DataFrame) -> "_Steps":
+        is_step = pl.col("measure") == STEPS
+        last = pl.col("step").filter(is_step).max().over("rule") + 1
+        chain = cells.with_row_index("place").with_columns(
+            pl.when(pl.col("measure") == "flagged").then(last).when(is_step).then("step").alias("step")
+        )
+        chain = chain.filter(pl.col("table").is_in(["total", "provider"]), pl.col("step").is_not_null())
+        keys = ["rule", "table", "provider"]
+        pairs = chain.select(*keys, pl.col("step") + 1, earlier="place").join(
+            chain.select(*keys, "step", later="place"), on=[*keys, "step"], nulls_equal=True
+        )
+        marks = cells.select(
+            group=pl.col("rule").fill_null("").rank("dense").cast(pl.Int64),
+            by_provider=is_step & (pl.col("table") == "provider"),
+            coarse=pl.col("table").is_in(["total", "provider"]),
+        )
+        return cls(pairs["earlier"].to_numpy().astype(np.int64), pairs["later"].to_numpy().astype(np.int64),
+                   marks["group"].to_numpy(), marks["by_provider"].to_numpy(), marks["coarse"].to_numpy())  # fmt: skip
+
+    def narrow(self, low: Whole, high: Whole) -> None:
+        for _ in range(3):
+            np.maximum.at(low, self.earlier, low[self.later])
+            np.minimum.at(high, self.later, high[self.earlier])
+
+    def giving_way(self, given_away: Marks, hidden: Marks) -> Marks:
+        """Withhold what single providers have left, by the rules that have a provider's count or a total given away."""
+        rules = np.unique(self.group[given_away & self.coarse])
+        hiding: Marks = self.by_provider & ~hidden & np.isin(self.group, rules)
+        return hiding
 
 
 @dataclass(frozen=True)
@@ -129,25 +192,20 @@ class _Sums:
         return cls(every["part"].to_numpy().astype(np.int64), of, starts, first("whole").astype(np.int64),
                    first("rank").astype(np.int64), first("hides_parts"))  # fmt: skip
 
-    def narrowed(self, low: Whole, high: Whole) -> tuple[Whole, Whole]:
-        """Narrow the intervals of all counts until no sum narrows them further."""
+    def narrow(self, low: Whole, high: Whole) -> None:
+        """Narrow the intervals of all counts once, by every sum."""
         if not self.starts.size:
-            return low, high
-        low, high = low.copy(), high.copy()
-        for _ in range(_ROUNDS):
-            before = int(low.sum()), int(np.minimum(high, _WITHOUT_END).sum())
-            least = np.add.reduceat(low[self.part], self.starts)
-            most = np.minimum(np.add.reduceat(high[self.part].astype(np.float64), self.starts), _WITHOUT_END)
-            np.maximum.at(low, self.whole, least)
-            np.minimum.at(high, self.whole, most.astype(np.int64))
-            # What one part can be is what the whole leaves it when the other parts are at their ends.
-            room = (high[self.whole] - least)[self.of] + low[self.part]
-            short = (low[self.whole] - most.astype(np.int64))[self.of] + high[self.part]
-            np.minimum.at(high, self.part, np.where(high[self.whole][self.of] < _WITHOUT_END, room, _WITHOUT_END))
-            np.maximum.at(low, self.part, np.where(most[self.of] < _WITHOUT_END, short, 0))
-            if before == (int(low.sum()), int(np.minimum(high, _WITHOUT_END).sum())):
-                break
-        return low, high
+            return
+        least = np.add.reduceat(low[self.part], self.starts)
+        most = np.minimum(np.add.reduceat(high[self.part].astype(np.float64), self.starts), _WITHOUT_END)
+        most = most.astype(np.int64)
+        np.maximum.at(low, self.whole, least)
+        np.minimum.at(high, self.whole, most)
+        # What one part can be is what the whole leaves it when the other parts are at their ends.
+        room = (high[self.whole] - least)[self.of] + low[self.part]
+        short = (low[self.whole] - most)[self.of] + high[self.part]
+        np.minimum.at(high, self.part, np.where(high[self.whole][self.of] < _WITHOUT_END, room, _WITHOUT_END))
+        np.maximum.at(low, self.part, np.where(most[self.of] < _WITHOUT_END, short, 0))
 
     def giving_way(self, given_away: Marks, hidden: Marks) -> Marks:
         """Say what to withhold: for each count that is given away, what gives way in its most expendable sum."""

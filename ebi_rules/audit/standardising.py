@@ -6,7 +6,8 @@ Strata are age bands by sex. Formulas are those of `rates`; here they are worked
 import polars as pl
 
 from ebi_rules.audit import rates
-from ebi_rules.audit.counts import Counts
+from ebi_rules.audit.counts import WITHHELD, Counts, stand_in
+from ebi_rules.audit.disclosure import controlled
 from ebi_rules.audit.settings import Population
 
 _STRATA = ("age_band", "sex")
@@ -17,23 +18,27 @@ def expected(counts: Counts, field: str, standard: pl.DataFrame | None) -> pl.Da
     """Give the number in scope that is expected of each group: rule, the field, expected.
 
     It is the sum over strata of the group's eligible times the standard's rate. When the standard is all providers
-    together, expected numbers add up to the number in scope that is shown, so that they do not tell the exact one.
+    together, its numbers in scope are taken as disclosure control would show them, and expected numbers add up to the
+    total that is shown: they tell nothing more of a number in scope.
     """
     cells = _strata(counts, field)
     if standard is None:
         reference = cells.group_by("rule", *_STRATA).agg(pl.col("eligible", "flagged").sum())
+        reference = reference.with_columns(stand_in(controlled(pl.col("flagged"), counts.method)).alias("flagged"))
     else:
         reference = standard
     by_rule = reference.group_by("rule").agg(overall=pl.col("flagged").sum() / pl.col("eligible").sum())
     rate = reference.select("rule", *_STRATA, rate=pl.col("flagged") / pl.col("eligible"))
     joined = cells.join(rate, on=["rule", *_STRATA], how="left", nulls_equal=True).join(by_rule, on="rule", how="left")
-    known = pl.when(pl.col("rate").is_finite()).then("rate").otherwise("overall")
+    known = pl.when(pl.col("rate").is_finite()).then("rate").otherwise("overall").fill_nan(0)
     found = joined.group_by("rule", field).agg(expected=(pl.col("eligible") * known).sum())
     if standard is not None:
         return found
     totals = counts.table("total").select("rule", shown=pl.col("flagged"))
-    scaled = pl.col("expected") * (pl.col("shown") / pl.col("expected").sum().over("rule")).fill_nan(0)
-    return found.join(totals, on="rule", how="left").select("rule", field, scaled.alias("expected"))
+    scale = (pl.col("shown") / pl.col("expected").sum().over("rule")).fill_nan(0)
+    return found.join(totals, on="rule", how="left").select(
+        "rule", field, (pl.col("expected") * scale).alias("expected")
+    )
 
 
 def by_population(counts: Counts, population: Population) -> pl.DataFrame:
@@ -44,7 +49,8 @@ def by_population(counts: Counts, population: Population) -> pl.DataFrame:
     any activity in it is eligible. The standardised rate is null below 10 in scope, and where a band has no people.
     """
     field = population.field
-    shown = counts.table(field).select("rule", pl.col("value").alias(field), "flagged")
+    column = "provider" if field == "provider" else "value"
+    shown = counts.table(field).select("rule", pl.col(column).alias(field), "flagged", f"flagged{WITHHELD}")
     cells = _strata(counts, field).group_by("rule", field, "age_band").agg(pl.col("eligible", "flagged").sum())
     bands = (
         cells.filter((pl.col("eligible") > 0) & pl.col("age_band").is_not_null()).select("rule", "age_band").unique()
@@ -53,14 +59,15 @@ def by_population(counts: Counts, population: Population) -> pl.DataFrame:
     strata = bands.join(people, on="age_band", how="inner")
     strata = strata.join(cells, on=["rule", field, "age_band"], how="left").with_columns(pl.col("flagged").fill_null(0))
     rows = []
-    for rule, area, flagged in shown.join(strata.select("rule", field).unique(), on=["rule", field]).sort(
+    for rule, area, flagged, withheld in shown.join(strata.select("rule", field).unique(), on=["rule", field]).sort(
         "rule", field).iter_rows():  # fmt: skip
         part = strata.filter((pl.col("rule") == rule) & (pl.col(field) == area))
         total = int(part["people"].sum())
-        rows.append((rule, area, flagged, total, *_rates(part, flagged, total)))
+        rows.append((rule, area, flagged, total, *_rates(part, flagged, total), withheld))
     schema = {"rule": pl.String, field: pl.String, "flagged": pl.Int64, "people": pl.Int64,
               "rate_per_100000": pl.Float64, "standardised_rate_per_100000": pl.Float64,
-              "standardised_lower_95": pl.Float64, "standardised_upper_95": pl.Float64}  # fmt: skip
+              "standardised_lower_95": pl.Float64, "standardised_upper_95": pl.Float64,
+              f"flagged{WITHHELD}": pl.Boolean}  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row").fill_nan(None)
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from polars import selectors
 
 from ebi_rules.audit import standardising
-from ebi_rules.audit.counts import Counts, stand_in
+from ebi_rules.audit.counts import WITHHELD, Counts, shown_as, stand_in, withheld_as
 from ebi_rules.audit.funnel import Funnel, funnel
 from ebi_rules.audit.intervals import poisson
 from ebi_rules.audit.settings import OVERDISPERSION, Settings
@@ -44,7 +45,9 @@ def by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
     `standardised_ratio` is flagged over expected. Neither is given by age band and by sex themselves.
     """
     column = "provider" if field == "provider" else "value"
-    table = counts.table(field).select("rule", pl.col(column).alias(field), "activity", "eligible", "flagged")
+    table = counts.table(field).select(
+        "rule", pl.col(column).alias(field), "activity", "eligible", "flagged", selectors.ends_with(WITHHELD)
+    )
     table = _with_rates(table)
     if field in ("age_band", "sex"):
         return _in_field_order(table, field)
@@ -71,21 +74,22 @@ def providers(counts: Counts, settings: Settings) -> pl.DataFrame:
     of activity with any procedure is below three quarters of that overall: there a low rate may be a matter of coding.
     """
     table = by_field(counts, "provider", settings)
-    parts = []
-    for rule in table["rule"].unique(maintain_order=True):
-        part = table.filter(pl.col("rule") == rule)
-        found = funnel_of(part, settings)
-        shown = part.select((pl.col("flagged").is_not_null() & pl.col("expected").is_not_null()).alias("x"))["x"]
-        signal = pl.Series([None] * part.height, dtype=pl.String).zip_with(~shown, found.signals)
-        parts.append(part.with_columns(found.limits.select(pl.all().round(3)).get_columns()).with_columns(
-            signal.alias("signal")))  # fmt: skip
-    table = pl.concat(parts) if parts else table
+    parts = table.partition_by("rule", maintain_order=True) if table.height else [table]
+    table = pl.concat([_in_funnel(part, settings) for part in parts])
     low = quality(counts).filter(pl.col("month") == ALL_MONTHS).select("provider", "low_coding")
     table = table.join(low, on="provider", how="left", nulls_equal=True, maintain_order="left")
     if settings.names:
         name = pl.col("provider").replace_strict(settings.names, default=None, return_dtype=pl.String)
         return table.insert_column(2, table.select(name.alias("provider_name"))["provider_name"])
     return table
+
+
+def _in_funnel(part: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Add the funnel's limits and signals to one rule's rows; what is suppressed has no signal."""
+    found = funnel_of(part, settings)
+    limits = found.limits.cast(pl.Float64).select(pl.all().round(3)).get_columns()
+    known = pl.col("flagged").is_not_null() & pl.col("expected").is_not_null()
+    return part.with_columns(*limits, pl.when(known).then(pl.lit(found.signals)).alias("signal"))
 
 
 def funnel_of(part: pl.DataFrame, settings: Settings) -> Funnel:
@@ -103,26 +107,24 @@ def attrition(counts: Counts) -> pl.DataFrame:
     """
     cells = counts.cells.filter(pl.col("table").is_in(["total", "provider"]))
     label = pl.when(pl.col("table") == "total").then(pl.lit(ALL_PROVIDERS)).otherwise("provider").alias("provider")
-    cells = cells.select("rule", "measure", "item", label, "shown", (pl.col("table") != "total").alias("later"))
-    groups = cells.filter(pl.col("measure") == "activity").select("provider", "later", pl.col("shown").alias("left"))
-    rows = []
+    cells = cells.select("rule", "measure", "item", label, shown_as("left"), withheld_as("left"),
+                         later=pl.col("table") != "total")  # fmt: skip
+    parts = []
     for entry in counts.audited:
-        last = len(entry.reading.criteria)
-        steps = [groups.with_columns(step=pl.lit(0), criterion=pl.lit(None, pl.String))]
-        for step, name in enumerate(entry.reading.criteria, start=1):
+        criteria = [None, *entry.reading.criteria]
+        for step, name in enumerate(criteria):
             # What is left at the end is what is flagged, and is shown or withheld as that is.
-            if step == last:
-                asked = (pl.col("measure") == "flagged") & pl.col("item").is_null()
-            else:
-                asked = (pl.col("measure") == "left") & (pl.col("item") == name)
-            found = cells.filter((pl.col("rule") == entry.key) & asked)
-            steps.append(found.select("provider", "later", pl.col("shown").alias("left"), step=pl.lit(step),
-                                      criterion=pl.lit(name)))  # fmt: skip
-        rows.append(pl.concat(steps).with_columns(rule=pl.lit(entry.key)).sort("later", "provider", "step",
-                                                                              nulls_last=True))  # fmt: skip
-    found = pl.concat(rows)
-    removed = (pl.col("left").shift(1) - pl.col("left")).over("rule", "provider", order_by="step")
-    return found.select("rule", "provider", "step", "criterion", "left", removed.alias("removed"))
+            measure = "activity" if name is None else "flagged" if step == len(criteria) - 1 else "left"
+            own = pl.col("rule").is_null() if name is None else pl.col("rule") == entry.key
+            item = pl.col("item").is_null() if measure != "left" else pl.col("item") == name
+            found = cells.filter(own, pl.col("measure") == measure, item)
+            parts.append(
+                found.with_columns(rule=pl.lit(entry.key), step=pl.lit(step), criterion=pl.lit(name, pl.String))
+            )
+    place = {entry.key: number for number, entry in enumerate(counts.audited)}
+    table = pl.concat(parts).sort(pl.col("rule").replace_strict(place), "later", "provider", "step", nulls_last=True)
+    removed = (pl.col("left").shift(1) - pl.col("left")).over("rule", "provider", "later", order_by="step")
+    return table.select("rule", "provider", "step", "criterion", "left", removed.alias("removed"), f"left{WITHHELD}")
 
 
 def sensitivity(counts: Counts) -> pl.DataFrame:
@@ -133,21 +135,22 @@ def sensitivity(counts: Counts) -> pl.DataFrame:
     """
     rows: list[tuple[Any, ...]] = []
     for entry in counts.audited:
-        own = counts.total(entry.key, "flagged")
+        own, own_withheld = counts.total(entry.key, "flagged")
         for name, reading in entry.rule.readings().items():
             if name in entry.skipped:
-                rows.append((entry.key, name, None, None, None, f"not available: {entry.skipped[name]}"))
+                rows.append((entry.key, name, None, None, None, f"not available: {entry.skipped[name]}", False, False))
                 continue
             counted = name == entry.reading.variant_name
-            flagged = own if counted else counts.total(entry.key, "variant", name)
-            known = flagged is not None and own is not None
-            difference = flagged - own if flagged is not None and own is not None else None
-            # Two counts of which one is small give it away together with their difference.
-            differs = (0 if counted else counts.total(entry.key, "differs", name)) if known else None
+            flagged, withheld = (own, own_withheld) if counted else counts.total(entry.key, "variant", name)
+            differs, unsaid = (0, False) if counted else counts.total(entry.key, "differs", name)
+            difference = None if flagged is None or own is None else flagged - own
+            if difference is None:
+                # Beside a count that is not shown, this would narrow it down.
+                differs, unsaid = None, True
             about = reading.variant_about or ("the rule as designed" if name == DEFAULT else "")
-            rows.append((entry.key, name, flagged, difference, differs, about))
-    schema = {"rule": pl.String, "variant": pl.String, "flagged": pl.Int64, "difference": pl.Int64,
-              "differs": pl.Int64, "about": pl.String}  # fmt: skip
+            rows.append((entry.key, name, flagged, difference, differs, about, withheld, unsaid))
+    schema = {"rule": pl.String, "variant": pl.String, "flagged": pl.Int64, "difference": pl.Int64, "differs": pl.Int64,
+              "about": pl.String, f"flagged{WITHHELD}": pl.Boolean, f"differs{WITHHELD}": pl.Boolean}  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -163,12 +166,13 @@ def quality(counts: Counts) -> pl.DataFrame:
     cells = counts.cells.filter(pl.col("rule").is_null())
     parts = [
         cells.filter(pl.col("table") == table).select(provider.alias("provider"), month.alias("month"),
-                                                      "measure", "item", "shown")
+                                                      "measure", "item", "shown", "withheld")
         for table, (provider, month) in label.items()
     ]  # fmt: skip
     every = pl.concat(parts).with_columns(name=pl.concat_str(["measure", "item"], separator=":", ignore_nulls=True))
     names = every["name"].unique(maintain_order=True).to_list()
     wide = every.pivot("name", index=["provider", "month"], values="shown", maintain_order=True) if names else every
+    gone = every.filter(pl.col("measure") == "activity").select("provider", "month", withheld_as("activity"))
     columns = [pl.col("activity")]
     for name in ("procedures", "diagnoses"):
         if f"recorded:{name}" in names:
@@ -183,6 +187,7 @@ def quality(counts: Counts) -> pl.DataFrame:
         if measure == "missing":
             columns.append(_share(pl.col(name), pl.col("activity"), 100, 1).alias(f"percent_without_{field}"))
     table = wide.select("provider", "month", *columns)
+    table = table.join(gone, on=["provider", "month"], how="left", nulls_equal=True, maintain_order="left")
     if "percent_with_procedures" not in table.columns:
         return table.with_columns(low_coding=pl.lit(None, pl.Boolean))
     overall = table.filter(provider=ALL_PROVIDERS, month=ALL_MONTHS)["percent_with_procedures"].max()

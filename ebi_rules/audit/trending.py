@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from ebi_rules.audit.counts import Counts, stand_in
+from ebi_rules.audit.counts import WITHHELD, Counts, stand_in
 from ebi_rules.audit.settings import Settings
 from ebi_rules.audit.tables import ALL_PROVIDERS, PER
 from ebi_rules.audit.trend import xmr
@@ -17,6 +17,8 @@ FEWEST_MONTHS = 12
 
 MOST_HIDDEN = 1 / 3
 """With more than this part of its months suppressed a trend has none either."""
+
+_WITHHELD = [f"eligible{WITHHELD}", f"flagged{WITHHELD}"]
 
 _LATE = 3
 """Data that end more than so many days before the month does end within it: the last month is partial."""
@@ -50,7 +52,7 @@ def trend(counts: Counts, settings: Settings) -> pl.DataFrame:
             counts.table("month").with_columns(provider=pl.lit(ALL_PROVIDERS), order=pl.lit(0)),
             counts.table("provider_month").with_columns(order=pl.lit(1)),
         ]
-    ).select("rule", "provider", "order", "month", "eligible", "flagged")
+    ).select("rule", "provider", "order", "month", "eligible", "flagged", *_WITHHELD)
     series = every.select("rule", "provider", "order").unique(maintain_order=True).with_row_index("series")
     grid = series.join(months, how="cross", maintain_order="left_right")
     keys = ["rule", "provider", "order", "month"]
@@ -58,7 +60,8 @@ def trend(counts: Counts, settings: Settings) -> pl.DataFrame:
                        maintain_order="left")  # fmt: skip
     absent = pl.col("present").is_null()
     filled = filled.with_columns(
-        pl.when(absent).then(0).otherwise(name).alias(name) for name in ("eligible", "flagged")
+        *(pl.when(absent).then(0).otherwise(name).alias(name) for name in ("eligible", "flagged")),
+        pl.col(_WITHHELD).fill_null(False),
     ).with_columns(hidden=pl.col("flagged").is_null() | pl.col("eligible").is_null())
     last = partial_month(counts)
     rate = stand_in(pl.col("flagged")) / stand_in(pl.col("eligible")) * PER
@@ -72,7 +75,7 @@ def trend(counts: Counts, settings: Settings) -> pl.DataFrame:
         "rule", "provider", "month", "eligible", "flagged",
         given("rate").round(3).alias("rate_per_1000_eligible"),
         pl.col("mean", "lower", "upper").round(3),
-        given("signal").alias("signal"), "partial",
+        given("signal").alias("signal"), "partial", *_WITHHELD,
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ _comparing = options(
 @click.argument("extract", required=False)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--from-cube", type=click.Path(path_type=Path), metavar="FILE",
-              help="Start from a cube, parquet or CSV, that a warehouse counted, in the place of an extract.")  # fmt: skip
+              help="Start from a cube that a warehouse counted, parquet or CSV, and from no extract.")  # fmt: skip
 @click.option("--save-cube", type=click.Path(path_type=Path), metavar="FILE",
               help="Also write the cube, whose counts are exact, as parquet or .csv.")  # fmt: skip
 @rules_option

@@ -119,8 +119,10 @@ def _date(prepared: Prepared) -> pl.Expr:
 def _dimension(prepared: Prepared, name: str) -> pl.Expr:
     """Give a dimension to group by: months and age bands as numbers, which `_named` turns into text."""
     if name == "month":
+        if not _has_dates(prepared):
+            return pl.lit(None, pl.Int32)
         date = _date(prepared)
-        return date.dt.year().cast(pl.Int32) * 100 + date.dt.month() if _has_dates(prepared) else pl.lit(None, pl.Int32)
+        return date.dt.year().cast(pl.Int32) * 100 + date.dt.month()
     if name == "age_band":
         if "age" not in prepared.binding.fields:
             return pl.lit(None, pl.Int32)

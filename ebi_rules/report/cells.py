@@ -7,7 +7,7 @@ import polars as pl
 from markupsafe import Markup, escape
 
 from ebi_rules.audit.disclosure import SUPPRESSED
-from ebi_rules.audit.files import hidden
+from ebi_rules.audit.files import mark
 
 HEADINGS = {
     "flagged": "in scope", "rate_per_1000_eligible": "per 1,000 eligible", "rate_lower_95": "95% lower",
@@ -46,16 +46,13 @@ def page_table(
 ) -> PageTable:
     """Give some columns of an audit's table as a table of the page; `data` are attributes of its rows."""
     shown = table.select(columns)
-    gone = table.select(hidden(table, name).alias(name) for name in columns)
-    if gone.height != table.height:
-        gone = pl.concat([gone] * table.height) if table.height else gone.clear()
+    signs = table.with_columns(mark(table, name).alias(name) for name in columns).select(columns)
     attributes = data or {}
     rows = []
-    for place, (values, suppressed) in enumerate(zip(shown.iter_rows(), gone.iter_rows(), strict=True)):
-        cells = [SUPPRESSED if hide else _cell(name, value)
-                 for name, value, hide in zip(columns, values, suppressed, strict=True)]  # fmt: skip
-        own = {name: marks[place] for name, marks in attributes.items()}
-        rows.append(Row(tuple(cells), {name: mark for name, mark in own.items() if mark is not None}))
+    for place, (values, marks) in enumerate(zip(shown.iter_rows(), signs.iter_rows(), strict=True)):
+        cells = [sign or _cell(name, value) for name, value, sign in zip(columns, values, marks, strict=True)]
+        own = {name: places[place] for name, places in attributes.items()}
+        rows.append(Row(tuple(cells), {name: at for name, at in own.items() if at is not None}))
     headings = tuple((HEADINGS.get(name, name.replace("_", " ")), table.schema[name].is_numeric()) for name in columns)
     return PageTable(caption, headings, tuple(rows))
 

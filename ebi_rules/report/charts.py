@@ -48,22 +48,22 @@ def chart_of(audit: "Audit", name: str, rule: str | None, provider: str | None) 
     own = pl.col("rule") == entry.key
     words = {step: entry.reading.words.get(step, step.replace("_", " ")) for step in entry.reading.criteria}
     if name == "attrition":
-        return attrition(audit.attrition.filter(own, pl.col("provider") == tables.ALL_PROVIDERS), words)
+        return attrition(audit.marked.attrition.filter(own, pl.col("provider") == tables.ALL_PROVIDERS), words)
     if name == "funnel":
-        part = audit.providers.filter(own)
+        part = audit.marked.providers.filter(own)
         return funnel(part, tables.funnel_of(part, audit.settings), audit.settings.overdispersion)
     if name == "rates":
-        return rates(audit.providers.filter(own))
+        return rates(audit.marked.providers.filter(own))
     if name == "sensitivity":
-        return sensitivity(audit.sensitivity.filter(own))
+        return sensitivity(audit.marked.sensitivity.filter(own))
     if name == "trend":
         wanted = provider or tables.ALL_PROVIDERS
-        series = audit.trend.filter(own, pl.col("provider") == wanted)
+        series = audit.marked.trend.filter(own, pl.col("provider") == wanted)
         if not series.height:
-            raise UsageError(unknown("provider", wanted, audit.trend["provider"].drop_nulls().unique().sort()))
+            raise UsageError(unknown("provider", wanted, audit.marked.trend["provider"].drop_nulls().unique().sort()))
         return trend(series)
     if name in audit.fields:
-        return breakdown(audit.grouped(name).filter(own), name)
+        return breakdown(audit.marked.grouped(name).filter(own), name)
     raise UsageError(unknown("chart", name, ["attrition", "funnel", "rates", "trend", "sensitivity", *audit.fields]))
 
 

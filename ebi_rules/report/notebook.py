@@ -17,7 +17,9 @@ _FEWEST_LEFT_OUT = 12
 
 def notebook_audit(audit: "Audit") -> str:
     """Show an audit: period, totals, warnings, and what to ask of it."""
-    totals = page_table(audit.totals(), "In scope of the guidance, all providers together", audit.totals().columns)
+    totals = page_table(
+        audit.marked.totals, "In scope of the guidance, all providers together", audit.marked.totals.columns
+    )
     warnings = Markup("").join(Markup("<p>Warning: {}</p>").format(text) for text in audit.warnings)
     hint = "Tables: .providers .attrition .trend .sensitivity .quality .grouped(field). Charts: .chart('funnel', rule)."
     return str(

@@ -9,6 +9,7 @@ import polars as pl
 from markupsafe import Markup
 
 from ebi_rules.audit import tables
+from ebi_rules.audit.audit import SIGNS
 from ebi_rules.audit.disclosure import ABOUT
 from ebi_rules.report import words
 from ebi_rules.report.cells import PageTable, counted, page_table
@@ -24,11 +25,12 @@ def render(audit: "Audit") -> str:
     sections = [rule_section(audit, entry, place) for place, entry in enumerate(audit.audited)]
     trends = trend_data(audit)
     of_rules = tuple(f"{entry.key}: " for entry in audit.audited)
-    by_month = audit.quality.filter(provider=tables.ALL_PROVIDERS)
+    by_month = audit.marked.quality.filter(provider=tables.ALL_PROVIDERS)
     return _environment().get_template("page.jinja").render(
         run=audit.said,
         exact=audit.settings.disclosure == "none",
         disclosure=ABOUT[audit.settings.disclosure],
+        signs=SIGNS,
         period=words.period(audit),
         warnings=[text for text in audit.warnings if not text.startswith(of_rules)],
         overview=overview(audit, sections),
@@ -70,7 +72,7 @@ def _vega() -> Markup:
 
 
 def _quality(audit: "Audit") -> PageTable:
-    table = audit.quality.filter(pl.col("month") == tables.ALL_MONTHS)
+    table = audit.marked.quality.filter(pl.col("month") == tables.ALL_MONTHS)
     if audit.settings.names:
         name = pl.col("provider").replace_strict(audit.settings.names, default=None, return_dtype=pl.String)
         table = table.with_columns(provider_name=name)

@@ -8,9 +8,10 @@ import polars as pl
 from markupsafe import Markup
 
 from ebi_rules.audit import tables
+from ebi_rules.audit.counts import WITHHELD
 from ebi_rules.cube import Audited
 from ebi_rules.report import charts, words
-from ebi_rules.report.cells import PageTable, counted, page_table
+from ebi_rules.report.cells import PageTable, Row, counted, page_table
 from ebi_rules.report.drawing import svg
 from ebi_rules.translate.english import origin, say, told_codes
 
@@ -36,13 +37,13 @@ def rule_section(audit: "Audit", entry: Audited, place: int) -> dict[str, Any]:
     own = pl.col("rule") == entry.key
     reading, title = entry.reading, entry.reading.title
     phrases = {name: reading.words.get(name, name.replace("_", " ")) for name in reading.criteria}
-    totals = audit.totals().filter(own).row(0, named=True)
-    providers = charts.labelled(audit.providers.filter(own))
-    steps = audit.attrition.filter(own)
+    totals = audit.marked.totals.filter(own).row(0, named=True)
+    providers = charts.labelled(audit.marked.providers.filter(own))
+    steps = audit.marked.attrition.filter(own)
     overall = steps.filter(pl.col("provider") == tables.ALL_PROVIDERS)
-    series = audit.trend.filter(own)
+    series = audit.marked.trend.filter(own)
     everyone = series.filter(pl.col("provider") == tables.ALL_PROVIDERS)
-    readings = audit.sensitivity.filter(own)
+    readings = audit.marked.sensitivity.filter(own)
     found = tables.funnel_of(providers, audit.settings)
     drawn, ranked = charts.drawable(providers), charts.ranked(providers)
     pictures = {
@@ -89,11 +90,11 @@ def rule_section(audit: "Audit", entry: Audited, place: int) -> dict[str, Any]:
 
 def overview(audit: "Audit", sections: Sequence[dict[str, Any]]) -> PageTable:
     """Give a row a rule, each with a link to what the page says of it."""
-    signals = audit.providers.group_by("rule", maintain_order=True).agg(
+    signals = audit.marked.providers.group_by("rule", maintain_order=True).agg(
         above=(pl.col("signal") == "above_998").sum().cast(pl.Int64),
         below=(pl.col("signal") == "below_998").sum().cast(pl.Int64),
     )
-    table = audit.totals().join(signals, on="rule", how="left", maintain_order="left")
+    table = audit.marked.totals.join(signals, on="rule", how="left", maintain_order="left")
     names = {"rule": "guidance", "above": "providers above 99.8%", "below": "providers below 99.8%"}
     told = page_table(table.rename(names), "All rules, all providers together",
                       ["guidance", "flagged", "eligible", *_RATES, *list(names.values())[1:]])  # fmt: skip
@@ -109,11 +110,13 @@ def trend_data(audit: "Audit") -> dict[str, Any] | None:
         return None
     rules: dict[str, list[dict[str, Any]]] = {}
     for place, entry in enumerate(audit.audited):
-        own = audit.trend.filter(pl.col("rule") == entry.key, pl.col("provider").ne_missing(tables.ALL_PROVIDERS))
+        own = audit.marked.trend.filter(
+            pl.col("rule") == entry.key, pl.col("provider").ne_missing(tables.ALL_PROVIDERS)
+        )
         rules[f"rule{place}"] = [_series(part) for part in own.iter_slices(len(months))]
     empty = dict.fromkeys(("rate", "mean", "lower", "upper"), pl.Float64) | {"month": pl.String, "kind": pl.String}
     return {"months": months, "rules": rules, "chart": _chart_without_data(pl.DataFrame(schema=empty)),
-            "partial": audit.trend.filter("partial")["month"].max()}  # fmt: skip
+            "partial": audit.marked.trend.filter("partial")["month"].max()}  # fmt: skip
 
 
 def _series(part: pl.DataFrame) -> dict[str, Any]:
@@ -121,7 +124,8 @@ def _series(part: pl.DataFrame) -> dict[str, Any]:
     signals = {place: charts.SIGNAL_WORDS[signal] for place, signal in enumerate(part["signal"]) if signal}
     # Without rebasing these are the same in every month: once is enough.
     short = {key: values[:1] if len(set(values)) == 1 else values for key, values in limits.items()}
-    return {"e": part["eligible"].to_list(), "f": part["flagged"].to_list(), "s": signals,
+    withheld = {"w": 1} if part[f"flagged{WITHHELD}"].any() or part[f"eligible{WITHHELD}"].any() else {}
+    return {"e": part["eligible"].to_list(), "f": part["flagged"].to_list(), "s": signals, **withheld,
             **{key: values for key, values in short.items() if values[0] is not None}}  # fmt: skip
 
 
@@ -161,12 +165,11 @@ def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTabl
         pl.col("provider").fill_null("not recorded"), pl.col("criterion").fill_null("all activity").replace(phrases)
     )
     columns = by["criterion"].unique(maintain_order=True).to_list()
-    wide = by.pivot("criterion", index="provider", values="left", maintain_order=True)
-    table = page_table(wide, "Activity left after each criterion, by provider", ["provider", *columns])
-    # Here every number is a count, so what is missing is suppressed.
-    rows = [replace(row, cells=tuple("*" if cell == "–" else cell for cell in row.cells)) for row in table.rows]
-    headings = [(name, place > 0) for place, (name, _) in enumerate(table.headings)]
-    return replace(table, headings=tuple(headings), rows=tuple(rows))
+    long = page_table(by, "", ["provider", "criterion", "left"])
+    left = {(row.cells[0], row.cells[1]): row.cells[2] for row in long.rows}
+    rows = [Row((code, *(left[code, name] for name in columns))) for code in by["provider"].unique(maintain_order=True)]
+    headings = [("provider", False), *((name, True) for name in columns)]
+    return PageTable("Activity left after each criterion, by provider", tuple(headings), tuple(rows))
 
 
 def _trend_table(series: pl.DataFrame, caption: str) -> PageTable:
@@ -199,7 +202,7 @@ def _signals(audit: "Audit", series: pl.DataFrame) -> PageTable:
 def _breakdowns(audit: "Audit", entry: Audited, title: str) -> list[dict[str, Any]]:
     parts = []
     for field in audit.fields:
-        table = audit.grouped(field).filter(pl.col("rule") == entry.key, pl.col("eligible").fill_null(1) > 0)
+        table = audit.marked.grouped(field).filter(pl.col("rule") == entry.key, pl.col("eligible").fill_null(1) > 0)
         labels = [charts.value_label(field, value) for value in table[field]]
         name = _TITLES.get(field, f"By {field.replace('_', ' ')}")
         told = table.drop(field).with_columns(pl.Series(field, labels, dtype=pl.String))
@@ -216,8 +219,8 @@ def _breakdowns(audit: "Audit", entry: Audited, title: str) -> list[dict[str, An
 
 
 def _population(audit: "Audit", entry: Audited) -> PageTable | None:
-    if audit.population is None:
+    if audit.marked.population is None:
         return None
-    table = audit.population.filter(pl.col("rule") == entry.key).drop("rule")
+    table = audit.marked.population.filter(pl.col("rule") == entry.key).drop("rule")
     return page_table(table, "Per 100,000 people, crude and standardised to the European Standard Population of 2013",
                       table.columns)  # fmt: skip

@@ -22,7 +22,7 @@ _MOST_NAMED = 8
 def period(audit: "Audit") -> str:
     """Say of what months and providers the report is."""
     months = audit.counts.months
-    providers = audit.providers["provider"].n_unique()
+    providers = audit.marked.providers["provider"].n_unique()
     when = f"{month_name(months[0])} to {month_name(months[-1])}" if months else "no months known"
     return f"{when}; {_several(providers, 'provider')}; {_several(len(audit.audited), 'rule')}."
 
@@ -53,7 +53,7 @@ def summary(audit: "Audit", entry: Audited, totals: dict[str, object], ranks: pl
                         "explain (beyond the 99.8% limits), allowing for ages and sexes of patients.")  # fmt: skip
     if not named.filter(pl.col("signal").is_in(["above_998", "below_998"])).height:
         said.append("No provider shown lies beyond the 99.8% limits, given the ages and sexes of its patients.")
-    readings = audit.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
+    readings = audit.marked.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
     widest = readings.sort("differs", descending=True).head(1).row(0, named=True) if readings.height else None
     if widest:
         said.append(f"The answer hangs on the reading of the rule: under {widest['variant']} it is "

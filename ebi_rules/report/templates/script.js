@@ -2,7 +2,7 @@
 // Sorting and filtering of tables, symbols of charts linked with their rows, and the trend of a provider one chooses.
 // Without this script every table and chart but the single providers' trends is still there.
 
-const EMPTY = new Set(["*", "–", ""]);
+const EMPTY = new Set(["*", "**", "–", ""]);
 
 function sortValue(cell) {
   const text = cell.textContent.trim();
@@ -116,6 +116,7 @@ for (const select of document.querySelectorAll("select[data-trend]")) {
   select.addEventListener("change", () => {
     if (select.value === "0") { place.innerHTML = first; body.innerHTML = firstRows; return; }
     const data = monthsOf(rule, Number(select.value) - 1);
+    const gone = trends.rules[rule][Number(select.value) - 1].w ? "**" : "*";
     const label = select.options[select.selectedIndex].text;
     const spec = structuredClone(trends.chart);
     spec.datasets = { shown: data };
@@ -136,7 +137,7 @@ for (const select of document.querySelectorAll("select[data-trend]")) {
     });
     body.replaceChildren(...data.map((month) => {
       const row = document.createElement("tr");
-      const figures = [number(month.eligible, 0) ?? "*", number(month.flagged, 0) ?? "*", number(month.rate, 2) ?? "*",
+      const figures = [number(month.eligible, 0) ?? gone, number(month.flagged, 0) ?? gone, number(month.rate, 2) ?? gone,
         number(month.mean, 2) ?? "–", number(month.lower, 2) ?? "–", number(month.upper, 2) ?? "–"];
       const head = document.createElement("th");
       head.scope = "row";

@@ -1,0 +1,66 @@
+"""All tables of an audit, each once, with the marks of what is withheld: files and report need those."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import polars as pl
+
+from ebi_rules.audit import standardising, tables, trending
+from ebi_rules.audit.counts import WITHHELD, Counts
+from ebi_rules.audit.settings import Settings
+
+
+@dataclass(frozen=True)
+class MarkedTables:
+    """The tables of an audit; columns that end in `_withheld` say which counts are withheld to protect another."""
+
+    counts: Counts
+    settings: Settings
+    _grouped: dict[str, pl.DataFrame] = field(default_factory=dict)
+
+    @cached_property
+    def totals(self) -> pl.DataFrame:
+        return tables.totals(self.counts)
+
+    @cached_property
+    def providers(self) -> pl.DataFrame:
+        return tables.providers(self.counts, self.settings)
+
+    @cached_property
+    def attrition(self) -> pl.DataFrame:
+        return tables.attrition(self.counts)
+
+    @cached_property
+    def trend(self) -> pl.DataFrame:
+        return trending.trend(self.counts, self.settings)
+
+    @cached_property
+    def sensitivity(self) -> pl.DataFrame:
+        return tables.sensitivity(self.counts)
+
+    @cached_property
+    def quality(self) -> pl.DataFrame:
+        return tables.quality(self.counts)
+
+    @cached_property
+    def population(self) -> pl.DataFrame | None:
+        given = self.settings.population
+        return standardising.by_population(self.counts, given) if given else None
+
+    def grouped(self, field: str) -> pl.DataFrame:
+        """Give `tables.by_field`, worked out once."""
+        if field not in self._grouped:
+            self._grouped[field] = tables.by_field(self.counts, field, self.settings)
+        return self._grouped[field]
+
+    def by_file(self) -> dict[str, pl.DataFrame]:
+        """Give every table that an audit writes, by the name of its file."""
+        found = {"providers": self.providers, "attrition": self.attrition, "trend": self.trend,
+                 "sensitivity": self.sensitivity, "quality": self.quality}  # fmt: skip
+        found |= {f"by_{name}": self.grouped(name) for name in self.counts.fields}
+        return found if self.population is None else {**found, "population": self.population}
+
+
+def plain(table: pl.DataFrame) -> pl.DataFrame:
+    """Give a table without its marks."""
+    return table.select([name for name in table.columns if not name.endswith(WITHHELD)])

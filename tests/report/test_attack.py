@@ -1,0 +1,132 @@
+"""No suppressed count can be worked out of what an audit writes: attacked, with what naive ways would give away."""
+
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules.audit import files as written
+from tests.report.attack import attack_of, by_figures, read
+
+SEEDS = (*range(12), 41, 64, 124, 181, 195, 232)
+"""The last six would give counts away if sums were not looked at."""
+
+
+def small_extract(seed: int) -> pl.DataFrame:
+    """Make up an extract whose counts are mostly small: few providers and months, and not much in scope."""
+    rng = np.random.default_rng(seed)
+    rows = int(rng.integers(60, 700))
+    providers, months = int(rng.integers(1, 7)), int(rng.integers(1, 15))
+    places = rng.integers(0, months, rows)
+    share = rng.choice([0.02, 0.1, 0.4])
+    imaging = ["||U055", "||U135,Z665", "||X384"]
+    return pl.DataFrame(
+        {
+            "OPA_Ident": np.arange(rows),
+            "Der_Provider_Code": [f"ZZ{number}" for number in rng.integers(0, providers, rows)],
+            "Appointment_Date": [f"{2024 + place // 12}-{place % 12 + 1:02d}-28" for place in places],
+            "Der_Procedure_All": rng.choice(imaging, rows, p=[share / 2, share / 2, 1 - share]),
+            "Der_Diagnosis_All": rng.choice(["||M545", "||C509"], rows, p=[0.9, 0.1]),
+            "Administrative_Category": rng.choice(["01", "02"], rows, p=[0.9, 0.1]),
+            "Attendance_Status": rng.choice(["5", "3"], rows, p=[0.8, 0.2]),
+            "Age_at_Start_of_Episode_SUS": rng.choice([10, 30, 50, 85], rows, p=[0.1, 0.3, 0.4, 0.2]),
+            "Sex": rng.choice(["1", "2"], rows),
+        }
+    ).with_columns(pl.col("Appointment_Date").str.to_date())
+
+
+def publish(audit: ebi.Audit) -> dict[str, pl.DataFrame]:
+    return read({name: written.told(table).write_csv() for name, table in audit.marked.by_file().items()})
+
+
+def truth(audit: ebi.Audit) -> dict[tuple[str, ...], int]:
+    """Give the exact counts that an attack would like to have."""
+    exact = audit.shown("none")
+    known = {("provider", str(row["provider"])): row["flagged"] for row in exact.providers.iter_rows(named=True)}
+    for row in exact.trend.filter(pl.col("provider") != "all providers").iter_rows(named=True):
+        known["cell", str(row["provider"]), row["month"]] = row["flagged"]
+    return known
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_suppressed_is_recovered(seed: int) -> None:
+    audit = ebi.audit(small_extract(seed), ["2S"])
+    files = publish(audit)
+    assert by_figures(files) == 0
+    for measure in ("flagged", "eligible", "activity"):
+        assert attack_of(files, measure).recovered() == {}, measure
+
+
+def test_the_attack_finds_what_naive_ways_give_away() -> None:
+    """Rates beside suppressed counts, an exact total over suppressed rows, and sums without the guard."""
+    recovered = naive_ways(SEEDS)
+    assert recovered.pop("as written") == 0
+    assert min(recovered.values()) > 0, recovered
+
+
+def naive_ways(seeds: Iterable[int]) -> dict[str, int]:
+    """Count what the attack recovers from files as written, and as they would be in three naive ways."""
+    recovered = dict.fromkeys(["as written", "rates of exact counts", "exact total", "no guard"], 0)
+    for seed in seeds:
+        audit = ebi.audit(small_extract(seed), ["2S"])
+        files, known, exact = publish(audit), truth(audit), publish(audit.shown("none"))
+        recovered["as written"] += len(attack_of(files).recovered()) + by_figures(files)
+        rate = exact["providers"]["rate_per_1000_eligible"]
+        recovered["rates of exact counts"] += by_figures({"providers": files["providers"].with_columns(rate)})
+        with_total = attack_of(files)
+        total = int(exact["attrition"].filter(provider="all providers")["left"][-1])
+        with_total.bounds["total",] = (total, total)
+        recovered["exact total"] += len(with_total.recovered())
+        found = attack_of(_unguarded(audit)).recovered()
+        recovered["no guard"] += len(found)
+        assert all(known.get(key, value) == value for key, value in found.items())
+    return recovered
+
+
+def _unguarded(audit: ebi.Audit) -> dict[str, pl.DataFrame]:
+    """Give the files as they would be with suppression and rounding alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        counts = sys.modules["ebi_rules.audit.counts"]
+        patch.setattr(counts, "withheld", lambda cells, method: pl.Series([False] * cells.height))
+        return publish(audit.shown("hes"))
+
+
+def test_what_is_suppressed_leaves_no_trace_anywhere(tmp_path: Path) -> None:
+    """Two cubes that differ inside suppressed counts alone give the same files and page."""
+    audit = ebi.audit(small_extract(6), ["2S"])
+    known = truth(audit)
+    pairs = [
+        (one, other, month)
+        for (kind, one, *rest) in known if kind == "cell" for month in rest
+        for other in {key[1] for key in known}
+        if other != one and known["cell", one, month] >= 2 and 1 <= known.get(("cell", other, month), 0) <= 6
+        and known["provider", one] <= 7 and known["provider", other] <= 6
+    ]  # fmt: skip
+    assert pairs, "this seed has no two providers between whom a count could move unseen"
+    one, other, month = pairs[0]
+    cell = audit.cube.filter(pl.col("measure") == "flagged", pl.col("provider") == one, pl.col("month") == month).head(
+        1
+    )
+    moves = []
+    for measure, item in (("flagged", None), ("left", "not_private"), ("variant", "default")):
+        for provider, change in ((one, -1), (other, 1)):
+            moves.append(cell.with_columns(provider=pl.lit(provider), measure=pl.lit(measure),
+                                           item=pl.lit(item, pl.String), count=pl.lit(change)))  # fmt: skip
+    schema = audit.cube.schema
+    moved = replace(audit, cube=pl.concat([audit.cube, *(move.cast(schema) for move in moves)]))
+    assert truth(moved) != known
+    for name, each in (("before", audit), ("after", moved)):
+        each.write(tmp_path / name)
+    for path in sorted((tmp_path / "before").iterdir()):
+        assert path.read_bytes() == (tmp_path / "after" / path.name).read_bytes(), path.name
+    exact = {str(count) for count in (known["provider", one], known["provider", other])}
+    page = (tmp_path / "before" / "report.html").read_text(encoding="utf-8")
+    rows = re.findall(rf'<th scope="row">(?:{one}|{other})</th>(.*?)</tr>', page)
+    assert rows
+    assert not any(f">{count}<" in row for row in rows for count in exact)
