@@ -26,6 +26,7 @@ format: $(VENV)/installed-dev
 bench: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench.low_back --rows 5000000
 	$(BIN)/python -m tests.bench.catalogue --rows 1000000
+	$(BIN)/python -m tests.bench.providers --sets 100
 
 # Random extracts dense around the rule's boundaries: mismatches with the reference, by evaluator.
 agreement: $(VENV)/installed-dev
@@ -44,6 +45,7 @@ engines: .engines/installed
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m ebi_rules.catalogue.pages docs/rules
 	$(BIN)/python -m tests.spec.document
+	$(BIN)/python -m tests.report.picture docs/funnel.svg
 
 # docs/dialects.md and the README's table, from a run of the tests that judge SQL; semantics from the spec tests.
 dialects: engines docs

@@ -156,9 +156,8 @@ def _audited(rule: Rule, reading: Rule, binding: Binding) -> Audited:
 def _audited_in(cube: pl.DataFrame, rule: Rule, reading: Rule) -> Audited:
     """Hold what a cube counts of a rule against the reading that it is said to be."""
     own = cube.filter(pl.col("rule").cast(pl.String) == rule.key).cast({"measure": pl.String, "item": pl.String})
-    counts = dict(
-        own.group_by("measure", "item").agg(pl.col("count").sum()).rows_by_key(["measure", "item"], unique=True)
-    )
+    summed = own.group_by("measure", "item").agg(pl.col("count").sum())
+    counts = {(measure, item): count for measure, item, count in summed.iter_rows()}
     steps = [item for measure, item in counts if measure == "left"]
     for step in steps:
         if step not in reading.criteria:

@@ -32,8 +32,8 @@ _comparing = options(
     click.option("--population", type=click.Path(), metavar="FILE",
                  help="People, for rates per 100,000: CSV with area, age_band, sex, count."),
     click.option("--standard", type=click.Path(), metavar="FILE",
-                 help="Rates to standardise by: CSV with rule, age_band, sex, eligible, flagged; those of all providers "
-                 "together when not given."),
+                 help="Rates to standardise by: CSV with rule, age_band, sex, eligible, flagged; all providers "
+                 "together, when not given."),
     click.option("--overdispersion", default="shmi", show_default=True, metavar="METHOD",
                  help="How funnel limits allow for the usual spread between providers: shmi, cqc or none."),
     click.option("--trim", default=0.1, show_default=True, help="Share of providers at each end left out of it."),

@@ -160,7 +160,7 @@ def funnel(providers: pl.DataFrame, found: Funnel, overdispersion: str) -> Chart
     far = _labels(points.filter(pl.col("signal") != "within"), largest)
     above = pl.col("signal").str.starts_with("above")
     names = [
-        alt.Chart(part).mark_text(fontSize=11, dy=dy, limit=150).encode(x=x, y=y, text="label:N")
+        alt.Chart(part).mark_text(fontSize=11, dy=dy, limit=200).encode(x=x, y=y, text="label:N")
         for part, dy in ((far.filter(above), -9), (far.filter(~above), 13))
     ]
     return alt.layer(curves, centre, units, *names).properties(width=WIDTH, height=380)

@@ -51,34 +51,53 @@ def test_column_names_differ_in_case_or_altogether(run: Run, extract: Extract, t
 
 
 def test_audit_writes_its_tables(run: Run, extract: Extract, tmp_path: Path) -> None:
-    run("audit", str(extract()), "-o", "out", "--rule", "2S")
+    run("audit", str(extract()), "-o", "out", "--rule", "2S", "--disclosure", "none")
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {
-        "providers.csv", "attrition.csv", "sensitivity.csv", "run.json", "report.html",
+        "providers.csv", "attrition.csv", "trend.csv", "sensitivity.csv", "quality.csv", "by_age_band.csv",
+        "by_sex.csv", "run.json", "report.html",
     }  # fmt: skip
-    assert (out / "providers.csv").read_text().splitlines() == [
-        "rule,provider,activity,eligible,flagged,rate_per_1000_eligible",
-        f"{KEY},ZZ1,2,2,2,1000.0",
-        f"{KEY},ZZ2,1,0,0,",
-        f"{KEY},,1,0,0,",
+    providers = pl.read_csv(out / "providers.csv", infer_schema=False)
+    assert providers.select("rule", "provider", "activity", "eligible", "flagged", "rate_per_1000_eligible").rows() == [
+        (KEY, "ZZ1", "2", "2", "2", "1000.0"),
+        (KEY, "ZZ2", "1", "0", "0", None),
+        (KEY, None, "1", "0", "0", None),
     ]
-    assert (out / "attrition.csv").read_text().splitlines() == [
-        "rule,step,criterion,left,removed",
-        f"{KEY},0,,4,",
-        f"{KEY},1,imaging,2,2",
-        f"{KEY},2,adult,2,0",
-        f"{KEY},3,no_cancer,2,0",
-        f"{KEY},4,not_private,2,0",
+    assert (out / "attrition.csv").read_text().splitlines()[:6] == [
+        "rule,provider,step,criterion,left,removed",
+        f"{KEY},all providers,0,,4,",
+        f"{KEY},all providers,1,imaging,2,2",
+        f"{KEY},all providers,2,adult,2,0",
+        f"{KEY},all providers,3,no_cancer,2,0",
+        f"{KEY},all providers,4,not_private,2,0",
     ]
     sensitivity = pl.read_csv(out / "sensitivity.csv")
-    assert dict(sensitivity.select("variant", "flagged").iter_rows()) == {
-        "default": 2, "as_published": 1, "sequenced": 2, "attended": 1,
-    }  # fmt: skip
+    assert sensitivity.select("variant", "flagged", "difference", "differs").rows() == [
+        ("default", 2, 0, 0), ("as_published", 1, -1, 1), ("sequenced", 2, 0, 0), ("attended", 1, -1, 1),
+    ]  # fmt: skip
+
+
+def test_small_counts_are_suppressed_unless_one_says_none(run: Run, extract: Extract, tmp_path: Path) -> None:
+    path = str(extract())
+    output = run("audit", path, "-o", "out", "--rule", "2S", "--xlsx")
+    assert f"{KEY}: * in scope of * eligible (* activity)." in output.stdout
+    assert "* rows" in output.stdout
+    for name in ("providers.csv", "attrition.csv", "sensitivity.csv", "by_sex.csv", "quality.csv"):
+        cells = [cell for row in pl.read_csv(tmp_path / "out" / name, infer_schema=False).rows() for cell in row]
+        assert "*" in cells, name
+        assert not {"1", "2", "3", "4", "1000.0"} & {cell for cell in cells[3:] if name == "providers.csv"}
+    exact = run("audit", path, "-o", "exact", "--rule", "2S", "--disclosure", "none")
+    assert "2 in scope of 2 eligible (4 activity), 1000.00 per 1,000" in exact.stdout
+    assert "Counts are exact" in exact.stderr
+    run("audit", path, "-o", "sixes", "--rule", "2S", "--disclosure", "midpoint6")
+    assert pl.read_csv(tmp_path / "sixes" / "providers.csv")["flagged"].to_list() == [3, 0, 0]
+    message = run("audit", path, "-o", "no", "--disclosure", "non", code=2).stderr
+    assert "--disclosure: there is no method 'non'; the nearest is none" in message
 
 
 def test_audit_says_what_was_run(run: Run, extract: Extract, tmp_path: Path) -> None:
     path = extract()
-    run("audit", str(path), "-o", "out", "--variant", "sequenced", "--rule", "2S")
+    run("audit", str(path), "-o", "out", "--variant", "sequenced", "--rule", "2S", "--disclosure", "none")
     said = json.loads((tmp_path / "out" / "run.json").read_text())
     assert said["rules"][0]["variant"] == "sequenced"
     assert said["rules"][0]["edition"] == "2023-12"
@@ -86,18 +105,71 @@ def test_audit_says_what_was_run(run: Run, extract: Extract, tmp_path: Path) -> 
     assert said["layout"] == "ncdr-opa"
     assert said["inputs"] == [{"path": str(path), "bytes": path.stat().st_size, "rows": 4}]
     assert said["rows"] == 4
+    assert said["shown"]["disclosure"] == "none"
     assert said["seconds"] > 0
+    run("audit", str(path), "-o", "hes", "--rule", "2S")
+    controlled = json.loads((tmp_path / "hes" / "run.json").read_text())
+    assert controlled["rows"] == controlled["inputs"][0]["rows"] == "*"
+
+
+def test_warnings_that_are_passed_on_count_as_little_as_the_tables(run: Run, extract: Extract, tmp_path: Path) -> None:
+    path = str(extract(Administrative_Category=["1", "1", "1", None]))
+    for method, told in (("hes", "few rows have"), ("none", "3 rows have"), ("midpoint6", "3 rows have")):
+        run("audit", path, "-o", method, "--rule", "2S", "--disclosure", method)
+        warnings = json.loads((tmp_path / method / "run.json").read_text())["warnings"]
+        assert any(f"administrative_category: {told} a short code" in text for text in warnings), warnings
 
 
 def test_audit_groups_by_another_field(run: Run, extract: Extract, tmp_path: Path) -> None:
     path = extract(Der_Commissioner_Code=["ZZC", "ZZD", "ZZC", "ZZD"])
-    run("audit", str(path), "-o", "out", "--by", "commissioner", "--rule", "2S")
+    run("audit", str(path), "-o", "out", "--by", "commissioner", "--rule", "2S", "--disclosure", "none")
     table = pl.read_csv(tmp_path / "out" / "by_commissioner.csv")
     assert table.select("commissioner", "activity", "flagged").rows() == [("ZZC", 2, 1), ("ZZD", 2, 1)]
 
 
+def test_an_audit_from_a_saved_cube_is_the_audit_itself(run: Run, tmp_path: Path) -> None:
+    run("synth", "-o", "opa.parquet", "--rows", "20000", "--names", "names.csv")
+    options = ["--names", "names.csv", "--xlsx"]
+    for cube in ("cube.csv", "cube.parquet"):
+        run("audit", "opa.parquet", "-o", "out", "--save-cube", cube, "--by", "referral_source", "--force", *options)
+        run("audit", "--from-cube", cube, "-o", "again", "--force", *options)
+        for path in (tmp_path / "out").glob("*.csv"):
+            assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
+    assert "Made-up" not in (tmp_path / "out" / "run.json").read_text()
+    messages = {
+        ("--by", "site"): "--by: a cube has been counted already",
+        ("--layout", "ncdr-opa"): "--layout: a cube has been counted already",
+        ("--rule", "2E"): "the cube does not count 2E_",
+    }
+    for arguments, message in messages.items():
+        code = 4 if arguments[0] == "--rule" else 2
+        assert message in run("audit", "--from-cube", "cube.csv", "-o", "no", *arguments, code=code).stderr
+    assert "one of them" in run("audit", "opa.parquet", "--from-cube", "cube.csv", "-o", "no", code=2).stderr
+    assert "one of them" in run("audit", "-o", "no", code=2).stderr
+    assert not (tmp_path / "no").exists()
+
+
+def test_spreadsheets_take_nothing_for_a_formula(run: Run, extract: Extract, tmp_path: Path) -> None:
+    import zipfile
+
+    hostile = ["=HYPERLINK(1)", "+1", "@SUM(A1)", "-2"]
+    path = str(extract(Der_Provider_Code=hostile, Der_Commissioner_Code=hostile))
+    (tmp_path / "names.csv").write_text("code,name\n-2,=cmd|' /C calc'!A0\n+1,https://example.org\n")
+    run("audit", path, "-o", "out", "--rule", "2S", "--by", "commissioner", "--xlsx", "--names", "names.csv",
+        "--disclosure", "none")  # fmt: skip
+    for file in (tmp_path / "out").glob("*.csv"):
+        for row in pl.read_csv(file, infer_schema=False).rows():
+            for cell in row:
+                dangerous = cell is not None and cell[0] in "=+-@"
+                assert not dangerous or cell.lstrip("-").replace(".", "").isdigit(), (file.name, cell)
+    with zipfile.ZipFile(tmp_path / "out" / "audit.xlsx") as book:
+        sheets = [book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name]
+    assert len(sheets) == 1 + 8
+    assert not any("<f>" in sheet or "<hyperlink" in sheet for sheet in sheets)
+
+
 def test_audit_says_which_variants_an_extract_cannot_answer(run: Run, extract: Extract, tmp_path: Path) -> None:
-    run("audit", str(extract(drop=["Attendance_Status"])), "-o", "out", "--rule", "2S")
+    run("audit", str(extract(drop=["Attendance_Status"])), "-o", "out", "--rule", "2S", "--disclosure", "none")
     attended = pl.read_csv(tmp_path / "out" / "sensitivity.csv").row(3, named=True)
     assert attended["flagged"] is None
     assert "not available" in attended["about"]

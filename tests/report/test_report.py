@@ -1,38 +1,132 @@
-"""The report: whole in one file, right in its numbers, safe with hostile names, readable in a browser."""
+"""The report: whole in one file, right in its numbers, safe with hostile names, usable in a browser by anybody."""
 
+import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
 
 import ebi_rules as ebi
 from ebi_rules.synth import write_extract
 from opcs_icd.reference import Reference
+from tests.report.large import large_audit
+
+HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>", "=HYPERLINK(1)", "{{ 7*7 }}"]
+
+Open = Callable[[ebi.Audit], Page]
 
 
-def test_the_page_loads_nothing_and_shows_every_part(browser: Browser, extract: Path, tmp_path: Path) -> None:
-    audit = ebi.audit(extract, ["2S"])
-    audit.report(tmp_path / "report.html")
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Open an audit's report; afterwards hold it to having loaded nothing and said nothing on the console."""
     requests: list[str] = []
     messages: list[str] = []
-    page = browser.new_page()
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("console", lambda message: messages.append(message.text))
-    page.on("pageerror", lambda error: messages.append(str(error)))
-    page.goto((tmp_path / "report.html").as_uri())
+    pages: list[Page] = []
+
+    def open_report(audit: ebi.Audit) -> Page:
+        audit.report(tmp_path / "report.html")
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("dialog", lambda dialog: messages.append(dialog.message))
+        page.goto((tmp_path / "report.html").as_uri())
+        pages.append(page)
+        return page
+
+    yield open_report
+    for page in pages:
+        page.close()
     assert [url for url in requests if not url.startswith("file:")] == []
     assert messages == []
+
+
+@pytest.fixture(scope="session")
+def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {f"ZZ{letter}": f"Made-up Hospitals {letter}" for letter in "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"}
+
+
+def test_the_page_has_every_part(opened: Open, extract: Path, names: dict[str, str]) -> None:
+    page = opened(ebi.audit(extract, ["2S"], by=["referral_source"], settings=ebi.Settings(names=names)))
     text = page.inner_text("body")
-    assert "In scope does not mean inappropriate" in text
-    assert "Counts in this report are exact" in text
-    assert page.locator("table").count() == 3
-    assert page.locator("figure svg[role=img][aria-label]").count() == 3
-    assert page.locator("figure svg").nth(1).bounding_box()["width"] > 300
-    providers = page.locator("table").nth(1).locator("tbody tr")
-    assert providers.count() == audit.providers.height
-    page.close()
+    for part in ("In scope does not mean inappropriate", "Small numbers are protected", "April 2023 to March 2026",
+                 "Providers compared", "Crude rates, ranked", "Over time", "By age", "By source of referral",
+                 "03 general practitioner", "How much hangs on the reading", "How complete the coding is",
+                 "Method and limits", "What was run", "Made-up Hospitals 7"):  # fmt: skip
+        assert part in text, part
+    assert page.locator("figure svg[role=img][aria-label]").count() == 8
+    assert all(box["width"] > 300 for figure in page.locator("figure svg").all() if (box := figure.bounding_box()))
+    # A chart has a table with the same figures, and every table a caption.
+    assert page.locator("table").count() == page.locator("table caption").count() >= 10
+
+
+@pytest.mark.parametrize("disclosure", ["hes", "none"])
+def test_axe_finds_no_violation(opened: Open, extract: Path, disclosure: str) -> None:
+    page = opened(ebi.audit(extract, by=["ethnic_category"], disclosure=disclosure))
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    page.locator("select[data-trend]").first.select_option(index=2)
+    page.wait_for_selector("figure div[role=img] svg" if disclosure == "none" else "text=Too few in scope")
+    found = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
+
+
+def test_tables_sort_filter_and_answer_the_keyboard(opened: Open, extract: Path) -> None:
+    audit = ebi.audit(extract, ["2S"])
+    page = opened(audit)
+    table = page.locator("#rule0-providers")
+
+    def column(place: int) -> list[str]:
+        return [row.strip() for row in table.locator(f"tbody tr:visible > :nth-child({place})").all_inner_texts()]
+
+    button = table.locator("thead button", has_text="in scope")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert table.locator("th[aria-sort=descending]").inner_text().startswith("in scope")
+    for reverse in (True, False):
+        shown = column(4)
+        numbers = [int(text.replace(",", "")) for text in shown if text not in ("*", "**")]
+        assert numbers == sorted(numbers, reverse=reverse)
+        assert shown[len(numbers) :] == ["*"] * (len(shown) - len(numbers)), "what is suppressed stands last"
+        page.keyboard.press("Space")
+    page.get_by_label("Filter these rows").nth(1).fill("zz1")
+    assert column(1) == ["ZZ1"]
+    assert page.locator("#rule0-providers-count").inner_text() == f"1 of {audit.providers.height} rows"
+
+
+def test_a_symbol_of_the_funnel_is_linked_with_its_row(opened: Open, extract: Path) -> None:
+    page = opened(ebi.audit(extract, ["2S"]))
+    rows = page.locator("#rule0-providers tbody tr[data-funnel]")
+    symbols = page.locator("figure[data-chart=funnel] [class*=units_marks] path")
+    assert rows.count() == symbols.count() > 10
+    for place in (0, 5, rows.count() - 1):
+        row = rows.nth(place)
+        symbol = symbols.nth(int(row.get_attribute("data-funnel") or ""))
+        symbol.dispatch_event("mouseenter")
+        assert page.locator("#tip").inner_text().startswith(row.locator("th").inner_text())
+        assert "lit" in (row.get_attribute("class") or "")
+        symbol.dispatch_event("mouseleave")
+        assert page.locator("#tip").is_hidden()
+
+
+def test_one_provider_s_trend_can_be_chosen(opened: Open, extract: Path) -> None:
+    audit = ebi.audit(extract, ["2S"], disclosure="none")
+    page = opened(audit)
+    code = audit.providers.sort("flagged", descending=True, nulls_last=True)["provider"][0]
+    page.select_option("#rule0-of", label=code)
+    page.wait_for_selector(f"#rule0-drawn div[role=img][aria-label='Rate by month, {code}'] svg")
+    page.locator("#rule0-months").evaluate("table => { table.closest('details').open = true; }")
+    told = [row.split("\t") for row in page.locator("#rule0-months tbody tr").all_inner_texts()]
+    series = audit.trend.filter(pl.col("provider") == code)
+    for cells, row in zip(told, series.iter_rows(named=True), strict=True):
+        assert cells[0] == row["month"]
+        assert cells[1:3] == [f"{row['eligible']:,}", f"{row['flagged']:,}"]
+        assert float(cells[3].replace(",", "")) == pytest.approx(row["rate_per_1000_eligible"] or 0, abs=0.0051)
+    page.select_option("#rule0-of", index=0)
+    assert page.locator("#rule0-drawn svg").get_attribute("aria-label").startswith("Rate by month, all providers")
 
 
 def test_the_page_says_what_the_tables_say(extract: Path, tmp_path: Path) -> None:
@@ -44,35 +138,63 @@ def test_the_page_says_what_the_tables_say(extract: Path, tmp_path: Path) -> Non
     assert f"<strong>{totals['eligible']:,}</strong> eligible" in html
     assert f"<strong>{totals['rate_per_1000_eligible']:.2f}</strong> per 1,000 eligible" in html
     for left in audit.attrition["left"]:
-        assert f">{left:,}</td>" in html
-    assert not re.search(r"(?:src|href)=", html)
-    assert "<script" not in html
+        assert f">{'*' if left is None else f'{left:,}'}</td>" in html
+    for ratio in audit.providers["standardised_ratio"].drop_nulls():
+        assert f">{ratio:,.2f}</td>" in html
+    assert not re.search(r"\bsrc=", re.sub(r"<script.*?</script>", "", html, flags=re.S))
+    assert {target[0] for target in re.findall(r'<a [^>]*href="([^"]*)"', html)} <= {"#"}
 
 
-@pytest.mark.parametrize("name", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "&amp;", "{{ 7*7 }}"])
-def test_a_provider_name_is_never_markup(name: str, tmp_path: Path) -> None:
-    frame = pl.DataFrame(
+def test_exact_counts_are_marked_as_such(extract: Path, tmp_path: Path) -> None:
+    exact = ebi.audit(extract, ["2S"], disclosure="none")
+    exact.report(tmp_path / "exact.html")
+    page = (tmp_path / "exact.html").read_text(encoding="utf-8")
+    assert '<body class="exact">' in page
+    assert "Exact counts." in page
+    assert "NOT TO BE PASSED ON" in page
+    assert ">*</td>" not in page
+    exact.shown("hes").report(tmp_path / "shown.html")
+    assert '<body class="exact">' not in (tmp_path / "shown.html").read_text(encoding="utf-8")
+
+
+def hostile_extract(rows: int = 40) -> pl.DataFrame:
+    count = len(HOSTILE) * rows
+    return pl.DataFrame(
         {
-            "OPA_Ident": [1, 2],
-            "Der_Provider_Code": [name, "ZZ1"],
-            "Der_Procedure_All": ["U055", "U055"],
-            "Der_Diagnosis_All": ["M545", "M545"],
-            "Administrative_Category": ["01", "01"],
-            "Age_at_Start_of_Episode_SUS": [45, 45],
+            "OPA_Ident": range(count),
+            "Der_Provider_Code": HOSTILE * rows,
+            "Appointment_Date": [f"2024-{place % 12 + 1:02d}-28" for place in range(count)],
+            "Der_Procedure_All": ["U055", "U055", "X384"] * (count // 3) + ["U055"] * (count % 3),
+            "Der_Diagnosis_All": ["M545"] * count,
+            "Administrative_Category": ["01"] * count,
+            "Age_at_Start_of_Episode_SUS": [45] * count,
+            "Sex": ["1"] * count,
         }
-    )
-    ebi.audit(frame, ["2S"]).report(tmp_path / "report.html")
-    html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "<script" not in html.lower()
-    assert "<img" not in html.lower()
-    assert "49" not in re.findall(r"<td>(.*?)</td>", html)
+    ).with_columns(pl.col("Appointment_Date").str.to_date())
 
 
-def test_an_empty_extract_has_a_report_too(extract: Path, tmp_path: Path) -> None:
-    ebi.audit(pl.read_parquet(extract).clear(), ["2S"]).write(tmp_path / "out")
-    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "the extract has no rows" in html
-    assert "<strong>0</strong> in scope" in html
+def test_names_and_codes_are_never_markup(opened: Open, tmp_path: Path) -> None:
+    frame = hostile_extract()
+    codes = ebi.audit(frame, ["2S"]).providers["provider"].to_list()
+    given = ebi.Settings("none", names=dict(zip(codes, HOSTILE, strict=True)))
+    for settings in (ebi.Settings("none"), given):
+        audit = ebi.audit(frame, ["2S"], settings=settings)
+        page = opened(audit)
+        assert page.locator("body img, body b").count() == 0
+        assert page.evaluate("document.scripts.length") == 3
+        told = page.inner_text("#rule0-providers").upper()
+        assert all(name.replace(" ", "").upper() in told.replace(" ", "") for name in HOSTILE)
+        page.select_option("#rule0-of", index=1)
+        page.wait_for_selector("#rule0-drawn div[role=img] svg")
+        assert json.loads(page.evaluate("document.getElementById('trends').textContent"))["months"]
+        (tmp_path / "report.html").unlink()
+
+
+def test_an_empty_extract_has_a_report_too(opened: Open, extract: Path) -> None:
+    page = opened(ebi.audit(pl.read_parquet(extract).clear(), ["2S"]))
+    text = page.inner_text("body")
+    assert "the extract has no rows" in text
+    assert "0 of 0 eligible activities were in scope" in text
 
 
 def test_a_report_that_exists_is_kept(extract: Path, tmp_path: Path) -> None:
@@ -92,3 +214,37 @@ def test_codes_have_the_titles_of_ones_own_files(extract: Path, tmp_path: Path) 
     write_extract(admitted, 2_000, layout="ncdr-apcs")
     ebi.audit(admitted, ["2R"], reference=sample).report(tmp_path / "admitted.html")
     assert "H01.1 Made-up excision, first kind" in (tmp_path / "admitted.html").read_text(encoding="utf-8")
+
+
+def test_thirty_rules_and_two_hundred_providers_are_one_small_page(opened: Open, tmp_path: Path) -> None:
+    page = opened(large_audit())
+    size = (tmp_path / "report.html").stat().st_size
+    assert size < 10 * 2**20
+    assert page.locator("main > section").count() == 30 + 3
+    page.get_by_role("link", name="Grommets").first.click()
+    assert page.locator("#rule3 details.rule").evaluate("each => each.open")
+    assert page.locator("#rule3-providers tbody tr").count() == 200
+
+
+def test_charts_are_altair_charts(extract: Path) -> None:
+    audit = ebi.audit(extract)
+    for name in ("attrition", "funnel", "rates", "trend", "sensitivity", "age_band", "sex"):
+        for rule in ("2S", "2T"):
+            assert audit.chart(name, rule).to_dict()["$schema"].endswith("json")
+    assert audit.chart("trend", "2S", provider="ZZ1").to_dict()
+    for arguments, message in (
+        (("funel",), "no chart 'funel'; the nearest is funnel"),
+        (("funnel", "2X"), "no rule '2X'"),
+        (("trend", "2S", "nobody"), "no provider 'nobody'"),
+    ):
+        with pytest.raises(ebi.UsageError, match=message):
+            audit.chart(*arguments)
+
+
+def test_a_notebook_shows_audits_and_rules(extract: Path) -> None:
+    html = ebi.audit(extract, ["2S"])._repr_html_()
+    assert "In scope of the guidance, all providers together" in html
+    assert "<script" not in html
+    told = ebi.rule("2S")._repr_html_()
+    assert "Low back pain imaging" in told
+    assert "no diagnosis code for cancer is recorded" in told

@@ -107,49 +107,58 @@ function number(value, digits) {
     { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+function drawTrend(place, data, label) {
+  const figure = document.createElement("figure");
+  place.replaceChildren(figure);
+  if (data.every((month) => month.rate === null)) {
+    figure.textContent = "Too few in scope to show by month.";
+    return;
+  }
+  const picture = document.createElement("div");
+  picture.setAttribute("role", "img");
+  picture.setAttribute("aria-label", `Rate by month, ${label}`);
+  // Vega gives the element that it draws in a role and a name of its own.
+  const inner = document.createElement("div");
+  picture.append(inner);
+  figure.append(picture);
+  const spec = structuredClone(trends.chart);
+  spec.datasets = { shown: data };
+  vegaEmbed(inner, spec, { actions: false, renderer: "svg", logLevel: 1 }).then(() => {
+    // The picture has one name, and its figures stand in the table: its parts are not read one by one.
+    for (const part of [inner, ...inner.querySelectorAll("[role]")]) {
+      for (const name of ["role", "aria-roledescription", "aria-label"]) part.removeAttribute(name);
+    }
+  });
+}
+
+function trendRow(month, gone) {
+  const row = document.createElement("tr");
+  const figures = [number(month.eligible, 0) ?? gone, number(month.flagged, 0) ?? gone, number(month.rate, 2) ?? gone,
+    number(month.mean, 2) ?? "–", number(month.lower, 2) ?? "–", number(month.upper, 2) ?? "–"];
+  const head = document.createElement("th");
+  head.scope = "row";
+  head.textContent = month.month;
+  row.append(head, ...[...figures, month.signal ?? "–"].map((text, at) => {
+    const cell = document.createElement("td");
+    if (at >= figures.length) cell.className = "t";
+    cell.textContent = text;
+    return cell;
+  }));
+  return row;
+}
+
 for (const select of document.querySelectorAll("select[data-trend]")) {
   const rule = select.dataset.trend;
   const place = document.getElementById(`${rule}-drawn`);
-  const first = place.innerHTML;
   const body = document.getElementById(`${rule}-months`).tBodies[0];
-  const firstRows = body.innerHTML;
+  const first = [...place.childNodes], firstRows = [...body.rows];
   select.addEventListener("change", () => {
-    if (select.value === "0") { place.innerHTML = first; body.innerHTML = firstRows; return; }
-    const data = monthsOf(rule, Number(select.value) - 1);
-    const gone = trends.rules[rule][Number(select.value) - 1].w ? "**" : "*";
-    const label = select.options[select.selectedIndex].text;
-    const spec = structuredClone(trends.chart);
-    spec.datasets = { shown: data };
-    const figure = document.createElement("figure");
-    const picture = document.createElement("div");
-    picture.setAttribute("role", "img");
-    picture.setAttribute("aria-label", `Rate by month, ${label}`);
-    // Vega gives the element that it draws in a role and a name of its own.
-    const inner = document.createElement("div");
-    picture.append(inner);
-    figure.append(picture);
-    place.replaceChildren(figure);
-    vegaEmbed(inner, spec, { actions: false, renderer: "svg" }).then(() => {
-      // The picture has one name, and its figures stand in the table: its parts are not read one by one.
-      for (const part of [inner, ...inner.querySelectorAll("[role]")]) {
-        for (const name of ["role", "aria-roledescription", "aria-label"]) part.removeAttribute(name);
-      }
-    });
-    body.replaceChildren(...data.map((month) => {
-      const row = document.createElement("tr");
-      const figures = [number(month.eligible, 0) ?? gone, number(month.flagged, 0) ?? gone, number(month.rate, 2) ?? gone,
-        number(month.mean, 2) ?? "–", number(month.lower, 2) ?? "–", number(month.upper, 2) ?? "–"];
-      const head = document.createElement("th");
-      head.scope = "row";
-      head.textContent = month.month;
-      row.append(head, ...[...figures, month.signal ?? "–"].map((text, at) => {
-        const cell = document.createElement("td");
-        if (at >= figures.length) cell.className = "t";
-        cell.textContent = text;
-        return cell;
-      }));
-      return row;
-    }));
+    const chosen = Number(select.value) - 1;
+    if (chosen < 0) { place.replaceChildren(...first); body.replaceChildren(...firstRows); return; }
+    const data = monthsOf(rule, chosen);
+    drawTrend(place, data, select.options[select.selectedIndex].text);
+    const gone = trends.rules[rule][chosen].w ? "**" : "*";
+    body.replaceChildren(...data.map((month) => trendRow(month, gone)));
   });
 }
 

@@ -1,0 +1,78 @@
+"""Providers with known effects: how many true outliers an audit finds, and how many false ones.
+
+150 providers differ by a usual spread; some are truly apart. Case mix may differ between providers: in half of them
+most patients are old, and the old have four times the rate of the young. Whether a provider is apart is decided here;
+the audit sees counts alone.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from ebi_rules.audit import Audit, Settings
+from ebi_rules.audit.funnel import funnel
+from ebi_rules.audit.settings import OVERDISPERSION
+from tests.report.made_up import audited, cube_of, run_record
+
+PROVIDERS, HIGH, LOW = 150, 6, 6
+EFFECT = 3.0
+BANDS, RATES = ("45-49", "80-84"), np.array([0.01, 0.04])
+
+
+@dataclass
+class Found:
+    """Providers beyond the 99.8% limits: truly apart and found, of how many; and found but not apart, of how many."""
+
+    true: int = 0
+    apart: int = 0
+    false: int = 0
+    others: int = 0
+
+    def add(self, flagged: np.ndarray, apart: np.ndarray) -> None:
+        self.true += int((flagged & apart).sum())
+        self.apart += int(apart.sum())
+        self.false += int((flagged & ~apart).sum())
+        self.others += int((~apart).sum())
+
+    def __str__(self) -> str:
+        return f"{self.true / self.apart:6.1%} of those apart, {self.false / self.others:6.2%} of the others"
+
+
+def providers(seed: int, spread: float, case_mix: bool) -> tuple[Audit, np.ndarray]:
+    """Make one set of providers up: its audit, and which providers are truly apart."""
+    rng = np.random.default_rng(seed)
+    size = rng.lognormal(np.log(6000), 0.7, PROVIDERS)
+    old = np.where(case_mix & (np.arange(PROVIDERS) % 2 == 0), 0.8, 0.2 if case_mix else 0.5)
+    effect = rng.lognormal(0, spread, PROVIDERS)
+    apart = np.zeros(PROVIDERS, dtype=bool)
+    chosen = rng.permutation(PROVIDERS)[: HIGH + LOW]
+    apart[chosen] = True
+    effect[chosen] = np.where(np.arange(HIGH + LOW) < HIGH, EFFECT, 1 / EFFECT)
+    share = np.stack([1 - old, old], axis=1)
+    eligible = rng.poisson(size[:, None] * share)
+    flagged = rng.binomial(eligible, np.minimum(RATES * effect[:, None], 1))
+    codes = [f"Z{place:03d}" for place in range(PROVIDERS)]
+    cells = {"provider": np.repeat(codes, 2).tolist(), "month": ["2024-01"] * (2 * PROVIDERS),
+             "age_band": list(BANDS) * PROVIDERS, "sex": ["1"] * (2 * PROVIDERS)}  # fmt: skip
+    entries = audited(1)
+    cube = cube_of(entries, cells, eligible.reshape(1, -1).astype(np.int64), flagged.reshape(1, -1).astype(np.int64))
+    return Audit(cube, tuple(entries), run_record()), apart
+
+
+def simulate(sets: int, spread: float, case_mix: bool = False) -> dict[str, Found]:
+    """Count true and false outliers over several sets: by overdispersion, and by crude rates without standardising."""
+    found = {name: Found() for name in (*OVERDISPERSION, "shmi, crude rates", "none, crude rates")}
+    for seed in range(sets):
+        audit, apart = providers(seed, spread, case_mix)
+        for name in OVERDISPERSION:
+            table = replace(audit, settings=Settings(overdispersion=name)).providers
+            found[name].add(table["signal"].is_in(["above_998", "below_998"]).fill_null(False).to_numpy(), apart)
+        crude = audit.providers.with_columns(
+            pl.col("eligible") * (pl.col("flagged").sum() / pl.col("eligible").sum()), pl.col("flagged").fill_null(4)
+        )
+        for name in ("shmi", "none"):
+            limits = funnel(crude["flagged"], crude["eligible"], overdispersion=OVERDISPERSION[name])
+            beyond = limits.signals.is_in(["above_998", "below_998"]).fill_null(False).to_numpy()
+            found[f"{name}, crude rates"].add(beyond, apart)
+    return found

@@ -1,0 +1,81 @@
+"""A cube from elsewhere is read as it should be, or refused in one message that names the column and no value."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules.cube import read_cube
+from ebi_rules.synth import write_extract
+
+KEY = "2S_lower_back_imaging"
+
+
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory: pytest.TempPathFactory) -> ebi.Audit:
+    path = tmp_path_factory.mktemp("cube") / "opa.parquet"
+    write_extract(path, 5_000)
+    return ebi.audit(path, ["2S"], by=["site"])
+
+
+def test_what_warehouses_write_reads_the_same(audit: ebi.Audit, tmp_path: Path) -> None:
+    """Upper-case columns in another order, the text NULL for missing, months as numbers or days."""
+    text = audit.cube.with_columns(pl.all().cast(pl.String))
+    forms = [
+        text.fill_null("NULL").rename(str.upper),
+        text.with_columns(pl.col("month").str.replace("-", "")).select(sorted(text.columns)),
+        text.with_columns(pl.col("month") + "-01"),
+        text.with_columns(pl.col("count") + ".0"),
+    ]
+    for place, form in enumerate(forms):
+        form.write_csv(tmp_path / f"{place}.csv")
+        read = read_cube(tmp_path / f"{place}.csv")
+        assert read.select(audit.cube.columns).equals(audit.cube)
+        assert ebi.audit_cube(read).providers.equals(audit.providers)
+    assert read_cube(audit.cube).equals(audit.cube)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"count": pl.lit("secret")}, "column count does not hold what it should"),
+        ({"count": pl.lit("-1")}, "column count does not hold what it should"),
+        ({"month": pl.lit("13/2024")}, "column month does not hold what it should"),
+        ({"age_band": pl.lit("20-25")}, "column age_band does not hold what it should"),
+        ({"measure": pl.lit("flaged")}, "column measure does not hold what it should"),
+        ({"rule": pl.lit(None, pl.String)}, "column rule does not hold what it should"),
+        ({"rule": pl.when(pl.col("rule").is_not_null()).then(pl.lit("2X"))}, "no rule '2X'"),
+        ({"item": pl.when(pl.col("measure") == "left").then(pl.lit("imagin"))}, "no criterion 'imagin'"),
+        ({"item": pl.when(pl.col("measure") == "variant").then(pl.lit("atended"))}, "no (criterion|variant)"),
+        ({"nonsense": pl.lit("1")}, "no column 'nonsense'"),
+    ],
+)
+def test_what_is_no_cube_is_refused(audit: ebi.Audit, change: dict[str, pl.Expr], message: str) -> None:
+    broken = audit.cube.cast(pl.String).with_columns(**change)
+    with pytest.raises(ebi.EbiError, match=message) as error:
+        ebi.audit_cube(broken)
+    assert "secret" not in str(error.value)
+
+
+def test_missing_files_columns_and_rows_are_told(audit: ebi.Audit, tmp_path: Path) -> None:
+    with pytest.raises(ebi.ExtractError, match="there is no file"):
+        read_cube(tmp_path / "none.csv")
+    (tmp_path / "broken.parquet").write_text("no parquet")
+    with pytest.raises(ebi.ExtractError, match="cannot be read as a cube"):
+        read_cube(tmp_path / "broken.parquet")
+    with pytest.raises(ebi.ExtractError, match="the cube has no column sex"):
+        read_cube(audit.cube.drop("sex"))
+    with pytest.raises(ebi.ExtractError, match="no row whose measure is activity"):
+        read_cube(audit.cube.filter(pl.col("measure") != "activity"))
+    steps = audit.cube.filter(~((pl.col("measure") == "left") & (pl.col("item") == "imaging")))
+    with pytest.raises(ebi.ExtractError, match="does not lead down to what is flagged"):
+        ebi.audit_cube(steps)
+
+
+def test_a_cube_without_coding_or_variants_says_what_it_lacks(audit: ebi.Audit) -> None:
+    bare = audit.cube.filter(pl.col("measure").is_in(["activity", "eligible", "left", "flagged"]))
+    found = ebi.audit_cube(bare, disclosure="none")
+    assert found.quality.columns == ["provider", "month", "activity", "low_coding"]
+    assert found.sensitivity["about"].str.contains("the cube does not count variants").sum() == 3
+    assert found.providers["flagged"].sum() == audit.shown("none").providers["flagged"].sum()
