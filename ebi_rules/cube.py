@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from ebi_rules.errors import ExtractError, unknown
-from ebi_rules.fields import GROUPABLE
+from ebi_rules.fields import FIELDS, GROUPABLE, Kind, normal_code
 from ebi_rules.rules import Rule
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
@@ -29,7 +29,7 @@ MEASURES: Mapping[str, str] = {
     "codes": "codes in the field `item`",
     "invalid": "codes in the field `item` that have not the shape of a code",
     "missing": "activity whose field `item` is not recorded",
-    "last_date": "always 1: the latest day in the extract is `item`",
+    "last_date": "the latest day in the extract, as a number: 20240328",
     "eligible": "activity in the rule's denominator",
     "left": "activity for which the criterion `item` holds and all before it",
     "flagged": "activity in scope, under the reading that was counted",
@@ -41,6 +41,8 @@ MEASURES: Mapping[str, str] = {
 OF_RULES = ("eligible", "left", "flagged", "variant", "differs")
 STANDARD_DIMENSIONS = ("provider", "month", "age_band", "sex")
 LAST_DATE = "last_date"
+OLDEST = 150
+"""What is above this is no age."""
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,11 @@ def schema(dimensions: Sequence[str]) -> dict[str, pl.DataType]:
 
 
 def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
-    """Read a cube that an engine or a warehouse made: parquet, CSV, or a frame.
+    """Read a cube that an engine or a warehouse made: parquet, CSV, or a frame; the result is in a fixed order.
 
-    Names of columns match in any case; text NULL is read as missing, months also as 202404 or 2024-04-01. Raises
-    `ExtractError` for a file that is no cube: it names the column, and never a value.
+    Names of columns match in any case; text NULL is read as missing, months also as 202404 or 2024-04-01. Values of
+    fields are put into normal form, and rows of the same count summed up. Raises `ExtractError` for a file that is no
+    cube: it names the column, and never a value.
     """
     frame = source if isinstance(source, pl.DataFrame) else _read(Path(source))
     by_name: dict[str, str] = {}
@@ -109,7 +112,29 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
     read = read.with_columns(month)
     _check(read)
-    return read.cast(pl.Schema(schema(dimensions)))
+    normal = [_normal(read[name]).alias(name) for name in dimensions if name in FIELDS]
+    return in_order(_summed(read.with_columns(normal), dimensions), dimensions)
+
+
+def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Give a cube's rows sorted by all its columns, whatever engine made it: then equal cubes are equal frames."""
+    keys = list(schema(dimensions))[:-1]
+    typed = cube.cast(pl.Schema(schema(dimensions)))
+    # Categories sort by their text, row by row; places of the few different texts sort as numbers.
+    places = []
+    for name in keys:
+        texts = typed[name].unique().drop_nulls().cast(pl.String).sort()
+        places.append(pl.col(name).cast(pl.Enum(texts)).to_physical())
+    return typed.sort(places, nulls_last=True)
+
+
+def _summed(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Give each count once, and none of them 0."""
+    last = pl.col("measure") == LAST_DATE
+    total = pl.when(last.first()).then(pl.col("count").max()).otherwise(pl.col("count").sum())
+    typed = cube.cast(pl.Schema(schema(dimensions)))
+    summed = typed.group_by(list(schema(dimensions))[:-1]).agg(total.alias("count"))
+    return summed.filter(pl.col("count") > 0)
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -126,6 +151,14 @@ def _read(path: Path) -> pl.DataFrame:
 def _text(column: str) -> pl.Expr:
     text = pl.col(column).cast(pl.String).str.strip_chars(" ")
     return pl.when(~text.is_in(["", "NULL"])).then(text)
+
+
+def _normal(values: pl.Series) -> pl.Series:
+    """Give values of a field in normal form."""
+    definition = FIELDS[values.name]
+    forms = {value: normal_code(definition, value.removesuffix(".0") if definition.kind is Kind.NUMBER else value)
+             for value in values.drop_nulls().unique()}  # fmt: skip
+    return values.replace_strict(forms, default=None, return_dtype=pl.String) if forms else values
 
 
 def _check(cube: pl.DataFrame) -> None:

@@ -6,6 +6,7 @@ suppressed counts in statistics as `STAND_IN`, whatever it is.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cached_property
 
 import polars as pl
@@ -49,9 +50,10 @@ class Counts:
         return (*FIELD_TABLES, *others)
 
     @cached_property
-    def has_coding(self) -> bool:
-        """Whether the cube says how complete the coding is: one that a warehouse made may not."""
-        return bool((self.cube["measure"] == "recorded").any())
+    def coding_counted(self) -> tuple[str, ...]:
+        """What the cube counts of coding: one that a warehouse made may have no codes, or nothing."""
+        there = set(self.cube["measure"].unique().cast(pl.String))
+        return (("recorded",) if "recorded" in there else ()) + (("codes", "invalid") if "codes" in there else ())
 
     @cached_property
     def months(self) -> list[str]:
@@ -60,10 +62,10 @@ class Counts:
         return sorted(known["month"].cast(pl.String).unique().to_list())
 
     @cached_property
-    def last_date(self) -> str | None:
+    def last_date(self) -> date | None:
         """The latest day in the extract, None where there are no dates."""
-        found = self.cube.filter(pl.col("measure") == LAST_DATE)["item"].cast(pl.String)
-        return max(found, default=None)
+        found = self.cube.filter(pl.col("measure") == LAST_DATE)["count"]
+        return datetime.strptime(str(found.max()), "%Y%m%d").date() if found.len() else None
 
     @cached_property
     def cells(self) -> pl.DataFrame:
@@ -145,9 +147,9 @@ class Counts:
                         rows += [(entry.key, measure, reading.variant_name) for reading in entry.compared
                                  if reading.variant_name != entry.reading.variant_name]  # fmt: skip
         rows.append((None, "activity", None))
-        if "recorded" in measures and self.has_coding:
-            rows += [(None, measure, name) for measure in ("recorded", "codes", "invalid")
-                     for name in CODE_FIELD.values()]  # fmt: skip
+        if "recorded" in measures:
+            rows += [(None, measure, name) for measure in self.coding_counted for name in CODE_FIELD.values()]
+        if "recorded" in measures and self.coding_counted:
             rows += [(None, "missing", name) for name in missing_counted(dimensions_of(self.cube))]
         names = {"rule": pl.Categorical(), "measure": pl.Categorical(), "item": pl.Categorical()}
         return pl.DataFrame(rows, schema=names, orient="row")

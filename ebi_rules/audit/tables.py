@@ -175,13 +175,12 @@ def quality(counts: Counts) -> pl.DataFrame:
     gone = every.filter(pl.col("measure") == "activity").select("provider", "month", withheld_as("activity"))
     columns = [pl.col("activity")]
     for name in ("procedures", "diagnoses"):
+        held, codes = pl.col(f"recorded:{name}"), pl.col(f"codes:{name}")
         if f"recorded:{name}" in names:
-            held, codes = pl.col(f"recorded:{name}"), pl.col(f"codes:{name}")
-            columns += [
-                _share(held, pl.col("activity"), 100, 1).alias(f"percent_with_{name}"),
-                _share(codes, pl.col("activity"), 1, 2).alias(f"{name}_per_activity"),
-                _share(pl.col(f"invalid:{name}"), codes, 100, 1).alias(f"percent_malformed_{name}"),
-            ]
+            columns.append(_share(held, pl.col("activity"), 100, 1).alias(f"percent_with_{name}"))
+        if f"codes:{name}" in names:
+            columns.append(_share(codes, pl.col("activity"), 1, 2).alias(f"{name}_per_activity"))
+            columns.append(_share(pl.col(f"invalid:{name}"), codes, 100, 1).alias(f"percent_malformed_{name}"))
     for name in names:
         measure, _, field = name.partition(":")
         if measure == "missing":

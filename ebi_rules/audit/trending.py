@@ -1,7 +1,6 @@
 """Trends of an audit: the rate of each provider by month as an XmR chart, from counts as they may be shown."""
 
 import calendar
-from datetime import date
 
 import numpy as np
 import polars as pl
@@ -28,7 +27,7 @@ def partial_month(counts: Counts) -> str | None:
     """Give the last month when the extract ends well before it does, else None."""
     if counts.last_date is None or not counts.months:
         return None
-    last = date.fromisoformat(counts.last_date[:10])
+    last = counts.last_date
     days = calendar.monthrange(last.year, last.month)[1]
     month = f"{last.year}-{last.month:02d}"
     return month if days - last.day > _LATE and month == counts.months[-1] else None

@@ -11,7 +11,7 @@ from operator import or_
 
 import polars as pl
 
-from ebi_rules.cube import AGE_BAND_STARTS, AGE_BANDS, LAST_DATE, Audited, missing_counted, schema
+from ebi_rules.cube import AGE_BAND_STARTS, AGE_BANDS, LAST_DATE, OLDEST, Audited, in_order, missing_counted, schema
 from ebi_rules.engines.collecting import collect_all
 from ebi_rules.engines.polars import Prepared
 
@@ -42,17 +42,16 @@ def compute_cube(prepared: Prepared, audited: Sequence[Audited], dimensions: Seq
         _grouped(prepared.frame.filter(interesting), keys, over_few),
     ]
     if _has_dates(prepared):
-        wanted.append(prepared.frame.select(_date(prepared).max().cast(pl.String).alias("item")))
+        last = _date(prepared).max().dt.strftime("%Y%m%d").cast(pl.Int64)
+        wanted.append(prepared.frame.select(last.alias("count")))
     found = collect_all(wanted)
     parts: list[pl.DataFrame] = []
     for frame, counts in zip(found, (over_all, over_few), strict=False):
-        parts += _long(_named(frame.sort(dimensions, nulls_last=True), dimensions), counts, dimensions)
-    if _has_dates(prepared) and found[2].item() is not None:
-        last = {**dict.fromkeys(schema(dimensions)), "measure": LAST_DATE, "item": found[2].item(), "count": 1}
-        parts.append(pl.DataFrame([last], schema=schema(dimensions)))
-    order = {key: place for place, key in enumerate(dict.fromkeys(count.rule for count in (*over_all, *over_few)))}
-    parts.sort(key=lambda part: order.get(part["rule"][0], -1))
-    return pl.concat([pl.DataFrame(schema=schema(dimensions)), *parts])
+        parts += _long(_named(frame, dimensions), counts, dimensions)
+    if _has_dates(prepared):
+        last_date = {**dict.fromkeys(schema(dimensions)), "measure": LAST_DATE, "count": found[2].item() or 0}
+        parts.append(pl.DataFrame([last_date], schema=schema(dimensions)))
+    return in_order(pl.concat([pl.DataFrame(schema=schema(dimensions)), *parts]), dimensions)
 
 
 def _grouped(frame: pl.LazyFrame, keys: Sequence[pl.Expr], counts: Sequence[_Count]) -> pl.LazyFrame:
@@ -62,7 +61,7 @@ def _grouped(frame: pl.LazyFrame, keys: Sequence[pl.Expr], counts: Sequence[_Cou
 
 
 def _long(wide: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Give one row a count above 0, in the order of the counts and then of the dimensions."""
+    """Give one row a count above 0."""
     places = {text: str(place) for place, text in enumerate(dict.fromkeys(str(count.expression) for count in counts))}
     for count in counts:
         column = pl.col(places[str(count.expression)])
@@ -128,7 +127,7 @@ def _dimension(prepared: Prepared, name: str) -> pl.Expr:
             return pl.lit(None, pl.Int32)
         age = prepared.field("age")
         older = [(age >= start).cast(pl.Int32) for start in AGE_BAND_STARTS[1:]]
-        return pl.when(age.is_between(0, 150)).then(pl.sum_horizontal(older))
+        return pl.when(age.is_between(0, OLDEST)).then(pl.sum_horizontal(older))
     if name not in prepared.binding.fields:
         return pl.lit(None, pl.String)
     return prepared.field(name).cast(pl.String)

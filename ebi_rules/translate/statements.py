@@ -74,7 +74,7 @@ def statement(
     """
     if shape not in SHAPES:
         raise UsageError(unknown("shape", shape, SHAPES))
-    writer = _Writer(find_dialect(dialect), binding, table, child_tables or {}, _verdict_names(rules, binding))
+    writer = Writer(find_dialect(dialect), binding, table, child_tables or {}, name_verdicts(rules, binding))
     if shape in ("predicate", "case"):
         if len(rules) != 1:
             raise UsageError(f"the shape {shape} is for one rule at a time.")
@@ -83,7 +83,7 @@ def statement(
 
 
 @dataclass
-class _Writer:
+class Writer:
     """Write statements for one dialect, layout and table."""
 
     dialect: Dialect
@@ -159,9 +159,11 @@ class _Writer:
         translator = SqlTranslator(self.dialect, self._raw_field, self._inline_codes)
         return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
 
-    def _with_steps(self, select: exp.Expr, rules: Sequence["Rule"], carried: Sequence[str]) -> exp.Expr:
-        """Put the steps `activity` and `codes` before a select."""
-        atoms = list(dict.fromkeys(_code_atoms(rules)))
+    def _with_steps(
+        self, select: exp.Expr, rules: Sequence["Rule"], carried: Sequence[str], further: Sequence[CodeAtom] = ()
+    ) -> exp.Expr:
+        """Put the steps `activity` and `codes` before a select; `further` are code atoms that no rule asks."""
+        atoms = list(dict.fromkeys([*_code_atoms(rules), *further]))
         needed = {name for rule in rules for criterion in rule.criteria.values() for name in fields_needed(criterion)}
         fields = [name for name in self.binding.fields if name in {*needed, *carried}]
         for name in carried:
@@ -349,13 +351,16 @@ def _code_atoms(rules: Sequence["Rule"]) -> Iterator[CodeAtom]:
             yield from code_atoms(criterion)
 
 
-def _verdict_names(rules: Sequence["Rule"], binding: Binding) -> dict[CodeAtom, str]:
-    """Name the column of each code atom's verdict: as `verdict_name` does, with a number where a name is taken."""
+def name_verdicts(rules: Sequence["Rule"], binding: Binding, further: Sequence[CodeAtom] = ()) -> dict[CodeAtom, str]:
+    """Name the column of each code atom's verdict: as `verdict_name` does, with a number where a name is taken.
+
+    `further` are atoms that no rule asks.
+    """
     children = [child for code_field in CODE_FIELDS if (child := binding.child(code_field))]
     taken = {name.upper() for name in (binding.key, *FIELDS, *CODE_FIELDS)}
     taken |= {column.upper() for child in children for column in (child.key, child.position) if column}
     names: dict[CodeAtom, str] = {}
-    for atom in _code_atoms(rules):
+    for atom in (*_code_atoms(rules), *further):
         if atom not in names:
             plain = verdict_name(atom)
             others = (f"{plain}_{number}" for number in count(2))

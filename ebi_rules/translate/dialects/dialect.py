@@ -14,7 +14,8 @@ class Dialect:
     """One SQL dialect.
 
     `like_classes`: LIKE knows [0-9]. `empty_is_null`: an empty text is NULL. `concat_with_pipes`: texts are
-    joined by ||. `extract`: dates know EXTRACT(MONTH FROM ...). `reserved`: words, in capitals, that cannot
+    joined by ||. `extract`: dates know EXTRACT(MONTH FROM ...). `from_nothing`: the table that a SELECT of constants
+    must name. `reserved`: words, in capitals, that cannot
     stand as a bare name and that sqlglot does not know of.
     """
 
@@ -26,6 +27,7 @@ class Dialect:
     concat_with_pipes: bool = False
     extract: bool = True
     reserved: str = ""
+    from_nothing: str = ""
 
 
 @cache
