@@ -16,7 +16,8 @@ import polars as pl
 
 from ebi_rules.errors import ExtractError, unknown
 from ebi_rules.fields import FIELDS, GROUPABLE, Kind, normal_code
-from ebi_rules.rules import Rule
+from ebi_rules.layouts import Binding
+from ebi_rules.rules import Rule, unavailable
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
 """Five-year bands, of which 15-19 is split where the programme's children end and its adults begin."""
@@ -55,6 +56,12 @@ class Audited:
     rule: Rule
     reading: Rule
     skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def among(cls, rule: Rule, reading: Rule, binding: Binding) -> "Audited":
+        """Put beside a reading the variants that an extract can answer."""
+        reasons = {name: unavailable(other, binding) for name, other in rule.readings().items()}
+        return cls(rule, reading, {name: reason for name, reason in reasons.items() if reason})
 
     @property
     def key(self) -> str:

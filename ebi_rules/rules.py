@@ -239,8 +239,8 @@ class Rule:
     ) -> str:
         """Give the rule as SQL text in a warehouse's dialect.
 
-        `shape` is `flags`, `predicate`, `case`, `counts` or `view`. Raises `DialectError`, `UsageError`, or
-        `ExtractError` as `expr` does.
+        `shape` is `flags`, `predicate`, `case`, `counts`, `view` or `cube` (see `translate.statements.statement`).
+        Raises `DialectError`, `UsageError`, or `ExtractError` as `expr` does.
         """
         from ebi_rules.translate.statements import statement
 

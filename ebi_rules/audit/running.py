@@ -15,18 +15,14 @@ from ebi_rules.catalogue import choose
 from ebi_rules.catalogue import rule as find_rule
 from ebi_rules.catalogue import rules as find_rules
 from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, dimensions_of, read_cube
-from ebi_rules.engines.counting import compute_cube
-from ebi_rules.engines.extract import Source, open_extract
-from ebi_rules.engines.polars import prepare
+from ebi_rules.engines import Counted, find_engine
+from ebi_rules.engines.extract import Source
 from ebi_rules.errors import ExtractError, UsageError, unknown
 from ebi_rules.fields import GROUPABLE
 from ebi_rules.layouts import Binding, Layout
-from ebi_rules.rules import DEFAULT, Rule, unavailable
+from ebi_rules.rules import DEFAULT, Rule
 from ebi_rules.version import __version__
 from opcs_icd.reference import Reference
-
-_FIELDS_BEHIND = {"month": "activity_date", "age_band": "age", "sex": "sex"}
-"""Which field each dimension of every cube comes from."""
 
 
 def audit(
@@ -43,6 +39,7 @@ def audit(
     disclosure: str | None = None,
     settings: Settings | None = None,
     reference: Reference | None = None,
+    engine: str = "polars",
     progress: Callable[[str], None] = lambda step: None,
 ) -> Audit:
     """Count rules over an extract, by provider, month, age band, sex and the fields in `by`.
@@ -52,7 +49,8 @@ def audit(
     are compared. With `skip_unavailable`, rules that the extract cannot answer are left out with a warning. A rule
     that is named must be of the extract's dataset, unless `any_dataset`; when none is named these are all of it.
     `disclosure` is hes (the default), midpoint6 or none; `settings` say that and how providers are compared.
-    `reference` gives the report titles of codes (`opcs_icd.reference`).
+    `reference` gives the report titles of codes (`opcs_icd.reference`). `engine` is polars, duckdb, postgres or spark;
+    with another than polars the source is the name of a table, and only counts leave it.
 
     Every field in `by` multiplies the cube: name those you need. Raises `UsageError`, `RuleError`, `LayoutError` or
     `ExtractError`.
@@ -61,20 +59,18 @@ def audit(
     chosen_settings = _settings(settings, disclosure)
     dimensions = _dimensions(by, chosen_settings.population)
     progress("opening the extract")
-    extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
+    children = {"procedures": procedures, "diagnoses": diagnoses}
+    opened = find_engine(engine).open_source(source, layout, overrides, children)
+    binding: Binding = opened.binding
     for field in dimensions:
         if field not in STANDARD_DIMENSIONS[1:] and field not in binding.fields:
             raise ExtractError(f"this extract has no column for {field}. {binding.why_lacking(field)}")
     chosen, notices = choose(rules, variant, binding, skip_unavailable, any_dataset)
-    audited = [_audited(rule, reading, binding) for rule, reading in chosen]
-    progress("checking values and deciding codes")
-    readings = [reading for entry in audited for reading in (entry.reading, *entry.compared)]
-    needed = [*dimensions, *_FIELDS_BEHIND.values(), "administrative_category"]
-    prepared = prepare(extract, binding, readings, extra_fields=needed, coding=True)
+    audited = [Audited.among(rule, reading, binding) for rule, reading in chosen]
     progress("counting")
-    cube = compute_cube(prepared, audited, dimensions)
-    every: list[str] = [*notices, *_lacking(binding), *prepared.warnings]
-    if prepared.rows == 0:
+    counted: Counted = opened.count(audited, dimensions)
+    every: list[str] = [*notices, *_lacking(binding), *counted.notices]
+    if counted.rows == 0:
         every.append("the extract has no rows.")
     run = {
         **_program(started, clock),
@@ -82,10 +78,11 @@ def audit(
         "layout": binding.layout.name,
         "columns": {name: list(columns) for name, columns in binding.fields.items()},
         "options": {"by": dimensions, "variant": variant, "overrides": dict(overrides or {})},
-        "inputs": [{"path": file.path, "bytes": file.bytes, "rows": file.rows} for file in extract.files],
-        "rows": prepared.rows,
+        "inputs": [{"path": file.path, "bytes": file.bytes, "rows": file.rows} for file in opened.files],
+        "engine": engine,
+        "rows": counted.rows,
     }
-    return Audit(cube, tuple(audited), run, tuple(every), chosen_settings, reference)
+    return Audit(counted.cube, tuple(audited), run, tuple(every), chosen_settings, reference)
 
 
 def audit_cube(
@@ -145,12 +142,6 @@ def _dimensions(by: Sequence[str], population: Population | None) -> list[str]:
         if field not in (*GROUPABLE, *STANDARD_DIMENSIONS):
             raise UsageError("--by: " + unknown("field to group by", field, GROUPABLE))
     return list(dict.fromkeys([*STANDARD_DIMENSIONS, *by, *([population.field] if population else [])]))
-
-
-def _audited(rule: Rule, reading: Rule, binding: Binding) -> Audited:
-    """Put beside a reading the variants that the extract can answer."""
-    reasons = {name: unavailable(other, binding) for name, other in rule.readings().items()}
-    return Audited(rule, reading, {name: reason for name, reason in reasons.items() if reason})
 
 
 def _audited_in(cube: pl.DataFrame, rule: Rule, reading: Rule) -> Audited:

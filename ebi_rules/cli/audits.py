@@ -53,6 +53,8 @@ _comparing = options(
 @variant_option
 @click.option("--by", multiple=True, metavar="FIELD",
               help="Count by this field too, beside provider, month, age band and sex.")  # fmt: skip
+@click.option("--engine", default="polars", show_default=True, metavar="NAME",
+              help="Where to count: polars, duckdb, postgres or spark; a warehouse's EXTRACT is a table.")  # fmt: skip
 @_comparing
 @click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, audit.xlsx.")
 @reading_options
@@ -60,7 +62,7 @@ _comparing = options(
 @skip_option
 @force_option
 def audit(extract: str | None, output: Path, from_cube: Path | None, save_cube: Path | None, rules: Sequence[str],
-          variant: str, by: Sequence[str], disclosure: str, names: str | None, population: str | None,
+          variant: str, by: Sequence[str], engine: str, disclosure: str, names: str | None, population: str | None,
           standard: str | None, overdispersion: str, trim: float, baseline: int | None, rebase: Sequence[str],
           xlsx: bool, reference: str | None, force: bool, **reading: Any) -> None:  # fmt: skip
     """Compare providers: tables, what was run, and a report."""
@@ -81,7 +83,7 @@ def audit(extract: str | None, output: Path, from_cube: Path | None, save_cube: 
     with status() as progress, ExitStack() as files:
         if extract is not None:
             found = audit_extract(extract, rules or None, by=by, variant=variant, settings=settings, reference=titles,
-                                  progress=progress, **reading)  # fmt: skip
+                                  engine=engine, progress=progress, **reading)  # fmt: skip
         else:
             _refuse_options_of_extracts(by, reading)
             progress("reading the cube")

@@ -146,7 +146,8 @@ def _count(number: int, noun: str) -> str:
 @click.option("--dialect", required=True, shell_complete=completing(dialect_names), help="SQL dialect.")
 @click.option("--layout", required=True, shell_complete=completing(layout_names), help="Layout name or .toml file.")
 @click.option("--table", required=True, help="The activity table, such as sus.opa.")
-@click.option("--shape", default="flags", show_default=True, help="flags, predicate, case, counts or view.")
+@click.option("--shape", default="flags", show_default=True, help="flags, predicate, case, counts, view or cube.")
+@click.option("--by", multiple=True, metavar="FIELD", help="With --shape cube, count by this field too.")
 @variant_option
 @column_option
 @click.option("--procedures", metavar="TABLE", help="Child table of procedures, for layouts that have one.")
@@ -163,6 +164,7 @@ def sql(
     procedures: str | None,
     diagnoses: str | None,
     any_dataset: bool,
+    by: Sequence[str],
 ) -> None:
     """Print rules as SQL for a data warehouse."""
     from ebi_rules.catalogue import rules as find
@@ -175,7 +177,7 @@ def sql(
                             any_dataset=any_dataset)  # fmt: skip
     children = {"procedures": procedures, "diagnoses": diagnoses}
     named = {field: name for field, name in children.items() if name}
-    click.echo(statement(list(readings.values()), dialect, binding, table, shape, named))
+    click.echo(statement(list(readings.values()), dialect, binding, table, shape, named, by))
 
 
 COMMANDS = (list_rules, show, sql, codes, lint)

@@ -1,1 +1,56 @@
-"""Engines: each runs rules over an extract where it lives and returns flags or the cube."""
+"""Engines: each runs rules over an extract where it lives and returns flags or the cube.
+
+An engine that counts the cube is a module with `open_source(source, layout, overrides, children)`, which gives an
+`Opened`: its binding, its files, and `count`. `ENGINES` names the modules.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ebi_rules.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from ebi_rules.cube import Audited
+    from ebi_rules.engines.extract import InputFile
+    from ebi_rules.layouts import Binding
+
+ENGINES: Mapping[str, str] = {
+    "polars": "ebi_rules.engines.counting",
+    "duckdb": "ebi_rules.engines.duckdb",
+    "postgres": "ebi_rules.engines.postgres",
+    "spark": "ebi_rules.engines.spark",
+}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What an engine counted: the cube, the rows it read, and what it noticed."""
+
+    cube: "pl.DataFrame"
+    rows: int
+    notices: tuple[str, ...]
+
+
+class Opened(Protocol):
+    """An extract, opened where it lives and held against its layout."""
+
+    @property
+    def binding(self) -> "Binding": ...
+
+    @property
+    def files(self) -> Sequence["InputFile"]: ...
+
+    def count(self, audited: Sequence["Audited"], dimensions: Sequence[str]) -> Counted:
+        """Count the cube. Raises `ExtractError` or `EngineError`."""
+        ...
+
+
+def find_engine(name: str) -> Any:
+    """Give an engine's module. Raises `UsageError` for an unknown name."""
+    if name not in ENGINES:
+        raise UsageError("--engine: " + unknown("engine", name, ENGINES))
+    return import_module(ENGINES[name])

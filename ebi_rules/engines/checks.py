@@ -81,6 +81,11 @@ def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[Notice
         counts = chosen.select(pl.col("key").null_count().alias("missing"), pl.col("key").drop_nulls().n_unique())
         row = collect(counts).row(0)
         missing, distinct = missing + row[0], distinct + row[1]
+    return key_notices(key, rows, missing, distinct)
+
+
+def key_notices(key: str, rows: int, missing: int, distinct: int) -> list[Notice]:
+    """Warn of keys that are missing, and of those that stand in more than one row."""
     warnings: list[Notice] = []
     if missing:
         warnings.append(Notice(f"{{rows_have}} no key ({braced(key)}).", missing))

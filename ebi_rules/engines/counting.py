@@ -4,16 +4,20 @@ What every activity has (activity, coding, denominators) is counted over all row
 counted over the few rows for which some first criterion or some reading holds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from pathlib import Path
 
 import polars as pl
 
 from ebi_rules.cube import AGE_BAND_STARTS, AGE_BANDS, LAST_DATE, OLDEST, Audited, in_order, missing_counted, schema
+from ebi_rules.engines import Counted
 from ebi_rules.engines.collecting import collect_all
-from ebi_rules.engines.polars import Prepared
+from ebi_rules.engines.extract import Extract, InputFile, Source, open_extract
+from ebi_rules.engines.polars import Prepared, prepare
+from ebi_rules.layouts import Binding, Layout
 
 _EVERY_ROW = pl.lit(True)
 
@@ -29,6 +33,39 @@ class _Count:
 
     def total(self) -> pl.Expr:
         return (pl.len() if self.expression is _EVERY_ROW else self.expression.sum()).cast(pl.Int64)
+
+
+_FIELDS_BEHIND = ("activity_date", "age", "sex", "administrative_category")
+"""Fields that every audit reads, beside those it groups by."""
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An extract that this process reads."""
+
+    extract: Extract
+    binding: Binding
+
+    @property
+    def files(self) -> Sequence[InputFile]:
+        return self.extract.files
+
+    def count(self, audited: Sequence[Audited], dimensions: Sequence[str]) -> Counted:
+        """Check the extract's values and count."""
+        readings = [reading for entry in audited for reading in (entry.reading, *entry.compared)]
+        needed = [*dimensions, *_FIELDS_BEHIND]
+        prepared = prepare(self.extract, self.binding, readings, extra_fields=needed, coding=True)
+        return Counted(compute_cube(prepared, audited, dimensions), prepared.rows, prepared.warnings)
+
+
+def open_source(
+    source: Source,
+    layout: str | Path | Layout | None = None,
+    overrides: Mapping[str, str] | None = None,
+    children: Mapping[str, Source | None] | None = None,
+) -> _Opened:
+    """Open an extract as `open_extract` does."""
+    return _Opened(*open_extract(source, layout, overrides, children))
 
 
 def compute_cube(prepared: Prepared, audited: Sequence[Audited], dimensions: Sequence[str]) -> pl.DataFrame:

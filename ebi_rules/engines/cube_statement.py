@@ -78,9 +78,10 @@ class _CubeWriter(Writer):
         self._criteria = list(dict.fromkeys(each for rule in readings for each in rule.criteria.values()))
         self._readings = list(readings)
         counts = list(self._counts(audited, recorded, dimensions))
+        criteria = self._criteria_step(recorded, dimensions)
         steps = [
-            ("criteria", self._criteria_step(recorded, dimensions)),
-            ("readings", self._readings_step(dimensions)),
+            ("criteria", criteria),
+            ("readings", self._readings_step(criteria.named_selects)),
             ("counted", self._counted_step(counts, dimensions)),
             ("measures", self._measures_step(counts)),
             ("cube_rows", self._long_step(counts, dimensions)),
@@ -97,7 +98,7 @@ class _CubeWriter(Writer):
             whole.args["with_"].append("expressions", exp.CTE(this=query, alias=exp.TableAlias(this=self._name(name))))
         return self._print(whole)
 
-    def _criteria_step(self, recorded: Sequence[CodeAtom], dimensions: Sequence[str]) -> exp.Expr:
+    def _criteria_step(self, recorded: Sequence[CodeAtom], dimensions: Sequence[str]) -> exp.Select:
         """Give every dimension, and 1 or 0 for every criterion and every field that may be missing."""
         translator = self._translator()
         columns = [self._dimension(name).as_(self._name(name)) for name in dimensions]
@@ -112,17 +113,13 @@ class _CubeWriter(Writer):
             columns.append(self._day(self._column("activity_date")).as_(self._name("day_number")))
         return exp.Select(expressions=columns).from_(self._step("codes"))
 
-    def _readings_step(self, dimensions: Sequence[str]) -> exp.Expr:
-        """Add 1 or 0 for every reading."""
-        columns = [
-            as_number(all_of([self._is_one(self._criterion_column(each)) for each in reading.criteria.values()])).as_(
-                self._name(self._reading_column(reading))
-            )
-            for reading in self._readings
-        ]
-        return exp.Select(expressions=[exp.Column(this=exp.Star(), table=self._name("criteria")), *columns]).from_(
-            self._step("criteria")
-        )
+    def _readings_step(self, carried: Sequence[str]) -> exp.Expr:
+        """Add 1 or 0 for every reading to what the step `criteria` has."""
+        columns: list[exp.Expr] = [self._column(name) for name in carried]
+        for reading in self._readings:
+            holds = all_of([self._is_one(self._criterion_column(each)) for each in reading.criteria.values()])
+            columns.append(as_number(holds).as_(self._name(self._reading_column(reading))))
+        return exp.Select(expressions=columns).from_(self._step("criteria"))
 
     def _counted_step(self, counts: Sequence[_Count], dimensions: Sequence[str]) -> exp.Expr:
         keys = [self._column(name) for name in dimensions]

@@ -1,41 +1,56 @@
-"""The DuckDB engine: the cube counted by DuckDB, over parquet files or a table of a database file."""
+"""The DuckDB engine: the cube counted by DuckDB, over parquet files or a table of a database file.
 
-from collections.abc import Sequence
-from contextlib import closing
+A source is what the Polars engine reads (a file, folder or glob of parquet), or `FILE.duckdb::TABLE`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ebi_rules.cube import Audited, read_cube
-from ebi_rules.engines.cube_statement import cube_statement
-from ebi_rules.engines.extract import Extract
-from ebi_rules.errors import EngineError
-from ebi_rules.layouts import Binding
+from ebi_rules.engines.extract import Source, open_extract
+from ebi_rules.engines.warehouse import Query, Warehouse, guarded, open_table
+from ebi_rules.errors import EngineError, ExtractError, UsageError
+from ebi_rules.layouts import Layout
 
 if TYPE_CHECKING:
     import duckdb
 
-_TABLE = "activity_table"
+_ACTIVITY = "activity_table"
+_IN_DATABASE = "::"
 
 
-def count_files(
-    extract: Extract, binding: Binding, audited: Sequence[Audited], dimensions: Sequence[str]
-) -> pl.DataFrame:
-    """Count the cube of an extract's parquet files. Raises `EngineError` when DuckDB is absent or stops."""
-    children = {name: f"{name}_table" for name in extract.children}
-    text = cube_statement(audited, dimensions, "duckdb", binding, _TABLE, children)
-    with closing(_connect()) as connection:
-        _view(connection, _TABLE, [file.path for file in extract.table.files])
-        for name, table in extract.children.items():
-            _view(connection, children[name], [file.path for file in table.files])
-        return _counted(connection, text)
+def open_source(
+    source: Source,
+    layout: str | Path | Layout | None = None,
+    overrides: Mapping[str, str] | None = None,
+    children: Mapping[str, Source | None] | None = None,
+) -> Warehouse:
+    """Open files or a table. Raises `EngineError` when DuckDB is absent, `ExtractError`, `UsageError`."""
+    if not isinstance(source, str | Path):
+        raise UsageError("the engine duckdb reads files: give their path, or FILE.duckdb::TABLE.")
+    database, _, table = str(source).partition(_IN_DATABASE)
+    if table:
+        if not Path(database).is_file():
+            raise ExtractError(f"there is no file {database}.")
+        connection = _connect(database)
+        return open_table(_query(connection), "duckdb", table, layout, overrides, children)
+    extract, binding = open_extract(source, layout, overrides, children)
+    connection = _connect(":memory:")
+    names = {name: f"{name}_table" for name in extract.children}
+    _view(connection, _ACTIVITY, [file.path for file in extract.table.files])
+    for name, child in extract.children.items():
+        _view(connection, names[name], [file.path for file in child.files])
+    return replace(Warehouse(binding, "duckdb", _ACTIVITY, names, _query(connection)), files=extract.files)
 
 
-def _connect(database: str = ":memory:") -> "duckdb.DuckDBPyConnection":
+def _connect(database: str) -> "duckdb.DuckDBPyConnection":
     try:
         import duckdb
     except ImportError:
-        raise EngineError("the engine duckdb is not installed: pip install ebi-rules[duckdb].") from None
+        raise EngineError("the engine duckdb is not installed: pip install 'ebi-rules[duckdb]'.") from None
     return duckdb.connect(database, read_only=database != ":memory:")
 
 
@@ -44,7 +59,10 @@ def _view(connection: "duckdb.DuckDBPyConnection", name: str, paths: Sequence[st
     connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{files}])")
 
 
-def _counted(connection: "duckdb.DuckDBPyConnection", text: str) -> pl.DataFrame:
-    found = pl.from_arrow(connection.sql(text.rstrip(";")).to_arrow_table())
-    assert isinstance(found, pl.DataFrame)
-    return read_cube(found)
+def _query(connection: "duckdb.DuckDBPyConnection") -> Query:
+    def run(text: str) -> pl.DataFrame:
+        found = pl.from_arrow(connection.sql(text).to_arrow_table())
+        assert isinstance(found, pl.DataFrame)
+        return found
+
+    return guarded("DuckDB", run)

@@ -48,7 +48,7 @@ from opcs_icd import CodeList
 if TYPE_CHECKING:
     from ebi_rules.rules import Rule
 
-SHAPES = ("flags", "predicate", "case", "counts", "view")
+SHAPES = ("flags", "predicate", "case", "counts", "view", "cube")
 VIEW_NAME = "ebi_flags"
 
 _LONGEST_PREDICATE = 250_000
@@ -64,16 +64,27 @@ def statement(
     table: str,
     shape: str = "flags",
     child_tables: Mapping[str, str] | None = None,
+    by: Sequence[str] = (),
 ) -> str:
     """Give the SQL text of rules over a table.
 
     `flags` selects the key and a 1/0 column a rule; `view` wraps that; `counts` groups by rule, provider and
     month (year * 100 + month); `predicate` is one rule's bare condition over the table's own columns, and
-    `case` the same as the published CASE form. `child_tables` names the tables of codes where they are not
-    the layout's own beside `table`. Raises `UsageError` or `DialectError`.
+    `case` the same as the published CASE form. `cube` counts all that an audit needs, by provider, month, age band, sex
+    and the fields in `by` (`ebi_rules.cube`). `child_tables` names the tables of codes where they are not the layout's
+    own beside `table`. Raises `UsageError` or `DialectError`.
     """
     if shape not in SHAPES:
         raise UsageError(unknown("shape", shape, SHAPES))
+    if shape == "cube":
+        from ebi_rules.cube import STANDARD_DIMENSIONS, Audited
+        from ebi_rules.engines.cube_statement import cube_statement
+
+        audited = [Audited.among(rule, rule, binding) for rule in rules]
+        dimensions = list(dict.fromkeys([*STANDARD_DIMENSIONS, *by]))
+        return cube_statement(audited, dimensions, dialect, binding, table, child_tables)
+    if by:
+        raise UsageError("--by is for the shape cube.")
     writer = Writer(find_dialect(dialect), binding, table, child_tables or {}, name_verdicts(rules, binding))
     if shape in ("predicate", "case"):
         if len(rules) != 1:

@@ -11,7 +11,7 @@ import polars as pl
 from tests.engines.engine import AbsentError, SqlEngine, quoted
 from tests.engines.servers import Server
 
-_PORT = 54329
+PORT = 54329
 
 
 class PostgreSQL(SqlEngine):
@@ -31,6 +31,12 @@ class PostgreSQL(SqlEngine):
         if not self._connection:
             self._connection = self._start()
         return str(self._connection.info.parameter_status("server_version")).split(" ", maxsplit=1)[0]
+
+    @property
+    def folder(self) -> Path:
+        """Where the socket is."""
+        assert self._server
+        return self._server.folder
 
     def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
         self._connection.execute(f"DROP TABLE IF EXISTS {name}")
@@ -61,12 +67,12 @@ class PostgreSQL(SqlEngine):
         self._server = server = Server("postgres", signal.SIGQUIT)
         server.run(programs / "initdb", "-D", "data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8",
                    "--locale=C")  # fmt: skip
-        settings = {"listen_addresses": "", "unix_socket_directories": server.folder, "fsync": "off", "port": _PORT}
+        settings = {"listen_addresses": "", "unix_socket_directories": server.folder, "fsync": "off", "port": PORT}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
         def connect() -> "psycopg.Connection[tuple[object, ...]]":
             return psycopg.connect(
-                host=str(server.folder), port=_PORT, user="postgres", dbname="postgres", autocommit=True
+                host=str(server.folder), port=PORT, user="postgres", dbname="postgres", autocommit=True
             )
 
         server.start([programs / "postgres", "-D", "data", *options], lambda: connect().close())

@@ -58,6 +58,7 @@ class Oracle(SQLite):
             "upper": _upper,
         }.items():
             self.connection.create_function(name, function.__code__.co_argcount, function)
+        self.connection.execute("CREATE TABLE DUAL AS SELECT 'X' AS DUMMY")
 
     def stores(self, case: Case) -> Case:
         """Give a case without empty texts: where a field has two columns, the second then counts."""
@@ -80,8 +81,8 @@ def _concat(one: str | None, two: str | None) -> str | None:
     return (one or "") + (two or "") or None
 
 
-def _date_part(part: str, day: str) -> int:
-    return getattr(date.fromisoformat(day), part.lower())
+def _date_part(part: str, day: str | None) -> int | None:
+    return None if day is None else getattr(date.fromisoformat(day), part.lower())
 
 
 def _replace(text: str | None, old: str | None, new: str | None) -> str | None:

@@ -86,6 +86,9 @@ def _character_class(part: str) -> str:
     return f"[{'^' if negated else ''}{escaped}]" if characters else r"(?!)"
 
 
+_AGGREGATES = ("COUNT", "MAX", "MIN", "SUM")
+
+
 class _Machine:
     """Tables by name, and the SELECTs over them."""
 
@@ -102,13 +105,17 @@ class _Machine:
         assert _kind(query) == "QuerySpecification", f"Unhandled query: {_kind(query)}"
         for clause in ("HavingClause", "OrderByClause", "TopRowFilter", "OffsetClause", "ForClause"):
             assert getattr(query, clause) is None, f"Unhandled clause: {clause}"
-        assert query.FromClause.TableReferences.Count == 1
-        rows = self._rows(query.FromClause.TableReferences[0])
+        rows: Sequence[Row] = [{}]
+        if query.FromClause is not None:
+            assert query.FromClause.TableReferences.Count == 1
+            rows = self._rows(query.FromClause.TableReferences[0])
         if query.WhereClause is not None:
             condition = self.compile(query.WhereClause.SearchCondition)
             rows = [row for row in rows if condition(row, ()) is True]
         columns = {self._name(element): self.compile(element.Expression) for element in query.SelectElements}
         assert len(columns) == query.SelectElements.Count, "two columns have one name"
+        if query.GroupByClause is None and any(map(_aggregates, query.SelectElements)):
+            return [{name: value(rows[0] if rows else {}, rows) for name, value in columns.items()}]
         if query.GroupByClause is None:
             return [{name: value(row, ()) for name, value in columns.items()} for row in rows]
         keys = [self.compile(key.Expression) for key in query.GroupByClause.GroupingSpecifications]
@@ -133,6 +140,10 @@ class _Machine:
             name = str(source.SchemaObject.BaseIdentifier.Value).lower()
             alias = name if source.Alias is None else str(source.Alias.Value).lower()
             return [{alias: row} for row in self.tables[name]]
+        if _kind(source) == "UnqualifiedJoin":
+            assert str(source.UnqualifiedJoinType) == "CrossJoin"
+            left, right = self._rows(source.FirstTableReference), self._rows(source.SecondTableReference)
+            return [{**one, **other} for one in left for other in right]
         assert _kind(source) == "QualifiedJoin", f"Unhandled source: {_kind(source)}"
         assert str(source.QualifiedJoinType) == "LeftOuter"
         return self._left_join(source)
@@ -231,11 +242,11 @@ class _Compiler:
 
     def visit_FunctionCall(self, node: Any) -> Expression:
         name = str(node.FunctionName.Value).upper()
-        if name in ("COUNT", "MAX", "MIN", "SUM"):
+        if name in _AGGREGATES:
             return self._aggregate(name, node.Parameters[0])
         if name == "DATEPART":  # The part stands bare, and reads as a column.
             part, moment = _column_parts(node.Parameters[0])[0], self._compile(node.Parameters[1])
-            return _strict(lambda day: {"year": day.year, "month": day.month}[part], moment)
+            return _strict(lambda day: {"year": day.year, "month": day.month, "day": day.day}[part], moment)
         arguments = [self._compile(argument) for argument in node.Parameters]
         function = self._functions[name]
         return lambda row, group: function(*(argument(row, group) for argument in arguments))
@@ -262,6 +273,9 @@ class _Compiler:
 
     def visit_NullLiteral(self, node: Any) -> Expression:
         return lambda row, group: None
+
+    def visit_ParenthesisExpression(self, node: Any) -> Expression:
+        return self._compile(node.Expression)
 
     def visit_SearchedCaseExpression(self, node: Any) -> Expression:
         branches = [(self._compile(branch.WhenExpression), self._compile(branch.ThenExpression))
@@ -312,6 +326,12 @@ def _strict(function: Callable[..., Any], *arguments: Expression) -> Expression:
         return None if None in values else function(*values)
 
     return call
+
+
+def _aggregates(element: Any) -> bool:
+    """Whether a column of a SELECT is an aggregate: then, without GROUP BY, all rows are one group."""
+    found = element.Expression
+    return _kind(found) == "FunctionCall" and str(found.FunctionName.Value).upper() in _AGGREGATES
 
 
 def _column_parts(node: Any) -> list[str]:

@@ -1,0 +1,90 @@
+"""What engines that speak SQL have in common: a table held against a layout, and its cube counted there.
+
+Nothing but counts and names of columns leaves the warehouse. Credentials are the driver's own matter: they stand in no
+argument, file, log or message of ours, and an error of a driver is told by its kind alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from ebi_rules.cube import Audited, read_cube
+from ebi_rules.engines import Counted
+from ebi_rules.engines.checks import key_notices
+from ebi_rules.engines.cube_statement import cube_statement
+from ebi_rules.engines.extract import InputFile, Source
+from ebi_rules.errors import EbiError, EngineError, UsageError
+from ebi_rules.layouts import Binding, Layout, bind, detect, find_layout
+from ebi_rules.translate.dialects import find_dialect, identifier, table_name
+
+Query = Callable[[str], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A table in a warehouse: `query` runs a statement there and gives its rows."""
+
+    binding: Binding
+    dialect: str
+    table: str
+    children: Mapping[str, str]
+    query: Query
+    files: Sequence[InputFile] = field(default_factory=tuple)
+
+    def count(self, audited: Sequence[Audited], dimensions: Sequence[str]) -> Counted:
+        """Count the cube there. Raises `EngineError`."""
+        text = cube_statement(audited, dimensions, self.dialect, self.binding, self.table, self.children)
+        cube = read_cube(self.query(text.rstrip(";")))
+        rows, keyed, distinct = (int(number) for number in self.query(self._keys()).row(0))
+        return Counted(cube, rows, tuple(key_notices(self.binding.key, rows, rows - keyed, distinct)))
+
+    def _keys(self) -> str:
+        dialect = find_dialect(self.dialect)
+        key = identifier(self.binding.key, dialect).sql(dialect.sqlglot)
+        table = table_name(self.table, dialect).sql(dialect.sqlglot)
+        return f"SELECT COUNT(*) AS a, COUNT({key}) AS b, COUNT(DISTINCT {key}) AS c FROM {table}"
+
+
+def open_table(
+    query: Query,
+    dialect: str,
+    table: str,
+    layout: str | Path | Layout | None,
+    overrides: Mapping[str, str] | None,
+    children: Mapping[str, Source | None] | None,
+    files: Sequence[InputFile] = (),
+) -> Warehouse:
+    """Hold a table's columns against a layout, named or detected. Raises as `open_extract`, and `EngineError`."""
+    found = find_dialect(dialect)
+    columns = query(f"SELECT * FROM {table_name(table, found).sql(found.sqlglot)} WHERE 1 = 0").columns
+    chosen = detect(columns, overrides) if layout is None else find_layout(layout)
+    named = {name: child for name, child in (children or {}).items() if child is not None}
+    for name, child in named.items():
+        if not isinstance(child, str):
+            raise UsageError(f"{name}: in a warehouse this is the name of a table.")
+    return Warehouse(
+        bind(chosen, columns, overrides), dialect, table, {k: str(v) for k, v in named.items()}, query, files
+    )
+
+
+def named_table(source: Source, engine: str) -> str:
+    """Give the table that a source names. Raises `UsageError` for a frame."""
+    if not isinstance(source, str):
+        raise UsageError(f"the engine {engine} counts a table: give its name.")
+    return source
+
+
+def guarded(engine: str, query: Query) -> Query:
+    """Give a query whose errors are told by their kind alone: a driver's message may hold values or credentials."""
+
+    def run(text: str) -> pl.DataFrame:
+        try:
+            return query(text)
+        except EbiError:
+            raise
+        except Exception as error:
+            raise EngineError(f"{engine} stopped ({type(error).__name__}). --debug shows the trace.") from error
+
+    return run
