@@ -22,6 +22,9 @@ from ebi_rules.rules import Rule, unavailable
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
 """Five-year bands, of which 15-19 is split where the programme's children end and its adults begin."""
 
+AGE_BANDS_PARTED = 19
+"""Where 15-19 is parted."""
+
 AGE_BAND_STARTS = tuple(int(band.rstrip("+").split("-")[0]) for band in AGE_BANDS)
 
 MEASURES: Mapping[str, str] = {
@@ -119,7 +122,7 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
     read = read.with_columns(month)
     _check(read)
-    normal = [_normal(read[name]).alias(name) for name in dimensions if name in FIELDS]
+    normal = [normal_values(read[name]).alias(name) for name in dimensions if name in FIELDS]
     return in_order(_summed(read.with_columns(normal), dimensions), dimensions)
 
 
@@ -160,7 +163,7 @@ def _text(column: str) -> pl.Expr:
     return pl.when(~text.is_in(["", "NULL"])).then(text)
 
 
-def _normal(values: pl.Series) -> pl.Series:
+def normal_values(values: pl.Series) -> pl.Series:
     """Give values of a field in normal form."""
     definition = FIELDS[values.name]
     forms = {value: normal_code(definition, value.removesuffix(".0") if definition.kind is Kind.NUMBER else value)

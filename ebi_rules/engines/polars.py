@@ -13,8 +13,14 @@ import polars as pl
 from ebi_rules.criteria import (
     CODE_FIELD,
     CODE_FIELDS,
+    And,
     CodeAtom,
     Criterion,
+    FollowedBy,
+    HasCode,
+    NamedCodes,
+    Not,
+    Or,
     Recorded,
     code_atoms,
     fields_needed,
@@ -23,9 +29,10 @@ from ebi_rules.criteria import (
 from ebi_rules.engines.checks import check_types, count_odd_values, count_repeated_keys
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract, Table
+from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding, ChildTable
 from ebi_rules.rules import Rule
-from ebi_rules.translate.polars import PolarsTranslator, code_text, field_value, matched, stems, verdict
+from ebi_rules.translate.polars import PolarsTranslator, code_text, field_value, matched, raw_code, stems, verdict
 from opcs_icd import SEPARATORS
 
 _PREFIX = "__ebi_"
@@ -37,15 +44,17 @@ _NO_CODES = r"^[NULnul,|; .&-]*$"
 class Prepared:
     """An extract with the verdict of every criterion as a column, and what was noticed on the way.
 
-    `frame` is lazy and keeps the extract's rows and order, and its own columns, of which `schema` gives the
-    types; `columns` gives each criterion's boolean column, `matched` the column that lists the codes in any
-    list, by the field that holds them, `coding` the columns with the number of codes and of malformed codes likewise.
+    `frame` is lazy and keeps the extract's rows and order, and its own columns, of which `schema` gives the types;
+    `columns` gives each criterion's boolean column, `fields` each field's column in normal form, `matched` the column
+    that lists the codes in any list, by the field that holds them, `coding` the columns with the number of codes and of
+    malformed codes likewise.
     """
 
     frame: pl.LazyFrame
     binding: Binding
     schema: Mapping[str, pl.DataType]
     columns: Mapping[Criterion, str]
+    fields: Mapping[str, str]
     matched: Mapping[str, str]
     coding: Mapping[str, tuple[str, str]]
     rows: int
@@ -57,7 +66,26 @@ class Prepared:
 
     def field(self, name: str) -> pl.Expr:
         """Give the expression of a field's value in normal form."""
-        return field_value(self.binding, name, self.schema)
+        return pl.col(self.fields[name]) if name in self.fields else field_value(self.binding, name, self.schema)
+
+    def raw(self, name: str) -> pl.Expr:
+        """Give the expression of a coded field's text as the extract has it."""
+        return raw_code(self.binding, name, self.schema)
+
+    def may_hold(self, criteria: Iterable[Criterion]) -> pl.Expr:
+        """Give a cheap expression that is true wherever one of the criteria holds, and in few rows besides.
+
+        The criteria must need codes to hold (`needs_codes`); over child tables nothing is cheap, and all rows may.
+        """
+        asked: dict[str, list[NamedCodes]] = {}
+        for criterion in criteria:
+            for atom in code_atoms(criterion):
+                asked.setdefault(atom.code_field, []).extend(lists_named(atom))
+        if any(self.binding.child(name) for name in asked):
+            return pl.lit(True)
+        found = [_begins_somewhere(pl.col(column).cast(pl.String), lists)
+                 for name, lists in asked.items() for column in self.binding.code_columns(name)]  # fmt: skip
+        return pl.any_horizontal(found) if found else pl.lit(False)
 
     def holds(self, criteria: Iterable[Criterion]) -> pl.Expr:
         """Give the expression that all the criteria hold."""
@@ -102,11 +130,15 @@ def prepare(
             matched_columns[name] = step.matched_column
             if counted:
                 coding_columns[name] = step.coding_columns
-    translator = PolarsTranslator(lambda name: field_value(binding, name, table.schema), verdicts.__getitem__)
+    # A field in normal form stands in a column of its own, so that it is made once however often it is asked for.
+    fields = {name: f"{_PREFIX}field_{name}" for name in needed if FIELDS[name].kind is not Kind.DATE}
+    normal = [field_value(binding, name, table.schema).alias(column) for name, column in fields.items()]
+    frame = frame.with_columns(normal)
+    translator = PolarsTranslator(lambda name: pl.col(fields[name]), verdicts.__getitem__)
     columns = {criterion: f"{_PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
     frame = frame.with_columns([translator.visit(criterion).alias(name) for criterion, name in columns.items()])
     matched = matched_columns if explain else {}
-    return Prepared(frame, binding, table.schema, columns, matched, coding_columns, rows, tuple(warnings))
+    return Prepared(frame, binding, table.schema, columns, fields, matched, coding_columns, rows, tuple(warnings))
 
 
 def flag_columns(prepared: Prepared, rules: Sequence[Rule], explain: bool = False) -> list[pl.Expr]:
@@ -214,7 +246,7 @@ class _CodeStep:
 
     def _of_interest(self, text: pl.Expr) -> pl.Expr:
         """Say cheaply which texts may hold a code of any list, or no code at all where that is asked."""
-        wanted = text.str.contains_any(stems(self.lists), ascii_case_insensitive=True)
+        wanted = _begins_somewhere(text, self.lists)
         if self.asks_recorded:
             wanted = wanted | text.str.contains(_NO_CODES)
         return wanted.fill_null(False)
@@ -233,6 +265,31 @@ class _CodeStep:
             decisions.append((count - normal.str.count_matches(f",(?:{grammar}),")).cast(pl.Int64).alias(invalid))
         normalised = texts.lazy().with_columns(code_text([column]).alias(f"{_PREFIX}normal"))
         return collect(normalised.select(pl.exclude(f"{_PREFIX}normal"), *decisions))
+
+
+def _begins_somewhere(text: pl.Expr, lists: Iterable[NamedCodes]) -> pl.Expr:
+    """Say cheaply which texts may hold a code of any list; not of those that are missing."""
+    return text.str.contains_any(stems(lists), ascii_case_insensitive=True)
+
+
+def needs_codes(criterion: Criterion) -> bool:
+    """Say whether a criterion can hold only where some code is in one of its lists."""
+    return _without_codes(criterion) is False
+
+
+def _without_codes(criterion: Criterion) -> bool | None:
+    """Give what a criterion is where no code is in its lists, None where that hangs on something else."""
+    match criterion:
+        case HasCode() | FollowedBy():
+            return False
+        case Not(operand):
+            held = _without_codes(operand)
+            return None if held is None else not held
+        case And(operands) | Or(operands):
+            decides = isinstance(criterion, Or)
+            held_by = [_without_codes(operand) for operand in operands]
+            return decides if decides in held_by else None if None in held_by else not decides
+    return None
 
 
 def single_code(code: pl.Expr) -> pl.Expr:

@@ -122,10 +122,14 @@ def field_value(binding: Binding, name: str, schema: Mapping[str, pl.DataType] |
         return pl.when(number.is_between(BABY_AGES.start, BABY_AGES.stop - 1)).then(0).otherwise(number)
     if definition.kind is Kind.DATE:
         return pl.coalesce([pl.col(column) for column in columns])
-    text = pl.coalesce([_code_cell(column, types.get(column)) for column in columns])
-    text = text.str.replace_all(" ", "", literal=True).str.to_uppercase()
+    text = raw_code(binding, name, types).str.replace_all(" ", "", literal=True).str.to_uppercase()
     filled = text.str.pad_start(definition.width, "0") if definition.width else text
     return pl.when(text.is_in(list(MISSING_TEXTS))).then(None).otherwise(filled)
+
+
+def raw_code(binding: Binding, name: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Give a coded field as the extract has it, as text; null where its cells are."""
+    return pl.coalesce([_code_cell(column, schema.get(column)) for column in binding.fields[name]])
 
 
 def whole_number(column: str, dtype: pl.DataType | None = None) -> pl.Expr:
