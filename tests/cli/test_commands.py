@@ -149,6 +149,26 @@ def test_an_audit_from_a_saved_cube_is_the_audit_itself(run: Run, tmp_path: Path
     assert not (tmp_path / "no").exists()
 
 
+def test_a_query_that_somebody_runs_and_saves_gives_the_same_audit(run: Run, tmp_path: Path) -> None:
+    """No connection at all: the query is printed, run in another tool, its result saved as CSV, and audited."""
+    import duckdb
+
+    run("synth", "-o", "opa.parquet", "--rows", "20000")
+    query = run("sql", "2S", "2T", "--dialect", "duckdb", "--layout", "ncdr-opa", "--table", "opa", "--shape", "cube",
+                "--by", "referral_source").output  # fmt: skip
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE VIEW opa AS SELECT * FROM read_parquet('{tmp_path / 'opa.parquet'}')")
+        copied = query.strip().rstrip(";")
+        connection.execute(f"COPY ({copied}) TO '{tmp_path / 'cube.csv'}' (HEADER, NULLSTR 'NULL')")
+    run("audit", "--from-cube", "cube.csv", "-o", "out")
+    run("audit", "opa.parquet", "-o", "direct", "--by", "referral_source")
+    for path in (tmp_path / "direct").glob("*.csv"):
+        if path.name != "quality.csv":
+            assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes(), path.name
+    message = run("sql", "2S", "--dialect", "duckdb", "--layout", "ncdr-opa", "--table", "opa", "--by", "site", code=2)
+    assert "--by is for the shape cube" in message.stderr
+
+
 def test_spreadsheets_take_nothing_for_a_formula(run: Run, extract: Extract, tmp_path: Path) -> None:
     import zipfile
 
