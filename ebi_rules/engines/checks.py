@@ -15,7 +15,9 @@ from ebi_rules.errors import ExtractError
 from ebi_rules.fields import FIELDS, MISSING_TEXTS, Kind
 from ebi_rules.layouts import Binding
 from ebi_rules.notices import Notice, braced, rows_have
-from ebi_rules.translate.polars import whole_number
+from ebi_rules.translate.polars import as_date, whole_number
+
+_NUMBER = "a whole number"
 
 _KEYS_AT_ONCE = 10_000_000
 """How many keys are held at once to find repeated ones; a larger extract is read in several parts."""
@@ -23,11 +25,11 @@ _KEYS_AT_ONCE = 10_000_000
 
 @dataclass(frozen=True)
 class _Count:
-    """Rows to be counted: `expression` is true in them."""
+    """Rows to be counted: `expression` is true in them, and they are an error when `error` says what was looked for."""
 
     field: str
     column: str
-    is_error: bool
+    error: str | None
     expression: pl.Expr
 
 
@@ -60,9 +62,9 @@ def count_odd_values(
     warnings: list[Notice] = []
     for place, count in enumerate(counts):
         rows = result[str(place)]
-        if rows and count.is_error:
+        if rows and count.error:
             raise ExtractError(
-                f"{count.field}: {rows_have(rows)} something other than a whole number in the column {count.column}."
+                f"{count.field}: {rows_have(rows)} something other than {count.error} in the column {count.column}."
             )
         if rows:
             column = braced(count.column)
@@ -102,15 +104,18 @@ def _counts(name: str, column: str, dtype: pl.DataType) -> Iterable[_Count]:
     definition = FIELDS[name]
     value = pl.col(column)
     if (dtype.is_float() or dtype.is_decimal()) and definition.kind is not Kind.DATE:
-        yield _Count(name, column, True, value.is_not_null() & (value != value.cast(pl.Int64, strict=False)))
+        yield _Count(name, column, _NUMBER, value.is_not_null() & (value != value.cast(pl.Int64, strict=False)))
+    if definition.kind is Kind.DATE and dtype == pl.String:
+        held = ~value.str.strip_chars(" ").str.to_uppercase().is_in(list(MISSING_TEXTS))
+        yield _Count(name, column, "a date such as 2024-03-28 or 28/03/2024", held & as_date(value, dtype).is_null())
     if definition.kind is Kind.NUMBER and _is_text(dtype):
         text = value.cast(pl.String).str.strip_chars(" ").str.to_uppercase()
         held = text.is_not_null() & ~text.is_in(list(MISSING_TEXTS))
-        yield _Count(name, column, True, held & whole_number(column).is_null())
+        yield _Count(name, column, _NUMBER, held & whole_number(column).is_null())
     if definition.kind is Kind.CODE and definition.width and definition.width > 1:
         text = value.cast(pl.Int64, strict=False).cast(pl.String) if dtype.is_numeric() else value.cast(pl.String)
         length = text.str.replace_all(" ", "", literal=True).str.len_bytes()
-        yield _Count(name, column, False, length.is_between(1, definition.width - 1))
+        yield _Count(name, column, None, length.is_between(1, definition.width - 1))
 
 
 def _is_text(dtype: pl.DataType) -> bool:

@@ -30,6 +30,7 @@ from ebi_rules.engines.extract import Extract, InputFile, Source, open_extract
 from ebi_rules.engines.polars import Prepared, needs_codes, prepare
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding, Layout
+from ebi_rules.translate.polars import as_date
 
 _EVERY_ROW = pl.lit(True)
 
@@ -195,11 +196,11 @@ def _needing(criteria: Sequence[Criterion]) -> Criterion | None:
 
 def _has_dates(prepared: Prepared) -> bool:
     columns = prepared.binding.fields.get("activity_date", ())
-    return bool(columns) and all(prepared.schema[column] in (pl.Date, pl.Datetime) for column in columns)
+    return bool(columns) and all(prepared.schema[column] in (pl.Date, pl.Datetime, pl.String) for column in columns)
 
 
 def _date(prepared: Prepared) -> pl.Expr:
-    return prepared.field("activity_date").cast(pl.Date)
+    return as_date(prepared.field("activity_date"), prepared.schema[prepared.binding.fields["activity_date"][0]])
 
 
 def _dimension(prepared: Prepared, name: str) -> pl.Expr:

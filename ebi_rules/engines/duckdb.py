@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ebi_rules.engines.extract import Source, open_extract
+from ebi_rules.engines.extract import InputFile, Source, open_extract
+from ebi_rules.engines.sources import PARQUET, kind_of
 from ebi_rules.engines.warehouse import Query, Warehouse, guarded, open_table
 from ebi_rules.errors import EngineError, ExtractError, UsageError
 from ebi_rules.layouts import Layout
@@ -38,6 +39,7 @@ def open_source(
         connection = _connect(database)
         return open_table(_query(connection), "duckdb", table, layout, overrides, children)
     extract, binding = open_extract(source, layout, overrides, children)
+    _refuse_others(extract.files)
     connection = _connect(":memory:")
     names = {name: f"{name}_table" for name in extract.children}
     _view(connection, _ACTIVITY, [file.path for file in extract.table.files])
@@ -52,6 +54,12 @@ def _connect(database: str) -> "duckdb.DuckDBPyConnection":
     except ImportError:
         raise EngineError("the engine duckdb is not installed: pip install 'ebi-rules[duckdb]'.") from None
     return duckdb.connect(database, read_only=database != ":memory:")
+
+
+def _refuse_others(files: Sequence[InputFile]) -> None:
+    for file in files:
+        if kind_of(Path(file.path)) is not PARQUET:
+            raise UsageError(f"the engine duckdb reads parquet, and {file.path} is none: use the engine polars.")
 
 
 def _view(connection: "duckdb.DuckDBPyConnection", name: str, paths: Sequence[str]) -> None:

@@ -3,15 +3,15 @@
 Files are checked before anything is read: each must be whole parquet, and all must agree on their columns.
 """
 
-import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from ebi_rules.criteria import CODE_FIELDS
+from ebi_rules.engines.collecting import collect
+from ebi_rules.engines.sources import KINDS, PARQUET, find_files, is_table_format, kind_of, scan_table_format
 from ebi_rules.errors import ExtractError, nearest
 from ebi_rules.layouts import Binding, ChildTable, Layout, bind, builtin_layouts, detect, find_layout
 
@@ -64,7 +64,10 @@ def open_table(source: Source) -> Table:
             raise ExtractError("the lazy frame cannot be planned: does it collect by itself?") from None
     if not isinstance(source, str | Path):
         raise ExtractError(f"an extract is a path, a LazyFrame or a DataFrame, not {type(source).__name__}.")
-    return _open_files(str(source), _find_files(str(source)))
+    if is_table_format(str(source)):
+        frame = scan_table_format(str(source))
+        return Table(frame, dict(frame.collect_schema()))
+    return _open_files(find_files(str(source), _is_child))
 
 
 def open_children(source: Source, binding: Binding, given: Mapping[str, Source]) -> dict[str, Table]:
@@ -100,65 +103,62 @@ def open_extract(
     return Extract(table, open_children(source, binding, given)), binding
 
 
-def _find_files(text: str) -> list[Path]:
-    """Give the parquet files that a path, folder or glob names, in order; child tables left out of a folder."""
-    path = Path(text)
-    try:
-        if path.is_dir():
-            files = [file for file in sorted(path.rglob("*.parquet")) if file.is_file() and not _is_child(file, path)]
-            if not files:
-                raise ExtractError(f"the folder {text} holds no .parquet file.")
-            return files
-        if path.exists():
-            return [path]
-    except OSError as error:
-        raise ExtractError(f"{text} cannot be read: {error.strerror}.") from None
-    files = [Path(name) for name in sorted(glob.glob(text, recursive=True)) if Path(name).is_file()]
-    if files:
-        return files
-    if glob.has_magic(text):
-        raise ExtractError(f"no file matches {text}.")
-    siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = nearest(path.name, siblings, count=1)
-    hint = f" The nearest name in that folder is {close[0]}." if close else ""
-    raise ExtractError(f"there is no file {text}.{hint}")
-
-
-def _open_files(text: str, files: Sequence[Path]) -> Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    inputs: list[InputFile] = []
-    first: Any = None
+def _open_files(files: Sequence[Path]) -> Table:
+    """Open files of one kind that agree on their columns. Raises `ExtractError`."""
+    kinds = {kind_of(file).name for file in files}
+    if len(kinds) > 1:
+        raise ExtractError(f"the files are of different kinds ({', '.join(sorted(kinds))}): name those of one.")
+    inputs, first = [], None
     for file in files:
         try:
-            metadata = pq.read_metadata(file)
-            schema = metadata.schema.to_arrow_schema()
-            inputs.append(InputFile(str(file), file.stat().st_size, metadata.num_rows))
+            rows, schema = _look(file)
         except PermissionError:
             raise ExtractError(f"{file} cannot be read: permission denied.") from None
-        except (pa.ArrowException, OSError):
-            raise ExtractError(f"{file} is not a parquet file, or is cut short.") from None
+        except (pl.exceptions.PolarsError, OSError, ValueError):
+            raise ExtractError(f"{file} is not {kind_of(file).article} file, or is cut short.") from None
+        inputs.append(InputFile(str(file), file.stat().st_size, rows))
         if first is None:
             first = schema
         elif difference := _difference(first, schema):
             raise ExtractError(f"{file} does not agree with {files[0]}: {difference}.")
-    frame = pl.scan_parquet(list(files), hive_partitioning=False)
+    frame = kind_of(files[0]).scan(files)
     return Table(frame, dict(frame.collect_schema()), tuple(inputs))
 
 
-def _difference(first: Any, other: Any) -> str | None:
+def _look(file: Path) -> tuple[int, dict[str, str]]:
+    """Give a file's rows, and its columns with their types. What it raises says that it cannot be read."""
+    if kind_of(file) is not PARQUET:
+        frame = kind_of(file).scan([file])
+        schema = frame.collect_schema()
+        return collect(frame.select(pl.len())).item(), {name: str(kind) for name, kind in schema.items()}
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(file)
+    except pa.ArrowException as error:
+        raise ValueError(str(error)) from None
+    return metadata.num_rows, {field.name: str(field.type) for field in metadata.schema.to_arrow_schema()}
+
+
+def _difference(first: Mapping[str, str], other: Mapping[str, str]) -> str | None:
     """Say how the columns of two files differ, None when they do not."""
-    lacking = [name for name in first.names if name not in other.names]
+    lacking = [name for name in first if name not in other]
     if lacking:
         return f"it has no column {lacking[0]}"
-    extra = [name for name in other.names if name not in first.names]
+    extra = [name for name in other if name not in first]
     if extra:
         return f"it has a column {extra[0]} that the other lacks"
-    for name in first.names:
-        if first.field(name).type != other.field(name).type:
-            return f"its column {name} is {other.field(name).type}, there it is {first.field(name).type}"
+    for name in first:
+        if first[name] != other[name]:
+            return f"its column {name} is {other[name]}, there it is {first[name]}"
     return None
+
+
+def _bare_name(file: Path) -> str:
+    """Give a file's name without the ending of its kind."""
+    endings = [ending for kind in KINDS for ending in kind.endings if file.name.lower().endswith(ending)]
+    return file.name[: -len(max(endings, key=len))] if endings else file.name
 
 
 def _child_names(name: str, table: str | None = None) -> list[str]:
@@ -172,7 +172,9 @@ def _is_child(file: Path, folder: Path) -> bool:
         for name, shape in layout.codes.items():
             if isinstance(shape, ChildTable):
                 names.update(_child_names(name, shape.table))
-    parts = [part.lower() for part in file.relative_to(folder).with_suffix("").parts]
+    bare = file.relative_to(folder)
+    bare = bare.with_name(_bare_name(file))
+    parts = [part.lower() for part in bare.parts]
     return any(part in names or part.rsplit(".", 1)[-1] in CODE_FIELDS for part in parts)
 
 
@@ -182,10 +184,10 @@ def _find_child(source: Source, child: ChildTable, name: str) -> Table:
         raise ExtractError(f"this layout keeps {name} in a second table: give it as {name}=.")
     path = Path(source)
     folder = path if path.is_dir() else path.parent
-    stems = [*_child_names(name, child.table), f"{path.stem}.{name}".lower()]
+    stems = [*_child_names(name, child.table), f"{_bare_name(path)}.{name}".lower()]
     for candidate in sorted(folder.iterdir()) if folder.is_dir() else []:
-        stem = candidate.name.removesuffix(".parquet").lower()
-        if stem in stems and (candidate.is_dir() or candidate.suffix == ".parquet"):
+        known = candidate.is_dir() or candidate.name.lower().endswith(tuple(e for kind in KINDS for e in kind.endings))
+        if known and _bare_name(candidate).lower() in stems:
             return open_table(candidate)
     raise ExtractError(
         f"this layout keeps {name} in a second table, and {folder} holds no {child.table}.parquet or "

@@ -132,6 +132,14 @@ def raw_code(binding: Binding, name: str, schema: Mapping[str, pl.DataType]) -> 
     return pl.coalesce([_code_cell(column, schema.get(column)) for column in binding.fields[name]])
 
 
+def as_date(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Read a date: as it is, or from text that begins 2024-03-28 or is 28/03/2024; null where it is none."""
+    if dtype != pl.String:
+        return value.cast(pl.Date)
+    text = value.str.strip_chars(" ").str.slice(0, 10)
+    return pl.coalesce(text.str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%d/%m/%Y", strict=False))
+
+
 def whole_number(column: str, dtype: pl.DataType | None = None) -> pl.Expr:
     """Read a column of whole numbers, whatever its type; null where a value is none."""
     if dtype is not None and dtype.is_integer():

@@ -100,8 +100,10 @@ def test_an_empty_extract_works_and_says_so(run: Run, extract: Extract, tmp_path
 
 
 def test_not_a_parquet_file(fails: Fails, tmp_path: Path) -> None:
-    (tmp_path / "extract.csv").write_text("OPA_Ident,Der_Procedure_All\n1,U055\n")
-    assert "extract.csv is not a parquet file, or is cut short" in fails("flag", "extract.csv", "-o", "f", code=4)
+    (tmp_path / "extract.parquet").write_text("OPA_Ident,Der_Procedure_All\n1,U055\n")
+    assert "extract.parquet is not a parquet file, or is cut short" in fails(
+        "flag", "extract.parquet", "-o", "f", code=4
+    )
 
 
 def test_a_truncated_parquet_file(fails: Fails, extract: Extract) -> None:
@@ -146,7 +148,7 @@ def test_files_that_do_not_agree(fails: Fails, extract: Extract, tmp_path: Path)
         ("opa.parque", "there is no file opa.parque. The nearest name in that folder is opa.parquet."),
         ("nowhere/opa.parquet", "there is no file nowhere/opa.parquet."),
         ("*.pq", "no file matches *.pq."),
-        ("empty", "the folder empty holds no .parquet file."),
+        ("empty", "the folder empty holds no .parquet file, nor one of .csv"),
     ],
 )
 def test_an_unreadable_path(fails: Fails, extract: Extract, tmp_path: Path, source: str, words: str) -> None:
