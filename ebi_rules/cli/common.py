@@ -144,8 +144,8 @@ reading_options = options(layout_option, column_option, _child_files, any_datase
 def cli(debug: bool) -> None:
     """Flag and audit activity in scope of Evidence-Based Interventions guidance.
 
-    An EXTRACT is parquet (a file, a folder or a glob), CSV, Arrow IPC, a Delta or an Iceberg table. A flag means in scope of the guidance, never
-    inappropriate.
+    An EXTRACT is parquet (a file, a folder or a glob), CSV, Arrow IPC, a Delta or an Iceberg table. A flag means in
+    scope of the guidance, never inappropriate.
     """
 
 
