@@ -8,14 +8,17 @@ from pathlib import Path
 import click
 
 from ebi_rules.cli.common import (
+    SCOPE,
     any_dataset_option,
     column_option,
     completing,
     dialect_names,
+    force_option,
     layout_names,
     reference_option,
     rule_names,
     variant_option,
+    warn,
 )
 from ebi_rules.errors import RuleError, UsageError, unknown
 
@@ -180,4 +183,45 @@ def sql(
     click.echo(statement(list(readings.values()), dialect, binding, table, shape, named, by))
 
 
-COMMANDS = (list_rules, show, sql, codes, lint)
+@click.command()
+@click.argument("rules", nargs=-1, metavar="[RULE...]", shell_complete=completing(rule_names))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--dialect", required=True, shell_complete=completing(dialect_names), help="SQL dialect.")
+@click.option("--layout", required=True, shell_complete=completing(layout_names), help="Layout name or .toml file.")
+@click.option("--table", required=True, help="The activity table, such as sus.opa.")
+@variant_option
+@click.option("--by", multiple=True, metavar="FIELD", help="Count the cube by this field too.")
+@column_option
+@click.option("--procedures", metavar="TABLE", help="Child table of procedures, for layouts that have one.")
+@click.option("--diagnoses", metavar="TABLE", help="Child table of diagnoses, for layouts that have one.")
+@any_dataset_option
+@force_option
+def dbt(
+    rules: Sequence[str],
+    output: Path,
+    dialect: str,
+    layout: str,
+    table: str,
+    variant: str,
+    by: Sequence[str],
+    overrides: dict[str, str],
+    procedures: str | None,
+    diagnoses: str | None,
+    any_dataset: bool,
+    force: bool,
+) -> None:
+    """Write a dbt package: one model a rule, the cube, sources and tests."""
+    from ebi_rules.catalogue import choose
+    from ebi_rules.dbt import write_package
+    from ebi_rules.layouts import bind, find_layout
+
+    binding = bind(find_layout(layout), None, overrides)
+    chosen, warnings = choose(rules or None, variant, binding, any_dataset=any_dataset)
+    tables = {"activity": table, "procedures": procedures, "diagnoses": diagnoses}
+    named = {name: found for name, found in tables.items() if found}
+    models = write_package([reading for _, reading in chosen], dialect, binding, named, output, by, force)
+    warn(warnings)
+    click.echo(f"Wrote {output}: {_count(len(models), 'model')}. {SCOPE}")
+
+
+COMMANDS = (list_rules, show, sql, codes, lint, dbt)

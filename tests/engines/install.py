@@ -1,7 +1,8 @@
 """Install what judges our SQL and cannot stand in our own environment: `make engines` runs this.
 
-fakesnow pins other versions than ours; mssql-cli, whose wheel carries Microsoft's parser, asks for old packages that
-the parser does not need; DacFx needs libssl 1.1, which a wheel of psycopg2 carries; Trino's grammar is an npm package.
+fakesnow and dbt pin other versions than ours; mssql-cli, whose wheel carries Microsoft's parser, asks for old
+packages that the parser does not need; DacFx needs libssl 1.1, which a wheel of psycopg2 carries; Trino's grammar is
+an npm package.
 """
 
 import shutil
@@ -20,6 +21,7 @@ def main() -> None:
     ENVIRONMENTS.mkdir(exist_ok=True)
     _pip(sys.executable, "install", "--no-deps", "mssql-cli==1.0.0")
     _fakesnow()
+    _dbt()
     _openssl()
     _trino()
 
@@ -29,6 +31,14 @@ def _fakesnow() -> None:
     if not folder.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     _pip(folder / "bin" / "python", "install", "fakesnow==0.12.1", "snowflake-connector-python<5")
+
+
+def _dbt() -> None:
+    folder = ENVIRONMENTS / "dbt"
+    if not folder.exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    # Later ones fetch a part of theirs from elsewhere than the package registry.
+    _pip(folder / "bin" / "python", "install", "dbt-core>=1.10,<1.11", "dbt-duckdb>=1.10,<1.11", "duckdb>=2")
 
 
 def _openssl() -> None:
