@@ -178,6 +178,8 @@ def _check(cube: pl.DataFrame) -> None:
         "measure": ~pl.col("measure").is_in(list(MEASURES)).fill_null(False),
         "age_band": ~pl.col("age_band").is_in(list(AGE_BANDS)),
         "month": ~pl.col("month").str.contains(r"^[0-9]{4}-(0[1-9]|1[0-2])$"),
+        "count of last_date": (pl.col("measure") == LAST_DATE)
+        & pl.col("count").cast(pl.String).str.to_date("%Y%m%d", strict=False).is_null(),
         "rule": pl.col("rule").is_null() == pl.col("measure").is_in(list(OF_RULES)),
     }
     needed = {
@@ -185,6 +187,7 @@ def _check(cube: pl.DataFrame) -> None:
         "measure": f"one of {', '.join(MEASURES)}",
         "age_band": f"one of {', '.join(AGE_BANDS)}, or nothing",
         "month": "a month such as 2024-04, or nothing",
+        "count of last_date": "a day as a number, such as 20240328",
         "rule": "a rule's key for measures of rules, and nothing for others",
     }
     counts = cube.select([expression.fill_null(False).sum().alias(name) for name, expression in wrong.items()]).row(0)

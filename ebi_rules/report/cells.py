@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from ebi_rules.audit.disclosure import SUPPRESSED
 from ebi_rules.audit.files import mark
@@ -12,7 +12,7 @@ from ebi_rules.audit.files import mark
 HEADINGS = {
     "flagged": "in scope", "rate_per_1000_eligible": "per 1,000 eligible", "rate_lower_95": "95% lower",
     "rate_upper_95": "95% upper", "ratio_lower_95": "ratio 95% lower", "ratio_upper_95": "ratio 95% upper",
-    "standardised_ratio": "ratio", "differs": "judged otherwise", "low_coding": "coding",
+    "standardised_ratio": "ratio", "differs": "judged otherwise", "low_coding": "coding", "label": "provider",
     "people": "people", "rate_per_100000": "per 100,000 people", "standardised_rate_per_100000":
     "age-standardised per 100,000", "standardised_lower_95": "95% lower", "standardised_upper_95": "95% upper",
 }  # fmt: skip
@@ -60,11 +60,6 @@ def page_table(
 def counted(value: object) -> str:
     """Give a count as text."""
     return SUPPRESSED if value is None else f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def quoted(text: str) -> str:
-    """Give a text that is safe inside an attribute that is written by hand."""
-    return str(escape(text))
 
 
 def _cell(name: str, value: object) -> str:

@@ -141,23 +141,21 @@ def _chart_without_data(empty: pl.DataFrame) -> dict[str, Any]:
 
 
 def _providers(providers: pl.DataFrame, drawn: pl.DataFrame, ranked: pl.DataFrame) -> PageTable:
-    """Give the providers, highest ratio first and those not shown last by code, each with its place in the charts."""
+    """Give the providers, highest ratio first and those not shown last by name, each with its place in the charts."""
     table = providers.sort("standardised_ratio", "label", descending=[True, False], nulls_last=True)
-    places = [
-        {label: place for place, label in enumerate(each["provider"])} for each in (drawn, ranked)
-    ]  # fmt: skip
-    data = {kind: [known.get(code) for code in table["provider"]]
-            for kind, known in zip(("funnel", "rates"), places, strict=True)}  # fmt: skip
-    named = ["provider", "label"] if "provider_name" in table.columns else ["label"]
+    data = {}
+    for kind, charted in (("funnel", drawn), ("rates", ranked)):
+        places = {code: place for place, code in enumerate(charted["provider"])}
+        data[kind] = [places.get(code) for code in table["provider"]]
     shown = table.with_columns(
-        pl.col("signal").replace(charts.SIGNAL_WORDS), provider=pl.col("provider").fill_null("not recorded")
-    ).rename({} if len(named) > 1 else {"provider": "code"})
-    shown = shown.rename({"label": "name" if len(named) > 1 else "provider"})
-    first = ["provider", "name"] if len(named) > 1 else ["provider"]
-    coding = ["low_coding"] if "low_coding" in table.columns and table["low_coding"].any() else []
-    return page_table(shown, "Providers: counts, crude rates, and standardised ratios with 95% intervals",
-                      [*first, "activity", "eligible", "flagged", *_RATES, *_RATIOS, "signal", *coding],
-                      data)  # fmt: skip
+        pl.col("signal").replace(charts.SIGNAL_WORDS), code=pl.col("provider").fill_null("not recorded")
+    )
+    columns = ["label", *(["code"] if "provider_name" in table.columns else []), "activity", "eligible", "flagged",
+               *_RATES, *_RATIOS, "signal"]  # fmt: skip
+    if "low_coding" in table.columns and table["low_coding"].any():
+        columns.append("low_coding")
+    caption = "Providers: counts, crude rates, and standardised ratios with 95% intervals"
+    return page_table(shown, caption, columns, data)
 
 
 def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTable:

@@ -48,6 +48,10 @@ def test_what_warehouses_write_reads_the_same(audit: ebi.Audit, tmp_path: Path) 
         ({"rule": pl.when(pl.col("rule").is_not_null()).then(pl.lit("2X"))}, "no rule '2X'"),
         ({"item": pl.when(pl.col("measure") == "left").then(pl.lit("imagin"))}, "no criterion 'imagin'"),
         ({"item": pl.when(pl.col("measure") == "variant").then(pl.lit("atended"))}, "no (criterion|variant)"),
+        (
+            {"count": pl.when(pl.col("measure") == "last_date").then(pl.lit("99")).otherwise("count")},
+            "last_date does not",
+        ),
         ({"nonsense": pl.lit("1")}, "no column 'nonsense'"),
     ],
 )
