@@ -1,6 +1,10 @@
 """Every command does what it promises, and says so."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,6 +171,20 @@ def test_a_query_that_somebody_runs_and_saves_gives_the_same_audit(run: Run, tmp
             assert path.read_bytes() == (tmp_path / "out" / path.name).read_bytes(), path.name
     message = run("sql", "2S", "--dialect", "duckdb", "--layout", "ncdr-opa", "--table", "opa", "--by", "site", code=2)
     assert "--by is for the shape cube" in message.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.5, 1.5, 2.5])
+def test_an_audit_that_is_stopped_leaves_nothing_behind(run: Run, tmp_path: Path, number: int, seconds: float) -> None:
+    """Whenever it is stopped, all is there or nothing, and no folder of its own."""
+    run("synth", "-o", "opa.parquet", "--rows", "100000")
+    command = [sys.executable, "-m", "ebi_rules", "audit", "opa.parquet", "-o", "out", "--save-cube", "cube.parquet"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(seconds)
+        process.send_signal(number)
+    assert {path.name for path in tmp_path.iterdir()} in (
+        {"opa.parquet"}, {"opa.parquet", "out"}, {"opa.parquet", "out", "cube.parquet"}
+    )  # fmt: skip
 
 
 def test_spreadsheets_take_nothing_for_a_formula(run: Run, extract: Extract, tmp_path: Path) -> None:
