@@ -38,13 +38,13 @@ def _statements(binding: Binding, dialect: str, few: bool) -> Iterator[str]:
     All rules of the dataset in one statement, few for a slow judge; then the readings of one rule, each by itself.
     """
     every = [each for each in rules() if each.dataset == binding.layout.dataset and not unavailable(each, binding)]
-    for shape in ("flags",) if few else ("flags", "view", "counts"):
+    for shape in ("flags",) if few else ("flags", "view", "counts", "cube"):
         yield statement(every[:2] if few else every, dialect, binding, TABLE, shape)
     for name, reading in rule("2S" if binding.layout.dataset == "outpatient" else "1C").readings().items():
         if (few and name != "default") or unavailable(reading, binding):
             continue
         for shape in SHAPES:
-            if shape in ("flags", "view", "counts"):
+            if shape not in ("predicate", "case"):
                 yield statement([reading], dialect, binding, TABLE, shape)
             elif not binding.layout.is_child and not few:
                 text = statement([reading], dialect, binding, TABLE, shape)
