@@ -63,6 +63,15 @@ def test_nothing_suppressed_is_recovered(seed: int) -> None:
         assert attack_of(files, measure).recovered() == {}, measure
 
 
+@pytest.mark.parametrize("seed", [41, 181])
+def test_what_is_withheld_is_not_shown_whatever_it_is(seed: int) -> None:
+    """A group is withheld as a whole, 0 and large counts too: what is left out must not tell what is small."""
+    cells = ebi.audit(small_extract(seed), ["2S"]).counts.cells
+    withheld = cells.filter("withheld")
+    assert withheld.height > 10
+    assert withheld["shown"].null_count() == withheld.height
+
+
 def test_the_attack_finds_what_naive_ways_give_away() -> None:
     """Rates beside suppressed counts, an exact total over suppressed rows, and sums without the guard."""
     recovered = naive_ways(SEEDS)

@@ -190,6 +190,14 @@ def test_names_and_codes_are_never_markup(opened: Open, tmp_path: Path) -> None:
         (tmp_path / "report.html").unlink()
 
 
+def test_data_in_the_page_cannot_end_their_script() -> None:
+    from ebi_rules.report.page import _json
+
+    held = _json({"name": "</script><script>alert(1)</script> & <!--"})
+    assert not set("<>&") & set(held)
+    assert json.loads(held)["name"].startswith("</script>")
+
+
 def test_an_empty_extract_has_a_report_too(opened: Open, extract: Path) -> None:
     page = opened(ebi.audit(pl.read_parquet(extract).clear(), ["2S"]))
     text = page.inner_text("body")
