@@ -157,6 +157,34 @@ class _Steps:
         return hiding
 
 
+def _variants(cells: pl.DataFrame) -> list[pl.DataFrame]:
+    """Give sums of variants: what one flags and what it judges otherwise is what is flagged, or the other way about.
+
+    The first where a variant asks for more than the reading that was counted, the second where it asks for less. They
+    give way before anything else.
+    """
+    totals = cells.filter(pl.col("table") == "total")
+
+    def counts(measure: str, *keys: str) -> pl.DataFrame:
+        found = totals.filter(pl.col("measure") == measure)
+        return found.select(*keys, pl.col("place").alias(measure), pl.col("count").alias(f"{measure}_count"))
+
+    both = counts("variant", "rule", "item").join(counts("differs", "rule", "item"), on=["rule", "item"])
+    both = both.join(counts("flagged", "rule"), on="rule").with_columns(
+        more=pl.col("variant_count") > pl.col("flagged_count"),
+        label=pl.concat_str(["rule", "item"], separator=" "),
+    )
+    pieces = []
+    for more, whole, parts in ((False, "flagged", ("variant", "differs")), (True, "variant", ("flagged", "differs"))):
+        for part in parts:
+            chosen = both.filter(pl.col("more") == more)
+            pieces.append(chosen.select(
+                pl.col(part).alias("part"), pl.col(whole).alias("whole"), pl.col("label").alias("table"),
+                pl.lit(-1).alias("rank"), pl.lit(not more).alias("hides_parts"),
+            ))  # fmt: skip
+    return pieces
+
+
 @dataclass(frozen=True)
 class _Sums:
     """All sums at once: `part[i]` belongs to sum `of[i]` (sorted), whose whole is `whole[of[i]]`."""
@@ -182,6 +210,7 @@ class _Sums:
             joined = parts.join(wholes, on=keys, how="inner", nulls_equal=True)
             pieces.append(joined.select("part", "whole", "table", pl.lit(rank).alias("rank"),
                                         pl.lit(relation.gives_way == "parts").alias("hides_parts")))  # fmt: skip
+        pieces += _variants(indexed)
         every = pl.concat(pieces).with_columns(pl.struct("whole", "table", "rank").rank("dense").alias("of")).sort("of")
         of = every["of"].to_numpy().astype(np.int64) - 1
         starts = np.flatnonzero(np.diff(of, prepend=-1)).astype(np.int64)
