@@ -72,6 +72,14 @@ def test_what_is_withheld_is_not_shown_whatever_it_is(seed: int) -> None:
     assert withheld["shown"].null_count() == withheld.height
 
 
+@pytest.mark.parametrize("seed", [64, 170, 223])
+def test_single_providers_steps_give_way_before_those_of_all(seed: int) -> None:
+    steps = publish(ebi.audit(small_extract(seed), ["2S"]))["attrition"]
+    overall = pl.col("provider") == "all providers"
+    assert "**" not in steps.filter(overall)["left"]
+    assert "**" in steps.filter(~overall)["left"]
+
+
 def test_the_attack_finds_what_naive_ways_give_away() -> None:
     """Rates beside suppressed counts, an exact total over suppressed rows, and sums without the guard."""
     recovered = naive_ways(SEEDS)
