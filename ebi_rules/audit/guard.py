@@ -160,8 +160,8 @@ class _Steps:
 def _variants(cells: pl.DataFrame) -> list[pl.DataFrame]:
     """Give sums of variants: what one flags and what it judges otherwise is what is flagged, or the other way about.
 
-    The first where a variant asks for more than the reading that was counted, the second where it asks for less. They
-    give way before anything else.
+    The first where a variant asks for more than the reading that was counted, the second where it asks for less;
+    neither where it does both. They give way before anything else.
     """
     totals = cells.filter(pl.col("table") == "total")
 
@@ -177,7 +177,9 @@ def _variants(cells: pl.DataFrame) -> list[pl.DataFrame]:
     pieces = []
     for more, whole, parts in ((False, "flagged", ("variant", "differs")), (True, "variant", ("flagged", "differs"))):
         for part in parts:
-            chosen = both.filter(pl.col("more") == more)
+            larger, smaller = ("variant", "flagged") if more else ("flagged", "variant")
+            adds_up = pl.col(f"{larger}_count") == pl.col(f"{smaller}_count") + pl.col("differs_count")
+            chosen = both.filter(pl.col("more") == more, adds_up)
             pieces.append(chosen.select(
                 pl.col(part).alias("part"), pl.col(whole).alias("whole"), pl.col("label").alias("table"),
                 pl.lit(-1).alias("rank"), pl.lit(not more).alias("hides_parts"),
