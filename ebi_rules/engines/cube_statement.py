@@ -53,9 +53,9 @@ def cube_statement(
 ) -> str:
     """Give the SQL text that counts the cube of rules over a table.
 
-    `dimensions` are provider, month, age_band, sex and further fields. Malformed codes are not counted: SQL that means
-    the same everywhere has no patterns for them. Raises `UsageError`, `DialectError`, or `ExtractError` for a field
-    that the layout lacks.
+    `dimensions` are provider, month, age_band, sex and further fields. How many codes there are, and how many are
+    malformed, is not counted: SQL that means the same everywhere has no patterns for it. Raises `UsageError`,
+    `DialectError`, or `ExtractError` for a field that the layout lacks.
     """
     recorded = [Recorded(system) for name, system in CODE_FIELDS.items()
                 if name in CODE_FIELD.values() and binding.codes.get(name)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The cube is the same from every SQL engine as from Polars, in every shape of codes; malformed codes go uncounted."""
+"""The cube is the same from every SQL engine as from Polars, in every shape of codes, but for numbers of codes."""
 
 from datetime import date
 from functools import cache

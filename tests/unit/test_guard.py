@@ -1,0 +1,64 @@
+"""What the guard withholds, on counts small enough to work out by hand."""
+
+from collections.abc import Sequence
+
+import polars as pl
+import pytest
+
+from ebi_rules.audit.guard import intervals, withheld
+
+Cell = tuple[str, str | None, str, str | None, str | None, int]
+
+SCHEMA = {"measure": pl.String, "item": pl.String, "table": pl.String, "provider": pl.String, "month": pl.String,
+          "count": pl.Int64}  # fmt: skip
+
+
+def hidden(cells: Sequence[Cell], method: str = "hes") -> list[bool]:
+    frame = pl.DataFrame(cells, schema=SCHEMA, orient="row").with_columns(
+        rule=pl.lit("r"), step=pl.lit(None, pl.Int64), published=pl.lit(True)
+    )
+    return withheld(frame, method).to_list()
+
+
+def months_of_one(counts: Sequence[int]) -> list[Cell]:
+    """Give a provider's months, and behind them the provider's total."""
+    parts: list[Cell] = [("flagged", None, "provider_month", "A", f"2024-{place:02d}", count)
+                         for place, count in enumerate(counts, start=1)]  # fmt: skip
+    return [*parts, ("flagged", None, "provider", "A", None, sum(counts))]
+
+
+@pytest.mark.parametrize("method", ["hes", "midpoint6"])
+def test_months_that_their_total_gives_away_are_withheld_all_of_them(method: str) -> None:
+    """Twelve months, each suppressed, whose total reads 10: nothing fits but ones."""
+    assert hidden(months_of_one([1] * 12), method) == [True] * 12 + [False]
+
+
+def test_months_that_could_be_much_are_shown() -> None:
+    assert not any(hidden(months_of_one([3, 4, 2, 30, 0])))
+    assert not any(hidden(months_of_one([1] * 12), "none"))
+
+
+def test_a_variant_that_gives_the_rest_away_is_withheld() -> None:
+    """Twelve providers of one each make 12, and 11 under the variant: what it judges otherwise can only be 1."""
+    providers: list[Cell] = [("flagged", None, "provider", name, None, 8) for name in "ABC"]
+    total: Cell = ("flagged", None, "total", None, None, 24)
+    others: list[Cell] = [("variant", "v", "total", None, None, 23), ("differs", "v", "total", None, None, 1)]
+    by_sex: list[Cell] = [("flagged", None, "sex", None, None, 12)] * 2
+    assert hidden([total, *others, *providers, *by_sex])[1:3] == [True, True]
+
+
+def test_a_variant_that_adds_and_leaves_out_is_no_sum() -> None:
+    """It flags 10 where the rule flags 12, and judges 6 otherwise: 4 left out, 2 added."""
+    cells: list[Cell] = [("flagged", None, "total", None, None, 12), ("variant", "v", "total", None, None, 10),
+                         ("differs", "v", "total", None, None, 6)]  # fmt: skip
+    assert hidden(cells) == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("method", "count", "ends"),
+    [("hes", 0, (0, 0)), ("hes", 5, (1, 7)), ("hes", 8, (8, 12)), ("hes", 14, (13, 17)), ("midpoint6", 1, (1, 6)),
+     ("midpoint6", 12, (7, 12)), ("none", 5, (5, 5))],
+)  # fmt: skip
+def test_what_an_exact_count_can_be_given_what_is_shown(method: str, count: int, ends: tuple[int, int]) -> None:
+    lower, upper = intervals(pl.lit(count), method)
+    assert pl.select(lower.alias("lower"), upper.alias("upper")).row(0) == ends
