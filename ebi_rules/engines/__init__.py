@@ -23,6 +23,9 @@ ENGINES: Mapping[str, str] = {
     "duckdb": "ebi_rules.engines.duckdb",
     "postgres": "ebi_rules.engines.postgres",
     "spark": "ebi_rules.engines.spark",
+    "snowflake": "ebi_rules.engines.snowflake",
+    "bigquery": "ebi_rules.engines.bigquery",
+    "sqlserver": "ebi_rules.engines.sqlserver",
 }
 
 

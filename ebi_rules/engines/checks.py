@@ -49,19 +49,51 @@ def check_types(binding: Binding, fields: Iterable[str], schema: Mapping[str, pl
 
 
 def count_odd_values(
-    frame: pl.LazyFrame, binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]
+    frame: pl.LazyFrame,
+    binding: Binding,
+    fields: Iterable[str],
+    schema: Mapping[str, pl.DataType],
+    values: Mapping[str, pl.DataFrame],
 ) -> tuple[int, list[Notice]]:
-    """Count the rows and, per field, what is odd; give the number of rows and warnings.
+    """Count the rows and, per field, what is odd, and keys that are missing or repeated; give rows and warnings.
 
-    Raises `ExtractError` where a number is none, or a code is a broken number.
+    `values` are the distinct values of coded fields (`Values.held`), where they are known. Raises `ExtractError` where
+    a number is none, or a code is a broken number.
     """
-    counts = [count for name in fields for column in binding.fields.get(name, ())
-              for count in _counts(name, column, schema[column])]  # fmt: skip
-    sums = [count.expression.sum().alias(str(place)) for place, count in enumerate(counts)]
-    result = collect(frame.select(pl.len().alias("rows"), *sums)).row(0, named=True)
+    rowwise: list[_Count] = []
     warnings: list[Notice] = []
-    for place, count in enumerate(counts):
-        rows = result[str(place)]
+    for name in fields:
+        for column in binding.fields.get(name, ()):
+            counts = list(_counts(name, column, schema[column]))
+            if FIELDS[name].kind is Kind.CODE and counts:
+                # A coded column has few distinct values: they are looked at, and their rows counted.
+                distinct = _distinct(frame, binding, name, column, values)
+                sums = [(pl.col("rows") * count.expression).sum() for count in counts]
+                warnings += _judge(counts, distinct.select(each.alias(str(k)) for k, each in enumerate(sums)).row(0))
+            else:
+                rowwise += counts
+    key = pl.col(binding.key)
+    asked = [pl.len().alias("rows"), key.null_count().alias("missing"), (key > key.shift(1)).sum().alias("ascending")]
+    asked += [count.expression.sum().alias(str(place)) for place, count in enumerate(rowwise)]
+    rows, missing, ascending, *found = collect(frame.select(asked)).row(0)
+    warnings = _judge(rowwise, found) + warnings
+    # Keys that only ascend are all different; others are counted.
+    distinct_keys = rows if ascending == rows - 1 else _count_distinct(frame, binding.key, rows)
+    return rows, warnings + key_notices(binding.key, rows, missing, distinct_keys)
+
+
+def _distinct(
+    frame: pl.LazyFrame, binding: Binding, name: str, column: str, values: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    if name in values and binding.fields[name] == (column,):
+        return values[name].rename({"value": column})
+    return collect(frame.group_by(column).agg(pl.len().alias("rows")))
+
+
+def _judge(counts: Iterable[_Count], found: Iterable[int]) -> list[Notice]:
+    """Give warnings of counts above 0. Raises `ExtractError` for those that are errors."""
+    warnings = []
+    for count, rows in zip(counts, found, strict=True):
         if rows and count.error:
             raise ExtractError(
                 f"{count.field}: {rows_have(rows)} something other than {count.error} in the column {count.column}."
@@ -70,20 +102,18 @@ def count_odd_values(
             column = braced(count.column)
             text = f"a short code in the column {column}, as when '02' has lost its zero; it was read with the zero."
             warnings.append(Notice(f"{count.field}: {{rows_have}} {text}", rows))
-    return int(result["rows"]), warnings
+    return warnings
 
 
-def count_repeated_keys(frame: pl.LazyFrame, key: str, rows: int) -> list[Notice]:
-    """Count missing and repeated keys, in memory that does not grow with the rows; give warnings."""
-    keys = frame.select(pl.col(key).alias("key"))
+def _count_distinct(frame: pl.LazyFrame, key: str, rows: int) -> int:
+    """Count different keys, in memory that does not grow with the rows."""
     parts = max(1, -(-rows // _KEYS_AT_ONCE))
-    missing = distinct = 0
+    keys = frame.select(pl.col(key).alias("key")).drop_nulls()
+    distinct = 0
     for part in range(parts):
         chosen = keys.filter(pl.col("key").hash() % parts == part) if parts > 1 else keys
-        counts = chosen.select(pl.col("key").null_count().alias("missing"), pl.col("key").drop_nulls().n_unique())
-        row = collect(counts).row(0)
-        missing, distinct = missing + row[0], distinct + row[1]
-    return key_notices(key, rows, missing, distinct)
+        distinct += collect(chosen.select(pl.col("key").n_unique())).item()
+    return distinct
 
 
 def key_notices(key: str, rows: int, missing: int, distinct: int) -> list[Notice]:

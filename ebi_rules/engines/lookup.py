@@ -35,7 +35,7 @@ def find_activities(
     rows = collect(extract.table.frame.filter(pl.col(binding.key).cast(pl.String) == key))
     if rows.is_empty():
         raise UsageError(f"no activity has the key {key} ({binding.key}).")
-    count_odd_values(rows.lazy(), binding, needed, extract.table.schema)
+    count_odd_values(rows.lazy(), binding, needed, extract.table.schema, {})
     cells = {name: _child_cells(table.frame, binding, name, key) for name, table in extract.children.items()}
     narrowed = binding.only(["id", *needed])
     return [narrowed.activity(row, cells) for row in rows.iter_rows(named=True)]

@@ -8,9 +8,8 @@ import pytest
 
 from ebi_rules.catalogue import rule
 from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, read_cube, schema
-from ebi_rules.engines.counting import compute_cube
+from ebi_rules.engines.counting import count_cube
 from ebi_rules.engines.cube_statement import cube_statement
-from ebi_rules.engines.polars import prepare
 from ebi_rules.layouts import find_layout
 from ebi_rules.rules import unavailable
 from tests.engines.case import Case
@@ -48,11 +47,7 @@ def _audited(case: Case) -> list[Audited]:
 
 
 def _by_polars(case: Case) -> pl.DataFrame:
-    audited = _audited(case)
-    readings = [reading for entry in audited for reading in entry.compared]
-    fields = [*DIMENSIONS, "age", "activity_date", "administrative_category"]
-    prepared = prepare(case.extract, case.binding, readings, extra_fields=fields, coding=True)
-    cube = compute_cube(prepared, audited, DIMENSIONS)
+    cube = count_cube(case.extract, case.binding, _audited(case), DIMENSIONS).cube
     return cube.filter(~pl.col("measure").is_in(list(NOT_IN_SQL)))
 
 

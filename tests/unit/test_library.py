@@ -138,13 +138,22 @@ def test_a_grouping_reads_as_text_whatever_its_type(extract: Path) -> None:
         assert ebi.audit(changed, ["2S"], by=["treatment_function"]).grouped("treatment_function").equals(expected)
 
 
-def test_keys_are_counted_in_parts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("keys", [[1, 2, 3, 5], [5, 1, 3, 2], ["b", "a", "c", "x"], [-1, 0, 10**18, 7]])
+def test_keys_that_are_all_different_raise_no_warning(extract: Path, keys: list[object]) -> None:
+    few = pl.read_parquet(extract).head(4).with_columns(pl.Series("OPA_Ident", keys))
+    assert not [text for text in ebi.audit(few).warnings if "key" in text]
+
+
+def test_keys_are_counted_in_parts_too(extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ebi_rules.engines import checks
 
-    monkeypatch.setattr(checks, "_KEYS_AT_ONCE", 3)
-    keys = pl.DataFrame({"key": [1, 2, 2, None, 3, 3, 3, None, 4]}).lazy()
-    assert checks.count_repeated_keys(keys, "key", 9)[0].startswith("2 rows have no key")
-    assert checks.count_repeated_keys(keys, "key", 9)[1].startswith("3 rows have the key")
+    keys = [1, 2, 2, None, 3, 3, 3, None, 4]
+    few = pl.read_parquet(extract).head(9).with_columns(pl.Series("OPA_Ident", keys))
+    for at_once in (3, 100):
+        monkeypatch.setattr(checks, "_KEYS_AT_ONCE", at_once)
+        missing, repeated = (text for text in ebi.audit(few).warnings if "key" in text)
+        assert missing.startswith("2 rows have no key")
+        assert repeated.startswith("3 rows have the key")
 
 
 def test_unknown_groupings_and_rules(extract: Path) -> None:

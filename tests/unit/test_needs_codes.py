@@ -3,7 +3,7 @@
 import pytest
 
 from ebi_rules.criteria import NamedCodes
-from ebi_rules.engines.polars import needs_codes
+from ebi_rules.engines.codes import needs_codes
 from ebi_rules.language import parse
 from opcs_icd import CodeList
 
