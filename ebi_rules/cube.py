@@ -10,6 +10,7 @@ It is what an engine returns for an audit, and all that comes after needs only i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 
 import polars as pl
@@ -130,12 +131,18 @@ def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     """Give a cube's rows sorted by all its columns, whatever engine made it: then equal cubes are equal frames."""
     keys = list(schema(dimensions))[:-1]
     typed = cube.cast(pl.Schema(schema(dimensions)))
-    # Categories sort by their text, row by row; places of the few different texts sort as numbers.
-    places = []
+    # Categories sort by their text, row by row; places of the few different texts sort as one number.
+    places, sizes = [], []
     for name in keys:
         texts = typed[name].unique().drop_nulls().cast(pl.String).sort()
-        places.append(pl.col(name).cast(pl.Enum(texts)).to_physical())
-    return typed.sort(places, nulls_last=True)
+        places.append(pl.col(name).cast(pl.Enum(texts)).to_physical().cast(pl.UInt64).fill_null(texts.len()))
+        sizes.append(texts.len() + 1)
+    if prod(sizes) >= 2**64:
+        return typed.sort(places)
+    below = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
+    return typed.sort(
+        pl.sum_horizontal(place * pl.lit(each, pl.UInt64) for place, each in zip(places, below, strict=True))
+    )
 
 
 def _summed(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:

@@ -1,12 +1,13 @@
 """A cube from elsewhere is read as it should be, or refused in one message that names the column and no value."""
 
+import random
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.cube import read_cube
+from ebi_rules.cube import in_order, read_cube, schema
 from ebi_rules.synth import write_extract
 
 KEY = "2S_lower_back_imaging"
@@ -83,3 +84,17 @@ def test_a_cube_without_coding_or_variants_says_what_it_lacks(audit: ebi.Audit) 
     assert found.quality.columns == ["provider", "month", "activity", "low_coding"]
     assert found.sensitivity["about"].str.contains("the cube does not count variants").sum() == 3
     assert found.providers["flagged"].sum() == audit.shown("none").providers["flagged"].sum()
+
+
+@pytest.mark.parametrize("different", [3, 400])
+def test_a_cube_is_in_the_order_of_its_texts(different: int) -> None:
+    """With many different texts their places are too large for one number."""
+    dimensions = ["provider", "month", "age_band", "sex", "site", "commissioner", "gp_practice", "consultant"]
+    columns = list(schema(dimensions))[:-1]
+    rng = random.Random(1)
+    rows = [[rng.choice([None, f"{rng.randrange(different)}"]) for _ in columns] for _ in range(2_000)]
+    made = pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row").with_row_index("count")
+    found = in_order(made.select(*columns, pl.col("count").cast(pl.Int64)), dimensions)
+    expected = sorted(found.rows(), key=lambda row: [(text is None, text or "") for text in row[:-1]])
+    assert [row[:-1] for row in found.rows()] == [row[:-1] for row in expected]
+    assert sorted(found["count"]) == list(range(2_000))
