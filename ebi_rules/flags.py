@@ -1,7 +1,7 @@
 """Flag activity: the Python call over a frame, and the file that the command line writes."""
 
 import warnings as python_warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -15,6 +15,7 @@ from ebi_rules.engines.polars import Prepared, flag_columns, prepare
 from ebi_rules.errors import UsageError
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.output import require_apart, require_free, whole_file
+from ebi_rules.progress import Progress, quiet
 from ebi_rules.rules import DEFAULT, Rule
 
 
@@ -94,7 +95,7 @@ def write_flags(
     skip_unavailable: bool = False,
     any_dataset: bool = False,
     force: bool = False,
-    progress: Callable[[str], None] = lambda step: None,
+    progress: Progress = quiet,
 ) -> Flagged:
     """Write the activity key and one boolean column a rule, in the extract's order, to a parquet file.
 

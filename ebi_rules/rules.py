@@ -236,15 +236,18 @@ class Rule:
         shape: str = "flags",
         overrides: Mapping[str, str] | None = None,
         any_dataset: bool = False,
+        strategy: str | None = None,
     ) -> str:
         """Give the rule as SQL text in a warehouse's dialect.
 
-        `shape` is `flags`, `predicate`, `case`, `counts`, `view` or `cube` (see `translate.statements.statement`).
+        `shape` is `flags`, `predicate`, `case`, `counts`, `view` or `cube`, `strategy` `distinct` or `inline` (see
+        `translate.statements.statement`).
         Raises `DialectError`, `UsageError`, or `ExtractError` as `expr` does.
         """
         from ebi_rules.translate.statements import statement
 
-        return statement([self], dialect, self._binding(layout, None, overrides, any_dataset), table, shape)
+        binding = self._binding(layout, None, overrides, any_dataset)
+        return statement([self], dialect, binding, table, shape, strategy=strategy)
 
     def _binding(
         self,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from ebi_rules.cube import Audited
 from ebi_rules.errors import UsageError, unknown
 from ebi_rules.notices import Notice
 from ebi_rules.output import require_apart, whole_file, whole_folder
+from ebi_rules.progress import Progress, quiet
 from opcs_icd.reference import Reference
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Audit:
 
     def write(
         self, folder: str | Path, force: bool = False, xlsx: bool = False,
-        progress: Callable[[str], None] = lambda step: None,
+        progress: Progress = quiet,
     ) -> None:  # fmt: skip
         """Write the tables as CSV, what was run as run.json, the report as report.html; with `xlsx` also audit.xlsx.
 

@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from ebi_rules.catalogue import rules as find_rules
 from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, dimensions_of, read_cube
 from ebi_rules.engines import Counted, find_engine
 from ebi_rules.engines.extract import Source
+from ebi_rules.engines.scope import Scope
 from ebi_rules.errors import ExtractError, UsageError, unknown
 from ebi_rules.fields import GROUPABLE
 from ebi_rules.layouts import Binding, Layout
+from ebi_rules.progress import Progress, quiet
 from ebi_rules.rules import DEFAULT, Rule
 from ebi_rules.version import __version__
 from opcs_icd.reference import Reference
@@ -40,7 +42,9 @@ def audit(
     settings: Settings | None = None,
     reference: Reference | None = None,
     engine: str = "polars",
-    progress: Callable[[str], None] = lambda step: None,
+    months: str | None = None,
+    providers: Sequence[str] = (),
+    progress: Progress = quiet,
 ) -> Audit:
     """Count rules over an extract, by provider, month, age band, sex and the fields in `by`.
 
@@ -49,8 +53,10 @@ def audit(
     are compared. With `skip_unavailable`, rules that the extract cannot answer are left out with a warning. A rule
     that is named must be of the extract's dataset, unless `any_dataset`; when none is named these are all of it.
     `disclosure` is hes (the default), midpoint6 or none; `settings` say that and how providers are compared.
-    `reference` gives the report titles of codes (`opcs_icd.reference`). `engine` is polars, duckdb, postgres or spark;
-    with another than polars the source is the name of a table, and only counts leave it.
+    `reference` gives the report titles of codes (`opcs_icd.reference`). `engine` is one of
+    `ebi_rules.engines.ENGINES`; with another than polars the source is the name of a table, and only counts leave it.
+    `months` (2024-04, or 2024-04..2025-03) and `providers` say what part of the extract is counted; the rest is not
+    read where the source allows it. `progress` is told each step.
 
     Every field in `by` multiplies the cube: name those you need. Raises `UsageError`, `RuleError`, `LayoutError` or
     `ExtractError`.
@@ -58,6 +64,7 @@ def audit(
     started, clock = datetime.now(UTC), time.perf_counter()
     chosen_settings = _settings(settings, disclosure)
     dimensions = _dimensions(by, chosen_settings.population)
+    scope = Scope.of(months, providers)
     progress("opening the extract")
     children = {"procedures": procedures, "diagnoses": diagnoses}
     opened = find_engine(engine).open_source(source, layout, overrides, children)
@@ -68,7 +75,7 @@ def audit(
     chosen, notices = choose(rules, variant, binding, skip_unavailable, any_dataset)
     audited = [Audited.among(rule, reading, binding) for rule, reading in chosen]
     progress("counting")
-    counted: Counted = opened.count(audited, dimensions)
+    counted: Counted = opened.count(audited, dimensions, scope, progress)
     every: list[str] = [*notices, *_lacking(binding), *counted.notices]
     if counted.rows == 0:
         every.append("the extract has no rows.")
@@ -77,7 +84,7 @@ def audit(
         "rules": _rules_run(audited),
         "layout": binding.layout.name,
         "columns": {name: list(columns) for name, columns in binding.fields.items()},
-        "options": {"by": dimensions, "variant": variant, "overrides": dict(overrides or {})},
+        "options": {"by": dimensions, "variant": variant, "overrides": dict(overrides or {}), **scope.said()},
         "inputs": [{"path": file.path, "bytes": file.bytes, "rows": file.rows} for file in opened.files],
         "engine": engine,
         "rows": counted.rows,

@@ -14,6 +14,7 @@ from ebi_rules.cli.common import (
     reading_options,
     reference_option,
     rules_option,
+    scope_options,
     skip_option,
     status,
     variant_option,
@@ -54,7 +55,9 @@ _comparing = options(
 @click.option("--by", multiple=True, metavar="FIELD",
               help="Count by this field too, beside provider, month, age band and sex.")  # fmt: skip
 @click.option("--engine", default="polars", show_default=True, metavar="NAME",
-              help="Where to count: polars, duckdb, postgres or spark; a warehouse's EXTRACT is a table.")  # fmt: skip
+              help="Where to count: polars, duckdb, postgres, spark, snowflake, bigquery or sqlserver; a warehouse's "
+              "EXTRACT is a table.")  # fmt: skip
+@scope_options
 @_comparing
 @click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, audit.xlsx.")
 @reading_options
@@ -62,7 +65,8 @@ _comparing = options(
 @skip_option
 @force_option
 def audit(extract: str | None, output: Path, from_cube: Path | None, save_cube: Path | None, rules: Sequence[str],
-          variant: str, by: Sequence[str], engine: str, disclosure: str, names: str | None, population: str | None,
+          variant: str, by: Sequence[str], engine: str, months: str | None, providers: Sequence[str],
+          disclosure: str, names: str | None, population: str | None,
           standard: str | None, overdispersion: str, trim: float, baseline: int | None, rebase: Sequence[str],
           xlsx: bool, reference: str | None, force: bool, **reading: Any) -> None:  # fmt: skip
     """Compare providers: tables, what was run, and a report."""
@@ -83,9 +87,10 @@ def audit(extract: str | None, output: Path, from_cube: Path | None, save_cube: 
     with status() as progress, ExitStack() as files:
         if extract is not None:
             found = audit_extract(extract, rules or None, by=by, variant=variant, settings=settings, reference=titles,
-                                  engine=engine, progress=progress, **reading)  # fmt: skip
+                                  engine=engine, months=months, providers=providers, progress=progress,
+                                  **reading)  # fmt: skip
         else:
-            _refuse_options_of_extracts(by, reading)
+            _refuse_options_of_extracts({"by": by, "months": months, "provider": providers, **reading})
             progress("reading the cube")
             found = audit_cube(str(from_cube), rules or None, variant, settings=settings, reference=titles)
         if save_cube is not None:
@@ -136,9 +141,9 @@ def _settings(
     )
 
 
-def _refuse_options_of_extracts(by: Sequence[str], reading: dict[str, Any]) -> None:
+def _refuse_options_of_extracts(given: dict[str, Any]) -> None:
     """Refuse what says how to read an extract, where there is none."""
-    said = [f"--{name.replace('_', '-')}" for name, value in {"by": by, **reading}.items() if value]
+    said = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
     if said:
         raise UsageError(f"{', '.join(said).replace('--overrides', '--column')}: a cube has been counted already.")
 

@@ -126,6 +126,10 @@ _child_files = options(
     click.option("--procedures", metavar="FILE", help="Child table of procedures, for layouts that have one."),
     click.option("--diagnoses", metavar="FILE", help="Child table of diagnoses, for layouts that have one."),
 )
+scope_options = options(
+    click.option("--months", metavar="MONTHS", help="Count these months alone: 2024-04, or 2024-04..2025-03."),
+    click.option("--provider", "providers", multiple=True, metavar="CODE", help="Count this provider alone."),
+)
 reference_option = click.option(
     "--reference",
     metavar="FOLDER",

@@ -17,6 +17,7 @@ from ebi_rules.cli.common import (
     layout_names,
     reference_option,
     rule_names,
+    scope_options,
     variant_option,
     warn,
 )
@@ -151,6 +152,10 @@ def _count(number: int, noun: str) -> str:
 @click.option("--table", required=True, help="The activity table, such as sus.opa.")
 @click.option("--shape", default="flags", show_default=True, help="flags, predicate, case, counts, view or cube.")
 @click.option("--by", multiple=True, metavar="FIELD", help="With --shape cube, count by this field too.")
+@click.option("--strategy", metavar="NAME",
+              help="distinct, which decides each different text of codes once, or inline, which is shorter to paste; "
+              "by default what the dialect runs faster.")  # fmt: skip
+@scope_options
 @variant_option
 @column_option
 @click.option("--procedures", metavar="TABLE", help="Child table of procedures, for layouts that have one.")
@@ -168,9 +173,13 @@ def sql(
     diagnoses: str | None,
     any_dataset: bool,
     by: Sequence[str],
+    strategy: str | None,
+    months: str | None,
+    providers: Sequence[str],
 ) -> None:
     """Print rules as SQL for a data warehouse."""
     from ebi_rules.catalogue import rules as find
+    from ebi_rules.engines.scope import Scope
     from ebi_rules.layouts import bind, find_layout
     from ebi_rules.rules import available
     from ebi_rules.translate.statements import statement
@@ -180,7 +189,8 @@ def sql(
                             any_dataset=any_dataset)  # fmt: skip
     children = {"procedures": procedures, "diagnoses": diagnoses}
     named = {field: name for field, name in children.items() if name}
-    click.echo(statement(list(readings.values()), dialect, binding, table, shape, named, by))
+    scope = Scope.of(months, providers)
+    click.echo(statement(list(readings.values()), dialect, binding, table, shape, named, by, strategy, scope))
 
 
 @click.command()

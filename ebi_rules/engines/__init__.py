@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from ebi_rules.cube import Audited
     from ebi_rules.engines.extract import InputFile
+    from ebi_rules.engines.scope import Scope
     from ebi_rules.layouts import Binding
+    from ebi_rules.progress import Progress
 
 ENGINES: Mapping[str, str] = {
     "polars": "ebi_rules.engines.counting",
@@ -47,8 +49,10 @@ class Opened(Protocol):
     @property
     def files(self) -> Sequence["InputFile"]: ...
 
-    def count(self, audited: Sequence["Audited"], dimensions: Sequence[str]) -> Counted:
-        """Count the cube. Raises `ExtractError` or `EngineError`."""
+    def count(
+        self, audited: Sequence["Audited"], dimensions: Sequence[str], scope: "Scope", progress: "Progress"
+    ) -> Counted:
+        """Count the cube of the part that `scope` names. Raises `ExtractError` or `EngineError`."""
         ...
 
 

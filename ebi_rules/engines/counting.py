@@ -6,8 +6,8 @@ the groups, of which there are few.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -32,9 +32,11 @@ from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract, InputFile, Source, open_extract
 from ebi_rules.engines.packing import Packed, Part
 from ebi_rules.engines.polars import Answering, all_hold, fields_of, with_numbers
+from ebi_rules.engines.scope import EVERYTHING, Scope
 from ebi_rules.engines.values import distinct_values
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding, Layout
+from ebi_rules.progress import Progress, RowsDone, quiet
 from ebi_rules.translate.polars import as_date
 
 _ROWS = f"{PREFIX}rows"
@@ -64,9 +66,15 @@ class _Opened:
     def files(self) -> Sequence[InputFile]:
         return self.extract.files
 
-    def count(self, audited: Sequence[Audited], dimensions: Sequence[str]) -> Counted:
+    def count(
+        self,
+        audited: Sequence[Audited],
+        dimensions: Sequence[str],
+        scope: Scope = EVERYTHING,
+        progress: Progress = quiet,
+    ) -> Counted:
         """Check the extract's values and count."""
-        return count_cube(self.extract, self.binding, audited, dimensions)
+        return count_cube(_narrowed(self.extract, self.binding, scope), self.binding, audited, dimensions, progress)
 
 
 def open_source(
@@ -79,7 +87,35 @@ def open_source(
     return _Opened(*open_extract(source, layout, overrides, children))
 
 
-def count_cube(extract: Extract, binding: Binding, audited: Sequence[Audited], dimensions: Sequence[str]) -> Counted:
+def _narrowed(extract: Extract, binding: Binding, scope: Scope) -> Extract:
+    """Give the part of an extract that is asked for, as filters that the scan takes over."""
+    scope.check(binding)
+    table = extract.table
+    frame = table.frame
+    if scope.months:
+        day = _day(binding, table.schema)
+        first, last = (date(number // 100, number % 100, 1) for number in scope.months)
+        frame = frame.filter(day.is_between(first, _end_of_month(last)))
+    provider = scope.provider_criterion()
+    if provider:
+        values = distinct_values(table.frame, binding, ["provider"], table.schema)
+        among = values.decide(provider)
+        assert among is not None, "providers are a coded field"
+        frame = frame.filter(among)
+    return replace(extract, table=replace(table, frame=frame))
+
+
+def _end_of_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def count_cube(
+    extract: Extract,
+    binding: Binding,
+    audited: Sequence[Audited],
+    dimensions: Sequence[str],
+    progress: Progress = quiet,
+) -> Counted:
     """Check an extract and count it; `dimensions` are `provider`, `month`, `age_band`, `sex` and further fields.
 
     Raises `ExtractError` when the extract breaks what a rule needs.
@@ -91,7 +127,9 @@ def count_cube(extract: Extract, binding: Binding, audited: Sequence[Audited], d
     check_types(binding, needed, table.schema)
     counting = _Counting(extract, binding, criteria, dimensions)
     rows, notices = count_odd_values(table.frame, binding, needed, table.schema, counting.values.held)
-    return Counted(_cube(counting.groups(), counting, audited, dimensions), rows, tuple(notices))
+    groups = counting.groups(RowsDone(progress, "counting", rows))
+    progress("adding up")
+    return Counted(_cube(groups, counting, audited, dimensions), rows, tuple(notices))
 
 
 class _Counting:
@@ -118,7 +156,7 @@ class _Counting:
         self.meanings: dict[str, pl.DataFrame] = {}
         self.columns = {criterion: f"{PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
 
-    def groups(self) -> pl.DataFrame:
+    def groups(self, passed: RowsDone) -> pl.DataFrame:
         """Give a row a group: dimensions, as the extract spells them, rows, numbers of codes, and every criterion."""
         joined = []
         for field in self.code_fields:
@@ -128,6 +166,7 @@ class _Counting:
         early = [*(self._dimension(name, numbers) for name in self.dimensions), *self._field_answers(numbers)]
         keys = Packed(early, list(self._code_answers()))
         frame = frame.select(*keys.early_keys(), *(field.row_key().alias(field.join_key) for field in self.code_fields))
+        frame = _telling(frame, passed)
         for join_key, answers in joined:
             frame = frame.join(answers.lazy(), on=join_key, how="left")
         grouped = collect(frame.group_by(keys.keys()).agg(pl.len().alias(_ROWS), *self._sums()))
@@ -194,8 +233,7 @@ class _Counting:
         return bool(columns) and all(schema[column] in (pl.Date, pl.Datetime, pl.String) for column in columns)
 
     def _date(self) -> pl.Expr:
-        columns, schema = self.binding.fields["activity_date"], self.extract.table.schema
-        return as_date(pl.coalesce([pl.col(column) for column in columns]), schema[columns[0]])
+        return _day(self.binding, self.extract.table.schema)
 
     def _month(self) -> Part:
         """Give the month of a day, from a list of all days between the first and the latest."""
@@ -229,6 +267,21 @@ class _Counting:
         if name in self.binding.fields and FIELDS[name].kind is Kind.CODE:
             return pl.lit(self.values.texts(name)).gather(value)
         return (value.cast(pl.Int64) - _BELOW_ZERO).cast(pl.String)
+
+
+def _day(binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    columns = binding.fields["activity_date"]
+    return as_date(pl.coalesce([pl.col(column) for column in columns]), schema[columns[0]])
+
+
+def _telling(frame: pl.LazyFrame, passed: RowsDone) -> pl.LazyFrame:
+    """Give the same rows, which are counted as they pass."""
+
+    def tell(batch: pl.DataFrame) -> pl.DataFrame:
+        passed.add(batch.height)
+        return batch
+
+    return frame.map_batches(tell, streamable=True)
 
 
 def _answer(place: int) -> str:

@@ -1,7 +1,8 @@
 """The cube as one SQL statement: what a warehouse counts, so that nothing but counts leaves it.
 
-After the steps that decide codes, `criteria` decides every criterion once, `readings` every reading of every rule,
-`counted` groups, and the last step turns one column a count into one row a count above 0, as `ebi_rules.cube` has them.
+After the steps that decide codes, `criteria` decides every criterion once, `grouped` counts rows that are alike in all
+of this, `readings` decides every reading of every rule, `counted` sums up, and the last step turns one column a count
+into one row a count above 0, as `ebi_rules.cube` has them. What follows `grouped` is asked of groups and not of rows.
 Values of fields come as they stand in the table: whoever reads the cube puts them into normal form and sums up.
 """
 
@@ -20,21 +21,24 @@ from ebi_rules.cube import (
     Audited,
     missing_counted,
 )
+from ebi_rules.engines.scope import EVERYTHING, Scope
 from ebi_rules.errors import ExtractError
 from ebi_rules.fields import BABY_AGES
 from ebi_rules.layouts import Binding
 from ebi_rules.rules import Rule
 from ebi_rules.translate.dialects import find_dialect
 from ebi_rules.translate.sql import all_of, any_of, as_number, negate, number, text
-from ebi_rules.translate.statements import Writer, name_verdicts
+from ebi_rules.translate.statements import Writer, decides_distinct, name_verdicts
 
 _ACTIVITY = "n_activity"
 _LAST = "n_last_date"
+_ROWS = "n_rows"
+_DAY = "day_number"
 
 
 @dataclass(frozen=True)
 class _Count:
-    """One count: where it stands in the cube, the column that holds it, and what is summed in each row."""
+    """One count: where it stands in the cube, the column that holds it, and 1 or 0 in each group."""
 
     rule: str
     measure: str
@@ -50,18 +54,22 @@ def cube_statement(
     binding: Binding,
     table: str,
     child_tables: Mapping[str, str] | None = None,
+    strategy: str | None = None,
+    scope: Scope = EVERYTHING,
 ) -> str:
     """Give the SQL text that counts the cube of rules over a table.
 
     `dimensions` are provider, month, age_band, sex and further fields. How many codes there are, and how many are
-    malformed, is not counted: SQL that means the same everywhere has no patterns for it. Raises `UsageError`,
+    malformed, is not counted: SQL that means the same everywhere has no patterns for it. `strategy` and
+    `scope` as for `translate.statements.statement`. Raises `UsageError`,
     `DialectError`, or `ExtractError` for a field that the layout lacks.
     """
     recorded = [Recorded(system) for name, system in CODE_FIELDS.items()
                 if name in CODE_FIELD.values() and binding.codes.get(name)]  # fmt: skip
     readings = list(dict.fromkeys(reading for entry in audited for reading in (entry.reading, *entry.compared)))
-    writer = _CubeWriter(find_dialect(dialect), binding, table, child_tables or {},
-                         name_verdicts(readings, binding, recorded))  # fmt: skip
+    found = find_dialect(dialect)
+    names = name_verdicts(readings, binding, recorded)
+    writer = _CubeWriter(found, binding, table, child_tables or {}, names, decides_distinct(strategy, found), scope)
     return writer.cube(audited, readings, recorded, dimensions) + ";"
 
 
@@ -81,6 +89,7 @@ class _CubeWriter(Writer):
         criteria = self._criteria_step(recorded, dimensions)
         steps = [
             ("criteria", criteria),
+            ("grouped", self._grouped_step(criteria.named_selects)),
             ("readings", self._readings_step(criteria.named_selects)),
             ("counted", self._counted_step(counts, dimensions)),
             ("measures", self._measures_step(counts)),
@@ -110,24 +119,36 @@ class _CubeWriter(Writer):
         for atom in recorded:
             columns.append(self._column(self._verdict_column(atom)))
         if self.binding.fields.get("activity_date"):
-            columns.append(self._day(self._column("activity_date")).as_(self._name("day_number")))
+            columns.append(self._day(self._column("activity_date")).as_(self._name(_DAY)))
         return exp.Select(expressions=columns).from_(self._step("codes"))
 
+    def _grouped_step(self, carried: Sequence[str]) -> exp.Expr:
+        """Count the rows that are alike, and give the latest of their days."""
+        keys = [self._column(name) for name in carried if name != _DAY]
+        found: list[exp.Expr] = [exp.Count(this=exp.Star()).as_(self._name(_ROWS))]
+        if _DAY in carried:
+            found.append(exp.Max(this=self._column(_DAY)).as_(self._name(_DAY)))
+        return exp.Select(expressions=[*keys, *found]).from_(self._step("criteria")).group_by(
+            *(key.copy() for key in keys)
+        )  # fmt: skip
+
     def _readings_step(self, carried: Sequence[str]) -> exp.Expr:
-        """Add 1 or 0 for every reading to what the step `criteria` has."""
-        columns: list[exp.Expr] = [self._column(name) for name in carried]
+        """Add 1 or 0 for every reading to what the step `grouped` has."""
+        columns: list[exp.Expr] = [self._column(name) for name in (*carried, _ROWS)]
         for reading in self._readings:
             holds = all_of([self._is_one(self._criterion_column(each)) for each in reading.criteria.values()])
             columns.append(as_number(holds).as_(self._name(self._reading_column(reading))))
-        return exp.Select(expressions=columns).from_(self._step("criteria"))
+        return exp.Select(expressions=columns).from_(self._step("grouped"))
 
     def _counted_step(self, counts: Sequence[_Count], dimensions: Sequence[str]) -> exp.Expr:
         keys = [self._column(name) for name in dimensions]
-        sums: list[exp.Expr] = [exp.Count(this=exp.Star()).as_(self._name(_ACTIVITY))]
+        rows = self._column(_ROWS)
+        sums: list[exp.Expr] = [exp.Sum(this=rows.copy()).as_(self._name(_ACTIVITY))]
         different = {count.column: count.summed for count in counts if count.column != _ACTIVITY}
-        sums += [exp.Sum(this=summed).as_(self._name(column)) for column, summed in different.items()]
+        sums += [exp.Sum(this=exp.Mul(this=summed, expression=rows.copy())).as_(self._name(column))
+                 for column, summed in different.items()]  # fmt: skip
         if self.binding.fields.get("activity_date"):
-            sums.append(exp.Max(this=self._column("day_number")).as_(self._name(_LAST)))
+            sums.append(exp.Max(this=self._column(_DAY)).as_(self._name(_LAST)))
         return exp.Select(expressions=[*keys, *sums]).from_(self._step("readings")).group_by(
             *(key.copy() for key in keys)
         )  # fmt: skip

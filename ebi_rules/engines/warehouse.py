@@ -15,9 +15,12 @@ from ebi_rules.engines import Counted
 from ebi_rules.engines.checks import key_notices
 from ebi_rules.engines.cube_statement import cube_statement
 from ebi_rules.engines.extract import InputFile, Source
+from ebi_rules.engines.scope import EVERYTHING, Scope
 from ebi_rules.errors import EbiError, EngineError, UsageError
 from ebi_rules.layouts import Binding, Layout, bind, detect, find_layout
-from ebi_rules.translate.dialects import find_dialect, identifier, table_name
+from ebi_rules.progress import Progress, quiet
+from ebi_rules.translate.dialects import find_dialect, table_name
+from ebi_rules.translate.statements import Writer
 
 Query = Callable[[str], pl.DataFrame]
 
@@ -33,18 +36,23 @@ class Warehouse:
     query: Query
     files: Sequence[InputFile] = field(default_factory=tuple)
 
-    def count(self, audited: Sequence[Audited], dimensions: Sequence[str]) -> Counted:
+    def count(
+        self,
+        audited: Sequence[Audited],
+        dimensions: Sequence[str],
+        scope: Scope = EVERYTHING,
+        progress: Progress = quiet,
+    ) -> Counted:
         """Count the cube there. Raises `EngineError`."""
-        text = cube_statement(audited, dimensions, self.dialect, self.binding, self.table, self.children)
+        tables = self.dialect, self.binding, self.table, self.children
+        text = cube_statement(audited, dimensions, *tables, scope=scope)
         cube = read_cube(self.query(text.rstrip(";")))
-        rows, keyed, distinct = (int(number) for number in self.query(self._keys()).row(0))
+        progress("looking for repeated keys")
+        keys = Writer(find_dialect(self.dialect), self.binding, self.table, {}, {}, False, scope).keys()
+        counts = "COUNT(*) AS a, COUNT(activity_key) AS b, COUNT(DISTINCT activity_key) AS c"
+        found = self.query(f"SELECT {counts} FROM ({keys}) activity_keys").row(0)
+        rows, keyed, distinct = (int(number) for number in found)
         return Counted(cube, rows, tuple(key_notices(self.binding.key, rows, rows - keyed, distinct)))
-
-    def _keys(self) -> str:
-        dialect = find_dialect(self.dialect)
-        key = identifier(self.binding.key, dialect).sql(dialect.sqlglot)
-        table = table_name(self.table, dialect).sql(dialect.sqlglot)
-        return f"SELECT COUNT(*) AS a, COUNT({key}) AS b, COUNT(DISTINCT {key}) AS c FROM {table}"
 
 
 def open_table(

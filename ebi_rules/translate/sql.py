@@ -203,10 +203,7 @@ def code_text(columns: Sequence[exp.Expr], dialect: Dialect, ordered: bool) -> e
     With `ordered` a bar stands behind every code, and what is no code is taken out, so that the first code
     stands first: `||U05.4 ,NULL,z665` becomes `,U054|,Z665|`.
     """
-    cells = [coalesce(column, text("")) for column in columns]
-    joined = cells[0]
-    if len(cells) > 1:
-        joined = concat([part for cell in cells for part in (text(","), cell)][1:], dialect)
+    joined = coalesce(columns[0], text("")) if len(columns) == 1 else raw_text(columns, dialect)
     bare: exp.Expr = replace(exp.Upper(this=joined), ".", "")
     if not ordered:
         for separator in ("|", ";", " "):
@@ -220,6 +217,14 @@ def code_text(columns: Sequence[exp.Expr], dialect: Dialect, ordered: bool) -> e
     for filler in ("", "NULL", "-", "&"):
         wrapped = replace(wrapped, _ORDERED_OPEN + filler + _ORDERED_CLOSE, "")
     return coalesce(wrapped, text(_NOTHING)) if dialect.empty_is_null else wrapped
+
+
+def raw_text(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
+    """Give the codes of some columns as one text, as they stand: a column itself, several with commas between."""
+    if len(columns) == 1:
+        return columns[0]
+    cells = [coalesce(column, text("")) for column in columns]
+    return concat([part for cell in cells for part in (text(","), cell)][1:], dialect)
 
 
 def single_code(column: exp.Expr, dialect: Dialect) -> exp.Expr:

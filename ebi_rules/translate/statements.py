@@ -23,6 +23,7 @@ from ebi_rules.criteria import (
     fields_needed,
     lists_named,
 )
+from ebi_rules.engines.scope import EVERYTHING, Scope
 from ebi_rules.errors import DialectError, UsageError, unknown
 from ebi_rules.fields import FIELDS
 from ebi_rules.layouts import Binding, ChildTable
@@ -39,6 +40,7 @@ from ebi_rules.translate.sql import (
     like_patterns,
     needs_order,
     number,
+    raw_text,
     single_code,
     text,
     text_condition,
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
 
 SHAPES = ("flags", "predicate", "case", "counts", "view", "cube")
 VIEW_NAME = "ebi_flags"
+STRATEGIES = ("inline", "distinct")
+"""How codes in the activity table are decided: in every row, or in every distinct text, which rows are joined to."""
 
 _LONGEST_PREDICATE = 250_000
 """How many characters a bare predicate may have, about: ClickHouse reads 262,144 and nobody reads more."""
@@ -65,6 +69,8 @@ def statement(
     shape: str = "flags",
     child_tables: Mapping[str, str] | None = None,
     by: Sequence[str] = (),
+    strategy: str | None = None,
+    scope: Scope = EVERYTHING,
 ) -> str:
     """Give the SQL text of rules over a table.
 
@@ -72,7 +78,8 @@ def statement(
     month (year * 100 + month); `predicate` is one rule's bare condition over the table's own columns, and
     `case` the same as the published CASE form. `cube` counts all that an audit needs, by provider, month, age band, sex
     and the fields in `by` (`ebi_rules.cube`). `child_tables` names the tables of codes where they are not the layout's
-    own beside `table`. Raises `UsageError` or `DialectError`.
+    own beside `table`. `strategy` is `distinct` or `inline` (`STRATEGIES`); by default what the dialect runs faster.
+    `scope` is what the cube counts: all, or some months and providers. Raises `UsageError` or `DialectError`.
     """
     if shape not in SHAPES:
         raise UsageError(unknown("shape", shape, SHAPES))
@@ -82,15 +89,26 @@ def statement(
 
         audited = [Audited.among(rule, rule, binding) for rule in rules]
         dimensions = list(dict.fromkeys([*STANDARD_DIMENSIONS, *by]))
-        return cube_statement(audited, dimensions, dialect, binding, table, child_tables)
-    if by:
-        raise UsageError("--by is for the shape cube.")
-    writer = Writer(find_dialect(dialect), binding, table, child_tables or {}, name_verdicts(rules, binding))
+        return cube_statement(audited, dimensions, dialect, binding, table, child_tables, strategy, scope)
+    if by or scope != EVERYTHING:
+        raise UsageError("--by, --months and --provider are for the shape cube.")
+    found = find_dialect(dialect)
+    distinct = decides_distinct(strategy, found)
+    writer = Writer(found, binding, table, child_tables or {}, name_verdicts(rules, binding), distinct)
     if shape in ("predicate", "case"):
         if len(rules) != 1:
             raise UsageError(f"the shape {shape} is for one rule at a time.")
         return writer.predicate(rules[0]) if shape == "predicate" else writer.case(rules[0])
     return {"flags": writer.flags, "view": writer.view, "counts": writer.counts}[shape](rules) + ";"
+
+
+def decides_distinct(strategy: str | None, dialect: Dialect) -> bool:
+    """Say whether codes are decided on distinct texts. Raises `UsageError` for a strategy that is none."""
+    if strategy is None:
+        return dialect.distinct
+    if strategy not in STRATEGIES:
+        raise UsageError("--strategy: " + unknown("strategy", strategy, STRATEGIES))
+    return strategy == "distinct"
 
 
 @dataclass
@@ -102,6 +120,8 @@ class Writer:
     table: str
     child_tables: Mapping[str, str]
     verdict_names: Mapping[CodeAtom, str]
+    distinct: bool
+    scope: Scope = EVERYTHING
 
     def flags(self, rules: Sequence["Rule"]) -> str:
         return self._print(self._flags(rules))
@@ -118,6 +138,11 @@ class Writer:
         for select in selects[1:]:
             tree = exp.Union(this=tree, expression=select, distinct=False)
         return self._print(self._with_steps(tree, rules, ["provider", "activity_date"]))
+
+    def keys(self) -> str:
+        """Give the keys of all activities in the scope."""
+        key = self._raw_column(self.binding.key).as_(self._name("activity_key"))
+        return self._print(self.narrowed(exp.Select(expressions=[key]).from_(self._activity_table())))
 
     def predicate(self, rule: "Rule") -> str:
         return self._print(self._predicate(rule))
@@ -180,7 +205,8 @@ class Writer:
         for name in carried:
             if name not in fields:
                 raise UsageError(f"the layout names no column for {name}. Use --column {name}=COLUMN.")
-        steps = [step for name in _code_fields(atoms) for step in self._child_steps(name, atoms)]
+        steps = [step for name in _code_fields(atoms) for step in (
+            self._child_steps(name, atoms) if self.binding.child(name) else self._text_steps(name, atoms))]  # fmt: skip
         steps.append(("activity", self._activity_step(fields, atoms)))
         steps.append(("codes", self._codes_step(fields, atoms)))
         ctes = [exp.CTE(this=query, alias=exp.TableAlias(this=self._name(name))) for name, query in steps]
@@ -189,41 +215,75 @@ class Writer:
 
     def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
         columns = [self._raw_field(name).as_(self._name(name)) for name in fields]
-        for name in CODE_FIELDS:
-            asked = [atom for atom in atoms if atom.code_field == name]
-            if asked and not self.binding.child(name):
-                raw = [self._raw_column(column) for column in self.binding.code_columns(name)]
-                joined = code_text(raw, self.dialect, any(map(needs_order, asked)))
-                columns.append(joined.as_(self._name(name)))
-        return exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(
-            table_name(self.table, self.dialect)
-        )
+        for name in _code_fields(atoms):
+            if not self.binding.child(name):
+                asked = [atom for atom in atoms if atom.code_field == name]
+                columns.append(self._raw_text(name) if self.distinct else self._code_text(name, asked))
+        select = exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(self._activity_table())
+        return self.narrowed(select)
 
     def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
-        """Decide every code atom of every activity: over its own text, or from what `_child_steps` found."""
-        joined = [name for name in _code_fields(atoms) if self.binding.child(name)]
+        """Decide every code atom of every activity: over its own text, or from what the step `found` says."""
+        joined = [name for name in _code_fields(atoms) if self.distinct or self.binding.child(name)]
         activity = "activity" if joined else None
-        key = self._column(self.binding.key, activity)
         columns: list[exp.Expr] = [
             self._column(name, activity).as_(self._name(name)) if activity else self._column(name)
             for name in (self.binding.key, *fields)
         ]
         select = exp.Select().from_(self._step("activity"))
         for code_field in joined:
-            child = self.binding.child(code_field)
-            assert child
-            found = _step_name(code_field, "found")
-            same = exp.EQ(this=self._column(child.key, found), expression=key.copy())
+            child, found = self.binding.child(code_field), _step_name(code_field, "found")
+            own, other = (self.binding.key, child.key) if child else (_text_name(code_field),) * 2
+            same = exp.EQ(this=self._column(other, found), expression=self._column(own, activity))
             select = select.join(self._step(found), on=same, join_type="left")
         for atom in atoms:
             name = self._verdict_column(atom)
-            if self.binding.child(atom.code_field):
+            if atom.code_field in joined:
                 verdict = coalesce(self._column(name, _step_name(atom.code_field, "found")), number(0))
             else:
-                own_text = self._column(atom.code_field, activity)
-                verdict = as_number(text_condition(atom, own_text, self.dialect))
+                verdict = as_number(text_condition(atom, self._column(atom.code_field), self.dialect))
             columns.append(verdict.as_(self._name(name)))
         return select.select(*columns)
+
+    def _text_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
+        """Give the steps over the distinct texts of a field of codes: in normal form, and with their verdicts."""
+        if not self.distinct:
+            return
+        asked = [atom for atom in atoms if atom.code_field == code_field]
+        texts, normal, found = (_step_name(code_field, what) for what in ("texts", "normal", "found"))
+        own = self._column(_text_name(code_field))
+        raw = self._raw_text(code_field)
+        every = exp.Select(expressions=[raw]).from_(self._activity_table())
+        yield texts, self.narrowed(every).group_by(raw.this.copy())
+        ordered = any(map(needs_order, asked))
+        text_of_codes = code_text([own.copy()], self.dialect, ordered).as_(self._name(code_field))
+        yield normal, exp.Select(expressions=[own.copy(), text_of_codes]).from_(self._step(texts))
+        verdicts = [as_number(text_condition(atom, self._column(code_field), self.dialect))
+                    .as_(self._name(self._verdict_column(atom))) for atom in asked]  # fmt: skip
+        yield found, exp.Select(expressions=[own.copy(), *verdicts]).from_(self._step(normal))
+
+    def narrowed(self, select: exp.Select) -> exp.Select:
+        """Leave out of a select from the activity table what the scope leaves out."""
+        self.scope.check(self.binding)
+        if self.scope.months:
+            first, last = self.scope.months
+            month = self._month(self._raw_field("activity_date"))
+            select = select.where(exp.Between(this=month, low=number(first), high=number(last)))
+        provider = self.scope.provider_criterion()
+        if provider:
+            select = select.where(SqlTranslator(self.dialect, self._raw_field, self._inline_codes).visit(provider))
+        return select
+
+    def _raw_text(self, code_field: str) -> exp.Alias:
+        raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
+        return exp.Alias(this=raw_text(raw, self.dialect), alias=self._name(_text_name(code_field)))
+
+    def _code_text(self, code_field: str, asked: Sequence[CodeAtom]) -> exp.Expr:
+        raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
+        return code_text(raw, self.dialect, any(map(needs_order, asked))).as_(self._name(code_field))
+
+    def _activity_table(self) -> exp.Table:
+        return table_name(self.table, self.dialect)
 
     def _child_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
         """Give the steps over a child table: its codes in normal form, where each activity's first code stands if
@@ -337,9 +397,14 @@ def _code_fields(atoms: Sequence[CodeAtom]) -> list[str]:
     return list(dict.fromkeys(atom.code_field for atom in atoms))
 
 
+def _text_name(code_field: str) -> str:
+    """Give the name of the column that holds a field's codes as they stand."""
+    return f"{code_field}_text"
+
+
 def _step_name(code_field: str, what: str) -> str:
-    """Give the name of a step over a child table: procedure_codes, diagnosis_found, ..."""
-    return f"{_KINDS[code_field]}_{what}"
+    """Give the name of a step over a field of codes: procedure_codes, diagnosis_found, ..."""
+    return f"{_KINDS.get(code_field, code_field)}_{what}"
 
 
 def verdict_name(atom: CodeAtom) -> str:
@@ -369,6 +434,7 @@ def name_verdicts(rules: Sequence["Rule"], binding: Binding, further: Sequence[C
     """
     children = [child for code_field in CODE_FIELDS if (child := binding.child(code_field))]
     taken = {name.upper() for name in (binding.key, *FIELDS, *CODE_FIELDS)}
+    taken |= {_text_name(name).upper() for name in CODE_FIELDS}
     taken |= {column.upper() for child in children for column in (child.key, child.position) if column}
     names: dict[CodeAtom, str] = {}
     for atom in (*_code_atoms(rules), *further):

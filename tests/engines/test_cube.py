@@ -19,7 +19,6 @@ from tests.engines.evaluators import SQL_ENGINES, require
 
 RULES = ("2S", "2T")
 DIMENSIONS = (*STANDARD_DIMENSIONS, "referral_source")
-LAYOUTS = ("ncdr-opa", "hes-op", "unified-sus-op")
 NOT_IN_SQL = ("codes", "invalid")
 
 _DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 2, 29), None, date(2024, 10, 5)]
@@ -51,14 +50,16 @@ def _by_polars(case: Case) -> pl.DataFrame:
     return cube.filter(~pl.col("measure").is_in(list(NOT_IN_SQL)))
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("layout", "strategy"), [("ncdr-opa", "inline"), ("ncdr-opa", "distinct"),
+                                                  ("hes-op", "inline"), ("hes-op", "distinct"),
+                                                  ("unified-sus-op", None)])  # fmt: skip
 @pytest.mark.parametrize("name", SQL_ENGINES)
-def test_the_cube(name: str, layout: str) -> None:
+def test_the_cube(name: str, layout: str, strategy: str | None) -> None:
     require(name)
     engine, dialect = SQL_ENGINES[name]
     case = engine.stores(_case(layout))
     children = {field: CHILDREN[field] for field in case.children}
-    text = cube_statement(_audited(case), DIMENSIONS, dialect, case.binding, ACTIVITY, children)
+    text = cube_statement(_audited(case), DIMENSIONS, dialect, case.binding, ACTIVITY, children, strategy)
     engine.load_all(tables(case), dialect)
     found = [[None if value is None else str(value) for value in row] for row in engine.rows(text.rstrip(";"))]
     columns = dict.fromkeys(schema(DIMENSIONS), pl.String)

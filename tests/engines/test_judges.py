@@ -8,7 +8,7 @@ from ebi_rules.catalogue import rule, rules
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding, bind, builtin_layouts
 from ebi_rules.rules import unavailable
-from ebi_rules.translate.statements import SHAPES, statement
+from ebi_rules.translate.statements import SHAPES, STRATEGIES, statement
 from tests.engines.evaluators import JUDGES, complaints, require_judge
 from tests.engines.judge import Schema
 
@@ -39,7 +39,8 @@ def _statements(binding: Binding, dialect: str, few: bool) -> Iterator[str]:
     """
     every = [each for each in rules() if each.dataset == binding.layout.dataset and not unavailable(each, binding)]
     for shape in ("flags",) if few else ("flags", "view", "counts", "cube"):
-        yield statement(every[:2] if few else every, dialect, binding, TABLE, shape)
+        for strategy in STRATEGIES[:1] if binding.layout.is_child or few else STRATEGIES:
+            yield statement(every[:2] if few else every, dialect, binding, TABLE, shape, strategy=strategy)
     for name, reading in rule("2S" if binding.layout.dataset == "outpatient" else "1C").readings().items():
         if (few and name != "default") or unavailable(reading, binding):
             continue

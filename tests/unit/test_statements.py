@@ -194,15 +194,26 @@ def test_several_rules_stand_side_by_side() -> None:
     two = make_rule({"asked": "procedure(scan) OR diagnosis(cancer)"}, {"scan": ["U055"]}, key="two")
     other = make_rule({"asked": "procedure(scan)"}, {"scan": ["U054"]}, key="other")
     binding = bind(find_layout("ncdr-opa"))
-    text = statement([one, two], "duckdb", binding, "t")
+    text = statement([one, two], "duckdb", binding, "t", strategy="inline")
     assert text.count("AS scan") == 1
     assert "AS one" in text
     assert "AS two" in text
-    text = statement([one, other], "duckdb", binding, "t")
+    text = statement([one, other], "duckdb", binding, "t", strategy="inline")
     assert text.count("AS scan") == 2
     assert "AS scan_2" in text
     with pytest.raises(ebi.UsageError, match="one rule at a time"):
         statement([one, two], "duckdb", binding, "t", "predicate")
+
+
+def test_distinct_texts_are_decided_once_or_every_row_is() -> None:
+    rule = make_rule({"asked": "procedure(scan)"}, {"scan": ["U055"]}, key="one")
+    inline = rule.sql("postgres", "hes-op", "t", strategy="inline")
+    distinct = rule.sql("postgres", "hes-op", "t", strategy="distinct")
+    assert "procedure_texts" not in inline
+    assert "procedure_texts" in distinct
+    assert rule.sql("duckdb", "ncdr-opa", "t") == rule.sql("duckdb", "ncdr-opa", "t", strategy="distinct")
+    with pytest.raises(ebi.UsageError, match="no strategy 'distint'; the nearest is distinct"):
+        rule.sql("duckdb", "ncdr-opa", "t", strategy="distint")
 
 
 def test_filling_lines_changes_only_white_space() -> None:

@@ -15,8 +15,8 @@ class Dialect:
 
     `like_classes`: LIKE knows [0-9]. `empty_is_null`: an empty text is NULL. `concat_with_pipes`: texts are
     joined by ||. `extract`: dates know EXTRACT(MONTH FROM ...). `from_nothing`: the table that a SELECT of constants
-    must name. `reserved`: words, in capitals, that cannot
-    stand as a bare name and that sqlglot does not know of.
+    must name. `distinct`: it runs faster when codes are decided once for every distinct text. `reserved`: words, in
+    capitals, that cannot stand as a bare name and that sqlglot does not know of.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Dialect:
     empty_is_null: bool = False
     concat_with_pipes: bool = False
     extract: bool = True
+    distinct: bool = False
     reserved: str = ""
     from_nothing: str = ""
 

@@ -1,0 +1,281 @@
+"""A national year: every kind of work over extracts of 1, 20 and 100 million rows, beside the plain read of the same.
+
+Run as `python -m tests.bench.national --rows 20000000 --layout ncdr-opa`, or by `make bench`; `--only` names some of
+the work, `--hostile` makes almost every text of codes different, `--record FILE` adds the figures to a JSON file from
+which `tests.bench.page` writes docs/performance.md. Each figure is that of a process of its own, which reads the
+extract first, the plain way, and then does the work: seconds, their ratio, and the process's peak memory.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from ebi_rules.catalogue import choose, rules
+from ebi_rules.cube import STANDARD_DIMENSIONS, Audited
+from ebi_rules.engines import find_engine
+from ebi_rules.engines.extract import open_extract
+from ebi_rules.flags import write_flags
+from ebi_rules.layouts import Binding, ChildTable, find_layout
+from ebi_rules.rules import Rule
+from ebi_rules.synth import write_extract
+from tests.bench.literal import script
+from tests.bench.low_back import peak_memory
+
+ONE = "2S"
+STAND_INS = {"admission_method": "priority", "patient_classification": "attendance_status"}
+"""What stands in, among an outpatient's fields, for what only admitted care has: then all rules can be asked."""
+
+_BEHIND = ("id", "provider", "activity_date", "age", "sex", "administrative_category")
+
+
+class Extract:
+    """A made-up extract, and its rules: one, or all of the catalogue."""
+
+    def __init__(self, path: Path, layout: str) -> None:
+        self.path = path
+        fields = find_layout(layout).fields
+        self.overrides = {name: fields[other][0] for name, other in STAND_INS.items() if name not in fields}
+        codes = find_layout(layout).codes.items()
+        self.children = {
+            name: path.with_name(f"{path.stem}.{name}.parquet")
+            for name, shape in codes
+            if isinstance(shape, ChildTable)
+        }
+        self.layout = layout
+
+    def open(self, engine: str = "polars") -> "object":
+        source = str(self.path)
+        return find_engine(engine).open_source(source, self.layout, self.overrides, self.children)
+
+    @property
+    def binding(self) -> Binding:
+        return open_extract(str(self.path), self.layout, self.overrides, self.children)[1]
+
+    def rules(self, name: str) -> list[Rule]:
+        asked = [ONE] if name == "one" else [each.key for each in rules()]
+        return [reading for _, reading in choose(asked, "default", self.binding, any_dataset=True)[0]]
+
+
+def count(extract: Extract, chosen: str, dimensions: Sequence[str], engine: str = "polars") -> None:
+    opened = extract.open(engine)
+    audited = [Audited.among(rule, rule, extract.binding) for rule in extract.rules(chosen)]
+    cube = opened.count(audited, dimensions).cube  # type: ignore[attr-defined]
+    assert cube.height
+
+
+def flag(extract: Extract) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        flags = Path(folder) / "flags.parquet"
+        write_flags(str(extract.path), flags, [ONE], extract.layout, **extract.children, any_dataset=True)
+
+
+def literal_in_duckdb(extract: Extract, chosen: str, together: bool) -> None:
+    import duckdb
+
+    binding = extract.binding
+    scripts = [script(rule, binding) for rule in extract.rules(chosen)]
+    (provider,) = binding.fields["provider"]
+    table = f"read_parquet('{extract.path}')"
+    with duckdb.connect() as connection:
+        if together:
+            sums = ", ".join(f"SUM(CASE WHEN {text} THEN 1 ELSE 0 END)" for text in scripts)
+            connection.sql(f"SELECT {provider}, {sums} FROM {table} GROUP BY {provider}").fetchall()
+            return
+        for text in scripts:
+            connection.sql(f"SELECT {provider}, COUNT(*) FROM {table} WHERE {text} GROUP BY {provider}").fetchall()
+
+
+def contains_in_pandas(extract: Extract) -> None:
+    import pandas as pd
+
+    frame = pd.read_parquet(extract.path)
+    procedures, diagnoses = frame["Der_Procedure_All"], frame["Der_Diagnosis_All"]
+
+    def any_of(column: "pd.Series[str]", *patterns: str) -> "pd.Series[bool]":
+        return column.str.contains("|".join(patterns), na=False)
+
+    imaging = any_of(procedures, "U05[45]") | (
+        any_of(procedures, "U13[2356]", "U21[1267]") & any_of(procedures, "Z665", "O162")
+    )
+    cancers = any_of(diagnoses, "C[0-9][0-9]", "D0", "D3[789]", "D4[012345678]")
+    age = frame["Age_at_Start_of_Episode_SUS"].fillna(frame["Der_Age_at_CDS_Activity_Date"])
+    flagged = imaging & age.between(19, 120) & ~cancers & (frame["Administrative_Category"] != "02")
+    frame[flagged].groupby("Der_Provider_Code").size()
+
+
+def rlike_in_spark(extract: Extract) -> None:
+    session = _spark()
+    session.read.parquet(str(extract.path)).createOrReplaceTempView("t")
+    (rule,) = extract.rules("one")
+    text = script(rule, extract.binding, "REGEXP")
+    session.sql(f"SELECT Der_Provider_Code, COUNT(*) FROM t WHERE {text} GROUP BY Der_Provider_Code").collect()
+
+
+def cube_in_spark(extract: Extract) -> None:
+    _spark()
+    count(extract, "one", STANDARD_DIMENSIONS, "spark")
+
+
+def _spark() -> "object":
+    from pyspark.sql import SparkSession
+
+    settings = {"spark.ui.enabled": "false", "spark.driver.memory": "12g", "spark.ui.showConsoleProgress": "false"}
+    builder = SparkSession.builder
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+WORK: dict[str, tuple[str, Callable[[Extract], None]]] = {
+    "one rule, counts per provider": ("one", lambda extract: count(extract, "one", ["provider"])),
+    "all rules, counts per provider": ("all", lambda extract: count(extract, "all", ["provider"])),
+    "one rule, full cube": ("one", lambda extract: count(extract, "one", STANDARD_DIMENSIONS)),
+    "all rules, full cube": ("all", lambda extract: count(extract, "all", STANDARD_DIMENSIONS)),
+    "flag, one rule, file to file": ("one", flag),
+    "one rule, full cube, DuckDB": ("one", lambda extract: count(extract, "one", STANDARD_DIMENSIONS, "duckdb")),
+    "all rules, full cube, DuckDB": ("all", lambda extract: count(extract, "all", STANDARD_DIMENSIONS, "duckdb")),
+    "one rule, full cube, Spark": ("one", cube_in_spark),
+    "script of one rule, DuckDB": ("one", lambda extract: literal_in_duckdb(extract, "one", together=False)),
+    "scripts of all rules, one after another, DuckDB":
+        ("all", lambda extract: literal_in_duckdb(extract, "all", together=False)),
+    "scripts of all rules in one statement, DuckDB":
+        ("all", lambda extract: literal_in_duckdb(extract, "all", together=True)),
+    "script of one rule, pandas": ("one", contains_in_pandas),
+    "script of one rule, Spark": ("one", rlike_in_spark),
+}  # fmt: skip
+"""What is timed: which rules' columns are read beside it, and the work itself."""
+
+_DELIMITED_ONLY = tuple(name for name in WORK if name.startswith("script"))
+
+
+def read(extract: Extract, chosen: str) -> None:
+    """Read every column that the rules and the cube need, the child tables' too, and touch every value."""
+    binding = extract.binding
+    needed = {*_BEHIND, *(name for rule in extract.rules(chosen) for name in rule.fields_needed)}
+    columns = {column for name in needed for column in (*binding.fields.get(name, ()), *binding.code_columns(name))}
+    for path in (extract.path, *extract.children.values()):
+        schema = pl.scan_parquet(path).collect_schema()
+        here = columns if path == extract.path else set(schema)
+        pl.scan_parquet(path).select(_touched(here, schema)).collect(engine="streaming")
+
+
+def _touched(columns: Iterable[str], schema: pl.Schema) -> list[pl.Expr]:
+    return [pl.col(name).str.len_bytes().sum() if schema[name] == pl.String else pl.col(name).max()
+            for name in sorted(columns)]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--layout", default="ncdr-opa", choices=["ncdr-opa", "hes-op", "unified-sus-op", "ncdr-apcs"])
+    parser.add_argument("--hostile", action="store_true")
+    parser.add_argument("--only", nargs="*", choices=list(WORK), default=list(WORK))
+    parser.add_argument("--keep", type=Path, help="folder for the extract, used again when it is there")
+    parser.add_argument("--record", type=Path, help="JSON file to add the figures to")
+    parser.add_argument("--work", choices=list(WORK), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.keep or Path(scratch)
+        name = f"{arguments.layout}-{arguments.rows}{'-hostile' if arguments.hostile else ''}"
+        extract = Extract(folder / name / "extract.parquet", arguments.layout)
+        if arguments.work:
+            print(json.dumps(_timed(extract, arguments.work)))
+            return
+        if not extract.path.exists():
+            _make(extract, arguments.rows, arguments.hostile)
+        print(f"{name}: {sum(file.stat().st_size for file in extract.path.parent.iterdir()) / 2**20:,.0f} MiB")
+        for work in arguments.only:
+            if work in _DELIMITED_ONLY and arguments.layout not in ("ncdr-opa", "ncdr-apcs"):
+                continue
+            figures = _in_a_process(work, folder, arguments)
+            print(f"{work:<48} {figures['seconds']:8.2f} s   {figures['seconds'] / figures['read']:7.1f} times the read"
+                  f"   {figures['peak']:>7,} MiB", flush=True)  # fmt: skip
+            if arguments.record:
+                _record(arguments.record, {"extract": name, "work": work, **figures})
+
+
+def _in_a_process(work: str, folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
+    command = [sys.executable, "-W", "ignore", "-m", "tests.bench.national", "--work", work, "--keep", str(folder),
+               "--rows", str(arguments.rows), "--layout", arguments.layout]  # fmt: skip
+    command += ["--hostile"] if arguments.hostile else []
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def _timed(extract: Extract, name: str) -> dict[str, float]:
+    """Time the best of three reads, and the work: the best of three where it takes seconds, once where minutes."""
+    chosen, work = WORK[name]
+    plain = min(_seconds(lambda: read(extract, chosen)) for _ in range(3))
+    taken = [_seconds(lambda: work(extract))]
+    while len(taken) < 3 and sum(taken) < 30:
+        taken.append(_seconds(lambda: work(extract)))
+    return {"seconds": min(taken), "read": plain, "peak": peak_memory(), "rows": _rows(extract)}
+
+
+def _rows(extract: Extract) -> int:
+    return int(pl.scan_parquet(extract.path).select(pl.len()).collect().item())
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _make(extract: Extract, rows: int, hostile: bool) -> None:
+    extract.path.parent.mkdir(parents=True, exist_ok=True)
+    write_extract(extract.path, rows, layout=extract.layout)
+    if hostile:
+        _make_different(extract)
+
+
+def _make_different(extract: Extract) -> None:
+    """Put two codes that no rule asks for behind the codes of every row that has any, a different pair in each row."""
+    place = pl.int_range(pl.len(), dtype=pl.Int64)
+    pair = pl.format(",Q{}{},Y{}", (place // 1_000_000 % 90 + 10), (place // 100_000) % 10,
+                     (place % 100_000).cast(pl.String).str.zfill(5))  # fmt: skip
+    columns = [column for name in ("procedures", "diagnoses") for column in extract.binding.code_columns(name)[:1]]
+    made = extract.path.with_name("made.parquet")
+    frame = pl.scan_parquet(extract.path).with_columns([pl.col(column) + pair for column in columns])
+    frame.sink_parquet(made, row_group_size=250_000)
+    made.replace(extract.path)
+
+
+def _record(path: Path, figures: dict[str, object]) -> None:
+    """Add figures to a file, in place of earlier ones of the same work."""
+    held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": []}
+    same = ("extract", "work")
+    held["figures"] = [each for each in held["figures"] if any(each[name] != figures[name] for name in same)] + [
+        figures
+    ]
+    held["machine"] = _machine()
+    path.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
+
+
+def _machine() -> dict[str, str]:
+    from importlib.metadata import version
+
+    memory = re.findall(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(encoding="ascii"))
+    return {
+        "date": f"{date.today():%Y-%m-%d}", "cores": str(os.cpu_count()), "memory": f"{int(memory[0]) / 2**20:.0f} GiB",
+        "system": platform.system(), "python": platform.python_version(),
+        **{name: version(name) for name in ("polars", "duckdb", "pandas", "pyspark")},
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
