@@ -118,13 +118,28 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     others = [name for name in by_name if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
     dimensions = [*STANDARD_DIMENSIONS, *others]
     texts = [_text(by_name[name]).alias(name) for name in ("rule", *dimensions, "measure", "item")]
-    number = pl.col(by_name["count"]).cast(pl.String).str.strip_chars(" ").str.replace(r"\.0+$", "")
-    read = frame.select(*texts, number.cast(pl.Int64, strict=False).alias("count"))
+    read = frame.select(*texts, _whole_number(by_name["count"], frame.schema).alias("count"))
     month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
     read = read.with_columns(month)
     _check(read)
     normal = [normal_values(read[name]).alias(name) for name in dimensions if name in FIELDS]
     return in_order(_summed(read.with_columns(normal), dimensions), dimensions)
+
+
+def add_up(cubes: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Add cubes of different activity up, as `read_cube` gives them. Raises `ExtractError` where columns differ."""
+    first, *others = cubes
+    for other in others:
+        if other.columns != first.columns:
+            raise ExtractError(
+                f"the cubes count by different fields: {', '.join(dimensions_of(first))}, and "
+                f"{', '.join(dimensions_of(other))}."
+            )
+    if not others:
+        return first
+    dimensions = dimensions_of(first)
+    texts = [cube.with_columns(pl.col(cube.columns[:-1]).cast(pl.String)) for cube in cubes]
+    return in_order(_summed(pl.concat(texts), dimensions), dimensions)
 
 
 def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
@@ -168,6 +183,14 @@ def _read(path: Path) -> pl.DataFrame:
 def _text(column: str) -> pl.Expr:
     text = pl.col(column).cast(pl.String).str.strip_chars(" ")
     return pl.when(~text.is_in(["", "NULL"])).then(text)
+
+
+def _whole_number(column: str, schema: pl.Schema) -> pl.Expr:
+    """Read whole numbers from whatever a driver or a file gives; null where there is none."""
+    value = pl.col(column)
+    if schema[column].is_float():
+        return pl.when(value == value.round()).then(value).cast(pl.Int64, strict=False)
+    return value.cast(pl.String).str.strip_chars(" ").str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
 
 
 def normal_values(values: pl.Series) -> pl.Series:

@@ -14,7 +14,7 @@ from ebi_rules.audit.settings import Population, Settings
 from ebi_rules.catalogue import choose
 from ebi_rules.catalogue import rule as find_rule
 from ebi_rules.catalogue import rules as find_rules
-from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, dimensions_of, read_cube
+from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, add_up, dimensions_of, read_cube
 from ebi_rules.engines import Counted, find_engine
 from ebi_rules.engines.extract import Source
 from ebi_rules.engines.scope import Scope
@@ -93,7 +93,7 @@ def audit(
 
 
 def audit_cube(
-    cube: str | Path | pl.DataFrame,
+    cube: str | Path | pl.DataFrame | Sequence[str | Path],
     rules: Iterable[str | Rule] | None = None,
     variant: str = DEFAULT,
     disclosure: str | None = None,
@@ -102,11 +102,19 @@ def audit_cube(
 ) -> Audit:
     """Audit a cube that an engine or a warehouse made (`ebi_rules.cube` says what it holds): a file or a frame.
 
+    Several files are parts of one cube, such as a month each, and are added up.
     `rules` and `variant` say what was counted, where that is not the current edition as designed. Raises `UsageError`,
     or `ExtractError` for a cube that does not fit its rules.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    read = read_cube(cube)
+    paths = (
+        []
+        if isinstance(cube, pl.DataFrame)
+        else [Path(cube)]
+        if isinstance(cube, str | Path)
+        else list(map(Path, cube))
+    )
+    read = read_cube(cube) if isinstance(cube, pl.DataFrame) else add_up([read_cube(path) for path in paths])
     chosen_settings = _settings(settings, disclosure)
     population = chosen_settings.population
     if population and population.field not in dimensions_of(read):
@@ -121,7 +129,6 @@ def audit_cube(
             raise ExtractError(f"the cube does not count {rule.key}: it has {', '.join(counted) or 'no rule'}.")
         audited.append(_audited_in(read, rule, rule.variant(variant)))
     read = read.filter(pl.col("rule").is_null() | pl.col("rule").cast(pl.String).is_in([rule.key for rule in named]))
-    path = None if isinstance(cube, pl.DataFrame) else Path(cube)
     activity = read.filter(pl.col("measure") == "activity")["count"].sum()
     run = {
         **_program(started, clock),
@@ -129,7 +136,7 @@ def audit_cube(
         "layout": "a cube",
         "columns": {},
         "options": {"by": list(dimensions_of(read)), "variant": variant, "overrides": {}},
-        "inputs": [{"path": str(path), "bytes": path.stat().st_size, "rows": read.height}] if path else [],
+        "inputs": [{"path": str(path), "bytes": path.stat().st_size, "rows": read.height} for path in paths],
         "rows": int(activity),
     }
     notices = [] if read.height else ["the cube has no rows."]

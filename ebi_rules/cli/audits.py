@@ -46,8 +46,9 @@ _comparing = options(
 @click.command()
 @click.argument("extract", required=False)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
-@click.option("--from-cube", type=click.Path(path_type=Path), metavar="FILE",
-              help="Start from a cube that a warehouse counted, parquet or CSV, and from no extract.")  # fmt: skip
+@click.option("--from-cube", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="Start from a cube that a warehouse counted, parquet or CSV, and from no extract; several are parts "
+              "of one.")  # fmt: skip
 @click.option("--save-cube", type=click.Path(path_type=Path), metavar="FILE",
               help="Also write the cube, whose counts are exact, as parquet or .csv.")  # fmt: skip
 @rules_option
@@ -64,7 +65,7 @@ _comparing = options(
 @reference_option
 @skip_option
 @force_option
-def audit(extract: str | None, output: Path, from_cube: Path | None, save_cube: Path | None, rules: Sequence[str],
+def audit(extract: str | None, output: Path, from_cube: Sequence[Path], save_cube: Path | None, rules: Sequence[str],
           variant: str, by: Sequence[str], engine: str, months: str | None, providers: Sequence[str],
           disclosure: str, names: str | None, population: str | None,
           standard: str | None, overdispersion: str, trim: float, baseline: int | None, rebase: Sequence[str],
@@ -74,9 +75,9 @@ def audit(extract: str | None, output: Path, from_cube: Path | None, save_cube: 
     from ebi_rules.audit import audit_cube
     from ebi_rules.titles import find_reference
 
-    if (extract is None) == (from_cube is None):
+    if (extract is None) == (not from_cube):
         raise UsageError("name an extract, or a cube with --from-cube: one of them.")
-    given = [extract, from_cube, reading["procedures"], reading["diagnoses"], names, population, standard]
+    given = [extract, *from_cube, reading["procedures"], reading["diagnoses"], names, population, standard]
     inputs = [Path(path) for path in given if path]
     for path in (output, save_cube):
         if path is not None:
@@ -92,7 +93,7 @@ def audit(extract: str | None, output: Path, from_cube: Path | None, save_cube: 
         else:
             _refuse_options_of_extracts({"by": by, "months": months, "provider": providers, **reading})
             progress("reading the cube")
-            found = audit_cube(str(from_cube), rules or None, variant, settings=settings, reference=titles)
+            found = audit_cube(from_cube, rules or None, variant, settings=settings, reference=titles)
         if save_cube is not None:
             target = files.enter_context(whole_file(save_cube, force))
             (found.cube.write_csv if target.suffix == ".csv" else found.cube.write_parquet)(target)

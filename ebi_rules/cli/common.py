@@ -16,6 +16,11 @@ from ebi_rules.version import __version__
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_INTERRUPTED = 130
+_LESS = (
+    "Name fewer fields with --by; or count parts with --months or --provider and --save-cube, and add them up with "
+    "--from-cube; or let a database count with --engine."
+)
 _NO_ROOM = ("No space left", "File too large", "quota exceeded")
 """How the system says that a file can grow no further, in whatever error a library wraps it."""
 
@@ -28,6 +33,9 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(f"Stopped. Nothing was written. If it took too long: {_LESS}", err=True)
+            raise click.exceptions.Exit(_INTERRUPTED) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
@@ -52,7 +60,7 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, EbiError):
         return str(error), error.exit_code
     if isinstance(error, MemoryError):
-        return "there is not enough memory for this.", EngineError.exit_code
+        return f"there is not enough memory for this. Nothing was written. {_LESS}", EngineError.exit_code
     if any(sign in str(error) for sign in _NO_ROOM):
         return "there is no room on the disk for the output. Nothing was written.", EngineError.exit_code
     if isinstance(error, OSError) and error.strerror:

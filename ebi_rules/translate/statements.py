@@ -90,8 +90,10 @@ def statement(
         audited = [Audited.among(rule, rule, binding) for rule in rules]
         dimensions = list(dict.fromkeys([*STANDARD_DIMENSIONS, *by]))
         return cube_statement(audited, dimensions, dialect, binding, table, child_tables, strategy, scope)
-    if by or scope != EVERYTHING:
-        raise UsageError("--by, --months and --provider are for the shape cube.")
+    if by:
+        raise UsageError("--by is for the shape cube.")
+    if scope != EVERYTHING:
+        raise UsageError("--months and --provider are for the shape cube.")
     found = find_dialect(dialect)
     distinct = decides_distinct(strategy, found)
     writer = Writer(found, binding, table, child_tables or {}, name_verdicts(rules, binding), distinct)

@@ -30,7 +30,7 @@ def _fakesnow() -> None:
     folder = ENVIRONMENTS / "fakesnow"
     if not folder.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    _pip(folder / "bin" / "python", "install", "fakesnow==0.12.1", "snowflake-connector-python<5")
+    _pip(folder / "bin" / "python", "install", "fakesnow[server]==0.12.1", "snowflake-connector-python<5")
 
 
 def _dbt() -> None:

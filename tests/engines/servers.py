@@ -17,7 +17,7 @@ _SET_PARENT_DEATH_SIGNAL = 1
 class Server:
     """A server in a temporary folder, run by an unprivileged user where we are root."""
 
-    def __init__(self, user: str, stop_signal: signal.Signals) -> None:
+    def __init__(self, user: str | None, stop_signal: signal.Signals) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ebi-"))
         self.user = user if os.geteuid() == 0 else None
         self.stop_signal = stop_signal

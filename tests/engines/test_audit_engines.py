@@ -1,8 +1,11 @@
 """An audit's engines count the cube that Polars counts, where the data are; one that fails says so plainly."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -14,13 +17,14 @@ from ebi_rules.layouts import ChildTable, find_layout
 from ebi_rules.synth import write_extract
 from tests.engines.evaluators import SQL_ENGINES, require
 from tests.engines.in_postgres import PORT
+from tests.engines.snowflake_server import PASSWORD, load_into_fakesnow, serving
 
 RULES = ["2S", "2T"]
 BY = ["referral_source"]
 NOT_IN_SQL = ["codes", "invalid"]
 
 
-def by_polars(path: Path, **options: str) -> pl.DataFrame:
+def by_polars(path: Path, **options: Any) -> pl.DataFrame:
     cube = ebi.audit(path, RULES, by=BY, **options).cube
     return cube.filter(~pl.col("measure").is_in(NOT_IN_SQL))
 
@@ -64,6 +68,23 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     yield engine
 
 
+def test_psql_and_a_csv_file_are_enough(postgres: object, tmp_path: Path) -> None:
+    """No connection of ours: the query is printed, run by psql, saved as CSV and audited."""
+    extract = tmp_path / "opa.parquet"
+    write_extract(extract, 3_000, 6)
+    frame = pl.read_parquet(extract)
+    postgres.load("pasted", frame, "postgres")  # type: ignore[attr-defined]
+    command = [sys.executable, "-m", "ebi_rules", "sql", *RULES, "--dialect", "postgres", "--layout", "ncdr-opa",
+               "--table", "pasted", "--shape", "cube"]  # fmt: skip
+    query = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (tmp_path / "cube.sql").write_text(query, encoding="utf-8")
+    psql = ["psql", "--csv", "-P", "null=NULL", "-f", tmp_path / "cube.sql", "-o", tmp_path / "cube.csv"]
+    subprocess.run(psql, check=True)
+    found = ebi.audit_cube(tmp_path / "cube.csv")
+    expected = ebi.audit(extract, RULES).cube.filter(~pl.col("measure").is_in(NOT_IN_SQL))
+    assert found.cube.equals(expected)
+
+
 def test_postgres_counts_a_table(extract: Path, postgres: object) -> None:
     for name, path in {"opa_table": extract, **{f"{n}_of_opa": p for n, p in children(extract).items()}}.items():
         frame = pl.read_parquet(path)
@@ -81,6 +102,51 @@ def test_spark_counts_files(extract: Path) -> None:
     named = {name: str(path) for name, path in children(extract).items()}
     found = ebi.audit(str(extract), RULES, by=BY, engine="spark", **named)
     assert found.cube.equals(by_polars(extract))
+
+
+def test_a_part_is_counted_alike(extract: Path) -> None:
+    """Months and providers are asked of the table; DuckDB stands for every engine that is given our SQL."""
+    part = {"months": "2024-02..2024-06", "providers": ["zz1", "ZZ2"]}
+    found = ebi.audit(extract, RULES, by=BY, engine="duckdb", **part)
+    assert found.cube.equals(by_polars(extract, **part))
+    assert found.run["rows"] == ebi.audit(extract, RULES, **part).run["rows"] < 1_000
+
+
+@pytest.fixture(scope="module")
+def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Give the environment in which Snowflake's driver finds a server that emulates Snowflake."""
+    require("snowflake on fakesnow")
+    with serving(tmp_path_factory.mktemp("profiles")) as environment:
+        yield environment
+
+
+def test_snowflake_counts_a_table(extract: Path, snowflake: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snowflake's own driver against a server that emulates Snowflake."""
+    for name, value in snowflake.items():
+        monkeypatch.setenv(name, value)
+    tables = {"opa": extract, **{f"opa_{name}": path for name, path in children(extract).items()}}
+    for name, path in tables.items():
+        load_into_fakesnow(name, pl.read_parquet(path))
+    named = {name: f"opa_{name}" for name in children(extract)}
+    found = ebi.audit("opa", RULES, by=BY, engine="snowflake", **named)
+    assert found.cube.equals(by_polars(extract))
+    assert PASSWORD not in str(found.said)
+
+
+def test_credentials_are_nobodys_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the drivers of warehouses that are not here say when they cannot connect holds nothing of the connection."""
+    monkeypatch.delenv("EBI_CONNECTION", raising=False)
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    for engine in ("snowflake", "sqlserver", "bigquery"):
+        with pytest.raises(ebi.UsageError, match="EBI_CONNECTION"):
+            ebi.audit("opa", engine=engine)
+    wrong = {"snowflake": "profile://no-such-profile-a-secret", "bigquery": "profile://no-such-profile-a-secret",
+             "sqlserver": "Server=a-secret;Nonsense=a-secret"}  # fmt: skip
+    for engine, connection in wrong.items():
+        monkeypatch.setenv("EBI_CONNECTION", connection)
+        with pytest.raises(ebi.EngineError, match=r"stopped \(\w+\)") as error:
+            ebi.audit("opa", engine=engine)
+        assert "a-secret" not in str(error.value)
 
 
 def test_what_goes_wrong_is_told_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

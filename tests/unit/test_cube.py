@@ -28,6 +28,8 @@ def test_what_warehouses_write_reads_the_same(audit: ebi.Audit, tmp_path: Path) 
         text.with_columns(pl.col("month").str.replace("-", "")).select(sorted(text.columns)),
         text.with_columns(pl.col("month") + "-01"),
         text.with_columns(pl.col("count") + ".0"),
+        audit.cube.with_columns(pl.col("count").cast(pl.Float64)),
+        audit.cube.with_columns(pl.col("count").cast(pl.Decimal(38, 0))),
     ]
     for place, form in enumerate(forms):
         form.write_csv(tmp_path / f"{place}.csv")

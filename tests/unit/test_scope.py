@@ -1,0 +1,106 @@
+"""Months and providers that are asked for are counted and nothing else, and the scan does not read the rest."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules.engines.counting import open_source
+from ebi_rules.engines.extract import open_extract
+from ebi_rules.engines.scope import Scope
+from ebi_rules.synth import write_extract
+
+MONTHS = "2024-02..2024-04"
+
+
+@pytest.fixture(scope="module")
+def extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scope") / "opa.parquet"
+    write_extract(path, 20_000, 5)
+    return path
+
+
+def _part(path: Path) -> pl.DataFrame:
+    day = pl.col("Appointment_Date")
+    return pl.read_parquet(path).filter(
+        day.is_between(date(2024, 2, 1), date(2024, 4, 30)) & pl.col("Der_Provider_Code").is_in(["ZZ1", "ZZ3"])
+    )
+
+
+def test_a_part_is_what_a_part_of_the_extract_would_be(extract: Path) -> None:
+    found = ebi.audit(extract, ["2S"], months=MONTHS, providers=["zz3", " ZZ1"])
+    expected = ebi.audit(_part(extract), ["2S"])
+    assert found.cube.equals(expected.cube)
+    assert found.run["rows"] == expected.run["rows"] == _part(extract).height > 50
+    assert found.run["options"]["months"] == (202402, 202404)
+
+
+def test_parts_add_up_to_the_whole(extract: Path, tmp_path: Path) -> None:
+    parts = []
+    for name, months in {"a": "2023-01..2024-06", "b": "2024-07", "c": "2024-08..2030-12"}.items():
+        parts.append(tmp_path / f"{name}.csv")
+        ebi.audit(extract, ["2S"], months=months).cube.write_csv(parts[-1])
+    whole = ebi.audit(extract, ["2S"]).cube
+    assert ebi.audit_cube(parts).cube.equals(whole)
+    other = ebi.audit(extract, ["2S"], by=["site"]).cube
+    other.write_csv(tmp_path / "other.csv")
+    with pytest.raises(ebi.ExtractError, match="count by different fields"):
+        ebi.audit_cube([*parts, tmp_path / "other.csv"])
+
+
+def test_the_scan_does_the_filtering(extract: Path) -> None:
+    """The filter stands in the plan's scan and not behind it: whole row groups are left out by their statistics."""
+    from ebi_rules.engines.counting import _narrowed
+
+    opened, binding = open_extract(extract)
+    frame = _narrowed(opened, binding, Scope.of(MONTHS, ["ZZ1"])).table.frame
+    plan = frame.select(pl.col("Sex")).explain(engine="streaming")
+    assert "SELECTION" in plan
+    assert "FILTER" not in plan
+
+
+def test_text_dates_are_compared_as_dates(extract: Path, tmp_path: Path) -> None:
+    frame = pl.read_parquet(extract)
+    frame.with_columns(pl.col("Appointment_Date").dt.strftime("%d/%m/%Y")).write_csv(tmp_path / "opa.csv")
+    found = ebi.audit(tmp_path / "opa.csv", ["2S"], months=MONTHS, providers=["ZZ1", "ZZ3"])
+    assert found.cube.equals(ebi.audit(_part(extract), ["2S"]).cube)
+
+
+def test_what_is_wrong_is_said(extract: Path) -> None:
+    for months in ("2024", "2024-13", "2024-04..", "april"):
+        with pytest.raises(ebi.UsageError, match=r"write 2024-04, or 2024-04\.\.2025-03"):
+            ebi.audit(extract, months=months)
+    with pytest.raises(ebi.UsageError, match="after the last"):
+        ebi.audit(extract, months="2024-04..2024-03")
+    with pytest.raises(ebi.UsageError, match="--provider"):
+        ebi.audit(extract, providers=["ZZ'; DROP TABLE"])
+    with pytest.raises(ebi.ExtractError, match="no column for activity_date"):
+        ebi.audit(pl.read_parquet(extract).drop("Appointment_Date"), months="2024-04")
+    assert "the extract has no rows." in ebi.audit(extract, ["2S"], months="1999-01").warnings
+
+
+def test_rows_done_and_time_left_are_told(extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ebi_rules import progress
+
+    monkeypatch.setattr(progress, "_EVERY_SECONDS", 0)
+    told: list[str] = []
+    ebi.audit(extract, ["2S"], progress=told.append)
+    rows = [text for text in told if text.startswith("counting: ")]
+    assert rows[-1] == "counting: 20,000 of 20,000 rows, 0:00 left"
+    assert told[-1] == "adding up"
+
+
+def test_every_row_is_told_once_whatever_the_engine(extract: Path) -> None:
+    from ebi_rules.progress import RowsDone, quiet
+
+    opened = open_source(extract)
+    rule = ebi.rule("2S")
+    from ebi_rules.cube import STANDARD_DIMENSIONS
+    from ebi_rules.engines.counting import _Counting
+
+    counting = _Counting(opened.extract, opened.binding, list(rule.criteria.values()), STANDARD_DIMENSIONS)
+    passed = RowsDone(quiet, "counting", 20_000)
+    counting.groups(passed)
+    assert passed.done == 20_000
