@@ -118,7 +118,10 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     others = [name for name in by_name if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
     dimensions = [*STANDARD_DIMENSIONS, *others]
     texts = [_text(by_name[name]).alias(name) for name in ("rule", *dimensions, "measure", "item")]
-    read = frame.select(*texts, _whole_number(by_name["count"], frame.schema).alias("count"))
+    # A table without rows, or without days, has no latest day: a warehouse says so by NULL.
+    no_day = (_text(by_name["measure"]) == LAST_DATE) & _text(by_name["count"]).is_null()
+    held = frame.filter(~no_day.fill_null(False))
+    read = held.select(*texts, _whole_number(by_name["count"], frame.schema).alias("count"))
     month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
     read = read.with_columns(month)
     _check(read)

@@ -62,7 +62,7 @@ def load_into_fakesnow(name: str, frame: pl.DataFrame) -> None:
     whole = [column for column, kind in frame.schema.items() if kind.is_integer()]
     frame = frame.with_columns(pl.col(whole).cast(pl.Int64))
     columns = ", ".join(f'"{column.upper()}" {_TYPES[type(kind)]}' for column, kind in frame.schema.items())
-    with dbapi.connect("profile://tests") as connection, connection.cursor() as cursor:
+    with dbapi.connect("profile://tests", autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
         for part in frame.iter_slices(500):
             rows = ", ".join(f"({', '.join(map(literal, row))})" for row in part.iter_rows())

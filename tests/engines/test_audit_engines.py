@@ -104,6 +104,18 @@ def test_spark_counts_files(extract: Path) -> None:
     assert found.cube.equals(by_polars(extract))
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_tables_without_rows_or_days_are_counted_too(engine: str, tmp_path: Path) -> None:
+    write_extract(tmp_path / "opa.parquet", 200)
+    frame = pl.read_parquet(tmp_path / "opa.parquet")
+    frame.clear().write_parquet(tmp_path / "empty.parquet")
+    assert ebi.audit(tmp_path / "empty.parquet", RULES, engine=engine).cube.is_empty()
+    frame.with_columns(pl.lit(None, pl.Date).alias("Appointment_Date")).write_parquet(tmp_path / "dateless.parquet")
+    cube = ebi.audit(tmp_path / "dateless.parquet", RULES, engine=engine).cube
+    assert cube["month"].is_null().all()
+    assert "last_date" not in cube["measure"]
+
+
 def test_a_part_is_counted_alike(extract: Path) -> None:
     """Months and providers are asked of the table; DuckDB stands for every engine that is given our SQL."""
     part = {"months": "2024-02..2024-06", "providers": ["zz1", "ZZ2"]}
