@@ -374,3 +374,20 @@ def _command(*arguments: str, limit: int | None) -> subprocess.CompletedProcess[
         [sys.executable, "-m", "ebi_rules", *arguments],
         capture_output=True, text=True, check=limit is None, preexec_fn=restrict,
     )  # fmt: skip
+
+
+def test_too_little_memory_and_ctrl_c_say_what_to_do(
+    run: Run, extract: Extract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib import import_module
+
+    for error, code in ((MemoryError(), 5), (KeyboardInterrupt(), 130)):
+
+        def stop(*arguments: object, error: BaseException = error, **options: object) -> None:
+            raise error
+
+        monkeypatch.setattr(import_module("ebi_rules.audit"), "audit", stop)
+        said = run("audit", str(extract()), "-o", "out", code=code).stderr
+        assert "Nothing was written" in said
+        for advice in ("--by", "--months", "--from-cube", "--engine"):
+            assert advice in said

@@ -1,6 +1,7 @@
 """Every command does what it promises, and says so."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -173,15 +174,37 @@ def test_a_query_that_somebody_runs_and_saves_gives_the_same_audit(run: Run, tmp
     assert "--by is for the shape cube" in message.stderr
 
 
+def test_tables_are_the_same_whatever_the_threads_and_partitions(run: Run, tmp_path: Path) -> None:
+    run("synth", "-o", "opa.parquet", "--rows", "20000")
+    frame = pl.read_parquet(tmp_path / "opa.parquet")
+    (tmp_path / "parts").mkdir()
+    for number, (start, end) in enumerate([(0, 7), (7, 4_000), (4_000, 19_999), (19_999, 20_000)]):
+        frame[start:end].write_parquet(tmp_path / "parts" / f"{number}.parquet", row_group_size=1_000)
+    written = {}
+    for source in ("opa.parquet", "parts"):
+        for threads in ("1", "2", "5"):
+            output = tmp_path / f"{source}-{threads}"
+            command = [sys.executable, "-m", "ebi_rules", "audit", source, "-o", output, "--by", "site"]
+            environment = {**os.environ, "POLARS_MAX_THREADS": threads}
+            subprocess.run(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, check=True)
+            written[source, threads] = {file.name: file.read_bytes() for file in output.glob("*.csv")}
+    first, *others = written.values()
+    assert len(first) > 5
+    assert all(other == first for other in others)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0.5, 1.5, 2.5])
 def test_an_audit_that_is_stopped_leaves_nothing_behind(run: Run, tmp_path: Path, number: int, seconds: float) -> None:
     """Whenever it is stopped, all is there or nothing, and no folder of its own."""
     run("synth", "-o", "opa.parquet", "--rows", "100000")
     command = [sys.executable, "-m", "ebi_rules", "audit", "opa.parquet", "-o", "out", "--save-cube", "cube.parquet"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         time.sleep(seconds)
         process.send_signal(number)
+        said = process.communicate()[1].decode()
+    if number == signal.SIGINT and not (tmp_path / "out").exists():
+        assert "Traceback" not in said
     assert {path.name for path in tmp_path.iterdir()} in (
         {"opa.parquet"}, {"opa.parquet", "out"}, {"opa.parquet", "out", "cube.parquet"}
     )  # fmt: skip
