@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 N ?= 20000
+FOLDER ?= bench-extracts
 
-.PHONY: demo test check format bench engines docs dialects test-gen agreement clean
+.PHONY: demo test check format bench bench-national engines docs dialects test-gen agreement clean
 
 demo: $(VENV)/installed
 	$(BIN)/ebi-rules demo --force
@@ -27,6 +28,20 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench.low_back --rows 5000000
 	$(BIN)/python -m tests.bench.catalogue --rows 1000000
 	$(BIN)/python -m tests.bench.providers --sets 100
+	$(BIN)/python -m pip install --quiet --editable '.[engines]' pandas
+	$(BIN)/python -m tests.bench.national --rows 1000000
+	$(BIN)/python -m tests.bench.national --rows 1000000 --layout hes-op
+	$(BIN)/python -m tests.bench.national --rows 1000000 --layout unified-sus-op
+	$(BIN)/python -m tests.bench.national --rows 1000000 --hostile
+
+# docs/performance.md: the same with 20 and 100 million rows. It takes an hour or two, and 20 GB of disk in FOLDER.
+bench-national: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --editable '.[engines]' pandas
+	for rows in 1000000 20000000; do for extract in ncdr-opa "ncdr-opa --hostile" hes-op unified-sus-op; do \
+	    $(BIN)/python -m tests.bench.national --rows $$rows --layout $$extract --keep $(FOLDER) --record docs/performance.json; \
+	done; done
+	$(BIN)/python -m tests.bench.national --rows 100000000 --keep $(FOLDER) --record docs/performance.json
+	$(BIN)/python -m tests.bench.page docs/performance.json
 
 # Random extracts dense around the rule's boundaries: mismatches with the reference, by evaluator.
 agreement: $(VENV)/installed-dev

@@ -33,7 +33,8 @@ from tests.bench.literal import script
 from tests.bench.low_back import peak_memory
 
 ONE = "2S"
-STAND_INS = {"admission_method": "priority", "patient_classification": "attendance_status"}
+STAND_INS = {"admission_method": ("priority", "referral_source", "sex"),
+             "patient_classification": ("attendance_status", "sex")}  # fmt: skip
 """What stands in, among an outpatient's fields, for what only admitted care has: then all rules can be asked."""
 
 _BEHIND = ("id", "provider", "activity_date", "age", "sex", "administrative_category")
@@ -45,7 +46,8 @@ class Extract:
     def __init__(self, path: Path, layout: str) -> None:
         self.path = path
         fields = find_layout(layout).fields
-        self.overrides = {name: fields[other][0] for name, other in STAND_INS.items() if name not in fields}
+        self.overrides = {name: next(fields[other][0] for other in others if other in fields)
+                          for name, others in STAND_INS.items() if name not in fields}  # fmt: skip
         codes = find_layout(layout).codes.items()
         self.children = {
             name: path.with_name(f"{path.stem}.{name}.parquet")
