@@ -34,7 +34,7 @@ MEASURES: Mapping[str, str] = {
     "codes": "codes in the field `item`",
     "invalid": "codes in the field `item` that have not the shape of a code",
     "missing": "activity whose field `item` is not recorded",
-    "last_date": "the latest day in the extract, as a number: 20240328",
+    "last_date": "the latest day in the extract, as a number: 20240328; of several rows the latest counts",
     "eligible": "activity in the rule's denominator",
     "left": "activity for which the criterion `item` holds and all before it",
     "flagged": "activity in scope, under the reading that was counted",
@@ -118,15 +118,14 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     others = [name for name in by_name if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
     dimensions = [*STANDARD_DIMENSIONS, *others]
     texts = [_text(by_name[name]).alias(name) for name in ("rule", *dimensions, "measure", "item")]
-    # A table without rows, or without days, has no latest day: a warehouse says so by NULL.
-    no_day = (_text(by_name["measure"]) == LAST_DATE) & _text(by_name["count"]).is_null()
-    held = frame.filter(~no_day.fill_null(False))
-    read = held.select(*texts, _whole_number(by_name["count"], frame.schema).alias("count"))
+    read = frame.select(*texts, _whole_number(by_name["count"], frame.schema).alias("count"))
     month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
     read = read.with_columns(month)
     _check(read)
     normal = [normal_values(read[name]).alias(name) for name in dimensions if name in FIELDS]
-    return in_order(_summed(read.with_columns(normal), dimensions), dimensions)
+    # The latest day of all: warehouses give that of every group.
+    of_all = [pl.when(pl.col("measure") != LAST_DATE).then(pl.col(name)).alias(name) for name in dimensions]
+    return in_order(_summed(read.with_columns(normal).with_columns(of_all), dimensions), dimensions)
 
 
 def add_up(cubes: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -97,12 +97,9 @@ class _CubeWriter(Writer):
         ]
         select = exp.Select(expressions=self._long_columns(dimensions)).from_(self._step("cube_rows"))
         select = select.where(exp.GT(this=self._column("count"), expression=number(0)))
-        tree: exp.Expr = select
-        if self.binding.fields.get("activity_date"):
-            tree = exp.Union(this=select, expression=self._last_date(dimensions), distinct=False)
         carried = [name for name in self.binding.fields
                    if name in {"activity_date", "age", *dimensions, *missing_counted(dimensions)}]  # fmt: skip
-        whole = self._with_steps(tree, readings, carried, recorded)
+        whole = self._with_steps(select, readings, carried, recorded)
         for name, query in steps:
             whole.args["with_"].append("expressions", exp.CTE(this=query, alias=exp.TableAlias(this=self._name(name))))
         return self._print(whole)
@@ -144,7 +141,7 @@ class _CubeWriter(Writer):
         keys = [self._column(name) for name in dimensions]
         rows = self._column(_ROWS)
         sums: list[exp.Expr] = [exp.Sum(this=rows.copy()).as_(self._name(_ACTIVITY))]
-        different = {count.column: count.summed for count in counts if count.column != _ACTIVITY}
+        different = {count.column: count.summed for count in counts if count.column not in (_ACTIVITY, _LAST)}
         sums += [exp.Sum(this=exp.Mul(this=summed, expression=rows.copy())).as_(self._name(column))
                  for column, summed in different.items()]  # fmt: skip
         if self.binding.fields.get("activity_date"):
@@ -165,6 +162,8 @@ class _CubeWriter(Writer):
                 yield _Count("", "missing", name, f"n_no_{name}", self._column(f"no_{name}"))
             else:
                 yield _Count("", "missing", name, _ACTIVITY, number(1))
+        if self.binding.fields.get("activity_date"):
+            yield _Count("", LAST_DATE, "", _LAST, number(1))
         for place, entry in enumerate(audited):
             yield from self._counts_of_rule(f"n{place}", entry)
 
@@ -216,13 +215,6 @@ class _CubeWriter(Writer):
         first = exp.LT(this=self._column("place", "measures"), expression=number(columns[middle][0]))
         chosen = exp.If(this=first, true=self._chosen(columns[:middle]))
         return exp.Case(ifs=[chosen], default=self._chosen(columns[middle:]))
-
-    def _last_date(self, dimensions: Sequence[str]) -> exp.Expr:
-        nothing = [exp.Null().as_(self._name(name)) for name in dimensions]
-        return exp.Select(expressions=[
-            text("").as_(self._name("rule")), *nothing, text(LAST_DATE).as_(self._name("measure")),
-            text("").as_(self._name("item")), exp.Max(this=self._column(_LAST)).as_(self._name("count")),
-        ]).from_(self._step("counted"))  # fmt: skip
 
     def _long_columns(self, dimensions: Sequence[str]) -> list[exp.Expr]:
         columns = [self._column("rule"), *(self._column(name) for name in dimensions)]
