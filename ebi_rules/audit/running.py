@@ -17,12 +17,12 @@ from ebi_rules.catalogue import rules as find_rules
 from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, add_up, dimensions_of, read_cube
 from ebi_rules.engines import Counted, find_engine
 from ebi_rules.engines.extract import Source
-from ebi_rules.engines.scope import Scope
 from ebi_rules.errors import ExtractError, UsageError, unknown
 from ebi_rules.fields import GROUPABLE
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.progress import Progress, quiet
 from ebi_rules.rules import DEFAULT, Rule
+from ebi_rules.scope import Scope
 from ebi_rules.version import __version__
 from opcs_icd.reference import Reference
 

@@ -179,9 +179,9 @@ def sql(
 ) -> None:
     """Print rules as SQL for a data warehouse."""
     from ebi_rules.catalogue import rules as find
-    from ebi_rules.engines.scope import Scope
     from ebi_rules.layouts import bind, find_layout
     from ebi_rules.rules import available
+    from ebi_rules.scope import Scope
     from ebi_rules.translate.statements import statement
 
     binding = bind(find_layout(layout), None, overrides)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from ebi_rules.cube import Audited
     from ebi_rules.engines.extract import InputFile
-    from ebi_rules.engines.scope import Scope
     from ebi_rules.layouts import Binding
     from ebi_rules.progress import Progress
+    from ebi_rules.scope import Scope
 
 ENGINES: Mapping[str, str] = {
     "polars": "ebi_rules.engines.counting",

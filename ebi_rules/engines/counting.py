@@ -32,11 +32,11 @@ from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract, InputFile, Source, open_extract
 from ebi_rules.engines.packing import Packed, Part
 from ebi_rules.engines.polars import Answering, all_hold, fields_of, with_numbers
-from ebi_rules.engines.scope import EVERYTHING, Scope
 from ebi_rules.engines.values import distinct_values
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.progress import Progress, RowsDone, quiet
+from ebi_rules.scope import EVERYTHING, Scope
 from ebi_rules.translate.polars import as_date
 
 _ROWS = f"{PREFIX}rows"

@@ -21,11 +21,11 @@ from ebi_rules.cube import (
     Audited,
     missing_counted,
 )
-from ebi_rules.engines.scope import EVERYTHING, Scope
 from ebi_rules.errors import ExtractError
 from ebi_rules.fields import BABY_AGES
 from ebi_rules.layouts import Binding
 from ebi_rules.rules import Rule
+from ebi_rules.scope import EVERYTHING, Scope
 from ebi_rules.translate.dialects import find_dialect
 from ebi_rules.translate.sql import all_of, any_of, as_number, negate, number, text
 from ebi_rules.translate.statements import Writer, decides_distinct, name_verdicts

@@ -15,10 +15,10 @@ from ebi_rules.engines import Counted
 from ebi_rules.engines.checks import key_notices
 from ebi_rules.engines.cube_statement import cube_statement
 from ebi_rules.engines.extract import InputFile, Source
-from ebi_rules.engines.scope import EVERYTHING, Scope
 from ebi_rules.errors import EbiError, EngineError, UsageError
 from ebi_rules.layouts import Binding, Layout, bind, detect, find_layout
 from ebi_rules.progress import Progress, quiet
+from ebi_rules.scope import EVERYTHING, Scope
 from ebi_rules.translate.dialects import find_dialect, table_name
 from ebi_rules.translate.statements import Writer
 

@@ -23,10 +23,10 @@ from ebi_rules.criteria import (
     fields_needed,
     lists_named,
 )
-from ebi_rules.engines.scope import EVERYTHING, Scope
 from ebi_rules.errors import DialectError, UsageError, unknown
 from ebi_rules.fields import FIELDS
 from ebi_rules.layouts import Binding, ChildTable
+from ebi_rules.scope import EVERYTHING, Scope
 from ebi_rules.translate.dialects import Dialect, find_dialect, identifier, print_sql, table_name
 from ebi_rules.translate.sql import (
     SqlTranslator,

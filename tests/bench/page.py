@@ -12,6 +12,8 @@ from typing import Any
 import altair as alt
 import polars as pl
 
+from tests.bench.national import WORK
+
 Figure = dict[str, Any]
 
 _NAMES = {
@@ -60,7 +62,7 @@ def _tables(figures: Sequence[Figure]) -> Iterator[str]:
         yield f"### {rows:,} rows, {_NAMES[layout]}{different}\n"
         yield "| work | seconds | times the plain read | target | peak memory, MiB |"
         yield "|---|---:|---:|---:|---:|"
-        for each in figures:
+        for each in sorted(figures, key=lambda figure: list(WORK).index(figure["work"])):
             if each["extract"] == extract:
                 target = _TARGETS.get(each["work"], "") if extract == _TARGETS_AT else ""
                 ratio = each["seconds"] / each["read"]

@@ -9,7 +9,7 @@ import pytest
 import ebi_rules as ebi
 from ebi_rules.engines.counting import open_source
 from ebi_rules.engines.extract import open_extract
-from ebi_rules.engines.scope import Scope
+from ebi_rules.scope import Scope
 from ebi_rules.synth import write_extract
 
 MONTHS = "2024-02..2024-04"
