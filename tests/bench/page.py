@@ -66,7 +66,7 @@ def _tables(figures: Sequence[Figure]) -> Iterator[str]:
             if each["extract"] == extract:
                 target = _TARGETS.get(each["work"], "") if extract == _TARGETS_AT else ""
                 ratio = each["seconds"] / each["read"]
-                memory = "" if "Spark" in each["work"] else f"{each['peak']:,}"
+                memory = f"{each['peak']:,}"
                 yield f"| {each['work']} | {each['seconds']:,.1f} | {ratio:,.1f} | {target} | {memory} |"
         yield ""
 
