@@ -90,19 +90,20 @@ def _chart(figures: Sequence[Figure]) -> alt.Chart:
         for layout, rows, hostile in [_parts(each["extract"])]
         if layout == "ncdr-opa" and not hostile and not each["work"].endswith("counts per provider")
     ]
-    axis = alt.Axis(format="~s", grid=True)
+    legend = alt.Legend(title=None, labelLimit=400)
+    colours = alt.Scale(scheme="tableau20")
     return (
-        alt.Chart(pl.DataFrame(drawn), width=480, height=360)
-        .mark_line(point=True)
+        alt.Chart(pl.DataFrame(drawn), width=480, height=380, padding={"left": 8, "right": 60, "top": 8, "bottom": 8})
+        .mark_line(point={"size": 60})
         .encode(
-            x=alt.X("rows:Q", scale=alt.Scale(type="log"), axis=axis, title="rows"),
-            y=alt.Y("seconds:Q", scale=alt.Scale(type="log"), axis=axis, title="seconds"),
-            color=alt.Color(
-                "work:N", title=None, legend=alt.Legend(labelLimit=320), scale=alt.Scale(scheme="tableau10")
-            ),
-            shape=alt.Shape("work:N", title=None),
+            x=alt.X("rows:Q", scale=alt.Scale(type="log"), title="rows",
+                    axis=alt.Axis(values=[1_000_000, 20_000_000, 100_000_000], format=",")),
+            y=alt.Y("seconds:Q", scale=alt.Scale(type="log"), title="seconds",
+                    axis=alt.Axis(values=[0.1, 1, 10, 100], format=",~g")),
+            color=alt.Color("work:N", legend=legend, scale=colours),
+            shape=alt.Shape("work:N", legend=None),
         )
-    )
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
