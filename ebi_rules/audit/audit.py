@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ebi_rules.audit import files
-from ebi_rules.audit.counts import Counts
-from ebi_rules.audit.disclosure import ABOUT, control
-from ebi_rules.audit.marked import MarkedTables, plain
+from ebi_rules.audit.disclosure import ABOUT, control, plain
 from ebi_rules.audit.settings import Settings
 from ebi_rules.cube import Audited
 from ebi_rules.errors import UsageError, unknown
@@ -24,6 +21,9 @@ from opcs_icd.reference import Reference
 
 if TYPE_CHECKING:
     import altair as alt
+
+    from ebi_rules.audit.counts import Counts
+    from ebi_rules.audit.marked import MarkedTables
 
 OURS = re.compile(
     r"(providers|attrition|trend|sensitivity|quality|population|by_[a-z_]+)\.csv|run\.json|report\.html|audit\.xlsx"
@@ -53,13 +53,17 @@ class Audit:
     reference: Reference | None = None
 
     @cached_property
-    def counts(self) -> Counts:
+    def counts(self) -> "Counts":
         """The counts that may be shown, from which all tables come."""
+        from ebi_rules.audit.counts import Counts
+
         return Counts(self.cube, self.audited, self.settings.disclosure)
 
     @cached_property
-    def marked(self) -> MarkedTables:
+    def marked(self) -> "MarkedTables":
         """The tables with the marks of what is withheld, as files and report need them."""
+        from ebi_rules.audit.marked import MarkedTables
+
         return MarkedTables(self.counts, self.settings)
 
     @cached_property
@@ -155,6 +159,8 @@ class Audit:
         The folder appears whole or not at all. Raises `UsageError` when it exists and `force` is not given, when
         it holds files that no audit wrote, or an input.
         """
+        from ebi_rules.audit import files
+
         require_apart(Path(folder), self._input_paths())
         with whole_folder(Path(folder), OURS, force) as target:
             progress("writing tables")

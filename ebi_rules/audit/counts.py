@@ -12,16 +12,13 @@ from functools import cached_property
 import polars as pl
 from polars import selectors
 
-from ebi_rules.audit.disclosure import SMALLEST_SHOWN, controlled
+from ebi_rules.audit.disclosure import SMALLEST_SHOWN, WITHHELD, controlled
 from ebi_rules.audit.guard import withheld
 from ebi_rules.criteria import CODE_FIELD
 from ebi_rules.cube import LAST_DATE, STANDARD_DIMENSIONS, Audited, dimensions_of, missing_counted
 
 STAND_IN = SMALLEST_SHOWN // 2
 """What a suppressed count is taken for in statistics: the middle of 1 to 7."""
-
-WITHHELD = "_withheld"
-"""How the columns end that say which counts are withheld to protect another; no file has them."""
 
 _KEYS = {"total": (), "provider": ("provider",), "month": ("month",), "provider_month": ("provider", "month")}
 _EVERYWHERE = ("flagged", "eligible", "activity")

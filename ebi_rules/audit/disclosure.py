@@ -22,6 +22,9 @@ SMALLEST_SHOWN = 8
 SUPPRESSED = "*"
 """What stands in a file or a table for a count that is not shown."""
 
+WITHHELD = "_withheld"
+"""How the columns end that say which counts are withheld to protect another; no file has them."""
+
 ABOUT: Mapping[str, str] = {
     "hes": "Counts of 1 to 7 are suppressed and others rounded to the nearest 5; totals are rounded from true values, "
     "so rows may not add up to them.",
@@ -53,3 +56,8 @@ def control(count: int, method: str) -> int | None:
         raise ValueError("a count is not negative.")
     shown = pl.select(controlled(pl.lit(count, dtype=pl.Int64), find_method(method))).item()
     return None if shown is None else int(shown)
+
+
+def plain(table: pl.DataFrame) -> pl.DataFrame:
+    """Give a table without the marks of what is withheld."""
+    return table.select([name for name in table.columns if not name.endswith(WITHHELD)])

@@ -6,8 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from ebi_rules.audit.counts import WITHHELD
-from ebi_rules.audit.disclosure import SUPPRESSED
+from ebi_rules.audit.disclosure import SUPPRESSED, WITHHELD
 from ebi_rules.audit.tables import SUPPRESSIBLE
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")

@@ -6,7 +6,7 @@ from functools import cached_property
 import polars as pl
 
 from ebi_rules.audit import standardising, tables, trending
-from ebi_rules.audit.counts import WITHHELD, Counts
+from ebi_rules.audit.counts import Counts
 from ebi_rules.audit.settings import Settings
 
 
@@ -59,8 +59,3 @@ class MarkedTables:
                  "sensitivity": self.sensitivity, "quality": self.quality}  # fmt: skip
         found |= {f"by_{name}": self.grouped(name) for name in self.counts.fields}
         return found if self.population is None else {**found, "population": self.population}
-
-
-def plain(table: pl.DataFrame) -> pl.DataFrame:
-    """Give a table without its marks."""
-    return table.select([name for name in table.columns if not name.endswith(WITHHELD)])

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from ebi_rules.audit.disclosure import find_method
-from ebi_rules.audit.funnel import Overdispersion
 from ebi_rules.errors import UsageError, unknown
 
-OVERDISPERSION: Mapping[str, Overdispersion | None] = {"shmi": "shmi", "cqc": "cqc", "none": None}
+if TYPE_CHECKING:
+    from ebi_rules.audit.funnel import Overdispersion
+
+OVERDISPERSION: Mapping[str, "Overdispersion | None"] = {"shmi": "shmi", "cqc": "cqc", "none": None}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ Strata are age bands by sex. Formulas are those of `rates`; here they are worked
 import polars as pl
 
 from ebi_rules.audit import rates
-from ebi_rules.audit.counts import WITHHELD, Counts, stand_in
-from ebi_rules.audit.disclosure import controlled
+from ebi_rules.audit.counts import Counts, stand_in
+from ebi_rules.audit.disclosure import WITHHELD, controlled
 from ebi_rules.audit.settings import Population
 
 _STRATA = ("age_band", "sex")

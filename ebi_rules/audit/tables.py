@@ -10,7 +10,8 @@ import polars as pl
 from polars import selectors
 
 from ebi_rules.audit import standardising
-from ebi_rules.audit.counts import WITHHELD, Counts, shown_as, stand_in, withheld_as
+from ebi_rules.audit.counts import Counts, shown_as, stand_in, withheld_as
+from ebi_rules.audit.disclosure import WITHHELD
 from ebi_rules.audit.funnel import Funnel, funnel
 from ebi_rules.audit.intervals import poisson
 from ebi_rules.audit.settings import OVERDISPERSION, Settings

@@ -5,7 +5,8 @@ import calendar
 import numpy as np
 import polars as pl
 
-from ebi_rules.audit.counts import WITHHELD, Counts, stand_in
+from ebi_rules.audit.counts import Counts, stand_in
+from ebi_rules.audit.disclosure import WITHHELD
 from ebi_rules.audit.settings import Settings
 from ebi_rules.audit.tables import ALL_PROVIDERS, PER
 from ebi_rules.audit.trend import xmr

@@ -8,7 +8,7 @@ import polars as pl
 from markupsafe import Markup
 
 from ebi_rules.audit import tables
-from ebi_rules.audit.counts import WITHHELD
+from ebi_rules.audit.disclosure import WITHHELD
 from ebi_rules.cube import Audited
 from ebi_rules.report import charts, words
 from ebi_rules.report.cells import PageTable, Row, counted, page_table
