@@ -259,7 +259,7 @@ def test_rules_and_show(run: Run) -> None:
 
 def test_sql_prints_each_shape(run: Run) -> None:
     for shape, piece in [
-        ("flags", "WITH activity AS"),
+        ("flags", "WITH procedure_texts AS"),
         ("view", "CREATE VIEW ebi_flags AS"),
         ("counts", "GROUP BY"),
         ("case", f"THEN '{KEY}'"),

@@ -116,6 +116,8 @@ def _switches(dialect: Dialect) -> Iterator[str]:
         yield "an empty text is NULL, so another stands for it"
     if dialect.concat_with_pipes:
         yield "texts are joined by two bars"
+    if dialect.distinct:
+        yield "codes are decided on distinct texts, unless `--strategy inline`"
     if not dialect.extract:
         yield "months come from STRFTIME"
 
