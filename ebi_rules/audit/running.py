@@ -79,6 +79,7 @@ def audit(
     every: list[str] = [*notices, *_lacking(binding), *counted.notices]
     if counted.rows == 0:
         every.append("the extract has no rows.")
+    every += _absent(scope, counted)
     run = {
         **_program(started, clock),
         "rules": _rules_run(audited),
@@ -92,6 +93,12 @@ def audit(
     return Audit(counted.cube, tuple(audited), run, tuple(every), chosen_settings, reference)
 
 
+def _absent(scope: Scope, counted: Counted) -> list[str]:
+    """Say of which providers that were asked for there is no activity."""
+    found = set(counted.cube["provider"].cast(pl.String))
+    return [f"no activity of the provider {code}." for code in scope.providers or () if code not in found]
+
+
 def audit_cube(
     cube: str | Path | pl.DataFrame | Sequence[str | Path],
     rules: Iterable[str | Rule] | None = None,
@@ -102,19 +109,17 @@ def audit_cube(
 ) -> Audit:
     """Audit a cube that an engine or a warehouse made (`ebi_rules.cube` says what it holds): a file or a frame.
 
-    Several files are parts of one cube, such as a month each, and are added up.
-    `rules` and `variant` say what was counted, where that is not the current edition as designed. Raises `UsageError`,
-    or `ExtractError` for a cube that does not fit its rules.
+    Several files are parts of one cube, such as a month each, and are added up. `rules` and `variant` say what was
+    counted, where that is not the current edition as designed. Raises `UsageError`, or `ExtractError` for a cube that
+    does not fit its rules.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
-    paths = (
-        []
-        if isinstance(cube, pl.DataFrame)
-        else [Path(cube)]
-        if isinstance(cube, str | Path)
-        else list(map(Path, cube))
-    )
-    read = read_cube(cube) if isinstance(cube, pl.DataFrame) else add_up([read_cube(path) for path in paths])
+    paths: list[Path] = []
+    if isinstance(cube, pl.DataFrame):
+        read = read_cube(cube)
+    else:
+        paths = [Path(path) for path in ([cube] if isinstance(cube, str | Path) else cube)]
+        read = add_up([read_cube(path) for path in paths])
     chosen_settings = _settings(settings, disclosure)
     population = chosen_settings.population
     if population and population.field not in dimensions_of(read):

@@ -18,8 +18,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _INTERRUPTED = 130
 _LESS = (
-    "Name fewer fields with --by; or count parts with --months or --provider and --save-cube, and add them up with "
-    "--from-cube; or let a database count with --engine."
+    "To do less at once: name fewer fields with --by; or count parts with --months or --provider and --save-cube, "
+    "and add them up with --from-cube; or let a database count with --engine."
 )
 _NO_ROOM = ("No space left", "File too large", "quota exceeded")
 """How the system says that a file can grow no further, in whatever error a library wraps it."""
@@ -34,7 +34,7 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo(f"Stopped. Nothing was written. If it took too long: {_LESS}", err=True)
+            click.echo(f"Stopped. An output is there whole or not at all.{_advice(ctx)}", err=True)
             raise click.exceptions.Exit(_INTERRUPTED) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
@@ -42,6 +42,7 @@ class Group(click.Group):
             if ctx.params.get("debug"):
                 raise
             message, code = _told(error)
+            message += _advice(ctx) if isinstance(error, MemoryError) else ""
             click.echo(f"Error: {message}", err=True)
             raise click.exceptions.Exit(code) from None
 
@@ -53,6 +54,11 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _advice(ctx: click.Context) -> str:
+    """Say how to ask for less, where that is possible."""
+    return f" {_LESS}" if ctx.invoked_subcommand == "audit" else ""
+
+
 def _told(error: Exception) -> tuple[str, int]:
     """Give the message and exit code of an error; one that is not ours says no more than its kind."""
     import polars as pl
@@ -60,7 +66,7 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, EbiError):
         return str(error), error.exit_code
     if isinstance(error, MemoryError):
-        return f"there is not enough memory for this. Nothing was written. {_LESS}", EngineError.exit_code
+        return "there is not enough memory for this. An output is there whole or not at all.", EngineError.exit_code
     if any(sign in str(error) for sign in _NO_ROOM):
         return "there is no room on the disk for the output. Nothing was written.", EngineError.exit_code
     if isinstance(error, OSError) and error.strerror:

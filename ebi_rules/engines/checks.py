@@ -11,6 +11,7 @@ import polars as pl
 
 from ebi_rules.criteria import CODE_FIELDS
 from ebi_rules.engines.collecting import collect
+from ebi_rules.engines.values import ROWS, VALUE
 from ebi_rules.errors import ExtractError
 from ebi_rules.fields import FIELDS, MISSING_TEXTS, Kind
 from ebi_rules.layouts import Binding
@@ -20,7 +21,7 @@ from ebi_rules.translate.polars import as_date, whole_number
 _NUMBER = "a whole number"
 
 _KEYS_AT_ONCE = 10_000_000
-"""How many keys are held at once to find repeated ones; a larger extract is read in several parts."""
+"""How many keys are held at once to look for repeated ones; a larger extract is read in several parts."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +69,16 @@ def count_odd_values(
             if FIELDS[name].kind is Kind.CODE and counts:
                 # A coded column has few distinct values: they are looked at, and their rows counted.
                 distinct = _distinct(frame, binding, name, column, values)
-                sums = [(pl.col("rows") * count.expression).sum() for count in counts]
+                sums = [(pl.col(ROWS) * count.expression).sum() for count in counts]
                 warnings += _judge(counts, distinct.select(each.alias(str(k)) for k, each in enumerate(sums)).row(0))
             else:
                 rowwise += counts
-    key = pl.col(binding.key)
-    asked = [pl.len().alias("rows"), key.null_count().alias("missing"), (key > key.shift(1)).sum().alias("ascending")]
+    asked = [pl.len().alias("rows"), pl.col(binding.key).null_count().alias("missing")]
     asked += [count.expression.sum().alias(str(place)) for place, count in enumerate(rowwise)]
-    rows, missing, ascending, *found = collect(frame.select(asked)).row(0)
+    rows, missing, *found = collect(frame.select(asked)).row(0)
     warnings = _judge(rowwise, found) + warnings
     # Keys that only ascend are all different; others are counted.
-    distinct_keys = rows if ascending == rows - 1 else _count_distinct(frame, binding.key, rows)
+    distinct_keys = rows if _ascend(frame, binding.key, rows) else _count_distinct(frame, binding.key, rows)
     return rows, warnings + key_notices(binding.key, rows, missing, distinct_keys)
 
 
@@ -86,8 +86,8 @@ def _distinct(
     frame: pl.LazyFrame, binding: Binding, name: str, column: str, values: Mapping[str, pl.DataFrame]
 ) -> pl.DataFrame:
     if name in values and binding.fields[name] == (column,):
-        return values[name].rename({"value": column})
-    return collect(frame.group_by(column).agg(pl.len().alias("rows")))
+        return values[name].rename({VALUE: column})
+    return collect(frame.group_by(column).agg(pl.len().alias(ROWS)))
 
 
 def _judge(counts: Iterable[_Count], found: Iterable[int]) -> list[Notice]:
@@ -103,6 +103,17 @@ def _judge(counts: Iterable[_Count], found: Iterable[int]) -> list[Notice]:
             text = f"a short code in the column {column}, as when '02' has lost its zero; it was read with the zero."
             warnings.append(Notice(f"{count.field}: {{rows_have}} {text}", rows))
     return warnings
+
+
+def _ascend(frame: pl.LazyFrame, key: str, rows: int) -> bool:
+    """Say whether every key is greater than the one before, a part of the rows at a time."""
+    greater = (pl.col("key") > pl.col("key").shift(1)).sum()
+    keys = frame.select(pl.col(key).alias("key"))
+    for start in range(0, rows - 1, _KEYS_AT_ONCE):
+        pairs = min(_KEYS_AT_ONCE, rows - 1 - start)
+        if collect(keys.slice(start, pairs + 1).select(greater)).item() < pairs:
+            return False
+    return True
 
 
 def _count_distinct(frame: pl.LazyFrame, key: str, rows: int) -> int:

@@ -23,11 +23,11 @@ from ebi_rules.criteria import (
 )
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract
+from ebi_rules.engines.packing import PREFIX
 from ebi_rules.layouts import Binding, ChildTable
 from ebi_rules.translate.polars import code_text, matched, stems, verdict
 from opcs_icd import SEPARATORS
 
-PREFIX = "__ebi_"
 _NO_CODES = r"^[NULnul,|; .&-]*$"
 """What every text without any code looks like, and a few others: the letters of NULL, fillers, separators."""
 _NO_CODE = ("", "NULL", "-", "&")
@@ -56,7 +56,8 @@ class CodeField:
         self.has_text = f"{PREFIX}{name}_text"
         own = binding.code_columns(name)
         self.is_one_text = len(own) == 1 and extract.table.schema[own[0]] == pl.String
-        self.join_key = own[0] if self.is_one_text else f"{PREFIX}{name}_key"
+        self.row_key_column = f"{PREFIX}{name}_key"
+        self.join_key = own[0] if self.is_one_text else self.row_key_column
 
     def join_verdicts(self, frame: pl.LazyFrame, explain: bool) -> pl.LazyFrame:
         """Give the rows, in order, with a column for every atom; `verdicts` says how to read them.
@@ -81,7 +82,7 @@ class CodeField:
         }
 
     def answers(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Give `pattern` and `coded` by `join_key`, and what each pattern means.
+        """Give `pattern` and `coded` by `row_key_column`, and what each pattern means.
 
         A pattern is one answer to all atoms together, a number from 0; texts that meet no list have none (null).
         The meanings have a row a pattern, in order, and a column for every atom but `Recorded`, which `coded` says: it
@@ -95,17 +96,17 @@ class CodeField:
         patterns = decided.with_columns(pl.lit(None, pl.UInt32).alias(self.pattern))
         if asked:
             patterns = decided.join(meanings.with_row_index(self.pattern), on=asked)
-        return answers.join(patterns.select(self.join_key, self.pattern), on=self.join_key, how="left"), meanings
+        found = answers.join(patterns.select(self.join_key, self.pattern), on=self.join_key, how="left")
+        return found.rename({self.join_key: self.row_key_column}), meanings
 
     def row_key(self) -> pl.Expr:
-        """Give what rows and answers meet in, over the rows."""
-        if self.is_one_text:
-            return pl.col(self.join_key)
-        return self._own_key() if self.child else self._own_text()
+        """Give what rows and answers meet in, over the rows, as `row_key_column`."""
+        key = pl.col(self.join_key) if self.is_one_text else self._own_key() if self.child else self._own_text()
+        return key.alias(self.row_key_column)
 
     def with_key(self, frame: pl.LazyFrame) -> pl.LazyFrame:
         """Give the rows with the column `join_key`."""
-        return frame if self.is_one_text else frame.with_columns(self.row_key().alias(self.join_key))
+        return frame if self.is_one_text else frame.with_columns(self.row_key())
 
     def _own_text(self) -> pl.Expr:
         cells = [pl.col(column).cast(pl.String) for column in self.binding.code_columns(self.name)]

@@ -28,7 +28,7 @@ from ebi_rules.rules import Rule
 from ebi_rules.scope import EVERYTHING, Scope
 from ebi_rules.translate.dialects import find_dialect
 from ebi_rules.translate.sql import all_of, any_of, as_number, negate, number, text
-from ebi_rules.translate.statements import Writer, decides_distinct, name_verdicts
+from ebi_rules.translate.steps import Steps, decides_distinct, name_verdicts
 
 _ACTIVITY = "n_activity"
 _LAST = "n_last_date"
@@ -73,7 +73,7 @@ def cube_statement(
     return writer.cube(audited, readings, recorded, dimensions) + ";"
 
 
-class _CubeWriter(Writer):
+class _CubeWriter(Steps):
     """Write the cube's statement for one dialect, layout and table."""
 
     def cube(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ebi_rules.engines.codes import PREFIX
+PREFIX = "__ebi_"
+"""How our own columns begin, beside an extract's."""
 
 _WORD_BITS = 63
 

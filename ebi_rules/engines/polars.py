@@ -11,8 +11,9 @@ import polars as pl
 
 from ebi_rules.criteria import CodeAtom, Criterion, code_atoms, fields_needed
 from ebi_rules.engines.checks import check_types, count_odd_values
-from ebi_rules.engines.codes import PREFIX, code_fields
+from ebi_rules.engines.codes import code_fields
 from ebi_rules.engines.extract import Extract
+from ebi_rules.engines.packing import PREFIX
 from ebi_rules.engines.values import Values, distinct_values
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding

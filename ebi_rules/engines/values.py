@@ -7,17 +7,19 @@ import polars as pl
 
 from ebi_rules.criteria import Criterion, FieldAtom
 from ebi_rules.engines.collecting import collect
-from ebi_rules.engines.packing import Part
+from ebi_rules.engines.packing import PREFIX, Part
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding
 from ebi_rules.translate.polars import PolarsTranslator, field_value, raw_code
 
-_VALUE = "value"
+VALUE = "value"
+ROWS = f"{PREFIX}rows"
+"""The column that counts the rows of each distinct value: the extract may have a column `rows`."""
 
 
 @dataclass(frozen=True)
 class Values:
-    """The distinct values of coded fields, and how many rows have each: `value` as the extract has it, and `rows`."""
+    """The distinct values of coded fields, and how many rows have each: `value` as the extract has it, and `ROWS`."""
 
     binding: Binding
     schema: Mapping[str, pl.DataType]
@@ -37,7 +39,7 @@ class Values:
         distinct = self.held[node.field]
         binding = self._of_values(node.field)
         translator = PolarsTranslator(lambda name: field_value(binding, name, distinct.schema), _no_codes)
-        holding = distinct.filter(translator.visit(node))[_VALUE]
+        holding = distinct.filter(translator.visit(node))[VALUE]
         known, raw = holding.drop_nulls().to_list(), self.raw(node.field)
         held = raw.is_in(known).fill_null(False) if known else pl.lit(False)
         return held | raw.is_null() if holding.has_nulls() else held
@@ -51,11 +53,11 @@ class Values:
         """Give the distinct values of a coded field as text, without null, in order."""
         distinct = self.held[name]
         text = raw_code(self._of_values(name), name, distinct.schema)
-        return distinct.select(text.alias(_VALUE))[_VALUE].drop_nulls().unique().sort()
+        return distinct.select(text.alias(VALUE))[VALUE].drop_nulls().unique().sort()
 
     def _of_values(self, name: str) -> Binding:
         """Give the binding of a table of distinct values."""
-        return Binding(self.binding.layout, {name: (_VALUE,)}, {}, None)
+        return Binding(self.binding.layout, {name: (VALUE,)}, {}, None)
 
 
 def distinct_values(
@@ -65,8 +67,8 @@ def distinct_values(
     held = {}
     for name in fields:
         if FIELDS[name].kind is Kind.CODE and binding.fields.get(name):
-            raw = _raw(name, binding, schema).alias(_VALUE)
-            held[name] = collect(frame.select(raw).group_by(_VALUE).agg(pl.len().alias("rows")))
+            raw = _raw(name, binding, schema).alias(VALUE)
+            held[name] = collect(frame.select(raw).group_by(VALUE).agg(pl.len().alias(ROWS)))
     return Values(binding, schema, held)
 
 

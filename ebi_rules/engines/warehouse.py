@@ -20,7 +20,7 @@ from ebi_rules.layouts import Binding, Layout, bind, detect, find_layout
 from ebi_rules.progress import Progress, quiet
 from ebi_rules.scope import EVERYTHING, Scope
 from ebi_rules.translate.dialects import find_dialect, table_name
-from ebi_rules.translate.statements import Writer
+from ebi_rules.translate.steps import Steps
 
 Query = Callable[[str], pl.DataFrame]
 
@@ -48,7 +48,7 @@ class Warehouse:
         text = cube_statement(audited, dimensions, *tables, scope=scope)
         cube = read_cube(self.query(text.rstrip(";")))
         progress("looking for repeated keys")
-        keys = Writer(find_dialect(self.dialect), self.binding, self.table, {}, {}, False, scope).keys()
+        keys = Steps(find_dialect(self.dialect), self.binding, self.table, {}, {}, False, scope).keys()
         counts = "COUNT(*) AS a, COUNT(activity_key) AS b, COUNT(DISTINCT activity_key) AS c"
         found = self.query(f"SELECT {counts} FROM ({keys}) activity_keys").row(0)
         rows, keyed, distinct = (int(number) for number in found)
@@ -77,11 +77,23 @@ def open_table(
     )
 
 
-def named_table(source: Source, engine: str) -> str:
-    """Give the table that a source names. Raises `UsageError` for a frame."""
-    if not isinstance(source, str):
-        raise UsageError(f"the engine {engine} counts a table: give its name.")
-    return source
+def opener(engine: str, dialect: str, connect: Callable[[], Query]) -> Callable[..., Warehouse]:
+    """Give the `open_source` of an engine whose sources are names of tables, and which `connect` reaches.
+
+    It raises `UsageError` for a frame, and what `connect` and `open_table` raise.
+    """
+
+    def open_source(
+        source: Source,
+        layout: str | Path | Layout | None = None,
+        overrides: Mapping[str, str] | None = None,
+        children: Mapping[str, Source | None] | None = None,
+    ) -> Warehouse:
+        if not isinstance(source, str):
+            raise UsageError(f"the engine {engine} counts a table: give its name.")
+        return open_table(connect(), dialect, source, layout, overrides, children)
+
+    return open_source
 
 
 def guarded(engine: str, query: Query) -> Query:

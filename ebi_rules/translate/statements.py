@@ -1,64 +1,42 @@
 """Whole SQL statements for rules: flags, view, counts, and the bare predicate and CASE that people paste.
 
-A statement has three steps a reader can follow: `activity` reads the columns, `codes` decides once which
-code lists are met, and the last SELECT reads like the rule.
+A statement has steps a reader can follow (`steps`), and a last SELECT that reads like the rule.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain, count
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from ebi_rules.criteria import (
-    CODE_FIELDS,
     CodeAtom,
-    FollowedBy,
-    HasCode,
-    Position,
-    Recorded,
-    code_atoms,
-    fields_needed,
     lists_named,
 )
 from ebi_rules.errors import DialectError, UsageError, unknown
-from ebi_rules.fields import FIELDS
-from ebi_rules.layouts import Binding, ChildTable
+from ebi_rules.layouts import Binding
 from ebi_rules.scope import EVERYTHING, Scope
-from ebi_rules.translate.dialects import Dialect, find_dialect, identifier, print_sql, table_name
+from ebi_rules.translate.dialects import find_dialect
 from ebi_rules.translate.sql import (
     SqlTranslator,
     all_of,
-    any_of,
     as_number,
-    coalesce,
     code_text,
-    is_code,
-    like,
     like_patterns,
     needs_order,
     number,
-    raw_text,
-    single_code,
     text,
     text_condition,
 )
-from opcs_icd import CodeList
+from ebi_rules.translate.steps import Steps, decides_distinct, name_verdicts, verdict_name
 
 if TYPE_CHECKING:
     from ebi_rules.rules import Rule
 
 SHAPES = ("flags", "predicate", "case", "counts", "view", "cube")
 VIEW_NAME = "ebi_flags"
-STRATEGIES = ("inline", "distinct")
-"""How codes in the activity table are decided: in every row, or in every distinct text, which rows are joined to."""
-
 _LONGEST_PREDICATE = 250_000
 """How many characters a bare predicate may have, about: ClickHouse reads 262,144 and nobody reads more."""
-
-_KINDS = {"procedures": "procedure", "diagnoses": "diagnosis"}
 
 
 def statement(
@@ -78,8 +56,8 @@ def statement(
     month (year * 100 + month); `predicate` is one rule's bare condition over the table's own columns, and
     `case` the same as the published CASE form. `cube` counts all that an audit needs, by provider, month, age band, sex
     and the fields in `by` (`ebi_rules.cube`). `child_tables` names the tables of codes where they are not the layout's
-    own beside `table`. `strategy` is `distinct` or `inline` (`STRATEGIES`); by default what the dialect runs faster.
-    `scope` is what the cube counts: all, or some months and providers. Raises `UsageError` or `DialectError`.
+    own beside `table`. `strategy` is `distinct` or `inline` (`steps.STRATEGIES`), by default what the dialect runs
+    faster. `scope` is what the cube counts: all, or some months and providers. Raises `UsageError` or `DialectError`.
     """
     if shape not in SHAPES:
         raise UsageError(unknown("shape", shape, SHAPES))
@@ -94,6 +72,8 @@ def statement(
         raise UsageError("--by is for the shape cube.")
     if scope != EVERYTHING:
         raise UsageError("--months and --provider are for the shape cube.")
+    if shape in ("predicate", "case") and strategy == "distinct":
+        raise UsageError(f"the shape {shape} has no step for distinct texts: it is inline.")
     found = find_dialect(dialect)
     distinct = decides_distinct(strategy, found)
     writer = Writer(found, binding, table, child_tables or {}, name_verdicts(rules, binding), distinct)
@@ -104,26 +84,8 @@ def statement(
     return {"flags": writer.flags, "view": writer.view, "counts": writer.counts}[shape](rules) + ";"
 
 
-def decides_distinct(strategy: str | None, dialect: Dialect) -> bool:
-    """Say whether codes are decided on distinct texts. Raises `UsageError` for a strategy that is none."""
-    if strategy is None:
-        return dialect.distinct
-    if strategy not in STRATEGIES:
-        raise UsageError("--strategy: " + unknown("strategy", strategy, STRATEGIES))
-    return strategy == "distinct"
-
-
-@dataclass
-class Writer:
-    """Write statements for one dialect, layout and table."""
-
-    dialect: Dialect
-    binding: Binding
-    table: str
-    child_tables: Mapping[str, str]
-    verdict_names: Mapping[CodeAtom, str]
-    distinct: bool
-    scope: Scope = EVERYTHING
+class Writer(Steps):
+    """Write statements in the shapes that people use."""
 
     def flags(self, rules: Sequence["Rule"]) -> str:
         return self._print(self._flags(rules))
@@ -140,11 +102,6 @@ class Writer:
         for select in selects[1:]:
             tree = exp.Union(this=tree, expression=select, distinct=False)
         return self._print(self._with_steps(tree, rules, ["provider", "activity_date"]))
-
-    def keys(self) -> str:
-        """Give the keys of all activities in the scope."""
-        key = self._raw_column(self.binding.key).as_(self._name("activity_key"))
-        return self._print(self.narrowed(exp.Select(expressions=[key]).from_(self._activity_table())))
 
     def predicate(self, rule: "Rule") -> str:
         return self._print(self._predicate(rule))
@@ -174,188 +131,13 @@ class Writer:
             ]
         ).from_(self._step("codes")).group_by(provider, month)  # fmt: skip
 
-    def _month(self, date: exp.Expr) -> exp.Expr:
-        """Give a month as a number: 202404."""
-        if not self.dialect.extract:
-            return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m")), "int")
-        year, month = (exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH"))
-        return exp.Add(this=exp.Mul(this=year, expression=number(100)), expression=month)
-
     def _rule(self, rule: "Rule") -> exp.Expr:
         translator = self._translator()
         return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
 
-    def _translator(self) -> SqlTranslator:
-        """Translate over the columns that the step `codes` has."""
-        return SqlTranslator(
-            self.dialect,
-            self._column,
-            lambda atom: exp.EQ(this=self._column(self._verdict_column(atom)), expression=number(1)),
-        )
-
     def _predicate(self, rule: "Rule") -> exp.Expr:
         translator = SqlTranslator(self.dialect, self._raw_field, self._inline_codes)
         return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
-
-    def _with_steps(
-        self, select: exp.Expr, rules: Sequence["Rule"], carried: Sequence[str], further: Sequence[CodeAtom] = ()
-    ) -> exp.Expr:
-        """Put the steps `activity` and `codes` before a select; `further` are code atoms that no rule asks."""
-        atoms = list(dict.fromkeys([*_code_atoms(rules), *further]))
-        needed = {name for rule in rules for criterion in rule.criteria.values() for name in fields_needed(criterion)}
-        fields = [name for name in self.binding.fields if name in {*needed, *carried}]
-        for name in carried:
-            if name not in fields:
-                raise UsageError(f"the layout names no column for {name}. Use --column {name}=COLUMN.")
-        steps = [step for name in _code_fields(atoms) for step in (
-            self._child_steps(name, atoms) if self.binding.child(name) else self._text_steps(name, atoms))]  # fmt: skip
-        steps.append(("activity", self._activity_step(fields, atoms)))
-        steps.append(("codes", self._codes_step(fields, atoms)))
-        ctes = [exp.CTE(this=query, alias=exp.TableAlias(this=self._name(name))) for name, query in steps]
-        select.set("with_", exp.With(expressions=ctes))
-        return select
-
-    def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
-        columns = [self._raw_field(name).as_(self._name(name)) for name in fields]
-        for name in _code_fields(atoms):
-            if not self.binding.child(name):
-                asked = [atom for atom in atoms if atom.code_field == name]
-                columns.append(self._raw_text(name) if self.distinct else self._code_text(name, asked))
-        select = exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(self._activity_table())
-        return self.narrowed(select)
-
-    def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
-        """Decide every code atom of every activity: over its own text, or from what the step `found` says."""
-        joined = [name for name in _code_fields(atoms) if self.distinct or self.binding.child(name)]
-        activity = "activity" if joined else None
-        columns: list[exp.Expr] = [
-            self._column(name, activity).as_(self._name(name)) if activity else self._column(name)
-            for name in (self.binding.key, *fields)
-        ]
-        select = exp.Select().from_(self._step("activity"))
-        for code_field in joined:
-            child, found = self.binding.child(code_field), _step_name(code_field, "found")
-            own, other = (self.binding.key, child.key) if child else (_text_name(code_field),) * 2
-            same = exp.EQ(this=self._column(other, found), expression=self._column(own, activity))
-            select = select.join(self._step(found), on=same, join_type="left")
-        for atom in atoms:
-            name = self._verdict_column(atom)
-            if atom.code_field in joined:
-                verdict = coalesce(self._column(name, _step_name(atom.code_field, "found")), number(0))
-            else:
-                verdict = as_number(text_condition(atom, self._column(atom.code_field), self.dialect))
-            columns.append(verdict.as_(self._name(name)))
-        return select.select(*columns)
-
-    def _text_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
-        """Give the steps over the distinct texts of a field of codes: in normal form, and with their verdicts."""
-        if not self.distinct:
-            return
-        asked = [atom for atom in atoms if atom.code_field == code_field]
-        texts, normal, found = (_step_name(code_field, what) for what in ("texts", "normal", "found"))
-        own = self._column(_text_name(code_field))
-        raw = self._raw_text(code_field)
-        every = exp.Select(expressions=[raw]).from_(self._activity_table())
-        yield texts, self.narrowed(every).group_by(raw.this.copy())
-        ordered = any(map(needs_order, asked))
-        text_of_codes = code_text([own.copy()], self.dialect, ordered).as_(self._name(code_field))
-        yield normal, exp.Select(expressions=[own.copy(), text_of_codes]).from_(self._step(texts))
-        verdicts = [as_number(text_condition(atom, self._column(code_field), self.dialect))
-                    .as_(self._name(self._verdict_column(atom))) for atom in asked]  # fmt: skip
-        yield found, exp.Select(expressions=[own.copy(), *verdicts]).from_(self._step(normal))
-
-    def narrowed(self, select: exp.Select) -> exp.Select:
-        """Leave out of a select from the activity table what the scope leaves out."""
-        self.scope.check(self.binding)
-        if self.scope.months:
-            first, last = self.scope.months
-            month = self._month(self._raw_field("activity_date"))
-            select = select.where(exp.Between(this=month, low=number(first), high=number(last)))
-        provider = self.scope.provider_criterion()
-        if provider:
-            select = select.where(SqlTranslator(self.dialect, self._raw_field, self._inline_codes).visit(provider))
-        return select
-
-    def _raw_text(self, code_field: str) -> exp.Alias:
-        raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
-        return exp.Alias(this=raw_text(raw, self.dialect), alias=self._name(_text_name(code_field)))
-
-    def _code_text(self, code_field: str, asked: Sequence[CodeAtom]) -> exp.Expr:
-        raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
-        return code_text(raw, self.dialect, any(map(needs_order, asked))).as_(self._name(code_field))
-
-    def _activity_table(self) -> exp.Table:
-        return table_name(self.table, self.dialect)
-
-    def _child_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
-        """Give the steps over a child table: its codes in normal form, where each activity's first code stands if
-        any atom asks for it, and the verdicts, a row an activity.
-
-        Verdicts are found by GROUP BY and joined, because many warehouses refuse EXISTS inside CASE.
-        """
-        child = self.binding.child(code_field)
-        asked = [atom for atom in atoms if atom.code_field == code_field]
-        if not child:
-            return
-        codes, first, found = (_step_name(code_field, what) for what in ("codes", "first", "found"))
-        columns: list[exp.Expr] = [self._raw_column(child.key)]
-        if child.position:
-            columns.append(self._raw_column(child.position))
-        columns.append(single_code(self._raw_column(child.code), self.dialect).as_(self._name("code")))
-        yield codes, exp.Select(expressions=columns).from_(self._child_table(code_field, child))
-
-        key = self._column(child.key, codes)
-        named_key = key.as_(self._name(child.key))
-        select = exp.Select().from_(self._step(codes))
-        if any(isinstance(atom, HasCode) and atom.position is not Position.ANY for atom in asked):
-            earliest = exp.Min(this=self._position(child, codes)).as_(self._name("first_position"))
-            with_codes = select.select(named_key, earliest).where(is_code(self._column("code", codes), self.dialect))
-            yield first, with_codes.group_by(key)
-            same = exp.EQ(this=self._column(child.key, first), expression=key.copy())
-            select = select.join(self._step(first), on=same, join_type="left")
-        verdicts = [self._child_verdict(atom, child).as_(self._name(self._verdict_column(atom))) for atom in asked]
-        yield found, select.select(named_key, *verdicts).group_by(key)
-
-    def _child_verdict(self, atom: CodeAtom, child: ChildTable) -> exp.Expr:
-        """Ask a code atom of all child rows of one activity: 1 or 0."""
-        codes = _step_name(atom.code_field, "codes")
-        column = self._column("code", codes)
-        match atom:
-            case HasCode(listed, Position.ANY):
-                return exp.Max(this=as_number(self._begins(column, listed.codes)))
-            case HasCode(listed, position):
-                first = self._column("first_position", _step_name(atom.code_field, "first"))
-                order = exp.EQ if position is Position.PRIMARY else exp.GT
-                placed = order(this=self._position(child, codes), expression=first)
-                return exp.Max(this=as_number(all_of([placed, self._begins(column, listed.codes)])))
-            case FollowedBy(first_list, second_list):
-                earliest, latest = (
-                    function(this=exp.Case(ifs=[exp.If(
-                        this=self._begins(column, listed.codes), true=self._position(child, codes))]))
-                    for function, listed in ((exp.Min, first_list), (exp.Max, second_list))
-                )  # fmt: skip
-                return as_number(exp.LT(this=earliest, expression=latest))
-            case Recorded():
-                return exp.Max(this=as_number(is_code(column, self.dialect)))
-        assert False, f"Unhandled node: {atom}"
-
-    def _verdict_column(self, atom: CodeAtom) -> str:
-        return self.verdict_names[atom]
-
-    def _child_table(self, code_field: str, child: ChildTable) -> exp.Table:
-        """Give the table of codes: the one named, or the layout's own beside the activity table."""
-        if code_field in self.child_tables:
-            return table_name(self.child_tables[code_field], self.dialect)
-        beside = table_name(self.table, self.dialect)
-        beside.set("this", identifier(child.table, self.dialect))
-        return beside
-
-    def _begins(self, column: exp.Expr, codes: CodeList) -> exp.Expr:
-        return any_of([like(column, f"{code}%") for code in like_patterns(codes, self.dialect)])
-
-    def _position(self, child: ChildTable, table: str) -> exp.Expr:
-        assert child.position, "a criterion about order was refused before"
-        return self._column(child.position, table)
 
     def _inline_codes(self, atom: CodeAtom) -> exp.Expr:
         child = self.binding.child(atom.code_field)
@@ -373,76 +155,3 @@ class Writer:
                 "the columns anew: use --shape flags or view."
             )
         return text_condition(atom, codes, self.dialect)
-
-    def _raw_field(self, name: str) -> exp.Expr:
-        first, *rest = [self._raw_column(column) for column in self.binding.fields[name]]
-        return exp.Coalesce(this=first, expressions=rest) if rest else first
-
-    def _raw_column(self, name: str) -> exp.Column:
-        return exp.Column(this=identifier(name, self.dialect))
-
-    def _column(self, name: str, table: str | None = None) -> exp.Column:
-        return exp.Column(this=self._name(name), table=self._name(table) if table else None)
-
-    def _name(self, name: str) -> exp.Identifier:
-        return identifier(name, self.dialect)
-
-    def _step(self, name: str) -> exp.Table:
-        return exp.Table(this=self._name(name))
-
-    def _print(self, tree: exp.Expr) -> str:
-        return print_sql(tree, self.dialect)
-
-
-def _code_fields(atoms: Sequence[CodeAtom]) -> list[str]:
-    """Give the fields of codes that atoms ask about, each once."""
-    return list(dict.fromkeys(atom.code_field for atom in atoms))
-
-
-def _text_name(code_field: str) -> str:
-    """Give the name of the column that holds a field's codes as they stand."""
-    return f"{code_field}_text"
-
-
-def _step_name(code_field: str, what: str) -> str:
-    """Give the name of a step over a field of codes: procedure_codes, diagnosis_found, ..."""
-    return f"{_KINDS.get(code_field, code_field)}_{what}"
-
-
-def verdict_name(atom: CodeAtom) -> str:
-    """Give the name of the column that holds a code atom's verdict: lumbar_spine, primary_cancer, ..."""
-    match atom:
-        case HasCode(codes, Position.ANY):
-            return codes.name
-        case HasCode(codes, position):
-            return f"{position.value}_{codes.name}"
-        case FollowedBy(first, second):
-            return f"{first.name}_then_{second.name}"
-        case Recorded():
-            return f"{_KINDS[atom.code_field]}_recorded"
-    assert False, f"Unhandled node: {atom}"
-
-
-def _code_atoms(rules: Sequence["Rule"]) -> Iterator[CodeAtom]:
-    for rule in rules:
-        for criterion in rule.criteria.values():
-            yield from code_atoms(criterion)
-
-
-def name_verdicts(rules: Sequence["Rule"], binding: Binding, further: Sequence[CodeAtom] = ()) -> dict[CodeAtom, str]:
-    """Name the column of each code atom's verdict: as `verdict_name` does, with a number where a name is taken.
-
-    `further` are atoms that no rule asks.
-    """
-    children = [child for code_field in CODE_FIELDS if (child := binding.child(code_field))]
-    taken = {name.upper() for name in (binding.key, *FIELDS, *CODE_FIELDS)}
-    taken |= {_text_name(name).upper() for name in CODE_FIELDS}
-    taken |= {column.upper() for child in children for column in (child.key, child.position) if column}
-    names: dict[CodeAtom, str] = {}
-    for atom in (*_code_atoms(rules), *further):
-        if atom not in names:
-            plain = verdict_name(atom)
-            others = (f"{plain}_{number}" for number in count(2))
-            names[atom] = next(name for name in chain([plain], others) if name.upper() not in taken)
-            taken.add(names[atom].upper())
-    return names

@@ -388,6 +388,6 @@ def test_too_little_memory_and_ctrl_c_say_what_to_do(
 
         monkeypatch.setattr(import_module("ebi_rules.audit"), "audit", stop)
         said = run("audit", str(extract()), "-o", "out", code=code).stderr
-        assert "Nothing was written" in said
+        assert "whole or not at all" in said
         for advice in ("--by", "--months", "--from-cube", "--engine"):
             assert advice in said

@@ -14,7 +14,8 @@ import polars as pl
 from ebi_rules.errors import DialectError
 from ebi_rules.layouts import Layout
 from ebi_rules.translate.dialects import find_dialect, identifier
-from ebi_rules.translate.statements import STRATEGIES, statement
+from ebi_rules.translate.statements import statement
+from ebi_rules.translate.steps import STRATEGIES
 from tests.engines.case import Case, Flags
 
 ACTIVITY = "activity_table"

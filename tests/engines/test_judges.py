@@ -8,7 +8,8 @@ from ebi_rules.catalogue import rule, rules
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding, bind, builtin_layouts
 from ebi_rules.rules import unavailable
-from ebi_rules.translate.statements import SHAPES, STRATEGIES, statement
+from ebi_rules.translate.statements import SHAPES, statement
+from ebi_rules.translate.steps import STRATEGIES
 from tests.engines.evaluators import JUDGES, complaints, require_judge
 from tests.engines.judge import Schema
 

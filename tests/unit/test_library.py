@@ -139,9 +139,27 @@ def test_a_grouping_reads_as_text_whatever_its_type(extract: Path) -> None:
 
 
 @pytest.mark.parametrize("keys", [[1, 2, 3, 5], [5, 1, 3, 2], ["b", "a", "c", "x"], [-1, 0, 10**18, 7]])
-def test_keys_that_are_all_different_raise_no_warning(extract: Path, keys: list[object]) -> None:
+def test_keys_that_are_all_different_raise_no_warning(
+    extract: Path, keys: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ebi_rules.engines import checks
+
+    monkeypatch.setattr(checks, "_KEYS_AT_ONCE", 2)
     few = pl.read_parquet(extract).head(4).with_columns(pl.Series("OPA_Ident", keys))
     assert not [text for text in ebi.audit(few, disclosure="none").warnings if "key" in text]
+
+
+def test_columns_of_an_extract_may_have_any_name(extract: Path) -> None:
+    """Also names that we use, and one column for two fields of codes."""
+    frame = pl.read_parquet(extract).rename({"Administrative_Category": "rows", "Sex": "value"})
+    renamed = {"administrative_category": "rows", "sex": "value"}
+    expected = ebi.audit(extract, ["2S"]).cube
+    assert ebi.audit(frame, ["2S"], overrides=renamed).cube.equals(expected)
+    twice = {"diagnoses": "Der_Procedure_All"}
+    cube = ebi.audit(extract, ["2S"], overrides=twice).cube
+    counts = dict(cube.filter(pl.col("measure") == "codes").group_by("item").agg(pl.col("count").sum()).rows())
+    assert len(counts) == 2
+    assert len(set(counts.values())) == 1
 
 
 def test_keys_are_counted_in_parts_too(extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.engines.counting import open_source
 from ebi_rules.engines.extract import open_extract
 from ebi_rules.scope import Scope
 from ebi_rules.synth import write_extract
@@ -79,6 +78,8 @@ def test_what_is_wrong_is_said(extract: Path) -> None:
     with pytest.raises(ebi.ExtractError, match="no column for activity_date"):
         ebi.audit(pl.read_parquet(extract).drop("Appointment_Date"), months="2024-04")
     assert "the extract has no rows." in ebi.audit(extract, ["2S"], months="1999-01").warnings
+    warnings = ebi.audit(extract, ["2S"], providers=["ZZ1", "ZZ99"]).warnings
+    assert [text for text in warnings if "provider" in text] == ["no activity of the provider ZZ99."]
 
 
 def test_rows_done_and_time_left_are_told(extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,17 +91,3 @@ def test_rows_done_and_time_left_are_told(extract: Path, monkeypatch: pytest.Mon
     rows = [text for text in told if text.startswith("counting: ")]
     assert rows[-1] == "counting: 20,000 of 20,000 rows, 0:00 left"
     assert told[-1] == "adding up"
-
-
-def test_every_row_is_told_once_whatever_the_engine(extract: Path) -> None:
-    from ebi_rules.progress import RowsDone, quiet
-
-    opened = open_source(extract)
-    rule = ebi.rule("2S")
-    from ebi_rules.cube import STANDARD_DIMENSIONS
-    from ebi_rules.engines.counting import _Counting
-
-    counting = _Counting(opened.extract, opened.binding, list(rule.criteria.values()), STANDARD_DIMENSIONS)
-    passed = RowsDone(quiet, "counting", 20_000)
-    counting.groups(passed)
-    assert passed.done == 20_000

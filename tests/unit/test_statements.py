@@ -214,6 +214,8 @@ def test_distinct_texts_are_decided_once_or_every_row_is() -> None:
     assert rule.sql("duckdb", "ncdr-opa", "t") == rule.sql("duckdb", "ncdr-opa", "t", strategy="distinct")
     with pytest.raises(ebi.UsageError, match="no strategy 'distint'; the nearest is distinct"):
         rule.sql("duckdb", "ncdr-opa", "t", strategy="distint")
+    with pytest.raises(ebi.UsageError, match="it is inline"):
+        rule.sql("duckdb", "ncdr-opa", "t", "predicate", strategy="distinct")
 
 
 def test_filling_lines_changes_only_white_space() -> None:
