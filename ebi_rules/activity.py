@@ -38,6 +38,8 @@ class Activity:
         for name in values:
             if name not in known:
                 raise ValueError(unknown("field", name, known))
+            if name in FIELDS and FIELDS[name].kind is Kind.LABEL:
+                raise ValueError(f"{name} comes from the codes of another field: give those.")
         return cls(
             codes=MappingProxyType({name: _codes(values.get(name)) for name in CODE_FIELDS}),
             fields=MappingProxyType({name: _normal(name, values[name]) for name in FIELDS if name in values}),

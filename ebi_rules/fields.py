@@ -15,6 +15,7 @@ class Kind(Enum):
     """How a field's values compare."""
 
     CODE = "code"
+    LABEL = "label"
     NUMBER = "whole number"
     DATE = "date"
 
@@ -23,10 +24,10 @@ class Kind(Enum):
 class Field:
     """One canonical field.
 
-    `width` is the length to which a short code is filled with zeros (2 read for 02), None where codes have
-    no fixed length. `meanings` are the values a reader should not have to look up, or in `beginnings` what all
-    codes that begin so have in common. A field that is not `testable` can be grouped by or carried, but no
-    criterion may ask for it.
+    `width` is the length to which a short code is filled with zeros (2 read for 02), None where codes have no fixed
+    length; a label stands as it is written. `meanings` are the values a reader should not have to look up, or in
+    `beginnings` what all codes that begin so have in common. A field that is not `testable` can be grouped by or
+    carried, but no criterion may ask for it.
     """
 
     name: str
@@ -121,6 +122,7 @@ _DEFINITIONS = (
     Field("commissioner", Kind.CODE, "commissioner"),
     Field("gp_practice", Kind.CODE, "GP practice"),
     Field("consultant", Kind.CODE, "consultant"),
+    Field("referrer", Kind.CODE, "referrer"),
     Field("lsoa", Kind.CODE, "lower layer super output area"),
     Field(
         "ethnic_category",
@@ -148,16 +150,27 @@ _DEFINITIONS = (
         },
     ),
     Field("imd_decile", Kind.NUMBER, "deprivation decile"),
+    Field("referral_setting", Kind.LABEL, "referral setting", testable=False),
+    Field("pcn", Kind.LABEL, "primary care network", testable=False),
+    Field("borough", Kind.LABEL, "borough", testable=False),
+    Field("icb", Kind.LABEL, "integrated care board", testable=False),
 )
 
 FIELDS: Mapping[str, Field] = {definition.name: definition for definition in _DEFINITIONS}
 
-GROUPABLE = tuple(
-    name
-    for name in ("provider", "site", "commissioner", "gp_practice", "consultant", "treatment_function",
-                 "referral_source", "ethnic_category", "imd_decile", "sex")
-)  # fmt: skip
+GROUPABLE = ("provider", "site", "commissioner", "gp_practice", "consultant", "referrer", "treatment_function",
+             "referral_source", "referral_setting", "ethnic_category", "imd_decile", "sex", "pcn", "borough",
+             "icb")  # fmt: skip
 """The fields that an audit may group by."""
+
+PRACTITIONERS = ("consultant", "referrer")
+"""Fields that name a person who treats patients or refers them."""
+
+AREAS = ("pcn", "borough", "icb")
+"""Areas that a GP practice, or an LSOA, is in: what `--areas` may say, the smallest first."""
+
+TEXTS = (Kind.CODE, Kind.LABEL)
+"""The kinds of field whose values are texts, of which there are few different ones."""
 
 MISSING_TEXTS = ("", "NULL")
 """What a coded cell holds, blanks removed, when it holds nothing."""
@@ -178,10 +191,13 @@ def normal_code(definition: Field, value: object) -> str | None:
     """Give a coded value as the data dictionary writes it, or None when there is none.
 
     Blanks go, letters become capitals, a short code is filled with zeros: ` 2` is `02` where codes have two
-    characters. Empty text and the text NULL are no value.
+    characters. A label loses the blanks at its ends alone. Empty text and the text NULL are no value.
     """
     if value is None:
         return None
+    if definition.kind is Kind.LABEL:
+        label = str(value).strip(" ")
+        return None if label.upper() in MISSING_TEXTS else label
     text = str(value).replace(" ", "").upper()
     if text in MISSING_TEXTS:
         return None

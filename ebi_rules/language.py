@@ -29,6 +29,7 @@ from ebi_rules.criteria import (
 )
 from ebi_rules.errors import nearest
 from ebi_rules.fields import FIELDS
+from ebi_rules.recoding import REFERRAL_SETTING, referral_settings
 from opcs_icd import ICD10, OPCS4, CodeSystem
 
 _SYSTEMS = {"procedure": OPCS4, "diagnosis": ICD10}
@@ -127,7 +128,10 @@ class _Reader:
     def _read_in(self, tree: Any) -> Criterion:
         if not tree.expressions and "query" in tree.args:
             raise CriterionError(f"{_quote(tree)} is not part of the criterion language.")
-        return In(self._field(tree.this), tuple(self._literal(value) for value in tree.expressions))
+        values = tuple(self._literal(value) for value in tree.expressions)
+        if self._asks_setting(tree.this):
+            return referral_settings().among(values)
+        return In(self._field(tree.this), values)
 
     def _read_is(self, tree: Any) -> Criterion:
         if type(tree.expression).__name__ != "Null":
@@ -153,7 +157,13 @@ class _Reader:
         return self._compare(tree, ">=")
 
     def _compare(self, tree: Any, operator: Comparison) -> Criterion:
+        if operator == "=" and self._asks_setting(tree.this):
+            return referral_settings().among([self._literal(tree.expression)])
         return Compare(self._field(tree.this), operator, self._literal(tree.expression))
+
+    def _asks_setting(self, tree: Any) -> bool:
+        """Whether the field is the referral setting: it is read as the codes that are in it."""
+        return type(tree).__name__ == "Column" and self._name(tree) == REFERRAL_SETTING
 
     def _read_startswith(self, tree: Any) -> Criterion:
         prefix = self._literal(tree.expression)
@@ -184,6 +194,8 @@ class _Reader:
         name = self._name(tree)
         if name not in FIELDS:
             raise CriterionError(f"there is no field {name}{_hint(name, FIELDS)}.")
+        if name == REFERRAL_SETTING:
+            raise CriterionError(f"{name} takes =, <> and IN, with one of {', '.join(referral_settings().known)}.")
         return name
 
     def _name(self, tree: Any) -> str:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ebi_rules.audit.marked import MarkedTables
 
 OURS = re.compile(
-    r"(providers|attrition|trend|sensitivity|quality|population|by_[a-z_]+)\.csv|run\.json|report\.html|audit\.xlsx"
+    r"(providers|attrition|trend|sensitivity|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
+    r"|run\.json|report\.html|audit\.xlsx"
 )
 """The names of the files that an audit writes."""
 
@@ -92,6 +93,16 @@ class Audit:
         return plain(self.marked.quality)
 
     @cached_property
+    def who_asked(self) -> pl.DataFrame:
+        """Shares by referral setting, overall and of each provider and commissioner; empty unless counted so."""
+        return plain(self.marked.who_asked)
+
+    @cached_property
+    def inequalities(self) -> pl.DataFrame:
+        """How unequal rates are by deprivation, ethnic category, sex and age, and how much of these is missing."""
+        return self.marked.inequalities
+
+    @cached_property
     def population(self) -> pl.DataFrame | None:
         """Rates per 100,000 people by area, None when no population was given."""
         return None if self.marked.population is None else plain(self.marked.population)
@@ -141,6 +152,8 @@ class Audit:
             "trim": self.settings.trim, "baseline": self.settings.baseline, "rebase": list(self.settings.rebase),
             "standard": "all providers" if self.settings.standard is None else "a file",
             "population": self.settings.population.field if self.settings.population else None,
+            "adjust": list(self.settings.adjust), "casemix": self.settings.casemix,
+            "fewest_expected": self.settings.fewest_expected, "real_codes": self.settings.real_codes,
         }  # fmt: skip
         return {**self.run, "inputs": inputs, "rows": self._told(self.run["rows"]), "shown": settings,
                 "disclosure": ABOUT[self.settings.disclosure], "warnings": list(self.warnings)}  # fmt: skip

@@ -8,20 +8,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from itertools import pairwise
 
 import polars as pl
 from polars import selectors
 
 from ebi_rules.audit.disclosure import SMALLEST_SHOWN, WITHHELD, controlled
-from ebi_rules.audit.guard import withheld
+from ebi_rules.audit.guard import Tables, withheld
 from ebi_rules.criteria import CODE_FIELD
 from ebi_rules.cube import LAST_DATE, STANDARD_DIMENSIONS, Audited, dimensions_of, missing_counted
+from ebi_rules.fields import AREAS
+from ebi_rules.recoding import REFERRAL_SETTING
 
 STAND_IN = SMALLEST_SHOWN // 2
 """What a suppressed count is taken for in statistics: the middle of 1 to 7."""
 
 _KEYS = {"total": (), "provider": ("provider",), "month": ("month",), "provider_month": ("provider", "month")}
 _EVERYWHERE = ("flagged", "eligible", "activity")
+_UNITS = ("provider", "commissioner", *AREAS)
+"""Those whose activity is parted by who asked."""
 _QUALITY = ("recorded", "codes", "invalid", "missing")
 _VARIANTS = ("variant", "differs")
 
@@ -47,6 +52,23 @@ class Counts:
         return (*FIELD_TABLES, *others)
 
     @cached_property
+    def crossed(self) -> dict[str, tuple[str, str]]:
+        """The tables of units by who asked, where that was asked for: units and field by the table's name."""
+        if REFERRAL_SETTING not in self.fields:
+            return {}
+        there = [name for name in _UNITS if name in ("provider", *self.fields)]
+        return {f"{name}_{REFERRAL_SETTING}": (name, REFERRAL_SETTING) for name in there}
+
+    @cached_property
+    def nested(self) -> dict[str, str]:
+        """Fields whose every value is within one of a larger, by their names: pairs of areas that were asked for."""
+        there = [name for name in ("gp_practice", *AREAS) if name in self.fields]
+        pairs = dict(pairwise(there))
+        activity = self.cube.filter(pl.col("measure") == "activity")
+        return {small: large for small, large in pairs.items()
+                if activity.select(small, large).n_unique() == activity[small].n_unique()}  # fmt: skip
+
+    @cached_property
     def coding_counted(self) -> tuple[str, ...]:
         """What the cube counts of coding: one that a warehouse made may have no codes, or nothing."""
         there = set(self.cube["measure"].unique().cast(pl.String))
@@ -66,16 +88,17 @@ class Counts:
 
     @cached_property
     def cells(self) -> pl.DataFrame:
-        """Every count of every table: rule, measure, item, table, provider, month, value, shown, withheld.
+        """Every count of every table: rule, measure, item, table, provider, month, value, unit, shown, withheld.
 
-        `rule` is null for counts of activity, `value` is the value of the field that `table` names, and `shown` the
-        count as it may be shown, null where it is suppressed or, to protect another, `withheld`.
+        `rule` is null for counts of activity, `value` is the value of the field that `table` names, `unit` that of
+        which it is a part in the tables of `crossed` and `nested`, and `shown` the count as it may be shown, null where
+        it is suppressed or, to protect another, `withheld`.
         """
         exact = pl.concat([self._cells(table, keys) for table, keys in self._tables.items()])
         published = ~(pl.col("month").is_null() & pl.col("table").is_in(["month", "provider_month"]))
         exact = exact.with_columns(published.alias("published"))
         hidden = withheld(exact.join(self._steps, on=["rule", "measure", "item"], how="left", maintain_order="left"),
-                          self.method)  # fmt: skip
+                          self.method, Tables(self.crossed, self.nested))  # fmt: skip
         shown = pl.when(~pl.col("withheld")).then(controlled(pl.col("count"), self.method))
         return (
             exact.with_columns(hidden.alias("withheld"))
@@ -94,7 +117,8 @@ class Counts:
 
     @cached_property
     def _tables(self) -> dict[str, tuple[str, ...]]:
-        return {**_KEYS, **{name: (name,) for name in self.fields}}
+        fields = {name: (name, self.nested[name]) if name in self.nested else (name,) for name in self.fields}
+        return {**_KEYS, **fields, **self.crossed}
 
     @cached_property
     def _rules(self) -> pl.DataFrame:
@@ -120,13 +144,19 @@ class Counts:
             "provider": pl.col("provider") if "provider" in keys else pl.lit(None),
             "month": pl.col("month") if "month" in keys else pl.lit(None),
             "value": pl.col(table) if table in self.fields else pl.lit(None),
+            "unit": pl.lit(None),
         }
+        if table in self.crossed:
+            unit, field = self.crossed[table]
+            own |= {"provider": pl.lit(None), "value": pl.col(field), "unit": pl.col(unit)}
+        if table in self.nested:
+            own["unit"] = pl.col(self.nested[table])
         return filled.select(
             pl.col("rule", "measure", "item").cast(pl.String),
             pl.lit(table).alias("table"),
             *(expression.cast(pl.String).alias(name) for name, expression in own.items()),
             pl.col("count").fill_null(0),
-        ).sort("rule", "measure", "item", "provider", "month", "value", nulls_last=True)
+        ).sort("rule", "measure", "item", "provider", "unit", "month", "value", nulls_last=True)
 
     def _series(self, measures: Sequence[str]) -> pl.DataFrame:
         """Give the series to count: of the rules audited, of activity and, where it was counted, of its coding."""
@@ -155,10 +185,10 @@ class Counts:
         """Give the counts of a table as they may be shown: rule, provider, month, value, activity, eligible, flagged.
 
         A row a rule and group, every group with activity; null where suppressed, or where activity_withheld and so on
-        are true. Sorted by rule, then group.
+        are true. Sorted by rule, then group. A table of `crossed` has `unit` too.
         """
         cells = self.cells.filter(pl.col("table") == name, pl.col("measure").is_in(_EVERYWHERE))
-        keys = ["provider", "month", "value"]
+        keys = ["provider", "month", *(["unit"] if name in self.crossed else []), "value"]
 
         def counts(measure: str) -> pl.DataFrame:
             found = cells.filter(pl.col("measure") == measure)

@@ -7,7 +7,8 @@ intervals are narrowed until nothing changes. Where a small count is left with f
 finest table that gives it away is withheld, and so on until none is.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,25 +29,51 @@ Marks = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Relation:
-    """Parts that add up to a whole: the tables they are in, and the columns in which they agree.
+    """Parts that add up to a whole: the tables they are in, and the columns of whole and part that agree.
 
     `gives_way` says which is withheld when they give a small count away: `parts` or `whole`.
     """
 
     whole: str
     parts: str
-    keys: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]
     gives_way: str
 
 
-RELATIONS = (
-    Relation("provider", "provider_month", ("provider",), "parts"),
-    Relation("month", "provider_month", ("month",), "whole"),
-    Relation("total", "field", ("table",), "parts"),
-    Relation("total", "month", (), "parts"),
-    Relation("total", "provider", (), "whole"),
-)
-"""How the tables of an audit add up, the most expendable first. Each further field is a table of its own."""
+_USUAL = ("total", "provider", "month", "provider_month")
+FIELD = "field"
+"""What stands in a relation for the table of any one field."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables beside those that every audit has, by their names, whose `unit` says of what a count is a part.
+
+    `crossed` are tables of units by the values of a field: the table of the units, and the field. `nested` are fields
+    whose every value is within one of another: a primary care network in a borough.
+    """
+
+    crossed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    nested: Mapping[str, str] = field(default_factory=dict)
+
+
+def relations(tables: Tables) -> list[Relation]:
+    """Give how the tables of an audit add up, the most expendable first. Each further field is a table of its own."""
+    own = []
+    for table, (units, named) in tables.crossed.items():
+        unit = "provider" if units == "provider" else "value"
+        own.append(Relation(units, table, ((unit, "unit"),), "parts"))
+        own.append(Relation(named, table, (("value", "value"),), "parts"))
+    return [
+        *own,
+        *(Relation(whole, parts, (("value", "unit"),), "parts") for parts, whole in tables.nested.items()),
+        Relation("provider", "provider_month", (("provider", "provider"),), "parts"),
+        Relation("month", "provider_month", (("month", "month"),), "whole"),
+        Relation("total", FIELD, (), "parts"),
+        Relation("total", "month", (), "parts"),
+        Relation("total", "provider", (), "whole"),
+    ]
+
 
 SERIES = ("rule", "measure", "item")
 """What tells one count from another: only counts of one series add up."""
@@ -69,12 +96,12 @@ def intervals(count: pl.Expr, method: str) -> tuple[pl.Expr, pl.Expr]:
     return lower, upper
 
 
-def withheld(cells: pl.DataFrame, method: str) -> pl.Series:
+def withheld(cells: pl.DataFrame, method: str, tables: Tables) -> pl.Series:
     """Say which of the counts must be withheld besides those that their size suppresses.
 
     `cells` has `rule`, `measure`, `item`, `step` (the place of a criterion, else null), `table` (total, provider,
-    month, provider_month, or a field), `provider`, `month`, `count` (exact), and `published`, false for a part that is
-    in no table. The result is in its order.
+    month, provider_month, a field, or one of `tables`), `provider`, `month`, `value`, `unit`, `count` (exact), and
+    `published`, false for a part that is in no table. The result is in its order.
     """
     none = pl.Series("withheld", [False] * cells.height, dtype=pl.Boolean)
     if method == "none" or not cells.height:
@@ -85,7 +112,7 @@ def withheld(cells: pl.DataFrame, method: str) -> pl.Series:
         pl.when("published").then(upper).otherwise(_WITHOUT_END).alias("upper"),
         pl.col("count").is_between(1, SMALLEST_SHOWN - 1).alias("small"),
     )
-    sums, steps = _Sums.among(cells), _Steps.among(cells)
+    sums, steps = _Sums.among(cells, tables), _Steps.among(cells)
     hidden = np.zeros(cells.height, dtype=bool)
     least, most = (ends[name].to_numpy().astype(np.int64) for name in ("lower", "upper"))
     small = ends["small"].to_numpy()
@@ -199,17 +226,18 @@ class _Sums:
     hides_parts: Marks
 
     @classmethod
-    def among(cls, cells: pl.DataFrame) -> "_Sums":
-        tables = ("total", "provider", "month", "provider_month")
-        indexed = cells.with_row_index("place").with_columns(
-            pl.when(pl.col("table").is_in(tables)).then("table").otherwise(pl.lit("field")).alias("kind")
-        )
+    def among(cls, cells: pl.DataFrame, tables: Tables) -> "_Sums":
+        indexed = cells.with_row_index("place")
+        others = (*_USUAL, *tables.crossed)
+        fields = [name for name in indexed["table"].unique(maintain_order=True) if name not in others]
         pieces: list[pl.DataFrame] = []
-        for rank, relation in enumerate(RELATIONS):
-            keys = [*SERIES, *(key for key in relation.keys if key != "table")]
-            wholes = indexed.filter(kind=relation.whole).select(*keys, pl.col("place").alias("whole"))
-            parts = indexed.filter(kind=relation.parts).select(*keys, "table", pl.col("place").alias("part"))
-            joined = parts.join(wholes, on=keys, how="inner", nulls_equal=True)
+        for rank, relation in enumerate(relations(tables)):
+            keys = {**dict(zip(SERIES, SERIES, strict=True)), **dict(relation.keys)}
+            named = fields if relation.parts == FIELD else [relation.parts]
+            wholes = indexed.filter(table=relation.whole).select(*keys, pl.col("place").alias("whole"))
+            own = [pl.col(part).alias(whole) for whole, part in keys.items()]
+            parts = indexed.filter(pl.col("table").is_in(named)).select(*own, "table", pl.col("place").alias("part"))
+            joined = parts.join(wholes, on=list(keys), how="inner", nulls_equal=True)
             pieces.append(joined.select("part", "whole", "table", pl.lit(rank).alias("rank"),
                                         pl.lit(relation.gives_way == "parts").alias("hides_parts")))  # fmt: skip
         pieces += _variants(indexed)
@@ -243,7 +271,7 @@ class _Sums:
         hiding = np.zeros_like(hidden)
         if not given_away.any() or not self.starts.size:
             return hiding
-        none = len(RELATIONS)
+        none = int(self.rank.max()) + 1
         useful = np.array([True] * self.starts.size)
         parts_hidden = np.logical_and.reduceat(hidden[self.part], self.starts)
         useful &= np.where(self.hides_parts, ~parts_hidden, ~hidden[self.whole])

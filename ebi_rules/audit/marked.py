@@ -5,7 +5,7 @@ from functools import cached_property
 
 import polars as pl
 
-from ebi_rules.audit import standardising, tables, trending
+from ebi_rules.audit import shares, standardising, tables, trending, unequal
 from ebi_rules.audit.counts import Counts
 from ebi_rules.audit.settings import Settings
 
@@ -43,6 +43,14 @@ class MarkedTables:
         return tables.quality(self.counts)
 
     @cached_property
+    def who_asked(self) -> pl.DataFrame:
+        return shares.shares(self.counts)
+
+    @cached_property
+    def inequalities(self) -> pl.DataFrame:
+        return unequal.inequalities(self.counts, self.settings)
+
+    @cached_property
     def population(self) -> pl.DataFrame | None:
         given = self.settings.population
         return standardising.by_population(self.counts, given) if given else None
@@ -58,4 +66,6 @@ class MarkedTables:
         found = {"providers": self.providers, "attrition": self.attrition, "trend": self.trend,
                  "sensitivity": self.sensitivity, "quality": self.quality}  # fmt: skip
         found |= {f"by_{name}": self.grouped(name) for name in self.counts.fields}
+        found["inequalities"] = self.inequalities
+        found |= {"who_asked": self.who_asked} if self.who_asked.height else {}
         return found if self.population is None else {**found, "population": self.population}

@@ -3,12 +3,14 @@
 import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from ebi_rules.audit import practitioners
 from ebi_rules.audit.audit import Audit
 from ebi_rules.audit.settings import Population, Settings
 from ebi_rules.catalogue import choose
@@ -18,9 +20,10 @@ from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, add_up, dimensions_of, 
 from ebi_rules.engines import Counted, find_engine
 from ebi_rules.engines.extract import Source
 from ebi_rules.errors import ExtractError, UsageError, unknown
-from ebi_rules.fields import GROUPABLE
+from ebi_rules.fields import AREAS, GROUPABLE
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.progress import Progress, quiet
+from ebi_rules.recoding import REFERRAL_SETTING, recodings
 from ebi_rules.rules import DEFAULT, Rule
 from ebi_rules.scope import Scope
 from ebi_rules.version import __version__
@@ -44,6 +47,7 @@ def audit(
     engine: str = "polars",
     months: str | None = None,
     providers: Sequence[str] = (),
+    areas: str | Path | None = None,
     progress: Progress = quiet,
 ) -> Audit:
     """Count rules over an extract, by provider, month, age band, sex and the fields in `by`.
@@ -56,22 +60,24 @@ def audit(
     `reference` gives the report titles of codes (`opcs_icd.reference`). `engine` is one of
     `ebi_rules.engines.ENGINES`; with another than polars the source is the name of a table, and only counts leave it.
     `months` (2024-04, or 2024-04..2025-03) and `providers` say what part of the extract is counted; the rest is not
-    read where the source allows it. `progress` is told each step.
+    read where the source allows it. `areas` is a CSV that says in what PCN, borough and ICB each GP practice or LSOA is
+    (`ebi_rules.recoding.read_areas`), so that `by` may name these. `progress` is told each step.
 
     Every field in `by` multiplies the cube: name those you need. Raises `UsageError`, `RuleError`, `LayoutError` or
     `ExtractError`.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     chosen_settings = _settings(settings, disclosure)
-    dimensions = _dimensions(by, chosen_settings.population)
+    dimensions = _dimensions([*by, *chosen_settings.adjust], chosen_settings.population)
     scope = Scope.of(months, providers)
     progress("opening the extract")
     children = {"procedures": procedures, "diagnoses": diagnoses}
     opened = find_engine(engine).open_source(source, layout, overrides, children)
-    binding: Binding = opened.binding
+    binding: Binding = opened.binding.recoded(recodings(areas))
+    opened = replace(opened, binding=binding)
     for field in dimensions:
         if field not in STANDARD_DIMENSIONS[1:] and field not in binding.fields:
-            raise ExtractError(f"this extract has no column for {field}. {binding.why_lacking(field)}")
+            raise ExtractError(f"this extract has no column for {field}. {_why_lacking(field, binding)}")
     chosen, notices = choose(rules, variant, binding, skip_unavailable, any_dataset)
     audited = [Audited.among(rule, reading, binding) for rule, reading in chosen]
     progress("counting")
@@ -80,6 +86,11 @@ def audit(
     if counted.rows == 0:
         every.append("the extract has no rows.")
     every += _absent(scope, counted)
+    people = practitioners.among(dimensions)
+    every += [practitioners.CAUTION] if people else []
+    cube = counted.cube
+    if not chosen_settings.real_codes:
+        cube = practitioners.with_pseudonyms(cube, people)
     run = {
         **_program(started, clock),
         "rules": _rules_run(audited),
@@ -90,7 +101,15 @@ def audit(
         "engine": engine,
         "rows": counted.rows,
     }
-    return Audit(counted.cube, tuple(audited), run, tuple(every), chosen_settings, reference)
+    return Audit(cube, tuple(audited), run, tuple(every), chosen_settings, reference)
+
+
+def _why_lacking(field: str, binding: Binding) -> str:
+    if field == REFERRAL_SETTING:
+        return f"It comes from referral_source. {binding.why_lacking('referral_source')}"
+    if field in AREAS or (field == "imd_decile" and not binding.layout.fields.get(field)):
+        return f"Say with --areas FILE in which {field} each GP practice or LSOA is, or use --column {field}=COLUMN."
+    return binding.why_lacking(field)
 
 
 def _absent(scope: Scope, counted: Counted) -> list[str]:
@@ -124,6 +143,9 @@ def audit_cube(
     population = chosen_settings.population
     if population and population.field not in dimensions_of(read):
         raise ExtractError(f"--population is by {population.field}, and the cube has no such column.")
+    for field in chosen_settings.adjust:
+        if field not in dimensions_of(read):
+            raise ExtractError(f"--adjust: the cube has no column {field}.")
     counted = read["rule"].drop_nulls().unique(maintain_order=True).cast(pl.String).to_list()
     named = [find_rule(key) for key in counted] if rules is None else find_rules(rules)
     if not named:
@@ -145,6 +167,10 @@ def audit_cube(
         "rows": int(activity),
     }
     notices = [] if read.height else ["the cube has no rows."]
+    people = practitioners.among(dimensions_of(read))
+    notices += [practitioners.CAUTION] if people else []
+    if not chosen_settings.real_codes:
+        read = practitioners.with_pseudonyms(read, people)
     return Audit(read, tuple(audited), run, tuple(notices), chosen_settings, reference)
 
 

@@ -1,44 +1,69 @@
 """Indirect standardisation over an audit's cube, and direct standardisation by a population's people.
 
-Strata are age bands by sex. Formulas are those of `rates`; here they are worked out for all groups at once.
+Strata are age bands by sex, and what else case mix is adjusted for. Formulas are those of `rates`; here they are worked
+out for all groups at once.
 """
+
+from collections.abc import Sequence
 
 import polars as pl
 
-from ebi_rules.audit import rates
+from ebi_rules.audit import casemix, rates
 from ebi_rules.audit.counts import Counts, stand_in
-from ebi_rules.audit.disclosure import WITHHELD, controlled
-from ebi_rules.audit.settings import Population
+from ebi_rules.audit.disclosure import WITHHELD
+from ebi_rules.audit.settings import AGE_AND_SEX, Population, Settings
 
-_STRATA = ("age_band", "sex")
 PER_PEOPLE = 100_000
 
 
-def expected(counts: Counts, field: str, standard: pl.DataFrame | None) -> pl.DataFrame:
-    """Give the number in scope that is expected of each group: rule, the field, expected.
+def expected(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
+    """Give the number in scope that is expected of each group: rule, the field, expected, casemix (strata or model).
 
     It is the sum over strata of the group's eligible times the standard's rate. When the standard is all providers
     together, its numbers in scope are taken as disclosure control would show them, and expected numbers add up to the
-    total that is shown: they tell nothing more of a number in scope.
+    total that is shown: they tell nothing more of a number in scope. Raises `EngineError` for want of statsmodels.
     """
-    cells = _strata(counts, field)
-    if standard is None:
-        reference = cells.group_by("rule", *_STRATA).agg(pl.col("eligible", "flagged").sum())
-        reference = reference.with_columns(stand_in(controlled(pl.col("flagged"), counts.method)).alias("flagged"))
-    else:
-        reference = standard
-    by_rule = reference.group_by("rule").agg(overall=pl.col("flagged").sum() / pl.col("eligible").sum())
-    rate = reference.select("rule", *_STRATA, rate=pl.col("flagged") / pl.col("eligible"))
-    joined = cells.join(rate, on=["rule", *_STRATA], how="left", nulls_equal=True).join(by_rule, on="rule", how="left")
+    strata = list(settings.adjust)
+    cells = _strata(counts, field, strata)
+    rate = _rates_of_strata(counts, cells, settings)
+    by_rule = rate.group_by("rule").agg(overall=pl.col("flagged").sum() / pl.col("eligible").sum())
+    found = cells.drop("flagged").join(rate.drop("eligible", "flagged"), on=["rule", *strata], how="left",
+                                       nulls_equal=True).join(by_rule, on="rule", how="left")  # fmt: skip
     known = pl.when(pl.col("rate").is_finite()).then("rate").otherwise("overall").fill_nan(0)
-    found = joined.group_by("rule", field).agg(expected=(pl.col("eligible") * known).sum())
-    if standard is not None:
+    found = found.group_by("rule", field).agg(
+        expected=(pl.col("eligible") * known).sum(), casemix=pl.col("casemix").max()
+    )
+    if settings.standard is not None:
         return found
     totals = counts.table("total").select("rule", shown=pl.col("flagged"))
     scale = (pl.col("shown") / pl.col("expected").sum().over("rule")).fill_nan(0)
     return found.join(totals, on="rule", how="left").select(
-        "rule", field, (pl.col("expected") * scale).alias("expected")
+        "rule", field, (pl.col("expected") * scale).alias("expected"), "casemix"
     )
+
+
+def _rates_of_strata(counts: Counts, cells: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Give the rate of every stratum, by rule: rule, the fields of case mix, eligible, flagged, rate, casemix."""
+    strata = list(settings.adjust)
+    if settings.standard is not None:
+        given = settings.standard.with_columns(rate=pl.col("flagged") / pl.col("eligible"), casemix=pl.lit("strata"))
+        return given.select("rule", *strata, "eligible", "flagged", "rate", "casemix")
+    totals = dict(counts.table("total").select("rule", stand_in(pl.col("flagged"))).iter_rows())
+    parts = []
+    reference = cells.group_by("rule", *strata, maintain_order=True).agg(pl.col("eligible", "flagged").sum())
+    for (rule,), part in reference.group_by("rule", maintain_order=True):
+        part = part.sort(strata, nulls_last=True)
+        by_model = settings.casemix == "model" or (
+            settings.casemix == "auto" and settings.adjust != AGE_AND_SEX and casemix.is_thin(part, counts.method)
+        )
+        if by_model:
+            rate = casemix.modelled_rates(part, strata, float(totals[rule]), counts.method)
+        else:
+            rate = casemix.observed_rates(part, counts.method)
+        shown = casemix.controlled_or_stand_in(pl.col("flagged"), counts.method)
+        parts.append(part.with_columns(shown, rate.alias("rate"), casemix=pl.lit("model" if by_model else "strata")))
+    empty = reference.with_columns(rate=pl.lit(None, pl.Float64), casemix=pl.lit(None, pl.String)).clear()
+    return pl.concat(parts) if parts else empty
 
 
 def by_population(counts: Counts, population: Population) -> pl.DataFrame:
@@ -51,7 +76,11 @@ def by_population(counts: Counts, population: Population) -> pl.DataFrame:
     field = population.field
     column = "provider" if field == "provider" else "value"
     shown = counts.table(field).select("rule", pl.col(column).alias(field), "flagged", f"flagged{WITHHELD}")
-    cells = _strata(counts, field).group_by("rule", field, "age_band").agg(pl.col("eligible", "flagged").sum())
+    cells = (
+        _strata(counts, field, ["age_band", "sex"])
+        .group_by("rule", field, "age_band")
+        .agg(pl.col("eligible", "flagged").sum())
+    )
     bands = (
         cells.filter((pl.col("eligible") > 0) & pl.col("age_band").is_not_null()).select("rule", "age_band").unique()
     )
@@ -85,10 +114,9 @@ def _rates(strata: pl.DataFrame, flagged: int | None, people: int) -> tuple[floa
     return crude, *(round(rate, 1) for rate in direct)
 
 
-def _strata(counts: Counts, field: str) -> pl.DataFrame:
-    """Give exact eligible and flagged by rule, field, age band and sex, as text."""
+def _strata(counts: Counts, field: str, strata: Sequence[str]) -> pl.DataFrame:
+    """Give exact eligible and flagged by rule, field and strata, as text."""
+    keys = list(dict.fromkeys(["rule", field, *strata]))
     measures = [pl.col("count").filter(pl.col("measure") == name).sum().alias(name) for name in ("eligible", "flagged")]
     cube = counts.cube.filter(pl.col("measure").is_in(["eligible", "flagged"]))
-    return (
-        cube.group_by("rule", field, *_STRATA).agg(measures).cast(dict.fromkeys(("rule", field, *_STRATA), pl.String))
-    )
+    return cube.group_by(keys).agg(measures).cast(dict.fromkeys(keys, pl.String))

@@ -3,6 +3,7 @@
 Where a count is suppressed so is every figure that comes from it: all are null. Rates are per 1,000 eligible.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ebi_rules.audit.disclosure import WITHHELD
 from ebi_rules.audit.funnel import Funnel, funnel
 from ebi_rules.audit.intervals import poisson
 from ebi_rules.audit.settings import OVERDISPERSION, Settings
+from ebi_rules.fields import PRACTITIONERS
 from ebi_rules.rules import DEFAULT
 
 PER = 1000
@@ -27,9 +29,11 @@ SUPPRESSIBLE = {
     "removed": ("left",), "difference": ("flagged",),
     **dict.fromkeys(["rate_per_1000_eligible", "rate_lower_95", "rate_upper_95", "standardised_ratio", "ratio_lower_95",
                      "ratio_upper_95", "signal", "rate_per_100000", "standardised_rate_per_100000",
-                     "standardised_lower_95", "standardised_upper_95", "mean", "lower", "upper"],
+                     "standardised_lower_95", "standardised_upper_95", "mean", "lower", "upper", "crude_ratio",
+                     "moved"],
                     ("flagged", "eligible")),
-    "expected": ("eligible",),
+    "expected": ("eligible",), "count": (), "of_all": (),
+    **dict.fromkeys(["percent", "percent_lower_95", "percent_upper_95"], ("count", "of_all")),
 }  # fmt: skip
 """Columns that are null where something is suppressed: counts, and what is worked out from which of them."""
 
@@ -42,8 +46,9 @@ def totals(counts: Counts) -> pl.DataFrame:
 def by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
     """Give the same by the values of a field (null where not recorded), with what case mix would lead to expect.
 
-    `expected` is the number in scope if the field's people, by age band and sex, had the rates of the standard;
-    `standardised_ratio` is flagged over expected. Neither is given by age band and by sex themselves.
+    `expected` is the number in scope if the field's people, by the other fields of case mix (age band and sex, unless
+    more was asked for), had the rates of the standard; `standardised_ratio` is flagged over expected. Neither is given
+    by age band and by sex themselves. Of practitioners only those are given of whom enough is expected.
     """
     column = "provider" if field == "provider" else "value"
     table = counts.table(field).select(
@@ -52,8 +57,11 @@ def by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
     table = _with_rates(table)
     if field in ("age_band", "sex"):
         return _in_field_order(table, field)
-    expected = standardising.expected(counts, field, settings.standard)
+    others = tuple(name for name in settings.adjust if name != field)
+    expected = standardising.expected(counts, field, replace(settings, adjust=others))
     table = table.join(expected, on=["rule", field], how="left", nulls_equal=True, maintain_order="left")
+    if field in PRACTITIONERS:
+        table = table.filter(pl.col("expected") >= settings.fewest_expected, pl.col(field).is_not_null())
     hidden = pl.col("flagged").is_null() | pl.col("eligible").is_null()
     lower, upper = _interval(table["flagged"])
     table = table.with_columns(pl.when(pl.col("eligible").is_not_null()).then(pl.col("expected").round(1)))
@@ -63,7 +71,7 @@ def by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
             over(pl.col("flagged") / pl.col("expected")).round(3).alias("standardised_ratio"),
             over(pl.lit(lower) / pl.col("expected")).round(3).alias("ratio_lower_95"),
             over(pl.lit(upper) / pl.col("expected")).round(3).alias("ratio_upper_95"),
-        ),
+        ).select(pl.exclude("casemix"), *(["casemix"] if field == "provider" else [])),
         field,
     )
 
@@ -71,10 +79,12 @@ def by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
 def providers(counts: Counts, settings: Settings) -> pl.DataFrame:
     """Give `by_field` for providers, with names, the funnel's limits at each, its signal, and low coding.
 
+    `crude_ratio` is the provider's crude rate over that of all, and `moved` how far allowing for case mix moves it:
+    standardised_ratio less crude_ratio. `casemix` says how expected numbers were found: strata or model.
     `signal` is above_998, above_95, below_95, below_998 or null within the limits. `low_coding` is true where the share
     of activity with any procedure is below three quarters of that overall: there a low rate may be a matter of coding.
     """
-    table = by_field(counts, "provider", settings)
+    table = _moved(by_field(counts, "provider", settings), counts)
     parts = table.partition_by("rule", maintain_order=True) if table.height else [table]
     table = pl.concat([_in_funnel(part, settings) for part in parts])
     low = quality(counts).filter(pl.col("month") == ALL_MONTHS).select("provider", "low_coding")
@@ -83,6 +93,20 @@ def providers(counts: Counts, settings: Settings) -> pl.DataFrame:
         name = pl.col("provider").replace_strict(settings.names, default=None, return_dtype=pl.String)
         return table.insert_column(2, table.select(name.alias("provider_name"))["provider_name"])
     return table
+
+
+def _moved(table: pl.DataFrame, counts: Counts) -> pl.DataFrame:
+    """Say how far allowing for case mix moves each provider."""
+    overall = totals(counts).select("rule", overall=pl.col("flagged") / pl.col("eligible"))
+    crude = pl.col("flagged") / (pl.col("eligible") * pl.col("overall"))
+    joined = table.join(overall, on="rule", how="left", maintain_order="left")
+    given = pl.when(pl.col("standardised_ratio").is_not_null() & crude.is_finite()).then
+    joined = joined.with_columns(given(crude).round(3).alias("crude_ratio"))
+    moved = (pl.col("standardised_ratio") - pl.col("crude_ratio")).round(3)
+    names = [name for name in table.columns if name != "casemix" and not name.endswith(WITHHELD)]
+    return joined.with_columns(moved.alias("moved")).select(
+        *names, "crude_ratio", "moved", "casemix", selectors.ends_with(WITHHELD)
+    )
 
 
 def _in_funnel(part: pl.DataFrame, settings: Settings) -> pl.DataFrame:

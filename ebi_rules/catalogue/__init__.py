@@ -1,25 +1,34 @@
-"""The catalogue: every rule that comes with the package, one TOML file each, found by key or alias."""
+"""The catalogue: every rule that comes with the package, one TOML file each, and those of folders of one's own.
 
+Folders that the variable EBI_RULES_PATH names join the catalogue; others are named where they are wanted.
+"""
+
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
+from ebi_rules.catalogue.collection import Catalogue, RuleFile, find_files, in_folder
 from ebi_rules.errors import UsageError, unknown
 from ebi_rules.layouts import Binding
-from ebi_rules.rulefile import Shared, read_rule, read_shared
+from ebi_rules.rulefile import Shared
 from ebi_rules.rules import Intervention, Rule, available
 from opcs_icd import CodeList, CodeSystem
 
-_SHARED, _INTERVENTIONS = "_shared.toml", "_interventions.toml"
+__all__ = ["Catalogue", "catalogue", "choose", "codes_by_rule", "contents", "interventions", "names", "own_files",
+           "policy", "rule", "rules", "shared"]  # fmt: skip
+
+PATH = "EBI_RULES_PATH"
+"""The environment variable that names folders of rules, parted as the system parts paths."""
+
+_INTERVENTIONS = "_interventions.toml"
 
 
-@cache
 def shared() -> Shared:
     """Give the code lists and criteria that rules share."""
-    file = resources.files(__name__) / _SHARED
-    letters = {each.letter: each for each in interventions()}
-    return read_shared(file.read_text(encoding="utf-8"), _SHARED, letters)
+    return own_files()[0].shared
 
 
 @cache
@@ -41,14 +50,27 @@ def interventions() -> tuple[Intervention, ...]:
     )
 
 
-def keys() -> list[str]:
-    """Give the keys of all rules, in order."""
-    return sorted(_files())
+def catalogue(*places: str | Path) -> Catalogue:
+    """Give the package's rules with those of EBI_RULES_PATH and of further folders, files or policies.
+
+    Raises `UsageError` for a place without rules, `RuleError` for files that cannot be told apart or read.
+    """
+    known = [*own_files()]
+    for folder in filter(None, os.environ.get(PATH, "").split(os.pathsep)):
+        known += find_files(folder, shared(), f"{PATH}: ")
+    for place in places:
+        known += find_files(place, shared())
+    return Catalogue(known)
+
+
+def policy(*places: str | Path) -> Catalogue:
+    """Give the rules of folders, files or policies alone."""
+    return Catalogue(file for place in places for file in find_files(place, shared()))
 
 
 def names() -> list[str]:
     """Give every key and alias, in order."""
-    return sorted(_keys_by_name())
+    return catalogue().names()
 
 
 def rule(name: str) -> Rule:
@@ -56,25 +78,19 @@ def rule(name: str) -> Rule:
 
     Raises `UsageError` for an unknown name and `RuleError` when its file is wrong.
     """
-    folded = {known.lower(): key for known, key in _keys_by_name().items()}
-    known, at, edition = name.partition("@")
-    if known.lower() not in folded:
-        raise UsageError(unknown("rule", known, names()))
-    found = _load(folded[known.lower()])
-    return found.edition(edition) if at else found
+    return catalogue().rule(name)
 
 
-def rules(names: Iterable[str | Rule] | None = None) -> list[Rule]:
-    """Give the rules named, each once, or all of them. Raises `UsageError`, also for two editions of one rule."""
-    chosen = keys() if names is None else names
-    found = [name if isinstance(name, Rule) else rule(name) for name in chosen]
-    if not found:
-        raise UsageError("name at least one rule, or none for all of them.")
-    by_key: dict[str, Rule] = {}
-    for each in found:
-        if by_key.setdefault(each.key, each).edition_name != each.edition_name:
-            raise UsageError(f"two editions of {each.key} have the same name in every output: run them one by one.")
-    return list(by_key.values())
+def rules(names: Iterable[str | Rule] | str | Path | None = None) -> list[Rule]:
+    """Give the rules named, each once, or all of them; or those of a folder, a file or a policy, given by its path.
+
+    Raises `UsageError`, also for two editions of one rule, and `RuleError`.
+    """
+    if isinstance(names, str | Path):
+        return policy(names).rules()
+    if isinstance(names, Catalogue):
+        return names.rules()
+    return catalogue().rules(names)
 
 
 def choose(
@@ -86,12 +102,13 @@ def choose(
 ) -> tuple[list[tuple[Rule, Rule]], list[str]]:
     """Give the rules to run over an extract, each with its reading called `variant`, and warnings.
 
-    Rules that are named must fit the extract. When none is named these are all rules of the extract's dataset that
-    have the variant; what is left out for want of it is warned of. Raises `UsageError` or `ExtractError`.
+    Rules that are named must fit the extract. When none is named, or a whole `Catalogue`, these are all its rules of
+    the extract's dataset that have the variant; what is left out for want of it is warned of. Raises `UsageError` or
+    `ExtractError`.
     """
     found = rules(names)
     warnings = []
-    if names is None:
+    if names is None or isinstance(names, Catalogue):
         found = [each for each in found if any_dataset or each.dataset == binding.layout.dataset]
         without = [each.key for each in found if variant not in each.readings()]
         if len(without) == len(found) > 0:
@@ -106,13 +123,13 @@ def choose(
 
 @cache
 def codes_by_rule() -> Mapping[str, Mapping[CodeSystem, CodeList]]:
-    """Give the codes that the rules ask for in any edition, by rule and classification."""
-    return {each.key: {system: _codes_asked(each, system) for system in CodeSystem} for each in rules()}
+    """Give the codes that the package's rules ask for in any edition, by rule and classification."""
+    return {each.key: {system: _codes_asked(each, system) for system in CodeSystem} for each in Catalogue(own_files())}
 
 
 def contents() -> Mapping[str, str]:
-    """Give the text of every rule file, by the file's name."""
-    return dict(_files().values())
+    """Give the text of every rule file of the package, by the file's name."""
+    return {file.name.rpartition("/")[2]: file.content for file in own_files()}
 
 
 def _codes_asked(found: Rule, system: CodeSystem) -> CodeList:
@@ -121,24 +138,7 @@ def _codes_asked(found: Rule, system: CodeSystem) -> CodeList:
 
 
 @cache
-def _load(key: str) -> Rule:
-    name, content = _files()[key]
-    return read_rule(content, f"catalogue/{name}", shared())
-
-
-@cache
-def _files() -> Mapping[str, tuple[str, str]]:
-    """Give the file name and content of every rule, by key."""
-    files = [file for file in resources.files(__name__).iterdir() if file.name.endswith(".toml")]
-    contents = {file.name: file.read_text(encoding="utf-8") for file in files if not file.name.startswith("_")}
-    return {tomllib.loads(content)["key"]: (name, content) for name, content in sorted(contents.items())}
-
-
-@cache
-def _keys_by_name() -> Mapping[str, str]:
-    """Map every key and alias to the key."""
-    return {
-        name: key
-        for key, (_, content) in _files().items()
-        for name in (key, *tomllib.loads(content).get("aliases", []))
-    }
+def own_files() -> tuple[RuleFile, ...]:
+    """Give the rule files of the package."""
+    letters = {each.letter: each for each in interventions()}
+    return tuple(in_folder(resources.files(__name__), "catalogue", Shared(interventions=letters)))

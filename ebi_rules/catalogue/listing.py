@@ -1,5 +1,6 @@
 """The catalogue as a table: every intervention of the programme with the rule that codes it, if any does."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ebi_rules.catalogue import interventions, rules
@@ -9,13 +10,14 @@ UNCODED = "uncoded"
 """The status of an intervention for which no coding is public."""
 
 
-def entries() -> list[dict[str, Any]]:
+def entries(every: Sequence[Rule] | None = None) -> list[dict[str, Any]]:
     """Give an entry an intervention, in the order of the lists; rules without intervention stand at the end.
 
-    Each has letter, key, title, list, category, specialty, dataset, status, edition, editions, variants, examples (how
-    many), page and source; what there is not is None or empty.
+    `every` are the rules, those of the catalogue when not given. Each entry has letter, key, title, list, category,
+    specialty, dataset, status, edition, editions, variants, examples (how many), page and source; what there is not is
+    None or empty.
     """
-    every = rules()
+    every = rules() if every is None else every
     by_letter = {each.letter: rule for rule in every for each in rule.interventions}
     listed = [_entry(each, by_letter.get(each.letter)) for each in interventions()]
     return listed + [_entry(None, rule) for rule in every if not rule.interventions]

@@ -9,6 +9,8 @@ import click
 
 from ebi_rules.cli.common import (
     SCOPE,
+    areas_option,
+    asked,
     force_option,
     options,
     reading_options,
@@ -26,6 +28,11 @@ from ebi_rules.output import require_apart, require_free, whole_file
 if TYPE_CHECKING:
     from ebi_rules.audit import Audit, Settings
 
+_FILES = ("procedures", "diagnoses", "names", "population", "standard")
+_COMPARED = ("disclosure", "names", "population", "standard", "adjust", "casemix", "fewest_expected", "real_codes",
+             "overdispersion", "trim", "baseline", "rebase")  # fmt: skip
+"""The options of `_comparing`, which make the settings of an audit."""
+
 _comparing = options(
     click.option("--disclosure", default="hes", show_default=True, metavar="METHOD",
                  help="Disclosure control: hes, midpoint6, or none for exact counts."),
@@ -35,6 +42,14 @@ _comparing = options(
     click.option("--standard", type=click.Path(), metavar="FILE",
                  help="Rates to standardise by: CSV with rule, age_band, sex, eligible, flagged; all providers "
                  "together, when not given."),
+    click.option("--adjust", multiple=True, metavar="FIELD",
+                 help="Fields of case mix to allow for: age_band, sex (these two when not given), imd_decile, "
+                 "ethnic_category."),
+    click.option("--casemix", default="auto", show_default=True, metavar="WAY",
+                 help="How: strata, model (logistic; needs statsmodels), or auto, the model where strata grow thin."),
+    click.option("--fewest-expected", default=10.0, show_default=True, metavar="NUMBER",
+                 help="With --by consultant or referrer, show those of whom so much is expected in scope."),
+    click.option("--real-codes", is_flag=True, help="Show their codes; pseudonyms of one run, when not given."),
     click.option("--overdispersion", default="shmi", show_default=True, metavar="METHOD",
                  help="How funnel limits allow for the usual spread between providers: shmi, cqc or none."),
     click.option("--trim", default=0.1, show_default=True, help="Share of providers at each end left out of it."),
@@ -59,6 +74,7 @@ _comparing = options(
               help="Where to count: polars, duckdb, postgres, spark, snowflake, bigquery or sqlserver; a warehouse's "
               "EXTRACT is a table.")  # fmt: skip
 @scope_options
+@areas_option
 @_comparing
 @click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, audit.xlsx.")
 @reading_options
@@ -66,10 +82,9 @@ _comparing = options(
 @skip_option
 @force_option
 def audit(extract: str | None, output: Path, from_cube: Sequence[Path], save_cube: Path | None, rules: Sequence[str],
-          variant: str, by: Sequence[str], engine: str, months: str | None, providers: Sequence[str],
-          disclosure: str, names: str | None, population: str | None,
-          standard: str | None, overdispersion: str, trim: float, baseline: int | None, rebase: Sequence[str],
-          xlsx: bool, reference: str | None, force: bool, **reading: Any) -> None:  # fmt: skip
+          folders: Sequence[str], variant: str, by: Sequence[str], engine: str, months: str | None,
+          providers: Sequence[str], areas: str | None, xlsx: bool, reference: str | None, force: bool,
+          **options: Any) -> None:  # fmt: skip
     """Compare providers: tables, what was run, and a report."""
     from ebi_rules.audit import audit as audit_extract
     from ebi_rules.audit import audit_cube
@@ -77,23 +92,26 @@ def audit(extract: str | None, output: Path, from_cube: Sequence[Path], save_cub
 
     if (extract is None) == (not from_cube):
         raise UsageError("name an extract, or a cube with --from-cube: one of them.")
-    given = [extract, *from_cube, reading["procedures"], reading["diagnoses"], names, population, standard]
+    comparing = {name: options[name] for name in _COMPARED}
+    reading = {name: value for name, value in options.items() if name not in _COMPARED}
+    given = [extract, *from_cube, areas, *(options[name] for name in _FILES)]
     inputs = [Path(path) for path in given if path]
     for path in (output, save_cube):
         if path is not None:
             require_free(path, force)
             require_apart(path, inputs)
-    settings = _settings(disclosure, names, population, standard, overdispersion, trim, baseline, rebase)
+    settings = _settings(**comparing)
     titles = find_reference(reference)
+    chosen = asked(rules, folders)
     with status() as progress, ExitStack() as files:
         if extract is not None:
-            found = audit_extract(extract, rules or None, by=by, variant=variant, settings=settings, reference=titles,
-                                  engine=engine, months=months, providers=providers, progress=progress,
+            found = audit_extract(extract, chosen, by=by, variant=variant, settings=settings, reference=titles,
+                                  engine=engine, months=months, providers=providers, areas=areas, progress=progress,
                                   **reading)  # fmt: skip
         else:
-            _refuse_options_of_extracts({"by": by, "months": months, "provider": providers, **reading})
+            _refuse_options_of_extracts({"by": by, "months": months, "provider": providers, "areas": areas, **reading})
             progress("reading the cube")
-            found = audit_cube(from_cube, rules or None, variant, settings=settings, reference=titles)
+            found = audit_cube(from_cube, chosen, variant, settings=settings, reference=titles)
         if save_cube is not None:
             target = files.enter_context(whole_file(save_cube, force))
             (found.cube.write_csv if target.suffix == ".csv" else found.cube.write_parquet)(target)
@@ -124,21 +142,20 @@ def _told(count: int | str | None) -> str:
 
 
 def _settings(
-    disclosure: str, names: str | None, population: str | None, standard: str | None, overdispersion: str,
-    trim: float, baseline: int | None, rebase: Sequence[str],
+    names: str | None, population: str | None, standard: str | None, adjust: Sequence[str], rebase: Sequence[str],
+    **others: Any,
 ) -> "Settings":  # fmt: skip
     from ebi_rules.audit import Settings
     from ebi_rules.audit.inputs import read_names, read_population, read_standard
+    from ebi_rules.audit.settings import AGE_AND_SEX
 
     return Settings(
-        disclosure=disclosure,
         names=read_names(names) if names else {},
         standard=read_standard(standard) if standard else None,
         population=read_population(population) if population else None,
-        overdispersion=overdispersion,
-        trim=trim,
-        baseline=baseline,
+        adjust=tuple(dict.fromkeys(adjust)) or AGE_AND_SEX,
         rebase=tuple(rebase),
+        **others,
     )
 
 

@@ -4,15 +4,18 @@ Results go to standard output, progress and warnings to standard error. Exit cod
 or layout file is wrong, 4 the extract is wrong, 5 an engine failed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
 from ebi_rules.errors import EbiError, EngineError, unknown
 from ebi_rules.version import __version__
+
+if TYPE_CHECKING:
+    from ebi_rules.rules import Rule
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -131,8 +134,16 @@ layout_option = click.option(
 )
 column_option = click.option("--column", "overrides", multiple=True, callback=_overrides, metavar="FIELD=COLUMN",
                        help="Use this column for a field.")  # fmt: skip
-rules_option = click.option("--rule", "rules", multiple=True, shell_complete=completing(rule_names),
-                      help="Rule key or alias, 2E@2020 for an edition; all rules when not given.")  # fmt: skip
+folders_option = click.option(
+    "--rules", "folders", multiple=True, metavar="FOLDER",
+    help="Rules of your own: a folder, a rule file, or a policy that comes with the package, such as nwl-msk-imaging; "
+    "also the variable EBI_RULES_PATH.",
+)  # fmt: skip
+rules_option = options(
+    click.option("--rule", "rules", multiple=True, shell_complete=completing(rule_names),
+                 help="Rule key or alias, 2E@2020 for an edition; when not given all of --rules, or of the catalogue."),
+    folders_option,
+)  # fmt: skip
 variant_option = click.option("--variant", default="default", show_default=True, help="Reading of the rules.")
 force_option = click.option("--force", is_flag=True, help="Replace an output that exists.")
 skip_option = click.option("--skip-unavailable", is_flag=True, help="Leave out rules that the extract cannot answer.")
@@ -144,6 +155,10 @@ scope_options = options(
     click.option("--months", metavar="MONTHS", help="Count these months alone: 2024-04, or 2024-04..2025-03."),
     click.option("--provider", "providers", multiple=True, metavar="CODE", help="Count this provider alone."),
 )
+areas_option = click.option(
+    "--areas", metavar="FILE",
+    help="Areas, for --by pcn, borough, icb or imd_decile: CSV with gp_practice or lsoa, and one or more of these.",
+)  # fmt: skip
 reference_option = click.option(
     "--reference",
     metavar="FOLDER",
@@ -156,6 +171,15 @@ any_dataset_option = click.option(
 reading_options = options(layout_option, column_option, _child_files, any_dataset_option)
 
 
+def asked(rules: Sequence[str], folders: Sequence[str]) -> "Iterable[str | Rule] | None":
+    """Give the rules that are named, or all of the folders that are; None for all of the catalogue."""
+    from ebi_rules.catalogue import catalogue, policy
+
+    if rules:
+        return catalogue(*folders).rules(rules)
+    return policy(*folders) if folders else None
+
+
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="ebi-rules")
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
@@ -165,6 +189,11 @@ def cli(debug: bool) -> None:
     An EXTRACT is parquet (a file, a folder or a glob), CSV, Arrow IPC, a Delta or an Iceberg table. A flag means in
     scope of the guidance, never inappropriate.
     """
+
+
+def counted(number: int, noun: str) -> str:
+    """Give a number of things: 1 file, 2 files."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def warn(warnings: Sequence[str]) -> None:

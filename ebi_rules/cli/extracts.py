@@ -9,8 +9,10 @@ import click
 
 from ebi_rules.cli.common import (
     SCOPE,
+    asked,
     completing,
     extract_argument,
+    folders_option,
     force_option,
     layout_names,
     reading_options,
@@ -58,7 +60,7 @@ def demo(rows: int, out: Path, seed: int, force: bool) -> None:
 @click.option("--explain", "with_reasons", is_flag=True, help="Add what stopped each rule and which codes matched.")
 @skip_option
 @force_option
-def flag(extract: str, output: Path, rules: Sequence[str], variant: str, layout: str | None,
+def flag(extract: str, output: Path, rules: Sequence[str], folders: Sequence[str], variant: str, layout: str | None,
          overrides: dict[str, str], procedures: str | None, diagnoses: str | None, any_dataset: bool,
          with_reasons: bool, skip_unavailable: bool, force: bool) -> None:  # fmt: skip
     """Write the activity key and one true or false column a rule."""
@@ -66,7 +68,7 @@ def flag(extract: str, output: Path, rules: Sequence[str], variant: str, layout:
 
     with status() as progress:
         written = write_flags(
-            extract, output, rules or None, layout, variant, overrides, procedures, diagnoses,
+            extract, output, asked(rules, folders), layout, variant, overrides, procedures, diagnoses,
             explain=with_reasons, skip_unavailable=skip_unavailable, any_dataset=any_dataset, force=force,
             progress=progress,
         )  # fmt: skip
@@ -81,16 +83,18 @@ def flag(extract: str, output: Path, rules: Sequence[str], variant: str, layout:
 @extract_argument
 @click.option("--id", "key", required=True, help="The activity's key.")
 @click.option("--rule", required=True, shell_complete=completing(rule_names), help="Rule key or alias.")
+@folders_option
 @variant_option
 @reading_options
-def explain(extract: str, key: str, rule: str, variant: str, layout: str | None, overrides: dict[str, str],
-            procedures: str | None, diagnoses: str | None, any_dataset: bool) -> None:  # fmt: skip
+def explain(extract: str, key: str, rule: str, folders: Sequence[str], variant: str, layout: str | None,
+            overrides: dict[str, str], procedures: str | None, diagnoses: str | None,
+            any_dataset: bool) -> None:  # fmt: skip
     """Say why a rule flags one activity, or does not."""
-    from ebi_rules.catalogue import rule as find
+    from ebi_rules.catalogue import catalogue
     from ebi_rules.engines.lookup import find_activities
     from ebi_rules.translate.english import say
 
-    reading = find(rule).variant(variant)
+    reading = catalogue(*folders).rule(rule).variant(variant)
     found = find_activities(extract, key, reading, layout, overrides, procedures, diagnoses, any_dataset)
     for place, activity in enumerate(found, start=1):
         result = reading.explain(activity)

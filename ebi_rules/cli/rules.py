@@ -1,4 +1,4 @@
-"""The commands over rules: list, show, print as SQL, export codes, lint. Thin: the library does the work."""
+"""The commands over rules: list, show, print as SQL, export codes. Thin: the library does the work."""
 
 import json
 import sys
@@ -10,9 +10,13 @@ import click
 from ebi_rules.cli.common import (
     SCOPE,
     any_dataset_option,
+    areas_option,
+    asked,
     column_option,
     completing,
+    counted,
     dialect_names,
+    folders_option,
     force_option,
     layout_names,
     reference_option,
@@ -21,7 +25,7 @@ from ebi_rules.cli.common import (
     variant_option,
     warn,
 )
-from ebi_rules.errors import RuleError, UsageError, unknown
+from ebi_rules.errors import UsageError, unknown
 
 _rule_argument = click.argument("rule", shell_complete=completing(rule_names))
 _edition = click.option("--edition", help="Another edition of the coding.")
@@ -32,15 +36,18 @@ _edition = click.option("--edition", help="Another edition of the coding.")
 @click.option("--dataset", help="Only rules for outpatient or admitted activity.")
 @click.option("--status", help="Only coded so: published, ported, local, or uncoded.")
 @click.option("--specialty", help="Only of this specialty, such as urology.")
+@folders_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_rules(
-    list_number: int | None, dataset: str | None, status: str | None, specialty: str | None, as_json: bool
-) -> None:
+    list_number: int | None, dataset: str | None, status: str | None, specialty: str | None, folders: Sequence[str],
+    as_json: bool,
+) -> None:  # fmt: skip
     """List the programme's interventions, a line each: the rule that codes it, or that no coding is public."""
+    from ebi_rules.catalogue import catalogue
     from ebi_rules.catalogue.listing import entries
 
     wanted = {"list": list_number, "dataset": dataset, "status": status, "specialty": specialty}
-    every = entries()
+    every = entries(catalogue(*folders).rules())
     for name, value in wanted.items():
         known = list(dict.fromkeys(str(entry[name]) for entry in every if entry[name] is not None))
         if value is not None and str(value) not in known:
@@ -60,14 +67,16 @@ def list_rules(
 @variant_option
 @_edition
 @click.option("--diff", "other", metavar="EDITION", help="Tell instead what changed since another edition.")
+@folders_option
 @reference_option
-def show(rule: str, variant: str, edition: str | None, other: str | None, reference: str | None) -> None:
+def show(rule: str, variant: str, edition: str | None, other: str | None, folders: Sequence[str],
+         reference: str | None) -> None:  # fmt: skip
     """Show a rule in English with its codes and source."""
-    from ebi_rules.catalogue import rule as find
+    from ebi_rules.catalogue import catalogue
     from ebi_rules.titles import find_reference
     from ebi_rules.translate.differences import differences
 
-    found = find(rule)
+    found = catalogue(*folders).rule(rule)
     chosen = found.edition(edition) if edition else found
     reading = chosen.variant(variant)
     text = differences(found.edition(other), reading) if other else reading.describe(find_reference(reference))
@@ -86,20 +95,22 @@ def show(rule: str, variant: str, edition: str | None, other: str | None, refere
 @_edition
 @click.option("--format", "form", default="csv", show_default=True, help="csv (code, term, category) or fhir.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; the screen when not given.")
+@folders_option
 @reference_option
-def codes(rule: str, variant: str, edition: str | None, form: str, output: Path | None, reference: str | None) -> None:
+def codes(rule: str, variant: str, edition: str | None, form: str, output: Path | None, folders: Sequence[str],
+          reference: str | None) -> None:  # fmt: skip
     """Export a rule's code lists: CSV as OpenCodelists reads it, or FHIR R4 value sets.
 
     With --reference every code under a prefix is listed with its title; without, the prefixes stand for them.
     """
-    from ebi_rules.catalogue import rule as find
+    from ebi_rules.catalogue import catalogue
     from ebi_rules.code_exports import FORMS
     from ebi_rules.output import whole_file
     from ebi_rules.titles import find_reference
 
     if form not in FORMS:
         raise UsageError("--format: " + unknown("format", form, FORMS))
-    found = find(rule)
+    found = catalogue(*folders).rule(rule)
     reading = (found.edition(edition) if edition else found).variant(variant)
     text = FORMS[form](reading, find_reference(reference))
     if output is None:
@@ -108,41 +119,6 @@ def codes(rule: str, variant: str, edition: str | None, form: str, output: Path 
     with whole_file(output, force=False) as target:
         target.write_text(text, encoding="utf-8", newline="")
     click.echo(f"Wrote {output}.")
-
-
-@click.command()
-@click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--catalogue", "whole", is_flag=True, help="Look at the rules that come with the package too.")
-@reference_option
-def lint(files: Sequence[Path], whole: bool, reference: str | None) -> None:
-    """Say what is wrong or odd in rule files, with line and repair. Errors end with exit code 3."""
-    from ebi_rules.catalogue import codes_by_rule, contents, shared
-    from ebi_rules.lint import ERROR
-    from ebi_rules.lint import lint as look
-    from ebi_rules.rulefile import read_text
-    from ebi_rules.titles import find_reference
-
-    if not files and not whole:
-        raise UsageError("name at least one rule file, or --catalogue.")
-    texts = {str(file): read_text(file) for file in files}
-    if whole:
-        texts |= {f"catalogue/{name}": content for name, content in contents().items()}
-    held = find_reference(reference)
-    errors = findings = 0
-    for name, content in texts.items():
-        for finding in look(content, name, shared(), held, codes_by_rule()):
-            click.echo(f"{name}, {finding}")
-            findings += 1
-            errors += finding.severity == ERROR
-    click.echo(
-        f"{_count(len(texts), 'file')}: {_count(errors, 'error')}, {_count(findings, 'finding')} in all.", err=True
-    )
-    if errors:
-        raise click.exceptions.Exit(RuleError.exit_code)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 @click.command()
@@ -156,7 +132,9 @@ def _count(number: int, noun: str) -> str:
               help="distinct, which decides each different text of codes once, or inline, which is shorter to paste; "
               "by default what the dialect runs faster.")  # fmt: skip
 @scope_options
+@areas_option
 @variant_option
+@folders_option
 @column_option
 @click.option("--procedures", metavar="TABLE", help="Child table of procedures, for layouts that have one.")
 @click.option("--diagnoses", metavar="TABLE", help="Child table of diagnoses, for layouts that have one.")
@@ -176,16 +154,20 @@ def sql(
     strategy: str | None,
     months: str | None,
     providers: Sequence[str],
+    areas: str | None,
+    folders: Sequence[str],
 ) -> None:
     """Print rules as SQL for a data warehouse."""
-    from ebi_rules.catalogue import rules as find
+    from ebi_rules.catalogue import catalogue
     from ebi_rules.layouts import bind, find_layout
+    from ebi_rules.recoding import recodings
     from ebi_rules.rules import available
     from ebi_rules.scope import Scope
     from ebi_rules.translate.statements import statement
 
-    binding = bind(find_layout(layout), None, overrides)
-    readings, _ = available([rule.variant(variant) for rule in find(rules)], binding, skip_unavailable=False,
+    binding = bind(find_layout(layout), None, overrides).recoded(recodings(areas))
+    found = catalogue(*folders).rules(rules)
+    readings, _ = available([rule.variant(variant) for rule in found], binding, skip_unavailable=False,
                             any_dataset=any_dataset)  # fmt: skip
     children = {"procedures": procedures, "diagnoses": diagnoses}
     named = {field: name for field, name in children.items() if name}
@@ -200,7 +182,9 @@ def sql(
 @click.option("--layout", required=True, shell_complete=completing(layout_names), help="Layout name or .toml file.")
 @click.option("--table", required=True, help="The activity table, such as sus.opa.")
 @variant_option
+@folders_option
 @click.option("--by", multiple=True, metavar="FIELD", help="Count the cube by this field too.")
+@areas_option
 @column_option
 @click.option("--procedures", metavar="TABLE", help="Child table of procedures, for layouts that have one.")
 @click.option("--diagnoses", metavar="TABLE", help="Child table of diagnoses, for layouts that have one.")
@@ -219,19 +203,22 @@ def dbt(
     diagnoses: str | None,
     any_dataset: bool,
     force: bool,
+    areas: str | None,
+    folders: Sequence[str],
 ) -> None:
     """Write a dbt package: one model a rule, the cube, sources and tests."""
     from ebi_rules.catalogue import choose
     from ebi_rules.dbt import write_package
     from ebi_rules.layouts import bind, find_layout
+    from ebi_rules.recoding import recodings
 
-    binding = bind(find_layout(layout), None, overrides)
-    chosen, warnings = choose(rules or None, variant, binding, any_dataset=any_dataset)
+    binding = bind(find_layout(layout), None, overrides).recoded(recodings(areas))
+    chosen, warnings = choose(asked(rules, folders), variant, binding, any_dataset=any_dataset)
     tables = {"activity": table, "procedures": procedures, "diagnoses": diagnoses}
     named = {name: found for name, found in tables.items() if found}
     models = write_package([reading for _, reading in chosen], dialect, binding, named, output, by, force)
     warn(warnings)
-    click.echo(f"Wrote {output}: {_count(len(models), 'model')}. {SCOPE}")
+    click.echo(f"Wrote {output}: {counted(len(models), 'model')}. {SCOPE}")
 
 
-COMMANDS = (list_rules, show, sql, codes, lint, dbt)
+COMMANDS = (list_rules, show, sql, codes, dbt)

@@ -64,7 +64,7 @@ def count_odd_values(
     rowwise: list[_Count] = []
     warnings: list[Notice] = []
     for name in fields:
-        for column in binding.fields.get(name, ()):
+        for column in () if name in binding.recodings else binding.fields.get(name, ()):
             counts = list(_counts(name, column, schema[column]))
             if FIELDS[name].kind is Kind.CODE and counts:
                 # A coded column has few distinct values: they are looked at, and their rows counted.

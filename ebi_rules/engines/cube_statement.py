@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from ebi_rules.criteria import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, IsNull, Recorded
+from ebi_rules.criteria import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, In, Recorded
 from ebi_rules.cube import (
     AGE_BAND_STARTS,
     AGE_BANDS,
@@ -24,11 +24,12 @@ from ebi_rules.cube import (
 from ebi_rules.errors import ExtractError
 from ebi_rules.fields import BABY_AGES
 from ebi_rules.layouts import Binding
+from ebi_rules.recoding import Recoding
 from ebi_rules.rules import Rule
 from ebi_rules.scope import EVERYTHING, Scope
 from ebi_rules.translate.dialects import find_dialect
-from ebi_rules.translate.sql import all_of, any_of, as_number, negate, number, text
-from ebi_rules.translate.steps import Steps, decides_distinct, name_verdicts
+from ebi_rules.translate.sql import SqlTranslator, all_of, any_of, as_number, negate, number, text
+from ebi_rules.translate.steps import Steps, decides_distinct, name_verdicts, no_codes
 
 _ACTIVITY = "n_activity"
 _LAST = "n_last_date"
@@ -112,7 +113,7 @@ class _CubeWriter(Steps):
                     for criterion in self._criteria]  # fmt: skip
         for name in missing_counted(dimensions):
             if name in self.binding.fields:
-                columns.append(as_number(translator.visit(IsNull(name))).as_(self._name(f"no_{name}")))
+                columns.append(self._is_missing(name).as_(self._name(f"no_{name}")))
         for atom in recorded:
             columns.append(self._column(self._verdict_column(atom)))
         if self.binding.fields.get("activity_date"):
@@ -226,7 +227,28 @@ class _CubeWriter(Steps):
             return self._month(self._column("activity_date")) if dated else text("")
         if name == "age_band":
             return self._age_band() if self.binding.fields.get("age") else text("")
+        if name in self.binding.recodings:
+            return self._label(self.binding.recodings[name])
         return self._column(name) if name in self.binding.fields else text("")
+
+    def _label(self, recoding: Recoding) -> exp.Expr:
+        """Give the label of an activity's code."""
+        labels = [exp.If(this=self._among(recoding, label), true=text(label))
+                  for label in dict.fromkeys(recoding.labels.values())]  # fmt: skip
+        return exp.Case(ifs=labels, default=text(recoding.otherwise) if recoding.otherwise else None)
+
+    def _among(self, recoding: Recoding, *labels: str) -> exp.Expr:
+        """Ask whether an activity's code is one of those of some labels, or of any."""
+        codes = [code for code, label in recoding.labels.items() if not labels or label in labels]
+        translator = SqlTranslator(self.dialect, lambda _: self._column(recoding.name), no_codes)
+        return translator.visit(In(recoding.field, tuple(codes)))
+
+    def _is_missing(self, name: str) -> exp.Expr:
+        """Give 1 where a field has no value, and where a recoding gives no label, else 0."""
+        recoding = self.binding.recodings.get(name)
+        if recoding is None:
+            return as_number(self._translator().is_missing(name))
+        return number(0) if recoding.otherwise else as_number(negate(self._among(recoding)))
 
     def _age_band(self) -> exp.Expr:
         age = self._column("age")

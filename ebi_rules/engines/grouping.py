@@ -17,7 +17,6 @@ from ebi_rules.engines.extract import Extract
 from ebi_rules.engines.packing import PREFIX, Packed, Part
 from ebi_rules.engines.polars import Answering, all_hold, fields_of, with_numbers
 from ebi_rules.engines.values import distinct_values
-from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding
 from ebi_rules.progress import RowsDone
 from ebi_rules.translate.polars import as_date
@@ -42,7 +41,8 @@ class Grouping:
         coded = {*CODE_FIELD.values(), *(atom.code_field for atom in code_atoms)}
         self.code_fields = [CodeField(name, extract, binding, code_atoms)
                             for name in CODE_FIELDS if name in coded and binding.codes.get(name)]  # fmt: skip
-        self.missing = {name: IsNull(name) for name in missing_counted(dimensions) if name in binding.fields}
+        self.missing = {name: IsNull(name) for name in missing_counted(dimensions)
+                        if name in binding.fields and name not in dimensions}  # fmt: skip
         own = [atom for atom in asked if isinstance(atom, FieldAtom)]
         self.field_atoms: list[FieldAtom] = list(dict.fromkeys([*own, *self.missing.values()]))
         self.fields = fields_of([*criteria, *self.missing.values()], binding, [*dimensions, "age"])
@@ -148,7 +148,7 @@ class Grouping:
             return Part(name, _band(age.cast(pl.Int32, strict=False)), len(AGE_BANDS))
         if name not in self.binding.fields:
             return Part(name, pl.lit(None), 0)
-        if FIELDS[name].kind is Kind.CODE:
+        if name in self.values.held:
             return self.values.part(name)
         return Part(name, numbers(name).cast(pl.Int32, strict=False).cast(pl.Int64) + _BELOW_ZERO, 2 * _BELOW_ZERO)
 
@@ -159,7 +159,7 @@ class Grouping:
             return pl.format("{}-{}", year.str.zfill(4), month.str.zfill(2))
         if name == "age_band":
             return pl.lit(pl.Series(AGE_BANDS, dtype=pl.String)).gather(value)
-        if name in self.binding.fields and FIELDS[name].kind is Kind.CODE:
+        if name in self.values.held:
             return pl.lit(self.values.texts(name)).gather(value)
         return (value.cast(pl.Int64) - _BELOW_ZERO).cast(pl.String)
 

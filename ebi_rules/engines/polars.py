@@ -101,7 +101,8 @@ def with_numbers(
     frame: pl.LazyFrame, fields: Iterable[str], values: Values
 ) -> tuple[pl.LazyFrame, Callable[[str], pl.Expr]]:
     """Give the rows with every whole number in a column of its own, made once, and how to ask for a field's."""
-    columns = {name: f"{PREFIX}field_{name}" for name in fields if FIELDS[name].kind is Kind.NUMBER}
+    columns = {name: f"{PREFIX}field_{name}" for name in fields
+               if FIELDS[name].kind is Kind.NUMBER and name not in values.binding.recodings}  # fmt: skip
     normal = [field_value(values.binding, name, values.schema).alias(column) for name, column in columns.items()]
     return frame.with_columns(normal), lambda name: pl.col(columns[name])
 

@@ -8,7 +8,7 @@ import polars as pl
 from ebi_rules.criteria import Criterion, FieldAtom
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.packing import PREFIX, Part
-from ebi_rules.fields import FIELDS, Kind
+from ebi_rules.fields import FIELDS, TEXTS
 from ebi_rules.layouts import Binding
 from ebi_rules.translate.polars import PolarsTranslator, field_value, raw_code
 
@@ -46,11 +46,26 @@ class Values:
 
     def part(self, name: str) -> Part:
         """Give a coded field as a key to group by: the place of its text among the distinct ones."""
-        texts = self.texts(name)
-        return Part(name, raw_code(self.binding, name, self.schema).cast(pl.Enum(texts)).to_physical(), texts.len())
+        texts = self._raw_texts(name)
+        place = raw_code(self.binding, name, self.schema).cast(pl.Enum(texts)).to_physical()
+        recoding = self.binding.recodings.get(name)
+        if recoding is None:
+            return Part(name, place, texts.len())
+        labels = self.texts(name)
+        places = {label: number for number, label in enumerate(labels)}
+        recoded = pl.Series([places.get(recoding.label(text)) for text in texts], dtype=pl.UInt32)
+        missing = pl.lit(places.get(recoding.label(None)), pl.UInt32)
+        return Part(name, pl.when(place.is_null()).then(missing).otherwise(pl.lit(recoded).gather(place)), labels.len())
 
     def texts(self, name: str) -> pl.Series:
-        """Give the distinct values of a coded field as text, without null, in order."""
+        """Give the distinct values of a field, or the labels that they have, as text, without null, in order."""
+        texts, recoding = self._raw_texts(name), self.binding.recodings.get(name)
+        if recoding is None:
+            return texts
+        labels = {recoding.label(text) for text in [None, *texts]}
+        return pl.Series(VALUE, sorted(label for label in labels if label), dtype=pl.String)
+
+    def _raw_texts(self, name: str) -> pl.Series:
         distinct = self.held[name]
         text = raw_code(self._of_values(name), name, distinct.schema)
         return distinct.select(text.alias(VALUE))[VALUE].drop_nulls().unique().sort()
@@ -64,9 +79,13 @@ def distinct_values(
     frame: pl.LazyFrame, binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]
 ) -> Values:
     """Read the distinct values of coded fields."""
-    held = {}
+    held: dict[str, pl.DataFrame] = {}
     for name in fields:
-        if FIELDS[name].kind is Kind.CODE and binding.fields.get(name):
+        recoding = binding.recodings.get(name)
+        if (recoding or FIELDS[name].kind in TEXTS) and binding.fields.get(name):
+            if recoding and recoding.field in held:
+                held[name] = held[recoding.field]
+                continue
             raw = _raw(name, binding, schema).alias(VALUE)
             held[name] = collect(frame.select(raw).group_by(VALUE).agg(pl.len().alias(ROWS)))
     return Values(binding, schema, held)

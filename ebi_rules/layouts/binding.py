@@ -4,7 +4,7 @@ Names match without regard to case; what an override names must exist.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ebi_rules.activity import Activity
 from ebi_rules.criteria import (
@@ -17,8 +17,9 @@ from ebi_rules.criteria import (
     fields_needed,
 )
 from ebi_rules.errors import ExtractError, UsageError, nearest, unknown
-from ebi_rules.fields import FIELDS
+from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts.layout import ChildTable, Layout, Numbered, builtin_layouts
+from ebi_rules.recoding import Recoding
 from opcs_icd import single_code
 
 
@@ -28,13 +29,15 @@ class Binding:
 
     `fields` holds only fields that are there, as columns of which the first not null wins. `codes` holds
     columns in code order, or the child table. `available` are the extract's columns, None when there is no
-    extract to look at (SQL for a warehouse).
+    extract to look at (SQL for a warehouse). `recodings` give fields that come from the codes of another, in whose
+    columns they are.
     """
 
     layout: Layout
     fields: Mapping[str, tuple[str, ...]]
     codes: Mapping[str, tuple[str, ...] | ChildTable]
     available: tuple[str, ...] | None
+    recodings: Mapping[str, Recoding] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -54,7 +57,7 @@ class Binding:
     def lacking(self, criterion: Criterion) -> Iterator[str]:
         """Give what the criterion needs and this binding lacks: canonical fields, or the order of codes."""
         for name in fields_needed(criterion):
-            if not (self.codes if name in CODE_FIELDS else self.fields).get(name):
+            if name in self.recodings or not (self.codes if name in CODE_FIELDS else self.fields).get(name):
                 yield name
         for atom in atoms(criterion):
             if isinstance(atom, FollowedBy) or (isinstance(atom, HasCode) and atom.position is not Position.ANY):
@@ -85,11 +88,18 @@ class Binding:
         """Give the same binding with no other fields than those named."""
         return replace(self, fields={name: self.fields[name] for name in names if name in self.fields})
 
+    def recoded(self, recodings: Iterable[Recoding]) -> "Binding":
+        """Give the same binding with fields that come from the codes of others, where these are there."""
+        found = {each.name: each for each in recodings if each.name not in self.fields and each.field in self.fields}
+        fields = {**self.fields, **{name: self.fields[each.field] for name, each in found.items()}}
+        return replace(self, fields=fields, recodings={**self.recodings, **found})
+
     def activity(self, row: Mapping[str, object], child_cells: Mapping[str, Sequence[str | None]]) -> Activity:
         """Read one row of the extract into an activity; `child_cells` are its child rows' codes, in order."""
         values: dict[str, object] = {
             name: next((row[column] for column in columns if row[column] is not None), None)
             for name, columns in self.fields.items()
+            if FIELDS[name].kind is not Kind.LABEL
         }
         for name in CODE_FIELDS:
             if self.child(name):

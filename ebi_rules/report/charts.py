@@ -4,7 +4,7 @@ Every chart has its table beside it. Colours are from the Okabe-Ito set and diff
 says too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import altair as alt
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ebi_rules.audit import Audit
 
 BLUE, ORANGE, BLACK, GREY = "#0072B2", "#E69F00", "#000000", "#767676"
+PARTS = (BLUE, "#56B4E9", ORANGE, BLACK, "#CC79A7", "#BBBBBB")
+"""Colours of the parts of a bar, neighbours of which differ in lightness."""
 WIDTH = 640
 _ROW = 20
 MOST_NAMED = 60
@@ -28,6 +30,9 @@ MOST_NAMED = 60
 _MOST_LABELS = 20
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
+
+FIELD_LABELS = {"imd_decile": "deprivation", "age_band": "age"}
+"""What a field is called where its own name would not do."""
 
 SIGNAL_WORDS = {
     "above_998": "above 99.8%", "above_95": "above 95%", "below_95": "below 95%", "below_998": "below 99.8%",
@@ -208,6 +213,26 @@ def breakdown(table: pl.DataFrame, field: str) -> alt.LayerChart:
     points = alt.Chart(shown).mark_point(filled=True, size=60, color=BLUE).encode(x="rate_per_1000_eligible:Q", y=y)
     layered: alt.LayerChart = (bars + points).properties(width=WIDTH, height={"step": _ROW - 2})
     return layered
+
+
+def who_asked(table: pl.DataFrame, settings: Sequence[str]) -> Chart:
+    """Draw the shares of referral settings in each unit, one bar a unit; what is suppressed is a gap.
+
+    `table` has label, referral_setting, percent; `settings` are in the order of the bars' parts.
+    """
+    order = pl.col("referral_setting").replace_strict({name: place for place, name in enumerate(settings)}, default=99)
+    # Where a part is withheld the others keep their width, so a bar may end before 100.
+    shown = table.filter(pl.col("percent").is_not_null()).with_columns(place=order)
+    colour = alt.Color("referral_setting:N", title=None, sort=list(settings),
+                       legend=alt.Legend(orient="top", columns=3),
+                       scale=alt.Scale(domain=list(settings), range=list(PARTS[: len(settings)])))  # fmt: skip
+    bars = alt.Chart(shown).mark_bar(stroke="white", strokeWidth=1).encode(
+        x=alt.X("percent:Q", title="percent", stack="zero", scale=alt.Scale(domain=[0, 100], clamp=True),
+                axis=alt.Axis(tickCount=6)),
+        y=alt.Y("label:N", sort=None, title=None), color=colour, order=alt.Order("place:Q"),
+    )  # fmt: skip
+    sized: Chart = bars.properties(width=WIDTH, height={"step": _ROW})
+    return sized
 
 
 def trend(series: pl.DataFrame) -> Chart:

@@ -11,6 +11,7 @@ from ebi_rules.audit import tables
 from ebi_rules.audit.disclosure import WITHHELD
 from ebi_rules.cube import Audited
 from ebi_rules.report import charts, words
+from ebi_rules.report.asking import who_asked
 from ebi_rules.report.cells import PageTable, Row, counted, page_table
 from ebi_rules.report.drawing import svg
 from ebi_rules.translate.english import origin, say, told_codes
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
 _RATES = ["rate_per_1000_eligible", "rate_lower_95", "rate_upper_95"]
 _RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
 _TREND = ["month", "eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
+_MEASURES = {"percent_missing": "not recorded, per cent of eligible", "relative_index": "relative index",
+             "slope_index": "slope index, per 1,000 eligible"}  # fmt: skip
 _LATELY = 6
-_USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation", "referral_source": "source of referral"}
+_USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation", "referral_setting": "who asked"}
 _TITLES = {
     "age_band": "By age",
     "sex": "By sex",
     "ethnic_category": "By ethnic category",
     "imd_decile": "By deprivation (1 is the most deprived tenth)",
     "referral_source": "By source of referral",
+    "referral_setting": "By referral setting",
+    "pcn": "By primary care network",
+    "icb": "By integrated care board",
 }
 
 
@@ -83,7 +89,9 @@ def rule_section(audit: "Audit", entry: Audited, place: int) -> dict[str, Any]:
         "trend_signals": _signals(audit, series),
         "trend_providers": ["all providers", *_trend_labels(audit, series)],
         "breakdowns": _breakdowns(audit, entry, title),
+        "who_asked": who_asked(audit, entry, title),
         "not_broken_down": " or ".join(name for field, name in _USUAL_FIELDS.items() if field not in audit.fields),
+        "inequalities": _inequalities(audit, entry),
         "population": _population(audit, entry),
     }  # fmt: skip
 
@@ -214,6 +222,24 @@ def _breakdowns(audit: "Audit", entry: Audited, title: str) -> list[dict[str, An
                                 [field, "activity", "eligible", "flagged", *_RATES, *ratios]),
         })  # fmt: skip
     return parts
+
+
+def _inequalities(audit: "Audit", entry: Audited) -> PageTable | None:
+    """Give what compares groups of people, each in words."""
+    table = audit.marked.inequalities.filter(rule=entry.key)
+    said = []
+    for row in table.iter_rows(named=True):
+        field = row["characteristic"]
+        label = charts.FIELD_LABELS.get(field, field.replace("_", " "))
+        what = _MEASURES.get(row["measure"])
+        if what is None:
+            ends = (charts.value_label(field, row[end]) for end in ("value", "compared_with"))
+            what = "rate of {} over {}".format(*ends)
+        said.append((label, what, row["basis"], row["figure"], row["figure_lower_95"], row["figure_upper_95"]))
+    names = {"characteristic": pl.String, "comparison": pl.String, "basis": pl.String, "figure": pl.Float64,
+             "95% lower": pl.Float64, "95% upper": pl.Float64}  # fmt: skip
+    told = pl.DataFrame(said, schema=names, orient="row")
+    return page_table(told, "Groups of people compared, with 95% intervals", told.columns) if told.height else None
 
 
 def _population(audit: "Audit", entry: Audited) -> PageTable | None:

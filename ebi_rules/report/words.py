@@ -66,8 +66,9 @@ def funnel_words(audit: "Audit", providers: pl.DataFrame, found: Funnel) -> list
     """Say how to read a funnel, and what it leaves out."""
     standard = "all providers together" if audit.settings.standard is None else "the standard given"
     said = [
-        "Each symbol is a provider: how many were in scope, over how many would be if its patients, by age band and "
-        f"sex, had the rates of {standard}. Beyond the dashed lines lie 5% of providers by chance, beyond the solid "
+        "Each symbol is a provider: how many were in scope, over how many would be if its patients, by "
+        f"{_adjusted(audit)}, "
+        f"had the rates of {standard}. Beyond the dashed lines lie 5% of providers by chance, beyond the solid "
         "ones 0.2%. Triangles lie beyond."
     ]
     if found.tau2 > 0:
@@ -129,15 +130,39 @@ def method(audit: "Audit") -> Sequence[str]:
             "the finest table is withheld. In limits and means a suppressed count stands in as 4."),
         "Rates are per 1,000 eligible activities; their intervals are exact Poisson limits below 10 in scope and "
         "Byar's approximation from there (PHE Technical Guide, 2018).",
-        "Ratios are indirectly standardised by five-year age band and sex. They compare each provider with the "
-        "standard, not two providers with each other.",
+        f"Ratios are indirectly standardised by {_adjusted(audit)}{_ways(audit)}. They compare each provider with the "
+        "standard, not two providers with each other. In the table of providers, moved is how far that moves a "
+        "provider: the ratio less the crude ratio.",
         f"Funnel limits: {spread}.",
         "Trends are XmR charts: the mean and 2.66 times the mean moving range, ranges above 3.267 times their mean "
         "left out once. Signals: beyond a limit; seven points rising or falling; two of three near a limit; seven on "
         "one side. A provider without activity in a month counts as 0 there.",
-        "What standardisation does not see: deprivation, severity, referral, what is provided elsewhere, and how fully "
-        "a provider codes. A rate is of activity, and one patient may have several.",
+        f"What standardisation does not see: {_unseen(audit)}severity, referral, what is provided elsewhere, and how "
+        "fully a provider codes. A rate is of activity, and one patient may have several.",
     ]  # fmt: skip
+
+
+def _adjusted(audit: "Audit") -> str:
+    """Name the fields of case mix."""
+    called = {"age_band": "five-year age band", "imd_decile": "deprivation decile"}
+    names = [called.get(name, name.replace("_", " ")) for name in audit.settings.adjust]
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _ways(audit: "Audit") -> str:
+    """Say by which rules' strata, or by a model, expected numbers were found."""
+    by_rule = dict(
+        audit.marked.providers.select("rule", "casemix").drop_nulls().unique(maintain_order=True).iter_rows()
+    )
+    modelled = [rule for rule, way in by_rule.items() if way == "model"]
+    if not modelled:
+        return ", stratum by stratum"
+    which = "" if len(modelled) == len(by_rule) else f" for {_listed(modelled)}, and stratum by stratum for the others"
+    return f", by a logistic model with an effect of each value and no interactions{which}, as strata are thin"
+
+
+def _unseen(audit: "Audit") -> str:
+    return "" if "imd_decile" in audit.settings.adjust else "deprivation, "
 
 
 def _listed(names: Sequence[str]) -> str:

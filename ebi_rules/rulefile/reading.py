@@ -7,7 +7,7 @@ another: a `RuleError` carries every problem.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,17 @@ _STATUSES = ("published", "ported", "local")
 
 @dataclass(frozen=True)
 class Shared:
-    """Code lists, criteria, words, ports and interventions that every rule may use by name."""
+    """Code lists, criteria, words, ports and interventions that every rule may use by name.
+
+    `limits` are what no rule of a folder can show.
+    """
 
     lists: Mapping[str, NamedCodes] = field(default_factory=dict)
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
     ports: Mapping[str, Port] = field(default_factory=dict)
     interventions: Mapping[str, Intervention] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
 
 
 def read_rule_file(path: Path, shared: Shared) -> Rule:
@@ -74,9 +78,17 @@ def read_with_problems(content: str, file: str, shared: Shared) -> tuple[Rule | 
         return reader.read, error.problems
 
 
-def read_shared(content: str, file: str, interventions: Mapping[str, Intervention]) -> Shared:
-    """Read the code lists, criteria and words that rules share, beside the interventions that they name."""
-    return replace(_RuleFile(content, file, Shared()).shared_parts(), interventions=interventions)
+def read_shared(content: str, file: str, shared: Shared) -> Shared:
+    """Read the code lists, criteria and words that rules share, and give them beside those shared already."""
+    own = _RuleFile(content, file, shared).shared_parts()
+    return Shared(
+        {**shared.lists, **own.lists},
+        {**shared.criteria, **own.criteria},
+        {**shared.words, **own.words},
+        {**shared.ports, **own.ports},
+        shared.interventions,
+        (*shared.limits, *own.limits),
+    )
 
 
 class _RuleFile(RuleSource):
@@ -104,18 +116,21 @@ class _RuleFile(RuleSource):
 
     def shared_parts(self) -> Shared:
         with self.noting():
-            self.only((), self.table, {"codes", "criteria", "words", "ports"}, set())
+            self.only((), self.table, {"codes", "criteria", "words", "ports", "limits"}, set())
         self.raise_problems()
         with self.noting():
             lists = self._lists(self.table, ())
             criteria = self._criteria(self.table, (), lists)
+            for name in criteria:
+                if name in self.shared.criteria:
+                    self.fail(("criteria", name), "another criterion is called so too: choose another name.")
         ports = {}
         for name, entry in self.table.get("ports", {}).items():
             with self.noting():
                 self.only(("ports", name), entry, {"about", "limits"}, {"about", "limits"})
                 ports[name] = Port(name, entry["about"], tuple(entry["limits"]))
         self.raise_problems()
-        return Shared(lists, criteria, self.table.get("words", {}), ports)
+        return Shared(lists, criteria, self.table.get("words", {}), ports, limits=tuple(self.table.get("limits", ())))
 
     def _edition(self, table: Mapping[str, Any], place: tuple[str, ...], name: str) -> Rule:
         """Build an edition with its variants; the current one with the other editions too.
@@ -155,7 +170,7 @@ class _RuleFile(RuleSource):
                  for codes in lists_named(atom)]  # fmt: skip
         self._check_words(table, place)
         if not place:  # An older edition may lack a code whose title the newer one prints.
-            self._check_titles([codes.codes for codes in lists.values()])
+            self._check_titles([codes.codes for codes in (*lists.values(), *named)])
         return Rule(
             key=table["key"],
             title=table["title"],
@@ -170,7 +185,7 @@ class _RuleFile(RuleSource):
             edition_about=table.get("about", "") if table is not self.table and variant == DEFAULT else "",
             revised=tuple(table.get("revised", ())),
             about=self.table.get("about", ""),
-            limits=tuple(table.get("limits", ())),
+            limits=(*table.get("limits", ()), *self.shared.limits),
             eligible=self._eligible(table, place, criteria),
             lists={codes.name: codes for codes in named},
             criteria=criteria,

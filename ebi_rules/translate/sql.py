@@ -103,9 +103,7 @@ class SqlTranslator(Visitor[exp.Expr]):
         )
 
     def visit_is_null(self, node: IsNull) -> exp.Expr:
-        if FIELDS[node.field].kind is Kind.NUMBER:
-            return exp.Is(this=self.field(node.field), expression=exp.Null())
-        return self._is_one_of(exp.Upper(this=self._bare(node.field)), self._missing_texts())
+        return self.is_missing(node.field)
 
     def visit_not(self, node: Not) -> exp.Expr:
         return negate(self.visit(node.operand))
@@ -122,6 +120,12 @@ class SqlTranslator(Visitor[exp.Expr]):
         if node.prefix[0] not in "0N":
             return found
         return all_of([found, negate(self.visit_is_null(IsNull(node.field)))])
+
+    def is_missing(self, field: str) -> exp.Expr:
+        """Ask whether a field, tested or not, has no value."""
+        if FIELDS[field].kind is Kind.NUMBER:
+            return exp.Is(this=self.field(field), expression=exp.Null())
+        return self._is_one_of(exp.Upper(this=self._bare(field)), self._missing_texts())
 
     def _number(
         self,

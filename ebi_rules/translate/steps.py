@@ -171,7 +171,7 @@ class Steps:
             select = select.where(exp.Between(this=month, low=number(first), high=number(last)))
         provider = self.scope.provider_criterion()
         if provider:
-            select = select.where(SqlTranslator(self.dialect, self._raw_field, _no_codes).visit(provider))
+            select = select.where(SqlTranslator(self.dialect, self._raw_field, no_codes).visit(provider))
         return select
 
     def _raw_text(self, code_field: str) -> exp.Alias:
@@ -275,7 +275,8 @@ class Steps:
         return print_sql(tree, self.dialect)
 
 
-def _no_codes(atom: CodeAtom) -> exp.Expr:
+def no_codes(atom: CodeAtom) -> exp.Expr:
+    """Refuse an atom about codes, where there can be none."""
     assert False, f"an atom about codes: {atom}"
 
 

@@ -10,7 +10,8 @@ from ebi_rules.catalogue import rule
 from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, read_cube, schema
 from ebi_rules.engines.counting import count_cube
 from ebi_rules.engines.cube_statement import cube_statement
-from ebi_rules.layouts import find_layout
+from ebi_rules.layouts import Binding, find_layout
+from ebi_rules.recoding import Recoding, referral_settings
 from ebi_rules.rules import unavailable
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
@@ -18,12 +19,14 @@ from tests.engines.engine import ACTIVITY, CHILDREN, tables
 from tests.engines.evaluators import SQL_ENGINES, require
 
 RULES = ("2S", "2T")
-DIMENSIONS = (*STANDARD_DIMENSIONS, "referral_source")
+DIMENSIONS = (*STANDARD_DIMENSIONS, "referral_source", "referral_setting", "pcn")
+_NETWORKS = Recoding("pcn", "gp_practice", {"A1": "Network one", "A2": "Network one", "B07": "Two's"})
 NOT_IN_SQL = ("codes", "invalid")
 
 _DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 2, 29), None, date(2024, 10, 5)]
 _CODED = {"provider": ["ZZ1", "zz1", " ZZ2", None, ""], "sex": ["1", "2", " 1", "x", None, "NULL", ""],
-          "referral_source": ["03", "3", "11", None, " "]}  # fmt: skip
+          "referral_source": ["03", "3", "11", None, " "],
+          "gp_practice": ["A1", " a1", "A2", "B07", "C1", None, "NULL"]}  # fmt: skip
 
 
 @cache
@@ -37,6 +40,10 @@ def _case(layout_name: str) -> Case:
     return Case(layout, [rule(name) for name in RULES], activity.with_columns(**columns), children)
 
 
+def _binding(case: Case) -> Binding:
+    return case.binding.recoded([referral_settings(), _NETWORKS])
+
+
 def _audited(case: Case) -> list[Audited]:
     return [
         Audited(each, each, {name: why for name, other in each.readings().items()
@@ -46,7 +53,7 @@ def _audited(case: Case) -> list[Audited]:
 
 
 def _by_polars(case: Case) -> pl.DataFrame:
-    cube = count_cube(case.extract, case.binding, _audited(case), DIMENSIONS).cube
+    cube = count_cube(case.extract, _binding(case), _audited(case), DIMENSIONS).cube
     return cube.filter(~pl.col("measure").is_in(list(NOT_IN_SQL)))
 
 
@@ -59,7 +66,7 @@ def test_the_cube(name: str, layout: str, strategy: str | None) -> None:
     engine, dialect = SQL_ENGINES[name]
     case = engine.stores(_case(layout))
     children = {field: CHILDREN[field] for field in case.children}
-    text = cube_statement(_audited(case), DIMENSIONS, dialect, case.binding, ACTIVITY, children, strategy)
+    text = cube_statement(_audited(case), DIMENSIONS, dialect, _binding(case), ACTIVITY, children, strategy)
     engine.load_all(tables(case), dialect)
     found = [[None if value is None else str(value) for value in row] for row in engine.rows(text.rstrip(";"))]
     columns = dict.fromkeys(schema(DIMENSIONS), pl.String)
@@ -67,3 +74,4 @@ def test_the_cube(name: str, layout: str, strategy: str | None) -> None:
     expected = _by_polars(case)
     assert cube.equals(expected), cube.join(expected, on=cube.columns, how="anti", nulls_equal=True)
     assert expected.filter(pl.col("measure") == "flagged")["count"].sum() >= 5
+    assert {"Network one", "Two's", None} == set(expected["pcn"].cast(pl.String))

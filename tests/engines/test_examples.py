@@ -1,10 +1,11 @@
-"""Every example of every rule, under every reading of its rule, on every evaluator and in every shape of layout."""
+"""Every example of every rule and policy, under every reading, on every evaluator and in every shape of layout."""
 
 from dataclasses import replace
 
 import pytest
 
-from ebi_rules.catalogue import rules
+from ebi_rules.catalogue import policy, rules
+from ebi_rules.catalogue.collection import policies
 from ebi_rules.layouts import bind, find_layout
 from ebi_rules.lint.finding import readings
 from ebi_rules.rules import Rule, unavailable
@@ -12,6 +13,7 @@ from tests.engines.case import Case
 from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, require
 from tests.engines.making import make_case
 
+RULES = [*rules(), *policy(*policies())]
 LAYOUTS = {"outpatient": ["ncdr-opa", "hes-op", "unified-sus-op"], "admitted": ["ncdr-apcs", "hes-apc"]}
 _AT_ONCE = 7
 """How many rules one statement holds, with all their readings."""
@@ -19,7 +21,7 @@ _AT_ONCE = 7
 
 def _cases(dataset: str, layout: str) -> list[Case]:
     """Give the examples of all rules of a dataset, a few rules at a time, under the readings the layout can answer."""
-    chosen = [rule for rule in rules() if rule.dataset == dataset]
+    chosen = [rule for rule in RULES if rule.dataset == dataset]
     cases = []
     for start in range(0, len(chosen), _AT_ONCE):
         some = chosen[start : start + _AT_ONCE]
@@ -48,7 +50,7 @@ def test_every_evaluator_gives_the_examples_answers(name: str, layout: str) -> N
 def test_the_reference_gives_the_labels(dataset: str) -> None:
     """The reader checks this too, but over activities that no layout held."""
     layout = find_layout(LAYOUTS[dataset][0])
-    for rule in (rule for rule in rules() if rule.dataset == dataset):
+    for rule in (rule for rule in RULES if rule.dataset == dataset):
         for example in rule.examples:
             edition = rule.edition(example.edition) if example.edition else rule
             case = make_case(layout, [edition.variant(example.variant or "default")], [example.given])

@@ -100,8 +100,13 @@ def by_figures(files: Mapping[str, pl.DataFrame]) -> int:
     return found
 
 
-def attack_of(files: Mapping[str, pl.DataFrame], measure: str = "flagged") -> Attack:
-    """Read what the files of an audit of one rule say of the numbers in scope, or of those eligible."""
+def attack_of(
+    files: Mapping[str, pl.DataFrame], measure: str = "flagged", nested: Mapping[str, str] | None = None
+) -> Attack:
+    """Read what the files of an audit of one rule say of the numbers in scope, or of those eligible.
+
+    `nested` says in which borough each network is.
+    """
     attack = Attack()
     attack.learn(("total",), None)
     providers = list(files["providers"].iter_rows(named=True))
@@ -114,11 +119,37 @@ def attack_of(files: Mapping[str, pl.DataFrame], measure: str = "flagged") -> At
             for row in table.iter_rows(named=True):
                 attack.learn((name, str(row[column])), row[measure])
             attack.add_up(("total",), [(name, str(value)) for value in table[column]])
+    _learn_who_asked(attack, files, measure)
+    for borough in set((nested or {}).values()):
+        parts = [("by_pcn", network) for network, where in (nested or {}).items() if where == borough]
+        there = [key for key in parts if key in attack.bounds]
+        if there and ("by_borough", borough) in attack.bounds:
+            attack.add_up(("by_borough", borough), there)
     _learn_months(attack, files, measure)
     if measure == "flagged":
         _learn_attrition(attack, files["attrition"])
         _learn_variants(attack, files["sensitivity"])
     return attack
+
+
+def _learn_who_asked(attack: Attack, files: Mapping[str, pl.DataFrame], measure: str) -> None:
+    """Learn units by who asked: they add up to the unit, and to what each setting has of all."""
+    table = files.get("who_asked", pl.DataFrame({"of": [], "level": []})).filter(of=measure)
+    wholes: dict[Key, list[Key]] = {}
+    for row in table.filter(pl.col("level") != "all").iter_rows(named=True):
+        level, unit, setting = row["level"], str(row["unit"]), str(row["referral_setting"])
+        key = ("who_asked", level, unit, setting)
+        attack.learn(key, row["count"])
+        whole = ("provider", unit) if level == "provider" else (f"by_{level}", unit)
+        wholes.setdefault(whole, []).append(key)
+        attack.learn(whole, row["of_all"])
+    by_setting: dict[tuple[str, str], list[Key]] = {}
+    for key in [each for parts in wholes.values() for each in parts]:
+        by_setting.setdefault((key[1], key[3]), []).append(key)
+    for whole, parts in wholes.items():
+        attack.add_up(whole, parts)
+    for (_, setting), parts in by_setting.items():
+        attack.add_up(("by_referral_setting", setting), parts)
 
 
 def _learn_months(attack: Attack, files: Mapping[str, pl.DataFrame], measure: str) -> None:

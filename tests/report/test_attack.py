@@ -37,6 +37,9 @@ def small_extract(seed: int) -> pl.DataFrame:
             "Attendance_Status": rng.choice(["5", "3"], rows, p=[0.8, 0.2]),
             "Age_at_Start_of_Episode_SUS": rng.choice([10, 30, 50, 85], rows, p=[0.1, 0.3, 0.4, 0.2]),
             "Sex": rng.choice(["1", "2"], rows),
+            "OPA_Referral_Source": rng.choice(["03", "05", "14", "04", "97"], rows, p=[0.5, 0.3, 0.1, 0.05, 0.05]),
+            "Der_Commissioner_Code": rng.choice(["ZZC1", "ZZC2"], rows),
+            "GP_Practice_Code": [f"ZZ{number}" for number in rng.integers(0, 8, rows)],
         }
     ).with_columns(pl.col("Appointment_Date").str.to_date())
 
@@ -61,6 +64,39 @@ def test_nothing_suppressed_is_recovered(seed: int) -> None:
     assert by_figures(files) == 0
     for measure in ("flagged", "eligible", "activity"):
         assert attack_of(files, measure).recovered() == {}, measure
+
+
+AREAS = {f"ZZ{number}": (f"Network {number // 2}", f"Borough {number // 4}") for number in range(8)}
+"""In which network and borough the made-up practices are: anybody may know."""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_is_recovered_from_who_asked_and_where(seed: int, tmp_path: Path) -> None:
+    audit = _by_area_and_setting(seed, tmp_path)
+    files = publish(audit)
+    assert {"who_asked", "by_pcn", "by_borough", "by_commissioner"} <= set(files)
+    assert attack_of(files, nested=_networks()).recovered() == {}
+
+
+def test_the_attack_on_who_asked_finds_what_the_guard_hides(tmp_path: Path) -> None:
+    found = 0
+    for seed in SEEDS:
+        audit = _by_area_and_setting(seed, tmp_path)
+        found += len(attack_of(_unguarded(audit), nested=_networks()).recovered())
+        before = len(attack_of(_unguarded(audit)).recovered())
+        assert before <= found
+    assert found > 0
+
+
+def _networks() -> dict[str, str]:
+    return dict(AREAS.values())
+
+
+def _by_area_and_setting(seed: int, folder: Path) -> ebi.Audit:
+    rows = [f"{practice},{network},{borough}" for practice, (network, borough) in AREAS.items()]
+    (folder / "areas.csv").write_text("\n".join(["gp_practice,pcn,borough", *rows]))
+    fields = ["referral_setting", "commissioner", "pcn", "borough"]
+    return ebi.audit(small_extract(seed), ["2S"], by=fields, areas=folder / "areas.csv")
 
 
 @pytest.mark.parametrize("seed", [41, 181])
@@ -110,7 +146,7 @@ def _unguarded(audit: ebi.Audit) -> dict[str, pl.DataFrame]:
     """Give the files as they would be with suppression and rounding alone."""
     with pytest.MonkeyPatch.context() as patch:
         counts = sys.modules["ebi_rules.audit.counts"]
-        patch.setattr(counts, "withheld", lambda cells, method: pl.Series([False] * cells.height))
+        patch.setattr(counts, "withheld", lambda cells, method, tables: pl.Series([False] * cells.height))
         return publish(audit.shown("hes"))
 
 

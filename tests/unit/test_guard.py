@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
-from ebi_rules.audit.guard import intervals, withheld
+from ebi_rules.audit.guard import Tables, intervals, withheld
 
 Cell = tuple[str, str | None, str, str | None, str | None, int]
 
@@ -15,9 +15,13 @@ SCHEMA = {"measure": pl.String, "item": pl.String, "table": pl.String, "provider
 
 def hidden(cells: Sequence[Cell], method: str = "hes") -> list[bool]:
     frame = pl.DataFrame(cells, schema=SCHEMA, orient="row").with_columns(
-        rule=pl.lit("r"), step=pl.lit(None, pl.Int64), published=pl.lit(True)
+        rule=pl.lit("r"),
+        step=pl.lit(None, pl.Int64),
+        published=pl.lit(True),
+        value=pl.lit(None, pl.String),
+        unit=pl.lit(None, pl.String),
     )
-    return withheld(frame, method).to_list()
+    return withheld(frame, method, Tables()).to_list()
 
 
 def months_of_one(counts: Sequence[int]) -> list[Cell]:

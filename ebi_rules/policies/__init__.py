@@ -1,0 +1,1 @@
+"""Policies that hold in one place, each a folder of rules."""

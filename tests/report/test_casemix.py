@@ -1,0 +1,157 @@
+"""Allowing for case mix finds providers' true effects, stratum by stratum and by a model; inequalities are seen."""
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+import statsmodels.api as sm
+
+import ebi_rules as ebi
+from ebi_rules.audit import Audit, Settings
+from ebi_rules.audit.casemix import is_thin, modelled_rates, observed_rates
+from tests.report.made_up import audited, cube_of, run_record
+from tests.report.populations import population
+
+EVERY = ("age_band", "sex", "imd_decile", "ethnic_category")
+
+
+def _error(audit: Audit, effect: np.ndarray, column: str = "standardised_ratio") -> float:
+    """Give how far ratios are from the truth: the root mean square of the difference of logarithms, levels apart."""
+    found = np.log(audit.providers.sort("provider")[column].to_numpy()) - np.log(effect)
+    return float(np.sqrt(np.mean((found - found.mean()) ** 2)))
+
+
+@pytest.mark.parametrize("disclosure", ["none", "hes"])
+def test_both_ways_recover_the_truth(disclosure: str) -> None:
+    audit, effect = population(3, 60_000)
+    audit = audit.shown(disclosure)
+    errors = {way: _error(replace(audit, settings=Settings(disclosure, adjust=EVERY, casemix=way)), effect)
+              for way in ("strata", "model")}  # fmt: skip
+    crude = _error(audit, effect, "crude_ratio")
+    age_and_sex = _error(audit, effect)
+    assert crude > 0.15
+    assert age_and_sex > 0.15, "age and sex alone do not see deprivation"
+    assert errors["strata"] < 0.06
+    assert errors["model"] < 0.06
+
+
+def test_the_model_holds_where_strata_grow_thin() -> None:
+    errors: dict[str, list[float]] = {"strata": [], "model": [], "auto": []}
+    for seed in range(6):
+        audit, effect = population(seed, 600)
+        for way, found in errors.items():
+            found.append(_error(replace(audit, settings=Settings("hes", adjust=EVERY, casemix=way)), effect))
+    means = {way: float(np.mean(found)) for way, found in errors.items()}
+    assert means["auto"] == means["model"]
+    assert means["model"] < 0.96 * means["strata"], means
+
+
+def test_auto_takes_the_model_for_thin_strata_alone() -> None:
+    for size, way in ((60_000, "strata"), (600, "model")):
+        audit = replace(population(1, size)[0], settings=Settings("hes", adjust=EVERY))
+        assert set(audit.providers["casemix"]) == {way}
+    audit = replace(population(1, 60)[0], settings=Settings("hes"))
+    assert set(audit.providers["casemix"]) == {"strata"}, "nobody asked for more than age and sex"
+
+
+def test_the_model_is_a_logistic_regression() -> None:
+    audit, _ = population(2, 3_000)
+    cells = audit.cube.filter(pl.col("measure").is_in(["eligible", "flagged"])).cast({"measure": pl.String})
+    strata = cells.group_by(EVERY, maintain_order=True).agg(
+        pl.col("count").filter(pl.col("measure") == name).sum().alias(name) for name in ("eligible", "flagged")
+    )
+    indicators = [np.ones(strata.height)]
+    for name in EVERY:
+        values = strata[name].cast(pl.String).fill_null("none")
+        indicators += [(values == value).to_numpy().astype(float) for value in values.unique().sort()[1:]]
+    events, sizes = strata["flagged"].to_numpy(), strata["eligible"].to_numpy()
+    direct = sm.GLM(np.column_stack([events, sizes - events]), np.column_stack(indicators),
+                    family=sm.families.Binomial()).fit()  # fmt: skip
+    ours = modelled_rates(strata, EVERY, float(events.sum()), "none")
+    assert np.allclose(ours.to_numpy(), direct.fittedvalues, atol=1e-5)
+
+
+def test_expected_numbers_add_up_to_what_is_shown() -> None:
+    audit = replace(population(4, 2_000)[0], settings=Settings("hes", adjust=EVERY, casemix="model"))
+    total = audit.totals()["flagged"].item()
+    assert audit.providers["expected"].sum() == pytest.approx(total, rel=1e-3)
+
+
+def test_moved_is_the_ratio_less_the_crude_ratio() -> None:
+    table = replace(population(4, 20_000)[0], settings=Settings("none", adjust=EVERY)).providers
+    overall = table["flagged"].sum() / table["eligible"].sum()
+    crude = (table["flagged"] / table["eligible"] / overall).round(3)
+    assert (table["crude_ratio"] - crude).abs().max() <= 0.0011  # type: ignore[operator]
+    assert (table["moved"] - (table["standardised_ratio"] - table["crude_ratio"])).abs().max() < 1e-9  # type: ignore[operator]
+    assert table["moved"].abs().max() > 0.1  # type: ignore[operator]
+
+
+def test_a_model_without_events_or_without_people_is_told_by_its_rate() -> None:
+    strata = pl.DataFrame({"age_band": ["45-49", "65-69"], "eligible": [10, 0], "flagged": [0, 0]})
+    assert modelled_rates(strata, ["age_band"], 0.0, "none").to_list() == [0.0, 0.0]
+    assert observed_rates(strata, "none").to_list()[0] == 0.0
+    assert is_thin(strata, "none")
+    assert not is_thin(strata.clear(), "none")
+
+
+def test_a_model_without_statsmodels_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "statsmodels.api", None)
+    audit = replace(population(4, 200)[0], settings=Settings("hes", adjust=EVERY))
+    with pytest.raises(ebi.EngineError, match=r"pip install 'ebi-rules\[model\]', or say --casemix strata"):
+        _ = audit.providers
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"adjust": ("age",)}, "--adjust: there is no field of case mix 'age'; the nearest is age_band"),
+        ({"adjust": ()}, "--adjust: name at least one field"),
+        ({"casemix": "modell"}, "--casemix: there is no way 'modell'; the nearest is model"),
+        ({"standard": pl.DataFrame(), "adjust": ("sex",)}, "--standard has rates by age band and sex"),
+    ],
+)
+def test_wrong_settings_are_told(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(ebi.UsageError, match=message):
+        Settings(**wrong)  # type: ignore[arg-type]
+
+
+def test_inequalities_are_seen_with_what_is_missing() -> None:
+    audit = population(6, 40_000)[0].shown("none")
+    table = audit.inequalities
+    assert table["characteristic"].unique(maintain_order=True).to_list() == [
+        "imd_decile", "ethnic_category", "sex", "age_band",
+    ]  # fmt: skip
+    by_decile = audit.grouped("imd_decile")
+    rates = by_decile["flagged"] / by_decile["eligible"]
+    deprived = table.filter(characteristic="imd_decile")
+    found = {(row["measure"], row["basis"]): row for row in deprived.iter_rows(named=True)}
+    ratio = found["rate_ratio", "crude"]
+    assert (ratio["value"], ratio["compared_with"]) == ("1", "10")
+    assert ratio["figure"] == pytest.approx(rates[0] / rates[9], abs=0.001)
+    assert found["slope_index", "standardised"]["figure_lower_95"] > 0
+    share = (by_decile["eligible"] / by_decile["eligible"].sum()).to_numpy()
+    line = sm.WLS(rates.to_numpy(), sm.add_constant(np.cumsum(share) - share / 2), weights=share).fit()
+    intercept, slope = line.params
+    assert found["relative_index", "crude"]["figure"] == pytest.approx(intercept / (intercept + slope), abs=0.001)
+    assert found["slope_index", "crude"]["figure"] == pytest.approx(-slope * 1000, abs=0.001)
+    ethnic = table.filter(characteristic="ethnic_category")
+    missing = ethnic.filter(measure="percent_missing")["figure"].item()
+    none = audit.grouped("ethnic_category").filter(pl.col("ethnic_category").is_null())["eligible"].item()
+    assert missing == pytest.approx(none / audit.totals()["eligible"].item() * 100, abs=0.05)
+    assert ethnic.filter(measure="rate_ratio", basis="standardised")["value"].to_list() == ["H", "N"]
+
+
+def test_where_a_decile_is_suppressed_no_index_is_given() -> None:
+    deciles = [str(place) for place in range(1, 11)]
+    cells = {"provider": ["Z1"] * 10, "month": ["2024-01"] * 10, "age_band": ["45-49"] * 10, "sex": ["1"] * 10,
+             "imd_decile": deciles}  # fmt: skip
+    entries = audited(1)
+    cube = cube_of(entries, cells, np.full((1, 10), 1000), np.array([[40, 35, 30, 28, 25, 3, 20, 18, 15, 12]]))
+    table = Audit(cube, tuple(entries), run_record()).inequalities.filter(characteristic="imd_decile")
+    figures = {(row["measure"], row["basis"]): row["figure"] for row in table.iter_rows(named=True)}
+    assert figures["slope_index", "crude"] is None
+    assert figures["relative_index", "standardised"] is None
+    assert figures["rate_ratio", "crude"] is not None
+    assert figures["percent_missing", "crude"] == 0

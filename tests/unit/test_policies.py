@@ -1,0 +1,160 @@
+"""Rules of one's own: folders, files and policies that come with the package, found and told apart."""
+
+import os
+import shutil
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules.catalogue import catalogue, codes_by_rule, policy, shared
+from ebi_rules.catalogue.collection import find_files, policies
+from ebi_rules.examples import run_examples
+from ebi_rules.lint import lint
+from tests.engines.tally import TALLY
+
+RULE = """key = "{key}"
+title = "A policy made up"
+aliases = ["{alias}"]
+dataset = "outpatient"
+status = "local"
+source = "made up"
+edition = "2026-11"
+[criteria]
+scan = "procedure(spine_scan)"
+asked = "asked_by_us"
+[[examples]]
+about = "a scan that we asked for"
+activity = {{ procedures = ["U055"], referral_source = "03" }}
+flagged = true
+[[examples]]
+about = "a scan that another consultant asked for"
+activity = {{ procedures = ["U055"], referral_source = "05" }}
+flagged = false
+stopped_by = "asked"
+[[examples]]
+about = "no scan"
+activity = {{ procedures = ["X629"], referral_source = "03" }}
+flagged = false
+stopped_by = "scan"
+"""
+SHARED = """limits = ["Made up for a test."]
+[codes.opcs]
+spine_scan = ["U05[45]"]
+[criteria]
+asked_by_us = "referral_setting = 'primary care'"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "spine.toml").write_text(RULE.format(key="our_spine", alias="spine"))
+    (tmp_path / "mine" / "_shared.toml").write_text(SHARED)
+    (tmp_path / "mine" / "notes.txt").write_text("no rule")
+    return tmp_path / "mine"
+
+
+def test_a_folder_is_read_with_what_its_rules_share(folder: Path) -> None:
+    (rule,) = ebi.rules(folder)
+    assert rule.key == "our_spine"
+    assert rule.limits == ("Made up for a test.",)
+    assert rule.explain({"procedures": ["U054"], "referral_source": "3"}).flagged
+    assert ebi.rules(folder / "spine.toml")[0].content_hash == rule.content_hash
+    assert [each.key for each in ebi.rules(str(folder))] == ["our_spine"]
+
+
+def test_a_folder_joins_the_catalogue(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert catalogue(folder).rule("SPINE").key == "our_spine"
+    assert len(catalogue(folder).rules()) == len(ebi.rules()) + 1
+    with pytest.raises(ebi.UsageError, match="there is no rule 'our_spine'"):
+        ebi.rule("our_spine")
+    monkeypatch.setenv("EBI_RULES_PATH", os.pathsep.join(["", str(folder)]))
+    assert ebi.rule("our_spine").title == "A policy made up"
+    assert "our_spine" in [each.key for each in ebi.rules()]
+    monkeypatch.setenv("EBI_RULES_PATH", str(folder / "gone"))
+    with pytest.raises(ebi.UsageError, match=r"EBI_RULES_PATH: there is no folder or rule file .*gone"):
+        ebi.rule("2S")
+
+
+def test_two_rules_of_one_name_are_refused(folder: Path) -> None:
+    (folder / "other.toml").write_text(RULE.format(key="other_spine", alias="Spine"))
+    with pytest.raises(ebi.RuleError, match=r"spine\.toml: a rule in .*other\.toml is called spine too"):
+        ebi.rules(folder)
+    (folder / "other.toml").write_text(RULE.format(key="other_spine", alias="2s"))
+    with pytest.raises(ebi.RuleError, match=r"a rule in catalogue/2S_lower_back_imaging\.toml is called 2s too"):
+        catalogue(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("broken.toml", "key = ", r"broken\.toml: Invalid value"),
+        ("keyless.toml", "title = 'x'", r"keyless\.toml, line 1: the file: the entry criteria is missing"),
+        ("_shared.toml", '[criteria]\nadult = "age > 18"\nasked_by_us = "adult"\n[codes.opcs]\nspine_scan = ["U05"]',
+         r"_shared\.toml, line 2: criteria.adult: another criterion is called so too"),
+        ("_shared.toml", '[codes.icd]\ncancer = ["C1"]', r"another list is called cancer too"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_told(folder: Path, file: str, content: str, message: str) -> None:
+    (folder / file).write_text(content)
+    with pytest.raises(ebi.RuleError, match=message):
+        ebi.rules(folder)
+
+
+def test_a_place_without_rules_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ebi.UsageError, match="holds no rule file"):
+        ebi.rules(tmp_path)
+    with pytest.raises(ebi.UsageError, match="policies that come with the package: nwl-msk-imaging"):
+        ebi.rules(tmp_path / "none")
+
+
+def test_policies_are_clean() -> None:
+    assert policies() == ["nwl-msk-imaging"]
+    for name in policies():
+        for file in find_files(name, shared()):
+            assert not list(lint(file.content, file.name, file.shared, None, codes_by_rule())), file.name
+            assert file.rule.status == "local"
+            assert "proposed" in " ".join(file.rule.limits), "no owner of a policy has confirmed our codes"
+
+
+def test_the_rules_of_north_west_london_part_scans_by_site() -> None:
+    rules = {rule.key: rule for rule in ebi.rules("nwl-msk-imaging")}
+    codes = {"spine": ["U211", "Z665"], "knee": ["U216", "Z846"], "hip": ["U132", "Z843"],
+             "shoulder": ["U133", "Z814"], "other": ["U133", "Z861"]}  # fmt: skip
+    for name, procedures in codes.items():
+        activity = {"procedures": procedures, "referral_source": "03"}
+        flagged = [key for key, rule in rules.items() if rule.explain(activity).flagged]
+        assert flagged == [f"nwl_{name}_imaging"]
+
+
+def test_examples_run_on_every_evaluator_that_is_installed(folder: Path) -> None:
+    (rule,) = ebi.rules(folder)
+    outcomes = {outcome.evaluator: outcome for outcome in run_examples(rule)}
+    assert list(outcomes) == ["reference", "Polars", "Polars, as an expression", "SQLite", "DuckDB", "Spark"]
+    for name, outcome in outcomes.items():
+        assert outcome.wrong == ()
+        if outcome.install:
+            TALLY.absent[name] = outcome.install
+            assert os.environ.get("CI") != "true", name
+
+
+def test_an_evaluator_that_errs_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ebi_rules import examples
+
+    (rule,) = ebi.rules(folder)
+    monkeypatch.setattr(
+        examples, "_EVALUATORS", {"a wrong one": (lambda table: {0: [False], 1: [False], 2: [True]}, "")}
+    )
+    outcome = run_examples(rule)[1]
+    assert outcome.wrong == ("a scan that we asked for", "no scan")
+
+
+def test_a_policy_can_be_copied_and_changed(tmp_path: Path) -> None:
+    """What a user would do first: the folder in the package is a folder like any other."""
+    with resources.as_file(resources.files("ebi_rules.policies") / "nwl_msk_imaging") as own:
+        shutil.copytree(own, tmp_path / "copy")
+    assert [rule.content_hash for rule in policy(tmp_path / "copy")] == [
+        rule.content_hash for rule in policy("nwl-msk-imaging")
+    ]

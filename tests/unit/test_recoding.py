@@ -1,0 +1,169 @@
+"""Recodings: sources of referral by the setting they are in, practices by area; in criteria and in what is counted."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules.criteria import CriterionError, In, Not
+from ebi_rules.fields import FIELDS
+from ebi_rules.language import parse
+from ebi_rules.recoding import read_areas, read_recoding, referral_settings
+from ebi_rules.synth import write_extract
+
+SMALL = """
+name = "referral_setting"
+field = "referral_source"
+otherwise = "elsewhere"
+[groups]
+"general practice" = ["3"]
+"hospital" = ["05", "11"]
+"""
+
+
+@pytest.fixture(scope="module")
+def extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recoding") / "opa.parquet"
+    write_extract(path, 20_000, 7)
+    return path
+
+
+@pytest.fixture
+def areas(tmp_path: Path) -> Path:
+    """Put the made-up practices into networks of ten, boroughs of a hundred and one board; one practice is in none."""
+    rows = ["GP_practice, pcn,Borough,icb"]
+    rows += [f"zz{place:04d},Network {place // 10},Borough {place // 100},ZZ board" for place in range(1, 400)]
+    path = tmp_path / "areas.csv"
+    path.write_text("\n".join(rows))
+    return path
+
+
+def test_every_national_code_is_in_one_setting() -> None:
+    recoding = referral_settings()
+    assert set(recoding.labels) == set(FIELDS["referral_source"].meanings)
+    assert recoding.known == ("primary care", "community and allied health", "specialist", "emergency", "other",
+                              "unknown")  # fmt: skip
+    assert [recoding.label(value) for value in ("03", " 3", 3, "13", "99", "", None, "NULL")] == [
+        "primary care", "primary care", "primary care", "specialist", "unknown", "unknown", "unknown", "unknown",
+    ]  # fmt: skip
+
+
+def test_a_criterion_names_settings() -> None:
+    assert parse("referral_setting = 'emergency'", {}) == In("referral_source", ("04", "10"))
+    assert parse("referral_setting <> 'emergency'", {}) == Not(In("referral_source", ("04", "10")))
+    labels = referral_settings().labels
+    known = tuple(code for code, label in labels.items() if label != "primary care")
+    assert parse("referral_setting IN ('unknown', 'primary care')", {}) == Not(In("referral_source", known))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("referral_setting = 'gp'", "there is no referral setting 'gp'; there are primary care, community"),
+        ("referral_setting IS NULL", "referral_setting takes =, <> and IN, with one of primary care"),
+        ("referral_setting > 'other'", "referral_setting takes =, <> and IN"),
+        ("starts_with(referral_setting, 'p')", "referral_setting takes =, <> and IN"),
+        ("referral_setting = 3", "there is no referral setting '3'"),
+        ("referral_setting IN ('primary care', 'community and allied health', 'specialist', 'emergency', 'other', "
+         "'unknown')", "so this always holds"),
+        ("pcn = 'Network 1'", "no criterion can ask about pcn"),
+    ],
+)  # fmt: skip
+def test_a_wrong_question_about_settings_is_refused(text: str, message: str) -> None:
+    with pytest.raises(CriterionError, match=message):
+        parse(text, {})
+
+
+def test_settings_of_ones_own_take_the_place_of_ours(
+    extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings.toml").write_text(SMALL)
+    monkeypatch.setenv("EBI_REFERRAL_SETTINGS", str(tmp_path / "settings.toml"))
+    assert parse("referral_setting = 'hospital'", {}) == In("referral_source", ("05", "11"))
+    found = ebi.audit(extract, ["2S"], by=["referral_setting"], disclosure="none")
+    assert found.grouped("referral_setting")["referral_setting"].to_list() == [
+        "elsewhere", "general practice", "hospital",
+    ]  # fmt: skip
+    monkeypatch.setenv("EBI_REFERRAL_SETTINGS", str(tmp_path / "none.toml"))
+    with pytest.raises(ebi.UsageError, match=r"the referral settings .*none\.toml cannot be read: No such file"):
+        ebi.audit(extract, ["2S"], by=["referral_setting"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("otherwise", "otherwize", "there is no entry 'otherwize'; the nearest is otherwise"),
+        ('name = "referral_setting"\n', "", "the entry name is missing"),
+        ('["3"]', '"3"', "'general practice' is a list of codes in quotation marks"),
+        ('["3"]', "[3]", "'general practice' is a list of codes"),
+        ('["3"]', '[" "]', "'general practice' holds an empty code"),
+        ('["3"]', '["5"]', "the code 05 stands twice"),
+        ("general practice", "elsewhere", "'elsewhere' is what all other codes are called"),
+        ('"referral_source"', '"age"', "there is no coded field 'age'"),
+        ("[groups]", "[groups", "mine.toml: "),
+    ],
+)
+def test_a_wrong_file_of_settings_is_told(old: str, new: str, message: str) -> None:
+    with pytest.raises(ebi.UsageError, match=message):
+        read_recoding(SMALL.replace(old, new), "mine.toml")
+
+
+def test_counts_by_setting_are_sums_of_counts_by_source(extract: Path) -> None:
+    by_source = ebi.audit(extract, ["2S"], by=["referral_source"], disclosure="none").grouped("referral_source")
+    found = ebi.audit(extract, ["2S"], by=["referral_setting"], disclosure="none").grouped("referral_setting")
+    settings = pl.Series([referral_settings().label(code) for code in by_source["referral_source"]])
+    expected = by_source.group_by(settings.alias("referral_setting")).agg(
+        pl.col("activity", "eligible", "flagged").sum()
+    )
+    got = found.select("referral_setting", "activity", "eligible", "flagged").sort("referral_setting")
+    assert got.equals(expected.sort("referral_setting"))
+    assert got["flagged"].min() > 0  # type: ignore[operator]
+
+
+def test_an_audit_is_made_at_any_level_of_area(extract: Path, areas: Path) -> None:
+    found = ebi.audit(extract, ["2S"], by=["pcn", "borough", "icb"], areas=areas, disclosure="none")
+    networks, boroughs = found.grouped("pcn"), found.grouped("borough")
+    assert networks.height == 41
+    assert boroughs["borough"].to_list() == ["Borough 0", "Borough 1", "Borough 2", "Borough 3", None]
+    without = pl.read_parquet(extract).filter(pl.col("GP_Practice_Code") == "ZZ0000").height
+    assert boroughs.filter(pl.col("borough").is_null())["activity"].item() == without > 10
+    practices = [f"ZZ{place:04d}" for place in range(10, 20)]
+    of_network = pl.read_parquet(extract).filter(pl.col("GP_Practice_Code").is_in(practices)).height
+    assert networks.filter(pcn="Network 1")["activity"].item() == of_network
+    assert found.counts.nested == {"pcn": "borough", "borough": "icb"}
+
+
+def test_an_area_without_a_map_is_told(extract: Path) -> None:
+    with pytest.raises(ebi.ExtractError, match=r"no column for pcn\. Say with --areas FILE in which pcn each GP"):
+        ebi.audit(extract, ["2S"], by=["pcn"])
+
+
+def test_an_extract_may_have_areas_itself(extract: Path) -> None:
+    frame = pl.read_parquet(extract).with_columns(Place=pl.lit(" St Anne's "))
+    found = ebi.audit(frame, ["2S"], by=["borough"], overrides={"borough": "Place"}, disclosure="none")
+    assert found.grouped("borough")["borough"].to_list() == ["St Anne's"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("pcn,borough\n1,2\n", "one column says the place: gp_practice or lsoa"),
+        ("gp_practice,lsoa,pcn\na,b,c\n", "one column says the place"),
+        ("gp_practice,town\na,b\n", "has no column pcn, borough, icb or imd_decile"),
+        ("gp_practice,pcn\nA1,x\na1 ,y\n", "1 of its codes in gp_practice stand there already"),
+        ("gp_practice,pcn\n,x\n", "1 of its rows have no gp_practice"),
+        ("", "cannot be read: it must be CSV with a header"),
+    ],
+)
+def test_wrong_areas_are_told(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "areas.csv").write_text(content)
+    with pytest.raises(ebi.UsageError, match=message):
+        read_areas(tmp_path / "areas.csv")
+    with pytest.raises(ebi.UsageError, match="there is no file"):
+        read_areas(tmp_path / "none.csv")
+
+
+def test_an_example_gives_the_code_and_not_the_label() -> None:
+    with pytest.raises(ValueError, match="referral_setting comes from the codes of another field"):
+        ebi.Activity.of({"referral_setting": "primary care"})
