@@ -72,6 +72,21 @@ class Audited:
         return self.rule.key
 
     @property
+    def steps(self) -> list[str]:
+        """The names of the criteria, in order: what is left after each is counted."""
+        return list(self.reading.criteria)
+
+    @property
+    def variants(self) -> list[str]:
+        """The names of the readings that are compared, the counted one among them."""
+        return [reading.variant_name for reading in self.compared]
+
+    @property
+    def counted_as(self) -> str:
+        """The name of the reading that is counted."""
+        return self.reading.variant_name
+
+    @property
     def compared(self) -> list[Rule]:
         """The rule itself and its variants, without those skipped."""
         return [reading for name, reading in self.rule.readings().items() if name not in self.skipped]

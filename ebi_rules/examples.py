@@ -15,7 +15,7 @@ import polars as pl
 from ebi_rules.criteria import CODE_FIELDS
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract, Table
-from ebi_rules.engines.polars import flag_columns, prepare
+from ebi_rules.engines.polars import criteria_of, flag_columns, prepare
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding, Layout, Numbered, bind
 from ebi_rules.rules import DEFAULT, Rule
@@ -115,7 +115,7 @@ def _by_reference(rule: Rule, readings: Sequence[Rule]) -> Flags:
 
 def _by_polars(table: _Table) -> Flags:
     extract = Extract(Table(table.frame.lazy(), dict(table.frame.schema)))
-    prepared = prepare(extract, table.binding, table.readings)
+    prepared = prepare(extract, table.binding, criteria_of(table.readings))
     return _flags(collect(prepared.frame.select("id", *flag_columns(prepared, table.readings))).iter_rows())
 
 

@@ -100,6 +100,27 @@ _DEFINITIONS = (
             "97": "other",
         },
     ),
+    Field(
+        "first_attendance",
+        Kind.CODE,
+        "first attendance",
+        1,
+        {
+            "1": "first attendance",
+            "2": "follow-up attendance",
+            "3": "first by telephone or video",
+            "4": "follow-up by telephone or video",
+            "5": "administrative event",
+        },
+    ),
+    Field(
+        "attendance_outcome",
+        Kind.CODE,
+        "outcome of attendance",
+        1,
+        {"1": "discharged", "2": "another appointment given", "3": "another appointment to be given later"},
+    ),
+    Field("referral_date", Kind.DATE, "day of the referral", testable=False),
     Field("priority", Kind.CODE, "priority type", 1, {"1": "routine", "2": "urgent", "3": "two week wait"}),
     Field(
         "admission_method",

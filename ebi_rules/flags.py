@@ -11,7 +11,7 @@ import polars as pl
 from ebi_rules.catalogue import choose
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract, Source, open_extract
-from ebi_rules.engines.polars import Prepared, flag_columns, prepare
+from ebi_rules.engines.polars import Prepared, criteria_of, flag_columns, prepare
 from ebi_rules.errors import UsageError
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.output import require_apart, require_free, whole_file
@@ -122,4 +122,4 @@ def _prepared(extract: Extract, binding: Binding, readings: list[Rule], explain:
     for rule in readings:
         if rule.key in extract.table.columns:
             raise UsageError(f"the extract has a column {rule.key} already, where the rule's flag would go.")
-    return prepare(extract, binding, readings, explain)
+    return prepare(extract, binding, criteria_of(readings), explain)

@@ -65,7 +65,7 @@ class Audit:
         """The tables with the marks of what is withheld, as files and report need them."""
         from ebi_rules.audit.marked import MarkedTables
 
-        return MarkedTables(self.counts, self.settings)
+        return MarkedTables(self.counts, self.audited, self.settings)
 
     @cached_property
     def providers(self) -> pl.DataFrame:

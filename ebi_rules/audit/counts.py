@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from itertools import pairwise
+from typing import Protocol
 
 import polars as pl
 from polars import selectors
@@ -16,7 +17,7 @@ from polars import selectors
 from ebi_rules.audit.disclosure import SMALLEST_SHOWN, WITHHELD, controlled
 from ebi_rules.audit.guard import Tables, withheld
 from ebi_rules.criteria import CODE_FIELD
-from ebi_rules.cube import LAST_DATE, STANDARD_DIMENSIONS, Audited, dimensions_of, missing_counted
+from ebi_rules.cube import LAST_DATE, STANDARD_DIMENSIONS, dimensions_of, missing_counted
 from ebi_rules.fields import AREAS
 from ebi_rules.recoding import REFERRAL_SETTING
 
@@ -34,6 +35,22 @@ FIELD_TABLES = ("age_band", "sex")
 """Fields that every audit breaks its counts down by, beside those asked for."""
 
 
+class Entry(Protocol):
+    """What is counted under a key: a rule, or a measure."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def steps(self) -> list[str]: ...
+
+    @property
+    def variants(self) -> list[str]: ...
+
+    @property
+    def counted_as(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Counts:
     """The counts of an audit, exact in `cube` and as they may be shown in `cells`.
@@ -42,7 +59,7 @@ class Counts:
     """
 
     cube: pl.DataFrame
-    audited: tuple[Audited, ...]
+    audited: Sequence[Entry]
     method: str
 
     @cached_property
@@ -111,7 +128,7 @@ class Counts:
     def _steps(self) -> pl.DataFrame:
         """The place of each criterion in its rule."""
         rows = [(entry.key, "left", name, step) for entry in self.audited
-                for step, name in enumerate(entry.reading.criteria)]  # fmt: skip
+                for step, name in enumerate(entry.steps)]  # fmt: skip
         kinds = {"rule": pl.String, "measure": pl.String, "item": pl.String, "step": pl.Int64}
         return pl.DataFrame(rows, schema=kinds, orient="row")
 
@@ -167,12 +184,11 @@ class Counts:
                     case "flagged" | "eligible":
                         rows.append((entry.key, measure, None))
                     case "left":
-                        rows += [(entry.key, measure, name) for name in entry.reading.criteria]
+                        rows += [(entry.key, measure, name) for name in entry.steps]
                     case "variant":
-                        rows += [(entry.key, measure, reading.variant_name) for reading in entry.compared]
+                        rows += [(entry.key, measure, name) for name in entry.variants]
                     case "differs":
-                        rows += [(entry.key, measure, reading.variant_name) for reading in entry.compared
-                                 if reading.variant_name != entry.reading.variant_name]  # fmt: skip
+                        rows += [(entry.key, measure, name) for name in entry.variants if name != entry.counted_as]
         rows.append((None, "activity", None))
         if "recorded" in measures:
             rows += [(None, measure, name) for measure in self.coding_counted for name in CODE_FIELD.values()]

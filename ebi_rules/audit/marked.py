@@ -1,5 +1,6 @@
 """All tables of an audit, each once, with the marks of what is withheld: files and report need those."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -8,6 +9,7 @@ import polars as pl
 from ebi_rules.audit import shares, standardising, tables, trending, unequal
 from ebi_rules.audit.counts import Counts
 from ebi_rules.audit.settings import Settings
+from ebi_rules.cube import Audited
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,7 @@ class MarkedTables:
     """The tables of an audit; columns that end in `_withheld` say which counts are withheld to protect another."""
 
     counts: Counts
+    audited: Sequence[Audited]
     settings: Settings
     _grouped: dict[str, pl.DataFrame] = field(default_factory=dict)
 
@@ -36,7 +39,7 @@ class MarkedTables:
 
     @cached_property
     def sensitivity(self) -> pl.DataFrame:
-        return tables.sensitivity(self.counts)
+        return tables.sensitivity(self.counts, self.audited)
 
     @cached_property
     def quality(self) -> pl.DataFrame:
@@ -44,7 +47,7 @@ class MarkedTables:
 
     @cached_property
     def who_asked(self) -> pl.DataFrame:
-        return shares.shares(self.counts)
+        return shares.shares(self.counts, self.audited)
 
     @cached_property
     def inequalities(self) -> pl.DataFrame:

@@ -92,7 +92,7 @@ def audit(
     if not chosen_settings.real_codes:
         cube = practitioners.with_pseudonyms(cube, people)
     run = {
-        **_program(started, clock),
+        **program_run(started, clock),
         "rules": _rules_run(audited),
         "layout": binding.layout.name,
         "columns": {name: list(columns) for name, columns in binding.fields.items()},
@@ -158,7 +158,7 @@ def audit_cube(
     read = read.filter(pl.col("rule").is_null() | pl.col("rule").cast(pl.String).is_in([rule.key for rule in named]))
     activity = read.filter(pl.col("measure") == "activity")["count"].sum()
     run = {
-        **_program(started, clock),
+        **program_run(started, clock),
         "rules": _rules_run(audited),
         "layout": "a cube",
         "columns": {},
@@ -221,7 +221,8 @@ def _lacking(binding: Binding) -> list[str]:
             for field, what in lost.items() if field not in binding.fields]  # fmt: skip
 
 
-def _program(started: datetime, clock: float) -> dict[str, Any]:
+def program_run(started: datetime, clock: float) -> dict[str, Any]:
+    """Give what made a result, and when."""
     return {
         "program": "ebi-rules",
         "version": __version__,

@@ -1,5 +1,7 @@
 """Who asked: the share of each referral setting in what a provider, a commissioner or an area did."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 
@@ -18,17 +20,17 @@ def parted(entry: Audited) -> str:
     return "eligible" if _SOURCE in entry.reading.fields_needed else "flagged"
 
 
-def shares(counts: Counts) -> pl.DataFrame:
+def shares(counts: Counts, audited: Sequence[Audited]) -> pl.DataFrame:
     """Give who asked, as shares by referral setting of all activity and of that of each unit.
 
     Columns: rule, level (all, provider, commissioner, or an area), unit, referral_setting, of (flagged, or eligible for
     a rule that asks who asked), count, of_all (the unit's own), percent, percent_lower_95, percent_upper_95 (Wilson's
     score interval). Counts are those that may be shown; where one is not, nor is what comes from it.
     """
-    parts = [_of_units(counts, table, units) for table, (units, _) in counts.crossed.items()]
+    parts = [_of_units(counts, audited, table, units) for table, (units, _) in counts.crossed.items()]
     if not parts:
         return pl.DataFrame(schema=_SCHEMA)
-    table = pl.concat([_of_all(counts), *parts])
+    table = pl.concat([_of_all(counts, audited), *parts])
     missing = float("nan")
     sizes = table["of_all"].cast(pl.Float64).fill_null(missing).to_numpy()
     # A rounded part can exceed its rounded whole.
@@ -48,22 +50,22 @@ _SCHEMA = {
 }  # fmt: skip
 
 
-def _of_all(counts: Counts) -> pl.DataFrame:
+def _of_all(counts: Counts, audited: Sequence[Audited]) -> pl.DataFrame:
     parts = counts.table(REFERRAL_SETTING).with_columns(unit=pl.lit(None, pl.String))
     wholes = counts.table("total").with_columns(unit=pl.lit(None, pl.String))
-    return _joined(counts, EVERY_UNIT, parts, wholes)
+    return _joined(audited, EVERY_UNIT, parts, wholes)
 
 
-def _of_units(counts: Counts, table: str, units: str) -> pl.DataFrame:
+def _of_units(counts: Counts, audited: Sequence[Audited], table: str, units: str) -> pl.DataFrame:
     column = "provider" if units == "provider" else "value"
     wholes = counts.table(units).with_columns(pl.col(column).alias("unit"))
-    return _joined(counts, units, counts.table(table), wholes)
+    return _joined(audited, units, counts.table(table), wholes)
 
 
-def _joined(counts: Counts, level: str, parts: pl.DataFrame, wholes: pl.DataFrame) -> pl.DataFrame:
+def _joined(audited: Sequence[Audited], level: str, parts: pl.DataFrame, wholes: pl.DataFrame) -> pl.DataFrame:
     """Put beside each part of a unit the whole of it, of the measure that the rule parts."""
     found = []
-    for entry in counts.audited:
+    for entry in audited:
         measure = parted(entry)
         held, gone = pl.col(measure), pl.col(f"{measure}{WITHHELD}")
         whole = wholes.filter(rule=entry.key).select("unit", held.alias("of_all"), gone.alias(f"of_all{WITHHELD}"))

@@ -3,6 +3,7 @@
 Where a count is suppressed so is every figure that comes from it: all are null. Rates are per 1,000 eligible.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from ebi_rules.audit.disclosure import WITHHELD
 from ebi_rules.audit.funnel import Funnel, funnel
 from ebi_rules.audit.intervals import poisson
 from ebi_rules.audit.settings import OVERDISPERSION, Settings
+from ebi_rules.cube import Audited
 from ebi_rules.fields import PRACTITIONERS
 from ebi_rules.rules import DEFAULT
 
@@ -24,16 +26,18 @@ ALL_PROVIDERS, ALL_MONTHS = "all providers", "all months"
 LOW_CODING = 0.75
 """A provider's coding is low when its share of activity with a procedure is below this part of the share overall."""
 
+_NUMERATORS, _DENOMINATORS = ("flagged", "outcome"), ("eligible", "followed")
 SUPPRESSIBLE = {
-    "activity": (), "eligible": (), "flagged": (), "left": (), "differs": (), "people": (),
+    **dict.fromkeys(["activity", "eligible", "flagged", "left", "differs", "people", "count", "of_all", "followed",
+                     "outcome", "index_activity"], ()),
     "removed": ("left",), "difference": ("flagged",),
     **dict.fromkeys(["rate_per_1000_eligible", "rate_lower_95", "rate_upper_95", "standardised_ratio", "ratio_lower_95",
                      "ratio_upper_95", "signal", "rate_per_100000", "standardised_rate_per_100000",
                      "standardised_lower_95", "standardised_upper_95", "mean", "lower", "upper", "crude_ratio",
-                     "moved"],
-                    ("flagged", "eligible")),
-    "expected": ("eligible",), "count": (), "of_all": (),
-    **dict.fromkeys(["percent", "percent_lower_95", "percent_upper_95"], ("count", "of_all")),
+                     "moved", "median", "percentile_90"], (*_NUMERATORS, *_DENOMINATORS)),
+    "expected": _DENOMINATORS,
+    **dict.fromkeys(["percent", "percent_lower_95", "percent_upper_95"],
+                    ("count", "of_all", *_NUMERATORS, *_DENOMINATORS)),
 }  # fmt: skip
 """Columns that are null where something is suppressed: counts, and what is worked out from which of them."""
 
@@ -136,7 +140,7 @@ def attrition(counts: Counts) -> pl.DataFrame:
                          later=pl.col("table") != "total")  # fmt: skip
     parts = []
     for entry in counts.audited:
-        criteria = [None, *entry.reading.criteria]
+        criteria = [None, *entry.steps]
         for step, name in enumerate(criteria):
             # What is left at the end is what is flagged, and is shown or withheld as that is.
             measure = "activity" if name is None else "flagged" if step == len(criteria) - 1 else "left"
@@ -152,14 +156,14 @@ def attrition(counts: Counts) -> pl.DataFrame:
     return table.select("rule", "provider", "step", "criterion", "left", removed.alias("removed"), f"left{WITHHELD}")
 
 
-def sensitivity(counts: Counts) -> pl.DataFrame:
+def sensitivity(counts: Counts, audited: Sequence[Audited]) -> pl.DataFrame:
     """Give what each reading of a rule flags, and for how much activity it judges otherwise than the one counted.
 
     Columns: rule, variant (`default` first), flagged, difference (of the numbers shown, from the reading counted),
     differs (activity judged otherwise), about (what the variant is, or why this extract cannot answer it).
     """
     rows: list[tuple[Any, ...]] = []
-    for entry in counts.audited:
+    for entry in audited:
         own, own_withheld = counts.total(entry.key, "flagged")
         for name, reading in entry.rule.readings().items():
             if name in entry.skipped:

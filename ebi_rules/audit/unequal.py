@@ -19,7 +19,8 @@ _MOST, _LEAST = "1", "10"
 _COMPARED = {"ethnic_category": "A", "sex": "1", "age_band": "45-49"}
 """The value that others are compared with: White British, male, and an age in the middle of life."""
 
-_SCHEMA = {"rule": pl.String, "characteristic": pl.String, "basis": pl.String, "measure": pl.String, "value": pl.String,
+_SCHEMA = {"rule": pl.String, "characteristic": pl.String, "basis": pl.String, "comparison": pl.String,
+           "value": pl.String,
            "compared_with": pl.String, "figure": pl.Float64, "figure_lower_95": pl.Float64,
            "figure_upper_95": pl.Float64}  # fmt: skip
 
@@ -28,11 +29,10 @@ def inequalities(counts: Counts, settings: Settings) -> pl.DataFrame:
     """Give, for every rule and characteristic that was counted, how unequal rates are and how much is not recorded.
 
     Columns: rule, characteristic (imd_decile, ethnic_category, sex, age_band), basis (crude, or standardised for the
-    other fields of case mix), measure, value, compared_with, figure, figure_lower_95, figure_upper_95. Measures:
+    other fields of case mix), comparison, value, compared_with, figure, figure_lower_95, figure_upper_95. Compared are
     `percent_missing` of eligible activity, always there (a suppressed count is taken for 4); `slope_index` (per 1,000
     eligible, most less least deprived) and `relative_index` over deprivation deciles; `rate_ratio` of a value against
-    another, for deciles 1 against 10. Where a
-    count behind a figure is suppressed there is no figure.
+    another, for deciles 1 against 10. Where a count behind a figure is suppressed there is no figure.
     """
     tables = {name: by_field(counts, name, settings) for name in CHARACTERISTICS if name in counts.fields}
     rows = [

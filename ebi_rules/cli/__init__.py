@@ -4,12 +4,12 @@ import os
 import signal
 import sys
 
-from ebi_rules.cli import audits, extracts, files, rules
+from ebi_rules.cli import audits, extracts, files, pathways, rules
 from ebi_rules.cli.common import cli
 
 __all__ = ["cli", "main"]
 
-for module in (extracts, audits, rules, files):
+for module in (extracts, audits, pathways, rules, files):
     for command in module.COMMANDS:
         cli.add_command(command)
 

@@ -23,6 +23,7 @@ from ebi_rules.cli.common import (
     variant_option,
     warn,
 )
+from ebi_rules.errors import UsageError
 
 
 @click.command()
@@ -109,7 +110,9 @@ def explain(extract: str, key: str, rule: str, folders: Sequence[str], variant: 
 
 
 @click.command()
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file to write.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file to write, or folder."
+)
 @click.option("--rows", default=100_000, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--layout", default="ncdr-opa", show_default=True, shell_complete=completing(layout_names))
@@ -119,25 +122,37 @@ def explain(extract: str, key: str, rule: str, folders: Sequence[str], variant: 
 @click.option(
     "--names", type=click.Path(path_type=Path), metavar="FILE", help="Also write the providers' made-up names, as CSV."
 )
+@click.option(
+    "--people", type=int, metavar="N", help="Make so many people up instead, with planted pathways: a folder."
+)
 @force_option
-def synth(output: Path, rows: int, seed: int, layout: str, truth: Path | None, names: Path | None, force: bool) -> None:
-    """Make an outpatient extract up, by seed, in any layout."""
+def synth(output: Path, rows: int, seed: int, layout: str, truth: Path | None, names: Path | None,
+          people: int | None, force: bool) -> None:  # fmt: skip
+    """Make an outpatient extract up, by seed, in any layout; or people with outpatient and admitted activity."""
     from ebi_rules.synth import write_extract
+    from ebi_rules.synth.pathways import write_population
 
-    with _row_progress(rows) as progress:
+    if people is not None:
+        if truth or names:
+            raise UsageError("--people writes its truth beside the extracts: leave --truth and --names out.")
+        with _row_progress(people, "people") as progress:
+            write_population(output, people, seed, force, progress)
+        click.echo(f"Wrote {output}: {people:,} made-up people.")
+        return
+    with _row_progress(rows, "rows") as progress:
         written = write_extract(output, rows, seed, layout, truth, names, force, progress)
     click.echo(f"Wrote {rows:,} made-up rows: {', '.join(map(str, written))}.")
 
 
 @contextmanager
-def _row_progress(rows: int) -> Iterator[Callable[[int], None]]:
-    """Show rows done and time left, on a terminal; elsewhere be quiet."""
+def _row_progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Show what is done and time left, on a terminal; elsewhere be quiet."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("rows", total=rows)
+        task = progress.add_task(what, total=total)
         yield lambda done: progress.advance(task, done)
 
 

@@ -145,7 +145,7 @@ class Grouping:
             return self._month()
         if name == "age_band":
             age = numbers("age") if "age" in self.binding.fields else pl.lit(None, pl.Int64)
-            return Part(name, _band(age.cast(pl.Int32, strict=False)), len(AGE_BANDS))
+            return Part(name, band_of_age(age.cast(pl.Int32, strict=False)), len(AGE_BANDS))
         if name not in self.binding.fields:
             return Part(name, pl.lit(None), 0)
         if name in self.values.held:
@@ -193,7 +193,7 @@ def with_codes(field: CodeField) -> str:
     return f"{PREFIX}{field.name}_with_codes"
 
 
-def _band(age: pl.Expr) -> pl.Expr:
+def band_of_age(age: pl.Expr) -> pl.Expr:
     """Give the place of an age in `AGE_BANDS`: five years each, but 15 to 18, 19, and 90 or more."""
     fives = age.clip(upper_bound=AGE_BAND_STARTS[-1]) // 5
     return pl.when(age.is_between(0, OLDEST)).then(fives + (age >= AGE_BANDS_PARTED).cast(pl.Int32))

@@ -63,13 +63,17 @@ class Answering(PolarsTranslator):
         return super().visit(node) if found is None else found
 
 
-def prepare(extract: Extract, binding: Binding, readings: Sequence[Rule], explain: bool = False) -> Prepared:
-    """Check an extract and decide every criterion of the readings for every row.
+def criteria_of(readings: Iterable[Rule]) -> list[Criterion]:
+    """Give the criteria of all readings, each once."""
+    return list(dict.fromkeys(criterion for rule in readings for criterion in rule.criteria.values()))
 
-    `explain` lists the codes that matched. The binding must have what the readings need. Reads the columns that they
+
+def prepare(extract: Extract, binding: Binding, criteria: Sequence[Criterion], explain: bool = False) -> Prepared:
+    """Check an extract and decide every criterion for every row.
+
+    `explain` lists the codes that matched. The binding must have what the criteria need. Reads the columns that they
     need, to check them and to decide codes. Raises `ExtractError` when the extract breaks what a rule needs.
     """
-    criteria = list(dict.fromkeys(criterion for rule in readings for criterion in rule.criteria.values()))
     atoms = list(dict.fromkeys(atom for criterion in criteria for atom in code_atoms(criterion)))
     needed = fields_of(criteria, binding)
     table = extract.table

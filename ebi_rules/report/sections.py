@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _RATES = ["rate_per_1000_eligible", "rate_lower_95", "rate_upper_95"]
 _RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
 _TREND = ["month", "eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
-_MEASURES = {"percent_missing": "not recorded, per cent of eligible", "relative_index": "relative index",
+_COMPARISONS = {"percent_missing": "not recorded, per cent of eligible", "relative_index": "relative index",
              "slope_index": "slope index, per 1,000 eligible"}  # fmt: skip
 _LATELY = 6
 _USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation", "referral_setting": "who asked"}
@@ -231,7 +231,7 @@ def _inequalities(audit: "Audit", entry: Audited) -> PageTable | None:
     for row in table.iter_rows(named=True):
         field = row["characteristic"]
         label = charts.FIELD_LABELS.get(field, field.replace("_", " "))
-        what = _MEASURES.get(row["measure"])
+        what = _COMPARISONS.get(row["comparison"])
         if what is None:
             ends = (charts.value_label(field, row[end]) for end in ("value", "compared_with"))
             what = "rate of {} over {}".format(*ends)

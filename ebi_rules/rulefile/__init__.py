@@ -1,7 +1,7 @@
 """Rule files: TOML read to a `Rule`, with everything checked and every problem at its line."""
 
+from ebi_rules.rulefile.coded import Shared
 from ebi_rules.rulefile.reading import (
-    Shared,
     read_rule,
     read_rule_file,
     read_shared,

@@ -5,23 +5,19 @@ replaces, so it is checked exactly as the rule itself. What is wrong in one entr
 another: a `RuleError` carries every problem.
 """
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ebi_rules.activity import Activity
-from ebi_rules.criteria import CODE_FIELDS, Criterion, CriterionError, NamedCodes, code_atoms, lists_named
+from ebi_rules.criteria import Criterion, code_atoms, lists_named
 from ebi_rules.errors import Problem, RuleError, unknown
-from ebi_rules.fields import FIELDS
-from ebi_rules.language import parse
-from ebi_rules.rulefile.source import RuleSource, WrongEntryError, are_texts, dated, replaced
+from ebi_rules.rulefile.coded import CodedSource, Shared
+from ebi_rules.rulefile.source import dated, replaced
 from ebi_rules.rules import DATASETS, DEFAULT, Example, Intervention, Port, Rule
-from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem, PatternError
+from opcs_icd import CodeList
 
-_SYSTEMS = {"opcs": OPCS4, "icd": ICD10}
 _REQUIRED = {"key", "title", "dataset", "status", "source", "edition", "criteria", "examples"}
 _OPTIONAL = {"aliases", "list", "interventions", "port", "revised", "about", "limits", "eligible", "codes", "words",
              "titles", "variants", "editions"}  # fmt: skip
@@ -29,21 +25,6 @@ _REPLACEABLE = {"about", "eligible", "codes", "criteria", "revised", "limits", "
 _DATED = _REPLACEABLE | {"status", "port", "variants"}
 _EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
 _STATUSES = ("published", "ported", "local")
-
-
-@dataclass(frozen=True)
-class Shared:
-    """Code lists, criteria, words, ports and interventions that every rule may use by name.
-
-    `limits` are what no rule of a folder can show.
-    """
-
-    lists: Mapping[str, NamedCodes] = field(default_factory=dict)
-    criteria: Mapping[str, Criterion] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
-    ports: Mapping[str, Port] = field(default_factory=dict)
-    interventions: Mapping[str, Intervention] = field(default_factory=dict)
-    limits: tuple[str, ...] = ()
 
 
 def read_rule_file(path: Path, shared: Shared) -> Rule:
@@ -91,13 +72,11 @@ def read_shared(content: str, file: str, shared: Shared) -> Shared:
     )
 
 
-class _RuleFile(RuleSource):
+class _RuleFile(CodedSource):
     """A rule file of which a rule is made."""
 
     def __init__(self, content: str, file: str, shared: Shared) -> None:
-        super().__init__(content, file)
-        self.shared = shared
-        self.broken: set[str] = set()
+        super().__init__(content, file, shared)
         self.read: Rule | None = None
 
     def rule(self) -> Rule:
@@ -119,8 +98,8 @@ class _RuleFile(RuleSource):
             self.only((), self.table, {"codes", "criteria", "words", "ports", "limits"}, set())
         self.raise_problems()
         with self.noting():
-            lists = self._lists(self.table, ())
-            criteria = self._criteria(self.table, (), lists)
+            lists = self.lists(self.table, ())
+            criteria = self.criteria(self.table, (), lists)
             for name in criteria:
                 if name in self.shared.criteria:
                     self.fail(("criteria", name), "another criterion is called so too: choose another name.")
@@ -164,8 +143,10 @@ class _RuleFile(RuleSource):
         editions: Mapping[str, Rule],
     ) -> Rule:
         self.one_of(place, "status", table["status"], _STATUSES)
-        lists = self._lists(table, place)
-        criteria = self._criteria(table, place, lists)
+        lists = self.lists(table, place)
+        criteria = self.criteria(table, place, lists)
+        if not criteria:
+            self.fail((*place, "criteria"), "a rule needs at least one criterion.")
         named = [codes for criterion in criteria.values() for atom in code_atoms(criterion)
                  for codes in lists_named(atom)]  # fmt: skip
         self._check_words(table, place)
@@ -197,64 +178,6 @@ class _RuleFile(RuleSource):
             variant_name=variant,
             variant_about=variant_about,
         )
-
-    def _lists(self, table: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, NamedCodes]:
-        lists: dict[str, NamedCodes] = {}
-        for kind, group in table.get("codes", {}).items():
-            if kind not in _SYSTEMS:
-                self.fail((*place, "codes", kind), unknown("kind of code", kind, _SYSTEMS))
-            if not isinstance(group, dict):
-                self.fail((*place, "codes", kind), "this is a table of code lists.")
-            for name, patterns in group.items():
-                where = (*place, "codes", kind, name)
-                self.broken.add(name)
-                with self.noting():
-                    if name in lists or name in self.shared.lists:
-                        self.fail(where, f"another list is called {name} too: choose another name.")
-                    if name in FIELDS or name in CODE_FIELDS:
-                        self.fail(where, f"{name} is the name of a field: choose another name.")
-                    if not patterns or not are_texts(patterns):
-                        self.fail(where, "a code list is a list of patterns in quotation marks, at least one.")
-                    lists[name] = NamedCodes(name, self._codes(where, _SYSTEMS[kind], patterns))
-                    self.broken.discard(name)
-        return lists
-
-    def _codes(self, where: tuple[str, ...], system: CodeSystem, patterns: list[str]) -> CodeList:
-        """Read the patterns of a list, and note each that cannot be read."""
-        readable = []
-        for pattern in patterns:
-            try:
-                CodeList(system, [pattern])
-                readable.append(pattern)
-            except PatternError as error:
-                self.problem(where, str(error))
-        if len(readable) < len(patterns):
-            raise WrongEntryError
-        return CodeList(system, patterns)
-
-    def _criteria(
-        self, table: Mapping[str, Any], place: tuple[str, ...], lists: Mapping[str, NamedCodes]
-    ) -> dict[str, Criterion]:
-        criteria = {}
-        known = {**self.shared.lists, **lists}
-        for name, text in table.get("criteria", {}).items():
-            where = (*place, "criteria", name)
-            with self.noting():
-                if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                    self.fail(where, "the name of a criterion is small letters, digits and underscores.")
-                if not isinstance(text, str):
-                    self.fail(where, "a criterion is a text in quotation marks.")
-                if self.broken & set(re.findall(r"\w+", text)):
-                    raise WrongEntryError  # The list that it names is told already.
-                try:
-                    criteria[name] = parse(text, known, self.shared.criteria)
-                except CriterionError as error:
-                    self.fail(where, str(error))
-        if self.problems:
-            raise WrongEntryError
-        if not criteria and place == () and "key" in table:
-            self.fail(("criteria",), "a rule needs at least one criterion.")
-        return criteria
 
     @cached_property
     def _interventions(self) -> tuple[Intervention, ...]:

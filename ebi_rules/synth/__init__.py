@@ -5,6 +5,7 @@ Providers truly differ; months have seasons; codes come in all the forms seen in
 begin with ZZ, which no real NHS organisation's code is assumed to do.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,9 @@ from ebi_rules.synth.drawing import provider_codes
 from ebi_rules.synth.laying import lay_out
 
 CHUNK = 250_000
+OURS_OF_PEOPLE = re.compile(r"(outpatient|admitted)\.parquet|truth\.csv")
+"""The names of the files that a population is written to (`pathways.write_population`)."""
+
 _DATASETS = {"outpatient": outpatient, "admitted": admitted}
 
 

@@ -3,13 +3,13 @@
 import polars as pl
 
 from ebi_rules.engines import collecting
-from ebi_rules.engines.polars import flag_columns, prepare
+from ebi_rules.engines.polars import criteria_of, flag_columns, prepare
 from tests.engines.case import Case, Flags
 from tests.engines.engine import Evaluator
 
 
 def streaming(case: Case) -> Flags:
-    prepared = prepare(case.extract, case.binding, case.rules)
+    prepared = prepare(case.extract, case.binding, criteria_of(case.rules))
     names = [f"flag {place}" for place in range(len(case.rules))]
     columns = [flag_columns(prepared, [rule])[0].alias(name) for rule, name in zip(case.rules, names, strict=True)]
     frame = collecting.collect(prepared.frame.select(pl.col(case.binding.key), *columns))

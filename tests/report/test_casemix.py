@@ -126,7 +126,7 @@ def test_inequalities_are_seen_with_what_is_missing() -> None:
     by_decile = audit.grouped("imd_decile")
     rates = by_decile["flagged"] / by_decile["eligible"]
     deprived = table.filter(characteristic="imd_decile")
-    found = {(row["measure"], row["basis"]): row for row in deprived.iter_rows(named=True)}
+    found = {(row["comparison"], row["basis"]): row for row in deprived.iter_rows(named=True)}
     ratio = found["rate_ratio", "crude"]
     assert (ratio["value"], ratio["compared_with"]) == ("1", "10")
     assert ratio["figure"] == pytest.approx(rates[0] / rates[9], abs=0.001)
@@ -137,10 +137,10 @@ def test_inequalities_are_seen_with_what_is_missing() -> None:
     assert found["relative_index", "crude"]["figure"] == pytest.approx(intercept / (intercept + slope), abs=0.001)
     assert found["slope_index", "crude"]["figure"] == pytest.approx(-slope * 1000, abs=0.001)
     ethnic = table.filter(characteristic="ethnic_category")
-    missing = ethnic.filter(measure="percent_missing")["figure"].item()
+    missing = ethnic.filter(comparison="percent_missing")["figure"].item()
     none = audit.grouped("ethnic_category").filter(pl.col("ethnic_category").is_null())["eligible"].item()
     assert missing == pytest.approx(none / audit.totals()["eligible"].item() * 100, abs=0.05)
-    assert ethnic.filter(measure="rate_ratio", basis="standardised")["value"].to_list() == ["H", "N"]
+    assert ethnic.filter(comparison="rate_ratio", basis="standardised")["value"].to_list() == ["H", "N"]
 
 
 def test_where_a_decile_is_suppressed_no_index_is_given() -> None:
@@ -150,7 +150,7 @@ def test_where_a_decile_is_suppressed_no_index_is_given() -> None:
     entries = audited(1)
     cube = cube_of(entries, cells, np.full((1, 10), 1000), np.array([[40, 35, 30, 28, 25, 3, 20, 18, 15, 12]]))
     table = Audit(cube, tuple(entries), run_record()).inequalities.filter(characteristic="imd_decile")
-    figures = {(row["measure"], row["basis"]): row["figure"] for row in table.iter_rows(named=True)}
+    figures = {(row["comparison"], row["basis"]): row["figure"] for row in table.iter_rows(named=True)}
     assert figures["slope_index", "crude"] is None
     assert figures["relative_index", "standardised"] is None
     assert figures["rate_ratio", "crude"] is not None

@@ -1,0 +1,75 @@
+"""The commands over pathways: list the measures, run them. Thin: the library does the work."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ebi_rules.cli.common import SCOPE, areas_option, column_option, force_option, skip_option, status, warn
+from ebi_rules.errors import UsageError
+
+
+@click.command("measures")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_measures(as_json: bool) -> None:
+    """List the pathway measures, a line each."""
+    from ebi_rules.measures import measures
+
+    found = measures()
+    if as_json:
+        entries = [{"key": each.key, "title": each.title, "gives": each.gives, "about": each.about,
+                    "source": each.source, "shows": each.shows, "limits": each.limits} for each in found]  # fmt: skip
+        click.echo(json.dumps(entries, indent=2))
+        return
+    for each in found:
+        click.echo(f"{each.key:<32} {each.title} ({each.gives})")
+
+
+@click.command()
+@click.argument("extracts", nargs=-1, required=True, metavar="EXTRACT...")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@click.option("--measure", "measures", multiple=True, metavar="KEY", help="Measure; all when not given.")
+@click.option("--measures", "folder", metavar="FOLDER", help="Measures of your own: a folder or a file.")
+@click.option("--by", multiple=True, metavar="FIELD", help="Break index activities down by this field too.")
+@click.option("--adjust", multiple=True, metavar="FIELD",
+              help="Fields of case mix: age_band, sex (these two when not given), imd_decile, "
+              "ethnic_category.")  # fmt: skip
+@click.option("--disclosure", default="hes", show_default=True, metavar="METHOD",
+              help="Disclosure control: hes, midpoint6, or none for exact counts.")  # fmt: skip
+@areas_option
+@column_option
+@skip_option
+@force_option
+def measure(extracts: Sequence[str], output: Path, measures: Sequence[str], folder: str | None, by: Sequence[str],
+            adjust: Sequence[str], disclosure: str, areas: str | None, overrides: dict[str, str],
+            skip_unavailable: bool, force: bool) -> None:  # fmt: skip
+    """Measure what happened before and after, over extracts of the same people."""
+    from ebi_rules.audit import Settings
+    from ebi_rules.audit.settings import AGE_AND_SEX
+    from ebi_rules.measures.running import measure as run
+    from ebi_rules.output import require_free
+
+    if measures and folder:
+        raise UsageError("name measures with --measure, or a folder of your own with --measures: one of them.")
+    require_free(output, force)
+    settings = Settings(disclosure, adjust=tuple(dict.fromkeys(adjust)) or AGE_AND_SEX)
+    with status() as progress:
+        found = run(extracts, folder or measures or None, by, overrides, areas, settings, skip_unavailable,
+                    progress=progress)  # fmt: skip
+        found.write(output, force, progress)
+    warn(found.warnings)
+    overall = found.shares.filter(provider="all providers")
+    for row in overall.iter_rows(named=True):
+        percent = "" if row["percent"] is None else f", {row['percent']}%"
+        click.echo(f"{row['measure']}: {_told(row['outcome'])} of {_told(row['followed'])} followed{percent}.")
+    if disclosure == "none":
+        click.echo("Counts are exact: do not pass them on outside the organisation.", err=True)
+    click.echo(f"Wrote {output}. {SCOPE}")
+
+
+def _told(count: int | None) -> str:
+    return "*" if count is None else f"{count:,}"
+
+
+COMMANDS = (list_measures, measure)

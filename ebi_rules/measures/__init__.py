@@ -1,0 +1,65 @@
+"""Pathway measures: what happened before and after, per person; one TOML file each, found by key."""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from ebi_rules.catalogue import rule, shared
+from ebi_rules.catalogue.collection import SHARED
+from ebi_rules.errors import UsageError, unknown
+from ebi_rules.measures.measure import Measure
+from ebi_rules.measures.reading import read_measure
+from ebi_rules.rulefile import Shared, read_shared, read_text
+
+__all__ = ["Measure", "measure", "measures", "read_measure_file"]
+
+
+def measure(name: str) -> Measure:
+    """Give a measure by its key. Raises `UsageError` for an unknown one."""
+    found = _own()
+    if name not in found:
+        raise UsageError(unknown("measure", name, found))
+    return found[name]
+
+
+def measures(names: Iterable[str | Measure] | str | Path | None = None) -> list[Measure]:
+    """Give the measures named, each once, or all of them; or those of a folder or a file, given by its path.
+
+    Raises `UsageError`, or `RuleError` for a file that is wrong.
+    """
+    if isinstance(names, str | Path):
+        path = Path(names)
+        files = (
+            sorted(file for file in path.glob("*.toml") if not file.name.startswith("_")) if path.is_dir() else [path]
+        )
+        if not files:
+            raise UsageError(f"{path} holds no measure file: they are called NAME.toml.")
+        return [read_measure_file(file) for file in files]
+    every = list(_own().values()) if names is None else [
+        name if isinstance(name, Measure) else measure(name) for name in names
+    ]  # fmt: skip
+    if not every:
+        raise UsageError("name at least one measure, or none for all of them.")
+    return list({each.key: each for each in every}.values())
+
+
+def read_measure_file(path: Path) -> Measure:
+    """Read the measure in a file, which may use what `_shared.toml` beside it holds. Raises `RuleError`."""
+    beside = path.with_name(SHARED)
+    held = read_shared(read_text(beside), str(beside), _shared()) if beside.exists() else _shared()
+    return read_measure(read_text(path), str(path), held, rule)
+
+
+@cache
+def _shared() -> Shared:
+    file = resources.files(__name__) / SHARED
+    return read_shared(file.read_text(encoding="utf-8"), f"measures/{SHARED}", shared())
+
+
+@cache
+def _own() -> dict[str, Measure]:
+    files = sorted((file for file in resources.files(__name__).iterdir()
+                    if file.name.endswith(".toml") and file.name != SHARED), key=lambda file: file.name)  # fmt: skip
+    read = (read_measure(file.read_text(encoding="utf-8"), f"measures/{file.name}", _shared(), rule) for file in files)
+    return {each.key: each for each in read}

@@ -1,0 +1,235 @@
+"""Gather the events of people from one or several extracts: who, on what day, and what each is to the measures.
+
+Only activities that are an index or an outcome of some measure are kept. A person is the hash of a pseudonym in normal
+form: among five million people the odds that two are taken for one are below one in a million.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from ebi_rules.cube import AGE_BANDS, normal_values
+from ebi_rules.engines.collecting import collect
+from ebi_rules.engines.extract import Extract
+from ebi_rules.engines.grouping import band_of_age, day_of
+from ebi_rules.engines.polars import prepare
+from ebi_rules.engines.values import Values, distinct_values
+from ebi_rules.errors import ExtractError
+from ebi_rules.fields import FIELDS, TEXTS
+from ebi_rules.layouts import Binding
+from ebi_rules.measures.measure import Asked, Measure
+from ebi_rules.notices import Notice, braced
+from ebi_rules.progress import Progress
+from ebi_rules.translate.polars import as_date, field_value
+
+Opened = tuple[Extract, Binding]
+
+_NEEDED = {"patient": "pseudonyms that say which activities are of one person", "activity_date": "days"}
+_FEWEST_SHARED = 0.05
+"""With fewer people than this part found in both of two extracts, their pseudonyms are doubtful."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One extract: its dataset, rows, people, first and last day, and which of what is asked it can hold."""
+
+    dataset: str
+    rows: int
+    people: int
+    first: date | None
+    last: date | None
+    holds: frozenset[Asked]
+
+
+@dataclass(frozen=True)
+class People:
+    """The events of all people, sorted by person and day.
+
+    `frame` has person (whole numbers from 0), day (days since 1970), source, start (the day on which a clock started)
+    and a column a dimension; `bits` says what each event is: bit n is set when it is `asked[n]`. `activity` counts all
+    activity of people by dimensions.
+    """
+
+    frame: pl.DataFrame
+    asked: Sequence[Asked]
+    sources: Sequence[Source]
+    activity: pl.DataFrame
+    notices: tuple[str, ...]
+
+    def is_a(self, asked: Asked) -> np.ndarray:
+        """Mark the events that are what is asked."""
+        bit = np.uint64(1 << list(self.asked).index(asked))
+        marks: np.ndarray = (self.frame["bits"].to_numpy() & bit) != 0
+        return marks
+
+
+def gather(opened: Sequence[Opened], measures: Sequence[Measure], dimensions: Sequence[str], progress: Progress,
+           today: date) -> People:  # fmt: skip
+    """Read the events of people. `dimensions` are provider, month, age_band, sex and further fields.
+
+    Days after `today` are events, but the data end on it. Raises `ExtractError` for an extract that breaks what a
+    criterion needs. What no extract has (`nowhere`) must have been refused before.
+    """
+    asked = list(dict.fromkeys(each for measure in measures for each in measure.asked))
+    starts = sorted({measure.start for measure in measures if measure.start})
+    frames, sources, notices, activity = [], [], [], []
+    for place, (extract, binding) in enumerate(opened):
+        progress(f"reading {binding.layout.dataset} activity")
+        held = [each for each in asked if _holds(each, binding)]
+        frame, rows, noticed = _events(extract, binding, asked, held, starts, dimensions)
+        notices += noticed
+        frames.append(frame.filter(pl.col("bits") > 0).with_columns(source=pl.lit(place, pl.UInt8)))
+        activity.append(_activity(frame, dimensions))
+        days = frame["day"]
+        past = days.filter(days <= _number(today))
+        first, last = (_as_day(past.min()), _as_day(past.max())) if past.len() else (None, None)
+        people = frame["person"].n_unique()
+        sources.append(Source(binding.layout.dataset, rows, people, first, last, frozenset(held)))
+        notices += _future(days, today)
+    notices += _strangers(frames, sources)
+    progress("putting people together")
+    every = pl.concat(frames).sort("person", "day", "source", maintain_order=True)
+    persons = (every["person"] != every["person"].shift(1)).fill_null(True).cum_sum().cast(pl.Int64) - 1
+    every = every.with_columns(persons.alias("person"))
+    return People(every, asked, sources, _added(activity, dimensions), tuple(notices))
+
+
+def _require(binding: Binding) -> None:
+    for field, what in _NEEDED.items():
+        if field not in binding.fields:
+            raise ExtractError(f"this extract has no column for {field}, and measures need {what}. "
+                               f"{binding.why_lacking(field)}")  # fmt: skip
+
+
+def _holds(asked: Asked, binding: Binding) -> bool:
+    """Say whether an extract can hold what is asked."""
+    here = asked.dataset in (None, binding.layout.dataset)
+    return here and not any(True for criterion in asked.criteria for _ in binding.lacking(criterion))
+
+
+def nowhere(measure: Measure, opened: Sequence[Opened]) -> str | None:
+    """Say why extracts cannot answer a measure: no extract has what it asks; None where they can.
+
+    Raises `ExtractError` for an extract without pseudonyms or days.
+    """
+    for _, binding in opened:
+        _require(binding)
+    for asked in measure.asked:
+        if not any(_holds(asked, binding) for _, binding in opened):
+            return _why_nowhere(measure, asked, opened)
+    lacking = [binding for _, binding in opened if measure.start and measure.start in binding.fields]
+    if measure.start and not lacking:
+        return (f"no extract has a column for {measure.start}, on which the clock of {measure.key} starts. "
+                f"{opened[0][1].why_lacking(measure.start)}")  # fmt: skip
+    return None
+
+
+def _why_nowhere(measure: Measure, asked: Asked, opened: Sequence[Opened]) -> str:
+    right = [binding for _, binding in opened if asked.dataset in (None, binding.layout.dataset)]
+    if not right:
+        return f"{measure.key} asks for {asked.dataset} activity ({asked.text}), and no extract holds any: give one."
+    for binding in right:
+        for criterion in asked.criteria:
+            for name in binding.lacking(criterion):
+                return (f"this extract has no column for {name}, which {measure.key} needs ({asked.text}). "
+                        f"{binding.why_lacking(name)}")  # fmt: skip
+    assert False, "what nothing is lacking for is held"
+
+
+def _events(
+    extract: Extract, binding: Binding, asked: Sequence[Asked], held: Sequence[Asked], starts: Sequence[str],
+    dimensions: Sequence[str],
+) -> tuple[pl.DataFrame, int, list[str]]:  # fmt: skip
+    """Read one extract: person (hash), day, bits, start and dimensions of every activity of a known person and day."""
+    criteria = list(dict.fromkeys(criterion for each in held for criterion in each.criteria))
+    prepared = prepare(extract, binding, criteria)
+    schema = extract.table.schema
+    bits = [pl.when(prepared.holds(each.criteria)).then(1 << asked.index(each)).otherwise(0) for each in held]
+    person, day = field_value(binding, "patient", schema), day_of(binding, schema)
+    fields = [name for name in dimensions if name in binding.fields and FIELDS[name].kind in TEXTS]
+    values = distinct_values(extract.table.frame, binding, fields, schema)
+    columns = [_dimension(name, binding, schema, values).alias(name) for name in dimensions if name != "month"]
+    start = [as_date(pl.col(binding.fields[name][0]), schema[binding.fields[name][0]]).to_physical()
+             for name in starts if name in binding.fields]  # fmt: skip
+    read = prepared.frame.select(
+        person=pl.when(person.is_not_null()).then(person.hash()),
+        day=day.to_physical(),
+        bits=pl.sum_horizontal([pl.lit(0, pl.UInt64), *(each.cast(pl.UInt64) for each in bits)]),
+        start=start[0] if start else pl.lit(None, pl.Int32),
+        **{column.meta.output_name(): column for column in columns},
+    )
+    frame = collect(read)
+    notices = list(prepared.warnings)
+    for name, what in (("person", binding.fields["patient"][0]), ("day", binding.fields["activity_date"][0])):
+        if missing := frame[name].null_count():
+            text = f"no value in the column {braced(what)}, which no measure can do without."
+            notices.append(Notice(f"{{rows_have}} {text}", missing))
+    frame = frame.drop_nulls(["person", "day"])
+    labels = {name: _labels(name, binding, values) for name in dimensions if name != "month"}
+    named = [pl.Series(name, texts, dtype=pl.String).gather(frame[name]).cast(pl.Categorical()).alias(name)
+             for name, texts in labels.items()]  # fmt: skip
+    months = _months(frame["day"])
+    return frame.with_columns(*named, *([months] if "month" in dimensions else [])), prepared.rows, notices
+
+
+def _dimension(name: str, binding: Binding, schema: Mapping[str, pl.DataType], values: Values) -> pl.Expr:
+    """Give a dimension as the place of its label among `_labels`."""
+    if name in values.held:
+        return values.part(name).value.cast(pl.UInt32)
+    if name == "age_band" and "age" in binding.fields:
+        return band_of_age(field_value(binding, "age", schema).cast(pl.Int32, strict=False)).cast(pl.UInt32)
+    return pl.lit(None, pl.UInt32)
+
+
+def _labels(name: str, binding: Binding, values: Values) -> Sequence[str | None]:
+    if name in values.held:
+        return normal_values(values.texts(name).alias(name)).to_list()
+    return AGE_BANDS if name == "age_band" else [None]
+
+
+def _months(day: pl.Series) -> pl.Series:
+    """Give the months of days, as text in a column of few values."""
+    return day.cast(pl.Date).dt.strftime("%Y-%m").cast(pl.Categorical()).alias("month")
+
+
+def _activity(frame: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
+    return frame.group_by(dimensions).agg(pl.len().cast(pl.Int64).alias("count"))
+
+
+def _added(parts: Sequence[pl.DataFrame], dimensions: Sequence[str]) -> pl.DataFrame:
+    return pl.concat(parts).group_by(dimensions).agg(pl.col("count").sum())
+
+
+def _as_day(number: object) -> date:
+    return date.fromordinal(date(1970, 1, 1).toordinal() + int(str(number)))
+
+
+def _future(days: pl.Series, today: date) -> list[str]:
+    """Warn of days that are yet to come."""
+    rows = int((days > _number(today)).sum())
+    return [Notice("{rows_have} a day in the future; the data are taken to end today.", rows)] if rows else []
+
+
+def _number(day: date) -> int:
+    return day.toordinal() - date(1970, 1, 1).toordinal()
+
+
+def _strangers(frames: Sequence[pl.DataFrame], sources: Sequence[Source]) -> list[str]:
+    """Say how many people are in two extracts, and warn when that are hardly any: pseudonyms may differ."""
+    told = []
+    persons = [frame["person"].unique() for frame in frames]
+    for one in range(len(persons)):
+        for other in range(one):
+            fewer = min(persons[one].len(), persons[other].len())
+            if not fewer:
+                continue
+            both = persons[one].to_frame().join(persons[other].to_frame(), on="person", how="semi").height
+            share = both / fewer
+            where = f"the {sources[other].dataset} and the {sources[one].dataset} extract"
+            if share < _FEWEST_SHARED:
+                told.append(f"only {share:.1%} of the people in the smaller of {where} are in both: are their "
+                            "pseudonyms made in the same way? Measures across them would find nothing.")  # fmt: skip
+    return told

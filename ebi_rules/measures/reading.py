@@ -1,0 +1,194 @@
+"""Read a measure file: TOML to `Measure`, with everything checked and every error at its line."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from ebi_rules.activity import Activity
+from ebi_rules.criteria import CriterionError
+from ebi_rules.errors import UsageError, unknown
+from ebi_rules.fields import FIELDS, Kind
+from ebi_rules.language import parse
+from ebi_rules.measures.meaning import INCOMPLETE, answers
+from ebi_rules.measures.measure import (
+    DAYS,
+    EACH,
+    FIRST,
+    KINDS,
+    SHARE,
+    WITHOUT,
+    Asked,
+    Event,
+    Measure,
+    PersonExample,
+    Window,
+)
+from ebi_rules.rulefile import Shared
+from ebi_rules.rulefile.coded import CodedSource
+from ebi_rules.rulefile.source import are_texts
+from ebi_rules.rules import DATASETS, Rule
+
+FindRule = Callable[[str], Rule]
+
+_REQUIRED = {"key", "title", "about", "source", "index", "shows", "limits", "examples"}
+_OPTIONAL = {"outcome", "within", "gives", "of", "start", "index_in", "outcome_in", "codes", "criteria", "words"}
+_EXAMPLE = {"about", "person", "answers", "data"}
+_WITHIN = {"days", "after", "from"}
+_DATA = ("2020-01-01", "2029-12-31")
+_LONGEST = 3660
+"""The longest window, ten years: no extract that this is asked of is longer."""
+
+
+def read_measure(content: str, file: str, shared: Shared, find_rule: FindRule) -> Measure:
+    """Read the measure in a file's text. Raises `RuleError` that names the file, the line and the repair."""
+    return _MeasureFile(content, file, shared, find_rule).measure()
+
+
+class _MeasureFile(CodedSource):
+    """A measure file of which a measure is made."""
+
+    def __init__(self, content: str, file: str, shared: Shared, find_rule: FindRule) -> None:
+        super().__init__(content, file, shared)
+        self.find_rule = find_rule
+
+    def measure(self) -> Measure:
+        with self.noting():
+            self.only((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
+        self.raise_problems()
+        measure = None
+        with self.noting():
+            measure = self._read()
+        self.raise_problems()
+        assert measure, "what could not be read was told"
+        self._check_examples(measure)
+        self.raise_problems()
+        return measure
+
+    def _read(self) -> Measure:
+        table = self.table
+        gives = table.get("gives", SHARE)
+        self.one_of((), "gives", gives, tuple(KINDS))
+        of = table.get("of", EACH)
+        self.one_of((), "of", of, (EACH, FIRST))
+        for name in ("shows", "limits"):
+            if not are_texts(table[name]):
+                self.fail((name,), "this is a list of texts in quotation marks.")
+        index = self._asked("index")
+        if gives == DAYS:
+            for name in ("outcome", "within"):
+                if name in table:
+                    self.fail((name,), "a measure of days has a start, and no outcome.")
+            outcome, window, start = None, None, self._start()
+        else:
+            if "start" in table:
+                self.fail(("start",), "only a measure of days has the start of a clock.")
+            if "outcome" not in table:
+                self.fail((), "the entry outcome is missing.")
+            outcome, start = self._asked("outcome"), None
+            window = self._window()
+        return Measure(
+            key=table["key"], title=table["title"], about=table["about"], source=table["source"], gives=gives,
+            index=index, outcome=outcome, window=window, of=of, start=start, shows=tuple(table["shows"]),
+            limits=tuple(table["limits"]), words={**self.shared.words, **table.get("words", {})},
+            examples=tuple(self._example(number, each) for number, each in enumerate(table["examples"])),
+        )  # fmt: skip
+
+    def _asked(self, name: str) -> Asked:
+        """Read an index or an outcome: the name of a rule, or a criterion."""
+        text = self.table[name]
+        if not isinstance(text, str):
+            self.fail((name,), "this is the name of a rule, or a criterion, in quotation marks.")
+        dataset = self.table.get(f"{name}_in")
+        if dataset is not None:
+            self.one_of((), f"{name}_in", dataset, tuple(DATASETS))
+        lists = self.lists(self.table, ())
+        own = self.criteria(self.table, (), lists)
+        known = {**self.shared.criteria, **own}
+        if re.fullmatch(r"[\w@-]+", text) and text not in known:
+            try:
+                rule = self.find_rule(text)
+            except UsageError as error:
+                self.fail((name,), f"{error} No criterion is called so either.")
+            return Asked(tuple(rule.criteria.values()), dataset or rule.dataset, text)
+        try:
+            return Asked((parse(text, {**self.shared.lists, **lists}, known),), dataset, text)
+        except CriterionError as error:
+            self.fail((name,), str(error))
+
+    def _window(self) -> Window | None:
+        table = self.table.get("within")
+        if table is None:
+            return None
+        self.only(("within",), table, _WITHIN, {"days", "after"})
+        after, days = table["after"], table["days"]
+        first = table.get("from", 0 if after is True else 1)
+        if not isinstance(after, bool):
+            self.fail(("within",), "after is true or false.")
+        for name, value in (("days", days), ("from", first)):
+            if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LONGEST:
+                self.fail(("within",), f"{name} is a whole number from 0 to {_LONGEST}.")
+        if first > days:
+            self.fail(("within",), f"from {first} to {days} days holds no day.")
+        if not after and first == 0:
+            self.fail(
+                ("within",), "what happens on the day of the index happens after it: before begins with from = 1."
+            )
+        return Window(first, days, after)
+
+    def _start(self) -> str:
+        start = self.table.get("start")
+        dates = [name for name, each in FIELDS.items() if each.kind is Kind.DATE and name != "activity_date"]
+        if start is None:
+            self.fail((), "the entry start is missing: the field of the day on which the clock starts.")
+        if start not in dates:
+            self.fail(("start",), unknown("field of a day", str(start), dates))
+        return str(start)
+
+    def _example(self, number: int, table: Mapping[str, Any]) -> PersonExample:
+        where = ("examples", str(number))
+        self.only(where, table, _EXAMPLE, _EXAMPLE - {"data"})
+        data = table.get("data", _DATA)
+        if not (isinstance(data, list | tuple) and len(data) == 2 and all(map(_is_day, data))):
+            self.fail((*where, "data"), "these are the first and the last day of the data, such as 2024-04-01.")
+        given = table["answers"]
+        if not isinstance(given, list) or not all(
+            answer in ("yes", "no", INCOMPLETE) or type(answer) is int for answer in given
+        ):
+            self.fail((*where, "answers"), f"these are 'yes', 'no', {INCOMPLETE!r} or numbers, one an index activity.")
+        events = tuple(self._event((*where, "person"), each) for each in table["person"])
+        return PersonExample(table["about"], events, tuple(given), data[0], data[1])
+
+    def _event(self, where: tuple[str, ...], table: Mapping[str, Any]) -> Event:
+        if not isinstance(table, dict) or not _is_day(table.get("on")):
+            self.fail(where, "an activity has the day that it is on, such as on = '2024-04-01'.")
+        values = {name: value for name, value in table.items() if name not in ("on", "in")}
+        dataset = table.get("in", "outpatient")
+        if dataset not in DATASETS:
+            self.fail(where, unknown("dataset", str(dataset), DATASETS))
+        try:
+            return Event(table["on"], dataset, Activity.of(values))
+        except ValueError as error:
+            self.fail(where, str(error))
+
+    def _check_examples(self, measure: Measure) -> None:
+        seen: set[str | int] = set()
+        for number, example in enumerate(measure.examples):
+            found = answers(measure, example.events, example.first_day, example.last_day)
+            got = tuple(index.answer for index in found)
+            seen.update(got)
+            if got != example.answers:
+                self.problem(("examples", str(number)), f"the example {example.about!r} says {list(example.answers)}, "
+                             f"but the measure gives {list(got)}.")  # fmt: skip
+        wanted = {"yes", "no"} if measure.gives in (SHARE, WITHOUT) else set()
+        wanted |= {INCOMPLETE} if measure.window or measure.gives == DAYS else set()
+        for answer in sorted(wanted - seen):
+            self.problem(("examples", "0"), f"no example is answered {answer!r}: add one that is.")
+
+
+def _is_day(value: object) -> bool:
+    try:
+        date.fromisoformat(str(value))
+    except ValueError:
+        return False
+    return isinstance(value, str)

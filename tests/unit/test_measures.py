@@ -1,0 +1,318 @@
+"""Pathway measures: what works them out agrees with their meaning, on made-up people and on planted pathways."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules.activity import Activity
+from ebi_rules.audit import Settings
+from ebi_rules.cube import STANDARD_DIMENSIONS
+from ebi_rules.engines.extract import open_extract
+from ebi_rules.measures import measure as find
+from ebi_rules.measures import measures
+from ebi_rules.measures.counting import answer
+from ebi_rules.measures.meaning import answers
+from ebi_rules.measures.measure import COUNT, DAYS, Event, Measure, Window
+from ebi_rules.measures.people import gather
+from ebi_rules.progress import quiet
+from ebi_rules.synth.pathways import FIRST_DAY, KINDS, LAST_DAY, STORIES, labels_of, write_population
+
+BEGIN = date(2024, 1, 1)
+TODAY = date(2030, 1, 1)
+_OUTPATIENT = {
+    "procedures": ["U055", "U133", "U211,Z846", None, None], "treatment_function": ["110", "650", "812", "300"],
+    "first_attendance": ["1", "2", "3", None], "attendance_status": ["5", "3", "2", "6"],
+    "attendance_outcome": ["1", "2", None],
+}  # fmt: skip
+_ADMITTED = {"procedures": ["V331", "A521", "U055", None], "treatment_function": ["110", "108"]}
+_COLUMNS = {
+    "outpatient": {"procedures": "Der_Procedure_All", "treatment_function": "Treatment_Function_Code",
+                   "first_attendance": "First_Attendance", "attendance_status": "Attendance_Status",
+                   "attendance_outcome": "Outcome_of_Attendance", "referral_date": "Referral_Request_Received_Date"},
+    "admitted": {"procedures": "Der_Procedure_All", "treatment_function": "Der_Admit_Treatment_Function_Code"},
+}  # fmt: skip
+_KEYS = {"outpatient": ("OPA_Ident", "Appointment_Date", "Age_at_Start_of_Episode_SUS"),
+         "admitted": ("APCS_Ident", "Discharge_Date", "Age_At_Start_of_Spell_SUS")}  # fmt: skip
+
+
+def _random_people(seed: int, days: int) -> list[tuple[int, Event]]:
+    """Give events of people, so close together that days coincide; outpatients of a day stand before admissions."""
+    rng = np.random.default_rng(seed)
+    events = []
+    for dataset, values, rows in (("outpatient", _OUTPATIENT, 400), ("admitted", _ADMITTED, 120)):
+        for _ in range(rows):
+            day = BEGIN + timedelta(days=int(rng.integers(0, days)))
+            given: dict[str, object] = {name: some[int(rng.integers(0, len(some)))] for name, some in values.items()}
+            given |= {"age": int(rng.choice([12, 40, 70]))}
+            if dataset == "outpatient" and rng.random() < 0.7:
+                given["referral_date"] = str(day - timedelta(days=int(rng.integers(-5, 200))))
+            events.append((int(rng.integers(0, 60)), Event(str(day), dataset, Activity.of(given))))
+    for dataset in ("outpatient", "admitted"):
+        ends = (BEGIN, BEGIN + timedelta(days=days))
+        events += [(99, Event(str(day), dataset, Activity.of({"age": 40}))) for day in ends]
+    return events
+
+
+def _frames(people: list[tuple[int, Event]]) -> dict[str, pl.DataFrame]:
+    frames = {}
+    for dataset, columns in _COLUMNS.items():
+        key, day, age = _KEYS[dataset]
+        rows = []
+        for place, (person, event) in enumerate(people):
+            if event.dataset != dataset:
+                continue
+            fields = event.activity.fields
+            row = {key: place, day: date.fromisoformat(event.day), age: fields["age"], "Der_Diagnosis_All": None,
+                   "Der_Pseudo_NHS_Number": f"{person:05d}", "Administrative_Category": "01",
+                   "Der_Provider_Code": f"ZZ{person % 3}"}  # fmt: skip
+            for name, column in columns.items():
+                value = fields.get(name)
+                row[column] = ",".join(event.activity.codes[name]) or None if name == "procedures" else value
+            rows.append(row)
+        frame = pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"Der_Diagnosis_All": pl.String})
+        if "Referral_Request_Received_Date" in frame.columns:
+            frame = frame.with_columns(pl.col("Referral_Request_Received_Date").cast(pl.String).str.to_date())
+        frames[dataset] = frame
+    return frames
+
+
+def _by_meaning(measure: Measure, people: list[tuple[int, Event]], days: int) -> Counter[tuple[int, str, str]]:
+    found: Counter[tuple[int, str, str]] = Counter()
+    for person in {person for person, _ in people}:
+        own = [event for who, event in people if who == person]
+        for index in answers(measure, own, str(BEGIN), str(BEGIN + timedelta(days=days))):
+            found[person, index.event.day, str(index.answer)] += 1
+    return found
+
+
+def _worked_out(measure: Measure, frames: Mapping[str, pl.DataFrame]) -> Counter[tuple[int, str, str]]:
+    opened = [open_extract(frame) for frame in frames.values()]
+    people = gather(opened, [measure], STANDARD_DIMENSIONS, quiet, TODAY)
+    found = answer(people, measure)
+    # People are numbered in the order of a hash: their own number is found by what they have in their rows.
+    persons = pl.concat([frame.select("Der_Pseudo_NHS_Number") for frame in frames.values()]).unique()
+    hashes = persons.select("Der_Pseudo_NHS_Number", hash=pl.col("Der_Pseudo_NHS_Number").hash())
+    every = pl.concat([gather_hashes(frame, measure, opened[place]) for place, frame in enumerate(frames.values())])
+    ranked = every.unique().sort("person").with_row_index("number").join(hashes, left_on="person", right_on="hash")
+    names = dict(ranked.select("number", "Der_Pseudo_NHS_Number").iter_rows())
+    told: Counter[tuple[int, str, str]] = Counter()
+    for place, row in enumerate(found.row):
+        event = people.frame.row(int(row), named=True)
+        if not found.followed[place]:
+            said = "incomplete"
+        elif measure.gives in (COUNT, DAYS):
+            said = str(found.outcomes[place])
+        else:
+            said = "yes" if found.held[place] else "no"
+        day = date(1970, 1, 1) + timedelta(days=event["day"])
+        told[int(names[event["person"]]), str(day), said] += 1
+    return told
+
+
+def gather_hashes(frame: pl.DataFrame, measure: Measure, opened: tuple[object, object]) -> pl.DataFrame:
+    """Give the hashes of people with any event of a measure in one extract."""
+    from ebi_rules.measures import people as module
+
+    extract, binding = opened
+    held = [each for each in measure.asked if module._holds(each, binding)]  # type: ignore[arg-type]
+    starts = [measure.start] if measure.start else []
+    read, _, _ = module._events(extract, binding, list(measure.asked), held, starts, [])  # type: ignore[arg-type]
+    return read.filter(pl.col("bits") > 0).select("person")
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("key", [each.key for each in measures()])
+def test_every_measure_agrees_with_its_meaning(key: str, seed: int) -> None:
+    measure = find(key)
+    if measure.window:
+        shorter = replace(measure.window, days=measure.window.first + 9 * (seed + 1))
+        measure = replace(measure, window=shorter, of="first" if seed == 2 else measure.of)
+    people = _random_people(seed, 60 + 30 * seed)
+    expected = _by_meaning(measure, people, 60 + 30 * seed)
+    assert len({said for *_, said in expected}) > 1
+    assert _worked_out(measure, _frames(people)) == expected
+
+
+@pytest.mark.parametrize("window", [Window(0, 0, True), Window(3, 9, True), Window(1, 1, False), Window(5, 30, False)])
+def test_any_window_agrees_with_its_meaning(window: Window) -> None:
+    people = _random_people(9, 50)
+    for key in ("attendances_after_imaging", "repeat_imaging", "specialist_without_community"):
+        measure = replace(find(key), window=window)
+        assert _worked_out(measure, _frames(people)) == _by_meaning(measure, people, 50)
+
+
+@pytest.fixture(scope="module")
+def population(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("people") / "population"
+    write_population(folder, 6000, seed=2)
+    return folder
+
+
+def _both(folder: Path) -> list[Path]:
+    return [folder / "outpatient.parquet", folder / "admitted.parquet"]
+
+
+def test_what_was_planted_is_measured(population: Path) -> None:
+    found = ebi.measure(_both(population), settings=Settings("none"))
+    truth = pl.read_csv(population / "truth.csv", schema_overrides={"answer": pl.String})
+    numbers = found.spread.group_by("measure", "number").agg(pl.col("count").sum())
+    for measure in measures():
+        planted = dict(truth.filter(measure=measure.key).select("answer", "index_activity").iter_rows())
+        index, incomplete = sum(planted.values()), planted.pop("incomplete", 0)
+        row = found.shares.filter(measure=measure.key, provider="all providers").row(0, named=True)
+        assert (row["index_activity"], row["followed"]) == (index, index - incomplete), measure.key
+        if measure.gives in (COUNT, DAYS):
+            counted = dict(numbers.filter(measure=measure.key).select("number", "count").iter_rows())
+            assert {str(number): count for number, count in counted.items()} == planted, measure.key
+        else:
+            assert row["outcome"] == planted["yes"], measure.key
+        if measure.window and measure.window.after:
+            assert incomplete > 0, measure.key
+
+
+def test_the_stories_labels_are_what_measures_mean() -> None:
+    """The labels were written by hand; the meaning, told the same events, gives the same."""
+    for story in STORIES:
+        for late in (False, True):
+            begin = date(2022, 1, 1)
+            last = begin + timedelta(days=story.events[-1][0] + 5) if late else date(2029, 12, 31)
+            events = [_event(begin + timedelta(days=offset), kind) for offset, kind in story.events]
+            labels = Counter(labels_of(story, late))
+            for measure in measures():
+                told = [str(index.answer) for index in answers(measure, events, "2020-01-01", str(last))]
+                wanted = Counter({said: count for (key, said), count in labels.items() if key == measure.key})
+                assert Counter(told) == wanted, (measure.key, story.events, late)
+
+
+def _event(day: date, name: str) -> Event:
+    kind = KINDS[name]
+    given: dict[str, object] = {"procedures": kind.procedures, "treatment_function": kind.treatment_function, "age": 50,
+                                "administrative_category": "01"}  # fmt: skip
+    if not kind.admitted:
+        given |= {"first_attendance": kind.first, "attendance_status": kind.status, "attendance_outcome": kind.outcome}
+        given |= {"referral_date": str(day - timedelta(days=kind.waited))} if kind.waited is not None else {}
+    return Event(str(day), "admitted" if kind.admitted else "outpatient", Activity.of(given))
+
+
+def test_small_numbers_are_suppressed(population: Path) -> None:
+    shown = ebi.measure(_both(population), ["spinal_procedure_after_imaging"], by=["ethnic_category"])
+    exact = ebi.measure(_both(population), ["spinal_procedure_after_imaging"], settings=Settings("none"))
+    small = exact.shares.filter(pl.col("outcome").is_between(1, 7))["provider"].to_list()
+    hidden = shown.shares.filter(pl.col("outcome").is_null())
+    assert small and set(small) <= set(hidden["provider"])
+    assert hidden["percent"].null_count() == hidden.height
+    assert shown.shares["outcome"].drop_nulls().is_between(1, 7).sum() == 0
+
+
+def test_numbers_have_means_and_percentiles(population: Path) -> None:
+    found = ebi.measure(_both(population), settings=Settings("none")).numbers.filter(provider="all providers")
+    waits = found.filter(measure="days_to_first_attendance").row(0, named=True)
+    assert (waits["median"], waits["percentile_90"], waits["mean_lower_95"]) == (30, 40, None)
+    cascade = found.filter(measure="attendances_after_imaging").row(0, named=True)
+    assert cascade["mean_lower_95"] < cascade["mean"] < cascade["mean_upper_95"] < 1
+
+
+def test_data_end_today_whatever_lies_ahead(population: Path) -> None:
+    paths = _both(population)
+    early = ebi.measure(paths, ["sent_for_imaging"], settings=Settings("none"), today=date(2021, 3, 31))
+    late = ebi.measure(paths, ["sent_for_imaging"], settings=Settings("none"), today=TODAY)
+    assert any("have a day in the future; the data are taken to end today" in text for text in early.warnings)
+    assert not late.warnings
+    all_early, all_late = (each.shares.row(0, named=True) for each in (early, late))
+    assert all_early["index_activity"] == all_late["index_activity"]
+    assert all_early["followed"] < all_late["followed"]
+    assert [each["last_day"] for each in late.run["extracts"]] == [str(LAST_DAY)] * 2
+    assert [each["first_day"] for each in late.run["extracts"]] == [str(FIRST_DAY)] * 2
+
+
+def test_what_extracts_lack_is_told(population: Path) -> None:
+    outpatient, admitted = _both(population)
+    with pytest.raises(ebi.ExtractError, match="spinal_procedure_after_imaging asks for admitted activity"):
+        ebi.measure(outpatient)
+    skipped = ebi.measure(outpatient, skip_unavailable=True)
+    assert len(skipped.entries) == len(measures()) - 1
+    assert any("spinal_procedure_after_imaging was skipped" in text for text in skipped.warnings)
+    frame = pl.read_parquet(outpatient)
+    with pytest.raises(ebi.ExtractError, match="no column for patient, and measures need pseudonyms"):
+        ebi.measure(frame.drop("Der_Pseudo_NHS_Number"), ["did_not_attend"])
+    with pytest.raises(ebi.ExtractError, match="no column for activity_date, and measures need days"):
+        ebi.measure(frame.drop("Appointment_Date"), ["did_not_attend"])
+    with pytest.raises(
+        ebi.ExtractError, match="no extract has a column for referral_date, on which the clock of days_to_first"
+    ):
+        ebi.measure(frame.drop("Referral_Request_Received_Date"), ["days_to_first_attendance"])
+    with pytest.raises(ebi.ExtractError, match=r"no column for first_attendance, which sent_for_imaging needs"):
+        ebi.measure(frame.drop("First_Attendance"), ["sent_for_imaging"])
+    with pytest.raises(ebi.ExtractError, match="no extract has a column for site"):
+        ebi.measure([outpatient, admitted], by=["site"])
+    with pytest.raises(ebi.UsageError, match="there is no field to group by 'consultant'"):
+        ebi.measure([outpatient, admitted], by=["consultant"])
+    with pytest.raises(ebi.UsageError, match="the nearest is repeat_imaging"):
+        ebi.measure(outpatient, ["repeat_imagin"])
+    with pytest.raises(ebi.UsageError, match="name at least one extract"):
+        ebi.measure([])
+
+
+def test_rows_without_person_or_day_are_counted(population: Path) -> None:
+    frame = pl.read_parquet(population / "outpatient.parquet").with_row_index()
+    broken = frame.with_columns(
+        pl.when(pl.col("index") >= 50).then("Der_Pseudo_NHS_Number"),
+        pl.when(pl.col("index") < frame.height - 30).then("Appointment_Date"),
+    ).drop("index")
+    found = ebi.measure(broken, ["did_not_attend"])
+    assert (
+        "50 rows have no value in the column Der_Pseudo_NHS_Number, which no measure can do without." in found.warnings
+    )
+    assert "30 rows have no value in the column Appointment_Date, which no measure can do without." in found.warnings
+
+
+def test_pseudonyms_that_differ_are_told(population: Path) -> None:
+    other = pl.read_parquet(population / "admitted.parquet").with_columns(
+        pl.format("X{}", "Der_Pseudo_NHS_Number").alias("Der_Pseudo_NHS_Number")
+    )
+    found = ebi.measure([population / "outpatient.parquet", other], ["spinal_procedure_after_imaging"])
+    assert any("are in both: are their pseudonyms made in the same way?" in text for text in found.warnings)
+    spelt = pl.read_parquet(population / "admitted.parquet").with_columns(
+        pl.format(" {} ", "Der_Pseudo_NHS_Number").alias("Der_Pseudo_NHS_Number")
+    )
+    assert not ebi.measure([population / "outpatient.parquet", spelt], ["spinal_procedure_after_imaging"]).warnings
+
+
+def test_a_window_longer_than_the_data_is_told(population: Path) -> None:
+    short = pl.read_parquet(population / "outpatient.parquet").filter(pl.col("Appointment_Date") < date(2019, 9, 1))
+    found = ebi.measure(short, ["re_entry"])
+    assert any("re_entry looks 730 days ahead, and the data hold 152" in text for text in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('index = "2S_lower_back_imaging"', 'index = "2S_lower"', "line 5: index: there is no rule '2S_lower'"),
+        ('index = "2S_lower_back_imaging"', 'index = "agee > 5"', "index: there is no field agee; did you mean age"),
+        ("days = 365", "days = 0", "within: from 1 to 0 days holds no day"),
+        ("days = 365", "days = 9999", "within: days is a whole number from 0 to 3660"),
+        ("from = 1, days = 365, after = true", "from = 0, days = 365, after = false", "before begins with from = 1"),
+        ('outcome = "2S_lower_back_imaging"\n', "", "the entry outcome is missing"),
+        ('answers = ["yes", "no"]', 'answers = ["no", "no"]', r"\['no', 'no'\], but the measure gives \['yes', 'no'\]"),
+        ('answers = ["yes", "no"]', 'answers = ["maybe", "no"]', "these are 'yes', 'no', 'incomplete' or numbers"),
+        ('on = "2024-01-10"', 'on = "2024-13-10"', "an activity has the day that it is on"),
+        ("within = ", "withing = ", "there is no entry 'withing'; the nearest is within"),
+        ('key = "repeat_imaging"', 'key = "repeat_imaging"\ngives = "shares"', "there is no gives 'shares'"),
+        ('key = "repeat_imaging"', 'key = "repeat_imaging"\nstart = "referral_date"', "only a measure of days has"),
+    ],
+)  # fmt: skip
+def test_a_wrong_measure_file_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
+    from importlib import resources
+
+    content = (resources.files("ebi_rules.measures") / "repeat_imaging.toml").read_text(encoding="utf-8")
+    assert old in content
+    (tmp_path / "mine.toml").write_text(content.replace(old, new, 1))
+    with pytest.raises(ebi.RuleError, match=message):
+        ebi.measures(tmp_path)
