@@ -51,6 +51,7 @@ class _MeasureFile(CodedSource):
     def __init__(self, content: str, file: str, shared: Shared, find_rule: FindRule) -> None:
         super().__init__(content, file, shared)
         self.find_rule = find_rule
+        self.words: dict[str, str] = {}
 
     def measure(self) -> Measure:
         with self.noting():
@@ -90,7 +91,7 @@ class _MeasureFile(CodedSource):
         return Measure(
             key=table["key"], title=table["title"], about=table["about"], source=table["source"], gives=gives,
             index=index, outcome=outcome, window=window, of=of, start=start, shows=tuple(table["shows"]),
-            limits=tuple(table["limits"]), words={**self.shared.words, **table.get("words", {})},
+            limits=tuple(table["limits"]), words={**self.words, **self.shared.words, **table.get("words", {})},
             examples=tuple(self._example(number, each) for number, each in enumerate(table["examples"])),
         )  # fmt: skip
 
@@ -110,6 +111,7 @@ class _MeasureFile(CodedSource):
                 rule = self.find_rule(text)
             except UsageError as error:
                 self.fail((name,), f"{error} No criterion is called so either.")
+            self.words |= rule.words
             return Asked(tuple(rule.criteria.values()), dataset or rule.dataset, text)
         try:
             return Asked((parse(text, {**self.shared.lists, **lists}, known),), dataset, text)

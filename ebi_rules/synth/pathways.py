@@ -81,19 +81,26 @@ STORIES: Sequence[Story] = (
         "imaging_before_specialist": [(0, "no")], "imaging_after_specialist": [(0, "yes")],
         "sent_for_imaging": [(0, "yes")], "discharged_at_first_attendance": [(0, "no")],
         "specialist_without_community": [(0, "yes")], "did_not_attend": [(0, "no")],
-        "days_to_first_attendance": [(0, 40)], "repeat_imaging": [(30, "no")],
+        "days_to_first_attendance": [(0, 40)], "surgical_conversion": [(0, "no")], "repeat_imaging": [(30, "no")],
         "spinal_procedure_after_imaging": [(30, "no")], "attendances_after_imaging": [(30, 0)]}),
     Story(0.15, [(0, "physiotherapy, seen first"), (60, "specialist, seen first, discharged")], {
         "imaging_before_specialist": [(60, "no")], "imaging_after_specialist": [(60, "no")],
         "sent_for_imaging": [(0, "no"), (60, "no")], "discharged_at_first_attendance": [(60, "yes")],
         "specialist_without_community": [(60, "no")], "did_not_attend": [(0, "no"), (60, "no")],
-        "days_to_first_attendance": [(0, 14), (60, 30)], "re_entry": [(60, "no")]}),
+        "days_to_first_attendance": [(0, 14), (60, 30)], "re_entry": [(60, "no")],
+        "surgical_conversion": [(60, "no")]}),
+    Story(0.05, [(0, "specialist, seen first"), (120, "operation")], {
+        "imaging_before_specialist": [(0, "no")], "imaging_after_specialist": [(0, "no")],
+        "sent_for_imaging": [(0, "no")], "discharged_at_first_attendance": [(0, "no")],
+        "specialist_without_community": [(0, "yes")], "did_not_attend": [(0, "no")],
+        "days_to_first_attendance": [(0, 40)], "surgical_conversion": [(0, "yes")]}),
     Story(0.10, [(0, "scan"), (45, "specialist, seen first")], {
         "repeat_imaging": [(0, "no")], "spinal_procedure_after_imaging": [(0, "no")],
         "attendances_after_imaging": [(0, 1)], "imaging_before_specialist": [(45, "yes")],
         "imaging_after_specialist": [(45, "no")], "sent_for_imaging": [(45, "no")],
         "discharged_at_first_attendance": [(45, "no")], "specialist_without_community": [(45, "yes")],
-        "did_not_attend": [(45, "no")], "days_to_first_attendance": [(45, 40)]}),
+        "did_not_attend": [(45, "no")], "days_to_first_attendance": [(45, 40)],
+        "surgical_conversion": [(45, "no")]}),
     Story(0.10, [(0, "physiotherapy, not attended"), (28, "physiotherapy, seen first")], {
         "did_not_attend": [(0, "yes"), (28, "no")], "sent_for_imaging": [(28, "no")],
         "days_to_first_attendance": [(28, 14)]}),
@@ -108,7 +115,8 @@ STORIES: Sequence[Story] = (
 """What people go through, with the share of people that do."""
 
 WINDOWS = {"repeat_imaging": 365, "spinal_procedure_after_imaging": 365, "imaging_after_specialist": 365,
-           "sent_for_imaging": 90, "attendances_after_imaging": 90, "re_entry": 730}  # fmt: skip
+           "sent_for_imaging": 90, "attendances_after_imaging": 90, "re_entry": 730,
+           "surgical_conversion": 365}  # fmt: skip
 """How many days after the index each measure looks; the others look before it, or at the day itself."""
 
 

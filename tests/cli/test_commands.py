@@ -60,7 +60,7 @@ def test_audit_writes_its_tables(run: Run, extract: Extract, tmp_path: Path) -> 
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {
         "providers.csv", "attrition.csv", "trend.csv", "sensitivity.csv", "quality.csv", "by_age_band.csv",
-        "by_sex.csv", "run.json", "report.html",
+        "by_sex.csv", "inequalities.csv", "run.json", "report.html",
     }  # fmt: skip
     providers = pl.read_csv(out / "providers.csv", infer_schema=False)
     assert providers.select("rule", "provider", "activity", "eligible", "flagged", "rate_per_1000_eligible").rows() == [
@@ -225,7 +225,7 @@ def test_spreadsheets_take_nothing_for_a_formula(run: Run, extract: Extract, tmp
                 assert not dangerous or cell.lstrip("-").replace(".", "").isdigit(), (file.name, cell)
     with zipfile.ZipFile(tmp_path / "out" / "audit.xlsx") as book:
         sheets = [book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name]
-    assert len(sheets) == 1 + 8
+    assert len(sheets) == 1 + 9
     assert not any("<f>" in sheet or "<hyperlink" in sheet for sheet in sheets)
 
 

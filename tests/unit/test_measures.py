@@ -316,3 +316,10 @@ def test_a_wrong_measure_file_is_told(tmp_path: Path, old: str, new: str, messag
     (tmp_path / "mine.toml").write_text(content.replace(old, new, 1))
     with pytest.raises(ebi.RuleError, match=message):
         ebi.measures(tmp_path)
+
+
+def test_the_page_is_current() -> None:
+    """If this fails, the measures have changed: run `make docs`."""
+    from ebi_rules.measures.pages import page
+
+    assert (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8") == page()

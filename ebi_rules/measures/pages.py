@@ -1,0 +1,69 @@
+"""Write the page of the measures as Markdown: `python -m ebi_rules.measures.pages FILE`."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ebi_rules.measures import measures
+from ebi_rules.measures.measure import DAYS, FIRST, KINDS, Asked, Measure
+from ebi_rules.translate.english import say
+
+_HEAD = """# The measures
+
+What each pathway measure asks, what it can show and what it cannot, with every example. How measures are worked out:
+[pathways](pathways.md). This page is written by `make docs` from the measure files; do not change it by hand.
+"""
+
+
+def page() -> str:
+    """Give the text of the page."""
+    return "\n".join([_HEAD, *(line for each in measures() for line in _of(each))])
+
+
+def _of(measure: Measure) -> Iterator[str]:
+    yield f"## {measure.title}"
+    yield ""
+    yield f"`{measure.key}`. {measure.about}"
+    yield ""
+    whose = "the first of each person" if measure.of == FIRST else "each"
+    yield f"- Gives {measure.gives}: {KINDS[measure.gives]}."
+    yield f"- Index activity, {whose}: {_said(measure.index, measure)}."
+    if measure.outcome:
+        yield f"- Outcome{_when(measure)}: {_said(measure.outcome, measure)}."
+    if measure.gives == DAYS:
+        yield f"- The clock starts on the {str(measure.start).replace('_', ' ')}."
+    yield f"- Source of the indicator: {measure.source}."
+    for heading, texts in (("Shows", measure.shows), ("Cannot show", measure.limits)):
+        yield ""
+        yield f"{heading}:"
+        yield ""
+        yield from (f"- {text}" for text in texts)
+    yield ""
+    yield "| example | index activities are answered |"
+    yield "|---|---|"
+    for example in measure.examples:
+        yield f"| {example.about} | {', '.join(map(str, example.answers)) or 'there is none'} |"
+    yield ""
+
+
+def _when(measure: Measure) -> str:
+    window = measure.window
+    if window is None:
+        return ", of the same activity"
+    return f", {window.first} to {window.days} days {'after' if window.after else 'before'}"
+
+
+def _said(asked: Asked, measure: Measure) -> str:
+    text = "; and ".join(say(criterion, measure.words) for criterion in asked.criteria)
+    place = {"admitted": "admitted care of which ", "outpatient": "an appointment of which "}
+    where = place.get(asked.dataset or "", "")
+    return f"{where}{text}".replace("|", "\\|")
+
+
+def main() -> None:
+    """Write the page to the file that is named."""
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
