@@ -45,7 +45,7 @@ def demo(rows: int, out: Path, seed: int, force: bool) -> None:
         write_extract(folder / "extract.parquet", rows, seed, truth=folder / "truth.parquet",
                       names=folder / "providers.csv")  # fmt: skip
         settings = Settings(names=read_names(folder / "providers.csv"))
-        found = audit(folder / "extract.parquet", by=["ethnic_category", "referral_source"], settings=settings,
+        found = audit(folder / "extract.parquet", by=["ethnic_category", "referral_setting"], settings=settings,
                       progress=progress)  # fmt: skip
         found.recorded_at(str(out)).write(folder / "audit", progress=progress)
     echo_audit(found)

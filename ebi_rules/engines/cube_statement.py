@@ -240,7 +240,7 @@ class _CubeWriter(Steps):
     def _among(self, recoding: Recoding, *labels: str) -> exp.Expr:
         """Ask whether an activity's code is one of those of some labels, or of any."""
         codes = [code for code, label in recoding.labels.items() if not labels or label in labels]
-        translator = SqlTranslator(self.dialect, lambda _: self._column(recoding.name), no_codes)
+        translator = SqlTranslator(self.dialect, lambda _: self._column(self._carried(recoding.name)), no_codes)
         return translator.visit(In(recoding.field, tuple(codes)))
 
     def _is_missing(self, name: str) -> exp.Expr:

@@ -35,7 +35,7 @@ def who_asked(audit: "Audit", entry: Audited, title: str) -> dict[str, Any] | No
     for level in table["level"].unique(maintain_order=True):
         part = table.filter(level=level).sort("label", place, maintain_order=True)
         called = "Overall" if level == EVERY_UNIT else f"By {level.replace('_', ' ')}"
-        few = part["label"].n_unique() <= charts.MOST_NAMED and part["percent"].count()
+        few = part["label"].n_unique() <= charts.MOST_NAMED and (part["percent"] > 0).any()
         levels.append({
             "title": called,
             "chart": svg(charts.who_asked(part, settings), f"Who asked, {called.lower()}, {title}") if few else None,

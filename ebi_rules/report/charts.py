@@ -221,10 +221,10 @@ def who_asked(table: pl.DataFrame, settings: Sequence[str]) -> Chart:
     `table` has label, referral_setting, percent; `settings` are in the order of the bars' parts.
     """
     order = pl.col("referral_setting").replace_strict({name: place for place, name in enumerate(settings)}, default=99)
-    # Where a part is withheld the others keep their width, so a bar may end before 100.
-    shown = table.filter(pl.col("percent").is_not_null()).with_columns(place=order)
+    # Where a part is suppressed the others keep their width, so a bar may end before 100.
+    shown = table.filter(pl.col("percent") > 0).with_columns(place=order)
     colour = alt.Color("referral_setting:N", title=None, sort=list(settings),
-                       legend=alt.Legend(orient="top", columns=3),
+                       legend=alt.Legend(orient="top", columns=3, labelLimit=320, columnPadding=36),
                        scale=alt.Scale(domain=list(settings), range=list(PARTS[: len(settings)])))  # fmt: skip
     bars = alt.Chart(shown).mark_bar(stroke="white", strokeWidth=1).encode(
         x=alt.X("percent:Q", title="percent", stack="zero", scale=alt.Scale(domain=[0, 100], clamp=True),

@@ -114,7 +114,7 @@ class Steps:
         return select
 
     def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
-        columns = [self._raw_field(name).as_(self._name(name)) for name in fields]
+        columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
         for name in _code_fields(atoms):
             if not self.binding.child(name):
                 asked = [atom for atom in atoms if atom.code_field == name]
@@ -128,7 +128,7 @@ class Steps:
         activity = "activity" if joined else None
         columns: list[exp.Expr] = [
             self._column(name, activity).as_(self._name(name)) if activity else self._column(name)
-            for name in (self.binding.key, *fields)
+            for name in (self.binding.key, *map(self._carried, fields))
         ]
         select = exp.Select().from_(self._step("activity"))
         for code_field in joined:
@@ -236,6 +236,13 @@ class Steps:
             case Recorded():
                 return exp.Max(this=as_number(is_code(column, self.dialect)))
         assert False, f"Unhandled node: {atom}"
+
+    def _carried(self, name: str) -> str:
+        """Give the name under which a step has a field: where it is recoded its codes have a name of their own.
+
+        Some warehouses take a name in a SELECT for what the same SELECT calls so.
+        """
+        return f"{name}_code" if name in self.binding.recodings else name
 
     def _verdict_column(self, atom: CodeAtom) -> str:
         return self.verdict_names[atom]

@@ -39,6 +39,10 @@ class PostgreSQL(SqlEngine):
         return self._server.folder
 
     def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
+        # Redshift takes a backslash in a text for an escape, as PostgreSQL did when the two parted.
+        conforming = "off" if dialect == "redshift" else "on"
+        self._connection.execute(f"SET standard_conforming_strings TO {conforming}")
+        self._connection.execute("SET escape_string_warning TO off")
         self._connection.execute(f"DROP TABLE IF EXISTS {name}")
         self._connection.execute(self.create_table(name, frame, dialect))
         columns = ", ".join(quoted(column, dialect) for column in frame.columns)

@@ -26,7 +26,7 @@ NOT_IN_SQL = ("codes", "invalid")
 _DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 2, 29), None, date(2024, 10, 5)]
 _CODED = {"provider": ["ZZ1", "zz1", " ZZ2", None, ""], "sex": ["1", "2", " 1", "x", None, "NULL", ""],
           "referral_source": ["03", "3", "11", None, " "],
-          "gp_practice": ["A1", " a1", "A2", "B07", "C1", None, "NULL"]}  # fmt: skip
+          "gp_practice": ["A1", " a1", "A2", "B07", "C1", None, "NULL", "b07"]}  # fmt: skip
 
 
 @cache
