@@ -13,6 +13,7 @@ from ebi_rules.audit.settings import Population
 from ebi_rules.cube import AGE_BANDS
 from ebi_rules.errors import UsageError, nearest, unknown
 from ebi_rules.fields import FIELDS, GROUPABLE, normal_code
+from ebi_rules.small_files import read_small_csv
 
 _SEXES = {"male": "1", "m": "1", "female": "2", "f": "2"}
 _SPLIT_BAND = {"15-19": (("15-18", 0.8), ("19", 0.2))}
@@ -65,13 +66,7 @@ def read_standard(path: str | Path) -> pl.DataFrame:
 
 
 def _read(path: str | Path, option: str, needed: Sequence[str]) -> pl.DataFrame:
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except FileNotFoundError:
-        raise UsageError(f"{option}: there is no file {path}.") from None
-    except (pl.exceptions.PolarsError, OSError):
-        raise UsageError(f"{option} {path} cannot be read: it must be CSV with a header.") from None
-    frame = frame.rename({name: name.strip().lower() for name in frame.columns})
+    frame = read_small_csv(path, option)
     for name in needed:
         if name not in frame.columns:
             close = nearest(name, frame.columns, count=1)

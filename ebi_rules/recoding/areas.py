@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from ebi_rules.errors import UsageError
 from ebi_rules.fields import AREAS, FIELDS, normal_code
 from ebi_rules.recoding.recoding import Recoding
+from ebi_rules.small_files import read_small_csv
 
 _PLACES = ("gp_practice", "lsoa")
 _LEVELS = (*AREAS, "imd_decile")
@@ -19,13 +18,7 @@ def read_areas(path: str | Path) -> tuple[Recoding, ...]:
     `imd_decile` is 1 to 10, 1 the most deprived tenth. Names of columns match in any case. Raises `UsageError` for a
     file that cannot be read, lacks a column, or has a place twice.
     """
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except FileNotFoundError:
-        raise UsageError(f"--areas: there is no file {path}.") from None
-    except (pl.exceptions.PolarsError, OSError):
-        raise UsageError(f"--areas {path} cannot be read: it must be CSV with a header.") from None
-    frame = frame.rename({name: name.strip().lower() for name in frame.columns})
+    frame = read_small_csv(path, "--areas")
     places = [name for name in _PLACES if name in frame.columns]
     if len(places) != 1:
         raise UsageError(f"--areas {path}: one column says the place: {' or '.join(_PLACES)}.")
