@@ -83,8 +83,6 @@ def test_the_attack_on_who_asked_finds_what_the_guard_hides(tmp_path: Path) -> N
     for seed in SEEDS:
         audit = _by_area_and_setting(seed, tmp_path)
         found += len(attack_of(_unguarded(audit), nested=_networks()).recovered())
-        before = len(attack_of(_unguarded(audit)).recovered())
-        assert before <= found
     assert found > 0
 
 

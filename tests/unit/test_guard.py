@@ -69,3 +69,33 @@ def test_a_variant_that_adds_and_leaves_out_is_no_sum() -> None:
 def test_what_an_exact_count_can_be_given_what_is_shown(method: str, count: int, ends: tuple[int, int]) -> None:
     lower, upper = intervals(pl.lit(count), method)
     assert pl.select(lower.alias("lower"), upper.alias("upper")).row(0) == ends
+
+
+def _hidden_of_tables(
+    rows: Sequence[tuple[str, str | None, str | None, str | None, int]], tables: Tables
+) -> list[bool]:
+    """Say which cells (table, provider, value, unit, count) are withheld."""
+    kinds = {"table": pl.String, "provider": pl.String, "value": pl.String, "unit": pl.String, "count": pl.Int64}
+    frame = pl.DataFrame(rows, schema=kinds, orient="row").with_columns(
+        rule=pl.lit("r"), measure=pl.lit("flagged"), item=pl.lit(None, pl.String), month=pl.lit(None, pl.String),
+        step=pl.lit(None, pl.Int64), published=pl.lit(True),
+    )  # fmt: skip
+    return withheld(frame, "hes", tables).to_list()
+
+
+def test_areas_that_the_area_around_them_gives_away_are_withheld() -> None:
+    """Twelve networks, each suppressed, in a borough whose number reads 10; those of another borough may be much."""
+    networks = [("pcn", None, f"N{place}", "One", 1) for place in range(12)]
+    others = [("pcn", None, f"M{place}", "Two", count) for place, count in enumerate([3, 40])]
+    boroughs = [("borough", None, "One", None, 12), ("borough", None, "Two", None, 43)]
+    hidden = _hidden_of_tables([*networks, *others, *boroughs], Tables(nested={"pcn": "borough"}))
+    assert hidden == [True] * 12 + [False] * 4
+    assert not any(_hidden_of_tables([*networks, *others, *boroughs], Tables()))
+
+
+def test_settings_that_their_unit_gives_away_are_withheld() -> None:
+    """Twelve settings of a provider, each suppressed, whose own number reads 10: nothing fits but ones."""
+    parts = [("provider_referral_setting", None, f"setting {place}", "A", 1) for place in range(12)]
+    whole = [("provider", "A", None, None, 12)]
+    crossed = Tables(crossed={"provider_referral_setting": ("provider", "referral_setting")})
+    assert _hidden_of_tables([*parts, *whole], crossed) == [True] * 12 + [False]
