@@ -15,10 +15,10 @@ import polars as pl
 from ebi_rules.criteria import CODE_FIELDS
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract, Table
-from ebi_rules.engines.polars import criteria_of, flag_columns, prepare
+from ebi_rules.engines.polars import flag_columns, prepare
 from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.layouts import Binding, Layout, Numbered, bind
-from ebi_rules.rules import DEFAULT, Rule
+from ebi_rules.rules import DEFAULT, Rule, criteria_of
 
 _TABLE = "examples"
 _SPARK: dict[str, bool | float | int | str | None] = {

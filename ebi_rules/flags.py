@@ -11,12 +11,12 @@ import polars as pl
 from ebi_rules.catalogue import choose
 from ebi_rules.engines.collecting import collect
 from ebi_rules.engines.extract import Extract, Source, open_extract
-from ebi_rules.engines.polars import Prepared, criteria_of, flag_columns, prepare
+from ebi_rules.engines.polars import Prepared, flag_columns, prepare
 from ebi_rules.errors import UsageError
 from ebi_rules.layouts import Binding, Layout
 from ebi_rules.output import require_apart, require_free, whole_file
 from ebi_rules.progress import Progress, quiet
-from ebi_rules.rules import DEFAULT, Rule
+from ebi_rules.rules import DEFAULT, Rule, criteria_of
 
 
 class ExtractWarning(UserWarning):

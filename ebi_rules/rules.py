@@ -270,6 +270,11 @@ def explain(activity: Activity | Mapping[str, object], rule: Rule) -> Explanatio
     return rule.explain(activity)
 
 
+def criteria_of(rules: Iterable[Rule]) -> list[Criterion]:
+    """Give the criteria of all rules, each once."""
+    return list(dict.fromkeys(criterion for rule in rules for criterion in rule.criteria.values()))
+
+
 def available(
     rules: Iterable[Rule], binding: Binding, skip_unavailable: bool, any_dataset: bool = False
 ) -> tuple[dict[str, Rule], list[str]]:

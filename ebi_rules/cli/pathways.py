@@ -6,8 +6,18 @@ from pathlib import Path
 
 import click
 
-from ebi_rules.cli.common import SCOPE, areas_option, column_option, force_option, skip_option, status, warn
-from ebi_rules.errors import UsageError
+from ebi_rules.cli.common import (
+    SCOPE,
+    areas_option,
+    column_option,
+    completing,
+    dialect_names,
+    force_option,
+    skip_option,
+    status,
+    warn,
+)
+from ebi_rules.errors import UsageError, unknown
 
 
 @click.command("measures")
@@ -68,8 +78,35 @@ def measure(extracts: Sequence[str], output: Path, measures: Sequence[str], fold
     click.echo(f"Wrote {output}. {SCOPE}")
 
 
+@click.command("measure-sql")
+@click.argument("key", metavar="MEASURE")
+@click.option("--dialect", required=True, shell_complete=completing(dialect_names), help="SQL dialect.")
+@click.option("--table", "tables", multiple=True, required=True, metavar="LAYOUT=TABLE",
+              help="A table and its layout, such as ncdr-opa=sus.opa; as many as hold the same people.")  # fmt: skip
+@click.option("--shape", default="rows", show_default=True,
+              help="rows, one an index activity, or counts by provider and month.")  # fmt: skip
+@click.option("--measures", "folder", metavar="FOLDER", help="Measures of your own: a folder or a file.")
+@click.option("--strategy", metavar="NAME", help="How codes are decided: distinct or inline, as for rules.")
+@column_option
+def measure_sql(key: str, dialect: str, tables: Sequence[str], shape: str, folder: str | None, strategy: str | None,
+                overrides: dict[str, str]) -> None:  # fmt: skip
+    """Print a measure as SQL over the tables of a data warehouse."""
+    from ebi_rules.measures import measures
+
+    found = {each.key: each for each in measures(folder)}
+    if key not in found:
+        raise UsageError(unknown("measure", key, found))
+    pairs = []
+    for text in tables:
+        layout, equals, table = text.partition("=")
+        if not (layout and equals and table):
+            raise UsageError(f"--table {text}: write LAYOUT=TABLE, such as ncdr-opa=sus.opa.")
+        pairs.append((layout, table))
+    click.echo(found[key].sql(dialect, pairs, shape, overrides, strategy))
+
+
 def _told(count: int | None) -> str:
     return "*" if count is None else f"{count:,}"
 
 
-COMMANDS = (list_measures, measure)
+COMMANDS = (list_measures, measure, measure_sql)

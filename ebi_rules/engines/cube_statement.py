@@ -25,9 +25,10 @@ from ebi_rules.errors import ExtractError
 from ebi_rules.fields import BABY_AGES
 from ebi_rules.layouts import Binding
 from ebi_rules.recoding import Recoding
-from ebi_rules.rules import Rule
+from ebi_rules.rules import Rule, criteria_of
 from ebi_rules.scope import EVERYTHING, Scope
 from ebi_rules.translate.dialects import find_dialect
+from ebi_rules.translate.naming import union
 from ebi_rules.translate.sql import SqlTranslator, all_of, any_of, as_number, negate, number, text
 from ebi_rules.translate.steps import Steps, decides_distinct, name_verdicts, no_codes
 
@@ -69,7 +70,7 @@ def cube_statement(
                 if name in CODE_FIELD.values() and binding.codes.get(name)]  # fmt: skip
     readings = list(dict.fromkeys(reading for entry in audited for reading in (entry.reading, *entry.compared)))
     found = find_dialect(dialect)
-    names = name_verdicts(readings, binding, recorded)
+    names = name_verdicts(criteria_of(readings), binding, recorded)
     writer = _CubeWriter(found, binding, table, child_tables or {}, names, decides_distinct(strategy, found), scope)
     return writer.cube(audited, readings, recorded, dimensions) + ";"
 
@@ -84,7 +85,7 @@ class _CubeWriter(Steps):
         for name in dimensions:
             if name not in STANDARD_DIMENSIONS and name not in self.binding.fields:
                 raise ExtractError(f"this extract has no column for {name}. {self.binding.why_lacking(name)}")
-        self._criteria = list(dict.fromkeys(each for rule in readings for each in rule.criteria.values()))
+        self._criteria = criteria_of(readings)
         self._readings = list(readings)
         counts = list(self._counts(audited, recorded, dimensions))
         criteria = self._criteria_step(recorded, dimensions)
@@ -100,9 +101,9 @@ class _CubeWriter(Steps):
         select = select.where(exp.GT(this=self._column("count"), expression=number(0)))
         carried = [name for name in self.binding.fields
                    if name in {"activity_date", "age", *dimensions, *missing_counted(dimensions)}]  # fmt: skip
-        whole = self._with_steps(select, readings, carried, recorded)
+        whole = self._with_steps(select, self._criteria, carried, recorded)
         for name, query in steps:
-            whole.args["with_"].append("expressions", exp.CTE(this=query, alias=exp.TableAlias(this=self._name(name))))
+            whole.args["with_"].append("expressions", self._cte(name, query))
         return self._print(whole)
 
     def _criteria_step(self, recorded: Sequence[CodeAtom], dimensions: Sequence[str]) -> exp.Select:
@@ -197,7 +198,7 @@ class _CubeWriter(Steps):
             selects = [
                 select.from_(exp.Table(this=exp.Identifier(this=self.dialect.from_nothing))) for select in selects
             ]
-        return _union(selects)
+        return union(selects)
 
     def _long_step(self, counts: Sequence[_Count], dimensions: Sequence[str]) -> exp.Expr:
         """Give every group with every count beside what it counts."""
@@ -282,10 +283,3 @@ class _CubeWriter(Steps):
 
     def _reading_column(self, reading: Rule) -> str:
         return f"reading_{self._readings.index(reading) + 1}"
-
-
-def _union(selects: Sequence[exp.Expr]) -> exp.Expr:
-    tree = selects[0]
-    for select in selects[1:]:
-        tree = exp.Union(this=tree, expression=select, distinct=False)
-    return tree

@@ -63,11 +63,6 @@ class Answering(PolarsTranslator):
         return super().visit(node) if found is None else found
 
 
-def criteria_of(readings: Iterable[Rule]) -> list[Criterion]:
-    """Give the criteria of all readings, each once."""
-    return list(dict.fromkeys(criterion for rule in readings for criterion in rule.criteria.values()))
-
-
 def prepare(extract: Extract, binding: Binding, criteria: Sequence[Criterion], explain: bool = False) -> Prepared:
     """Check an extract and decide every criterion for every row.
 

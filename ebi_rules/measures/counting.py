@@ -76,7 +76,7 @@ def answer(people: People, measure: Measure) -> Answers:
         is_index[places[first_of_each(person[places])]] = True
     row = np.flatnonzero(is_index).astype(np.int64)
     if measure.gives == DAYS:
-        start = frame["start"].to_numpy()[row]
+        start = frame[str(measure.start)].to_numpy()[row]
         days = day[row] - np.nan_to_num(np.asarray(start, dtype=np.float64), nan=2.0**40).astype(np.int64)
         followed = days >= 0
         waits = np.where(followed, days, -1)

@@ -23,7 +23,8 @@ class Index:
 def answers(measure: Measure, events: Sequence[Event], first_day: str, last_day: str) -> list[Index]:
     """Give the index activities of one person, in order of days, each with its answer.
 
-    `first_day` and `last_day` are those of the data. Events of one day keep the order in which they are given.
+    `first_day` and `last_day` are those of the data. Events of one day keep the order in
+    which they are given: that of the extracts, and in each of its keys.
     """
     ordered = sorted(events, key=lambda event: event.day)
     indexes = [event for event in ordered if _is(measure.index, event)]

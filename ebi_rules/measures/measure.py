@@ -3,11 +3,13 @@
 A measure is read in `reading`; `meaning` says what it means, and `counting` works it out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ebi_rules.activity import Activity
 from ebi_rules.criteria import Criterion, NamedCodes, code_atoms, fields_needed, lists_named
+from ebi_rules.layouts import Layout, bind, find_layout
 
 SHARE, WITHOUT, COUNT, DAYS = "share", "share without", "count", "days"
 KINDS = {
@@ -106,6 +108,25 @@ class Measure:
     def asked(self) -> tuple[Asked, ...]:
         """The index and, where there is one, the outcome."""
         return (self.index, *([self.outcome] if self.outcome else []))
+
+    def sql(
+        self,
+        dialect: str,
+        tables: Sequence[tuple[str | Path | Layout, str]],
+        shape: str = "rows",
+        overrides: Mapping[str, str] | None = None,
+        strategy: str | None = None,
+    ) -> str:
+        """Give the measure as SQL text in a warehouse's dialect, over one or several tables of the same people.
+
+        `tables` are layouts, each with the name of a table; `shape` is `rows`, a row an index activity, or `counts`, by
+        provider and month (`statement.measure_statement`). `overrides` (fields to columns) hold for every table.
+        Raises `DialectError`, `UsageError`, or `ExtractError` for what no table has.
+        """
+        from ebi_rules.measures.statement import Source, measure_statement
+
+        sources = [Source(bind(find_layout(layout), None, overrides), table) for layout, table in tables]
+        return measure_statement(self, dialect, sources, shape, strategy)
 
 
 def datasets_of(measures: Iterable[Measure]) -> set[str]:

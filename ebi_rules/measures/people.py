@@ -17,17 +17,16 @@ from ebi_rules.engines.extract import Extract
 from ebi_rules.engines.grouping import band_of_age, day_of
 from ebi_rules.engines.polars import prepare
 from ebi_rules.engines.values import Values, distinct_values
-from ebi_rules.errors import ExtractError
 from ebi_rules.fields import FIELDS, TEXTS
 from ebi_rules.layouts import Binding
-from ebi_rules.measures.measure import Asked, Measure
+from ebi_rules.measures.holding import can_hold
+from ebi_rules.measures.measure import FIRST, Asked, Measure
 from ebi_rules.notices import Notice, braced
 from ebi_rules.progress import Progress
 from ebi_rules.translate.polars import as_date, field_value
 
 Opened = tuple[Extract, Binding]
 
-_NEEDED = {"patient": "pseudonyms that say which activities are of one person", "activity_date": "days"}
 _FEWEST_SHARED = 0.05
 """With fewer people than this part found in both of two extracts, their pseudonyms are doubtful."""
 
@@ -48,9 +47,10 @@ class Source:
 class People:
     """The events of all people, sorted by person and day.
 
-    `frame` has person (whole numbers from 0), day (days since 1970), source, start (the day on which a clock started)
-    and a column a dimension; `bits` says what each event is: bit n is set when it is `asked[n]`. `activity` counts all
-    activity of people by dimensions.
+    `frame` has person (whole numbers from 0), day (days since 1970), source, the days on which clocks started under
+    their fields' names, a column a dimension, and perhaps `key`, that of the activity; `bits` says what each event is:
+    bit n is set when it is `asked[n]`. On one day events stand in the order of sources and, with keys, of these.
+    `activity` counts all activity of people by dimensions.
     """
 
     frame: pl.DataFrame
@@ -67,22 +67,24 @@ class People:
 
 
 def gather(opened: Sequence[Opened], measures: Sequence[Measure], dimensions: Sequence[str], progress: Progress,
-           today: date) -> People:  # fmt: skip
+           today: date, keyed: bool = False) -> People:  # fmt: skip
     """Read the events of people. `dimensions` are provider, month, age_band, sex and further fields.
 
+    Keys are kept, at the cost of their size, where `keyed` is given or a measure is of the first activity.
     Days after `today` are events, but the data end on it. Raises `ExtractError` for an extract that breaks what a
     criterion needs. What no extract has (`nowhere`) must have been refused before.
     """
     asked = list(dict.fromkeys(each for measure in measures for each in measure.asked))
     starts = sorted({measure.start for measure in measures if measure.start})
+    keyed = keyed or any(measure.of == FIRST for measure in measures)
     frames, sources, notices, activity = [], [], [], []
     for place, (extract, binding) in enumerate(opened):
         progress(f"reading {binding.layout.dataset} activity")
-        held = [each for each in asked if _holds(each, binding)]
-        frame, rows, noticed = _events(extract, binding, asked, held, starts, dimensions)
+        held = [each for each in asked if can_hold(each, binding)]
+        frame, rows, noticed = _events(extract, binding, asked, held, starts, dimensions, keyed)
         notices += noticed
-        frames.append(frame.filter(pl.col("bits") > 0).with_columns(source=pl.lit(place, pl.UInt8)))
         activity.append(_activity(frame, dimensions))
+        frames.append(_in_order_of_keys(frame).filter(pl.col("bits") > 0).with_columns(source=pl.lit(place, pl.UInt8)))
         days = frame["day"]
         past = days.filter(days <= _number(today))
         first, last = (_as_day(past.min()), _as_day(past.max())) if past.len() else (None, None)
@@ -97,53 +99,11 @@ def gather(opened: Sequence[Opened], measures: Sequence[Measure], dimensions: Se
     return People(every, asked, sources, _added(activity, dimensions), tuple(notices))
 
 
-def _require(binding: Binding) -> None:
-    for field, what in _NEEDED.items():
-        if field not in binding.fields:
-            raise ExtractError(f"this extract has no column for {field}, and measures need {what}. "
-                               f"{binding.why_lacking(field)}")  # fmt: skip
-
-
-def _holds(asked: Asked, binding: Binding) -> bool:
-    """Say whether an extract can hold what is asked."""
-    here = asked.dataset in (None, binding.layout.dataset)
-    return here and not any(True for criterion in asked.criteria for _ in binding.lacking(criterion))
-
-
-def nowhere(measure: Measure, opened: Sequence[Opened]) -> str | None:
-    """Say why extracts cannot answer a measure: no extract has what it asks; None where they can.
-
-    Raises `ExtractError` for an extract without pseudonyms or days.
-    """
-    for _, binding in opened:
-        _require(binding)
-    for asked in measure.asked:
-        if not any(_holds(asked, binding) for _, binding in opened):
-            return _why_nowhere(measure, asked, opened)
-    lacking = [binding for _, binding in opened if measure.start and measure.start in binding.fields]
-    if measure.start and not lacking:
-        return (f"no extract has a column for {measure.start}, on which the clock of {measure.key} starts. "
-                f"{opened[0][1].why_lacking(measure.start)}")  # fmt: skip
-    return None
-
-
-def _why_nowhere(measure: Measure, asked: Asked, opened: Sequence[Opened]) -> str:
-    right = [binding for _, binding in opened if asked.dataset in (None, binding.layout.dataset)]
-    if not right:
-        return f"{measure.key} asks for {asked.dataset} activity ({asked.text}), and no extract holds any: give one."
-    for binding in right:
-        for criterion in asked.criteria:
-            for name in binding.lacking(criterion):
-                return (f"this extract has no column for {name}, which {measure.key} needs ({asked.text}). "
-                        f"{binding.why_lacking(name)}")  # fmt: skip
-    assert False, "what nothing is lacking for is held"
-
-
 def _events(
     extract: Extract, binding: Binding, asked: Sequence[Asked], held: Sequence[Asked], starts: Sequence[str],
-    dimensions: Sequence[str],
+    dimensions: Sequence[str], keyed: bool,
 ) -> tuple[pl.DataFrame, int, list[str]]:  # fmt: skip
-    """Read one extract: person (hash), day, bits, start and dimensions of every activity of a known person and day."""
+    """Read one extract: person (hash), day, bits, starts, dimensions and key of activity of a known person and day."""
     criteria = list(dict.fromkeys(criterion for each in held for criterion in each.criteria))
     prepared = prepare(extract, binding, criteria)
     schema = extract.table.schema
@@ -152,13 +112,13 @@ def _events(
     fields = [name for name in dimensions if name in binding.fields and FIELDS[name].kind in TEXTS]
     values = distinct_values(extract.table.frame, binding, fields, schema)
     columns = [_dimension(name, binding, schema, values).alias(name) for name in dimensions if name != "month"]
-    start = [as_date(pl.col(binding.fields[name][0]), schema[binding.fields[name][0]]).to_physical()
-             for name in starts if name in binding.fields]  # fmt: skip
+    days = {name: _started(name, binding, schema) for name in starts}
     read = prepared.frame.select(
         person=pl.when(person.is_not_null()).then(person.hash()),
         day=day.to_physical(),
         bits=pl.sum_horizontal([pl.lit(0, pl.UInt64), *(each.cast(pl.UInt64) for each in bits)]),
-        start=start[0] if start else pl.lit(None, pl.Int32),
+        **days,
+        **({"key": pl.col(binding.key)} if keyed else {}),
         **{column.meta.output_name(): column for column in columns},
     )
     frame = collect(read)
@@ -173,6 +133,19 @@ def _events(
              for name, texts in labels.items()]  # fmt: skip
     months = _months(frame["day"])
     return frame.with_columns(*named, *([months] if "month" in dimensions else [])), prepared.rows, notices
+
+
+def _started(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Give the day in a field of days, null where the extract has none."""
+    if name not in binding.fields:
+        return pl.lit(None, pl.Int32)
+    columns = binding.fields[name]
+    return pl.coalesce(as_date(pl.col(column), schema[column]) for column in columns).to_physical()
+
+
+def _in_order_of_keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """Put events in the order of their keys, where they have some, and these into text, as extracts may differ."""
+    return frame.sort("key").with_columns(pl.col("key").cast(pl.String)) if "key" in frame.columns else frame
 
 
 def _dimension(name: str, binding: Binding, schema: Mapping[str, pl.DataType], values: Values) -> pl.Expr:

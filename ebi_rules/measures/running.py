@@ -130,7 +130,8 @@ def measure(
     `LayoutError` or `ExtractError`.
     """
     from ebi_rules.measures.counting import MeasureEntry, answer, cube_of, spread_of, too_short
-    from ebi_rules.measures.people import gather, nowhere
+    from ebi_rules.measures.holding import nowhere
+    from ebi_rules.measures.people import gather
 
     started, clock = datetime.now(UTC), time.perf_counter()
     chosen = settings or Settings()
@@ -151,8 +152,9 @@ def measure(
         if field not in STANDARD_DIMENSIONS and not any(field in binding.fields for _, binding in opened):
             raise ExtractError(f"no extract has a column for {field}. {opened[0][1].why_lacking(field)}")
     found, notices = [], []
+    bindings = [binding for _, binding in opened]
     for each in find_measures(measures):
-        reason = nowhere(each, opened)
+        reason = nowhere(each, bindings)
         if reason and not skip_unavailable:
             raise ExtractError(reason)
         if reason:

@@ -357,3 +357,27 @@ def replace(value: exp.Expr, old: str, new: str) -> exp.Expr:
 def text(value: str) -> exp.Expr:
     """Give a text as a literal."""
     return exp.Literal.string(value)
+
+
+def as_day(value: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Give the day of a date or of a moment."""
+    if dialect.dates_have_time:
+        return exp.Trunc(this=value)
+    return exp.cast(value, "date") if dialect.extract else exp.TsOrDsToDate(this=value)
+
+
+def days_later(day: exp.Expr, days: int, dialect: Dialect) -> exp.Expr:
+    """Give the day that is some days after another, or before it where `days` is below 0."""
+    if days == 0:
+        return day
+    if dialect.day_numbers:
+        return (exp.Add if days > 0 else exp.Sub)(this=day, expression=number(abs(days)))
+    away = number(days) if days > 0 else exp.Neg(this=number(-days))
+    return exp.DateAdd(this=day, expression=away, unit=exp.var("DAY"))
+
+
+def days_between(first: exp.Expr, second: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Give how many days the second day is after the first."""
+    if dialect.day_numbers:
+        return exp.Sub(this=second, expression=first)
+    return exp.DateDiff(this=second, expression=first, unit=exp.var("DAY"))

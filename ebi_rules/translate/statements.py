@@ -5,7 +5,6 @@ A statement has steps a reader can follow (`steps`), and a last SELECT that read
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -15,8 +14,10 @@ from ebi_rules.criteria import (
 )
 from ebi_rules.errors import DialectError, UsageError, unknown
 from ebi_rules.layouts import Binding
+from ebi_rules.rules import Rule, criteria_of
 from ebi_rules.scope import EVERYTHING, Scope
 from ebi_rules.translate.dialects import find_dialect
+from ebi_rules.translate.naming import union
 from ebi_rules.translate.sql import (
     SqlTranslator,
     all_of,
@@ -30,9 +31,6 @@ from ebi_rules.translate.sql import (
 )
 from ebi_rules.translate.steps import Steps, decides_distinct, name_verdicts, verdict_name
 
-if TYPE_CHECKING:
-    from ebi_rules.rules import Rule
-
 SHAPES = ("flags", "predicate", "case", "counts", "view", "cube")
 VIEW_NAME = "ebi_flags"
 _LONGEST_PREDICATE = 250_000
@@ -40,7 +38,7 @@ _LONGEST_PREDICATE = 250_000
 
 
 def statement(
-    rules: Sequence["Rule"],
+    rules: Sequence[Rule],
     dialect: str,
     binding: Binding,
     table: str,
@@ -76,7 +74,7 @@ def statement(
         raise UsageError(f"the shape {shape} has no step for distinct texts: it is inline.")
     found = find_dialect(dialect)
     distinct = decides_distinct(strategy, found)
-    writer = Writer(found, binding, table, child_tables or {}, name_verdicts(rules, binding), distinct)
+    writer = Writer(found, binding, table, child_tables or {}, name_verdicts(criteria_of(rules), binding), distinct)
     if shape in ("predicate", "case"):
         if len(rules) != 1:
             raise UsageError(f"the shape {shape} is for one rule at a time.")
@@ -87,34 +85,31 @@ def statement(
 class Writer(Steps):
     """Write statements in the shapes that people use."""
 
-    def flags(self, rules: Sequence["Rule"]) -> str:
+    def flags(self, rules: Sequence[Rule]) -> str:
         return self._print(self._flags(rules))
 
-    def view(self, rules: Sequence["Rule"]) -> str:
+    def view(self, rules: Sequence[Rule]) -> str:
         name = exp.Table(this=self._name(VIEW_NAME))
         return self._print(exp.Create(this=name, kind="VIEW", expression=self._flags(rules)))
 
-    def counts(self, rules: Sequence["Rule"]) -> str:
+    def counts(self, rules: Sequence[Rule]) -> str:
         if not self.binding.fields.get("activity_date"):
             raise UsageError("counts are by month, and the layout names no activity_date. Use --column.")
         selects = [self._counts_of(rule) for rule in rules]
-        tree: exp.Expr = selects[0]
-        for select in selects[1:]:
-            tree = exp.Union(this=tree, expression=select, distinct=False)
-        return self._print(self._with_steps(tree, rules, ["provider", "activity_date"]))
+        return self._print(self._with_steps(union(selects), criteria_of(rules), ["provider", "activity_date"]))
 
-    def predicate(self, rule: "Rule") -> str:
+    def predicate(self, rule: Rule) -> str:
         return self._print(self._predicate(rule))
 
-    def case(self, rule: "Rule") -> str:
+    def case(self, rule: Rule) -> str:
         return self._print(exp.Case(ifs=[exp.If(this=self._predicate(rule), true=text(rule.key))]))
 
-    def _flags(self, rules: Sequence["Rule"]) -> exp.Expr:
+    def _flags(self, rules: Sequence[Rule]) -> exp.Expr:
         columns = [as_number(self._rule(rule)).as_(self._name(rule.key)) for rule in rules]
         select = exp.Select(expressions=[self._column(self.binding.key), *columns])
-        return self._with_steps(select.from_(self._step("codes")), rules, [])
+        return self._with_steps(select.from_(self._step("codes")), criteria_of(rules), [])
 
-    def _counts_of(self, rule: "Rule") -> exp.Expr:
+    def _counts_of(self, rule: Rule) -> exp.Expr:
         translator = self._translator()
         eligible = [translator.visit(rule.criteria[name]) for name in rule.eligible]
         provider, date = self._column("provider"), self._column("activity_date")
@@ -131,11 +126,11 @@ class Writer(Steps):
             ]
         ).from_(self._step("codes")).group_by(provider, month)  # fmt: skip
 
-    def _rule(self, rule: "Rule") -> exp.Expr:
+    def _rule(self, rule: Rule) -> exp.Expr:
         translator = self._translator()
         return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
 
-    def _predicate(self, rule: "Rule") -> exp.Expr:
+    def _predicate(self, rule: Rule) -> exp.Expr:
         translator = SqlTranslator(self.dialect, self._raw_field, self._inline_codes)
         return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
 

@@ -4,16 +4,16 @@ What stands between depends on where codes are kept and how they are decided: te
 distinct text (`distinct`), or the rows of a child table. Whatever comes after selects from `codes`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from ebi_rules.criteria import (
     CODE_FIELDS,
     CodeAtom,
+    Criterion,
     FollowedBy,
     HasCode,
     Position,
@@ -25,7 +25,8 @@ from ebi_rules.errors import UsageError, unknown
 from ebi_rules.fields import FIELDS
 from ebi_rules.layouts import Binding, ChildTable
 from ebi_rules.scope import EVERYTHING, Scope
-from ebi_rules.translate.dialects import Dialect, identifier, print_sql, table_name
+from ebi_rules.translate.dialects import Dialect, identifier, table_name
+from ebi_rules.translate.naming import Naming
 from ebi_rules.translate.sql import (
     SqlTranslator,
     all_of,
@@ -40,13 +41,9 @@ from ebi_rules.translate.sql import (
     number,
     raw_text,
     single_code,
-    text,
     text_condition,
 )
 from opcs_icd import CodeList
-
-if TYPE_CHECKING:
-    from ebi_rules.rules import Rule
 
 STRATEGIES = ("inline", "distinct")
 """How codes in the activity table are decided: in every row, or in every distinct text, which rows are joined to."""
@@ -64,10 +61,9 @@ def decides_distinct(strategy: str | None, dialect: Dialect) -> bool:
 
 
 @dataclass
-class Steps:
+class Steps(Naming):
     """Write the steps for one dialect, layout and table; `scope` is the part of the table that is asked for."""
 
-    dialect: Dialect
     binding: Binding
     table: str
     child_tables: Mapping[str, str]
@@ -80,13 +76,6 @@ class Steps:
         key = self._raw_column(self.binding.key).as_(self._name("activity_key"))
         return self._print(self.narrowed(exp.Select(expressions=[key]).from_(self._activity_table())))
 
-    def _month(self, date: exp.Expr) -> exp.Expr:
-        """Give a month as a number: 202404."""
-        if not self.dialect.extract:
-            return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m")), "int")
-        year, month = (exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH"))
-        return exp.Add(this=exp.Mul(this=year, expression=number(100)), expression=month)
-
     def _translator(self) -> SqlTranslator:
         """Translate over the columns that the step `codes` has."""
         return SqlTranslator(
@@ -96,11 +85,19 @@ class Steps:
         )
 
     def _with_steps(
-        self, select: exp.Expr, rules: Sequence["Rule"], carried: Sequence[str], further: Sequence[CodeAtom] = ()
+        self, select: exp.Expr, criteria: Sequence[Criterion], carried: Sequence[str], further: Sequence[CodeAtom] = ()
     ) -> exp.Expr:
-        """Put the steps `activity` and `codes` before a select; `further` are code atoms that no rule asks."""
-        atoms = list(dict.fromkeys([*_code_atoms(rules), *further]))
-        needed = {name for rule in rules for criterion in rule.criteria.values() for name in fields_needed(criterion)}
+        """Put the steps `activity` and `codes` before a select; `further` are code atoms that no criterion asks."""
+        steps = self._read_and_decide(criteria, carried, further)
+        select.set("with_", exp.With(expressions=[self._cte(name, query) for name, query in steps]))
+        return select
+
+    def _read_and_decide(
+        self, criteria: Sequence[Criterion], carried: Sequence[str], further: Sequence[CodeAtom] = ()
+    ) -> list[tuple[str, exp.Expr]]:
+        """Give the steps up to `codes`, which has the fields carried, those of the criteria, and every verdict."""
+        atoms = list(dict.fromkeys([*_code_atoms(criteria), *further]))
+        needed = {name for criterion in criteria for name in fields_needed(criterion)}
         fields = [name for name in self.binding.fields if name in {*needed, *carried}]
         for name in carried:
             if name not in fields:
@@ -109,9 +106,7 @@ class Steps:
             self._child_steps(name, atoms) if self.binding.child(name) else self._text_steps(name, atoms))]  # fmt: skip
         steps.append(("activity", self._activity_step(fields, atoms)))
         steps.append(("codes", self._codes_step(fields, atoms)))
-        ctes = [exp.CTE(this=query, alias=exp.TableAlias(this=self._name(name))) for name, query in steps]
-        select.set("with_", exp.With(expressions=ctes))
-        return select
+        return steps
 
     def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
         columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
@@ -132,14 +127,14 @@ class Steps:
         ]
         select = exp.Select().from_(self._step("activity"))
         for code_field in joined:
-            child, found = self.binding.child(code_field), _step_name(code_field, "found")
+            child, found = self.binding.child(code_field), _part(code_field, "found")
             own, other = (self.binding.key, child.key) if child else (_text_name(code_field),) * 2
             same = exp.EQ(this=self._column(other, found), expression=self._column(own, activity))
             select = select.join(self._step(found), on=same, join_type="left")
         for atom in atoms:
             name = self._verdict_column(atom)
             if atom.code_field in joined:
-                verdict = coalesce(self._column(name, _step_name(atom.code_field, "found")), number(0))
+                verdict = coalesce(self._column(name, _part(atom.code_field, "found")), number(0))
             else:
                 verdict = as_number(text_condition(atom, self._column(atom.code_field), self.dialect))
             columns.append(verdict.as_(self._name(name)))
@@ -150,7 +145,7 @@ class Steps:
         if not self.distinct:
             return
         asked = [atom for atom in atoms if atom.code_field == code_field]
-        texts, normal, found = (_step_name(code_field, what) for what in ("texts", "normal", "found"))
+        texts, normal, found = (_part(code_field, what) for what in ("texts", "normal", "found"))
         own = self._column(_text_name(code_field))
         raw = self._raw_text(code_field)
         every = exp.Select(expressions=[raw]).from_(self._activity_table())
@@ -195,7 +190,7 @@ class Steps:
         asked = [atom for atom in atoms if atom.code_field == code_field]
         if not child:
             return
-        codes, first, found = (_step_name(code_field, what) for what in ("codes", "first", "found"))
+        codes, first, found = (_part(code_field, what) for what in ("codes", "first", "found"))
         columns: list[exp.Expr] = [self._raw_column(child.key)]
         if child.position:
             columns.append(self._raw_column(child.position))
@@ -216,13 +211,13 @@ class Steps:
 
     def _child_verdict(self, atom: CodeAtom, child: ChildTable) -> exp.Expr:
         """Ask a code atom of all child rows of one activity: 1 or 0."""
-        codes = _step_name(atom.code_field, "codes")
+        codes = _part(atom.code_field, "codes")
         column = self._column("code", codes)
         match atom:
             case HasCode(listed, Position.ANY):
                 return exp.Max(this=as_number(self._begins(column, listed.codes)))
             case HasCode(listed, position):
-                first = self._column("first_position", _step_name(atom.code_field, "first"))
+                first = self._column("first_position", _part(atom.code_field, "first"))
                 order = exp.EQ if position is Position.PRIMARY else exp.GT
                 placed = order(this=self._position(child, codes), expression=first)
                 return exp.Max(this=as_number(all_of([placed, self._begins(column, listed.codes)])))
@@ -269,18 +264,6 @@ class Steps:
     def _raw_column(self, name: str) -> exp.Column:
         return exp.Column(this=identifier(name, self.dialect))
 
-    def _column(self, name: str, table: str | None = None) -> exp.Column:
-        return exp.Column(this=self._name(name), table=self._name(table) if table else None)
-
-    def _name(self, name: str) -> exp.Identifier:
-        return identifier(name, self.dialect)
-
-    def _step(self, name: str) -> exp.Table:
-        return exp.Table(this=self._name(name))
-
-    def _print(self, tree: exp.Expr) -> str:
-        return print_sql(tree, self.dialect)
-
 
 def no_codes(atom: CodeAtom) -> exp.Expr:
     """Refuse an atom about codes, where there can be none."""
@@ -297,7 +280,7 @@ def _text_name(code_field: str) -> str:
     return f"{code_field}_text"
 
 
-def _step_name(code_field: str, what: str) -> str:
+def _part(code_field: str, what: str) -> str:
     """Give the name of a step over a field of codes: procedure_codes, diagnosis_found, ..."""
     return f"{_KINDS.get(code_field, code_field)}_{what}"
 
@@ -316,23 +299,24 @@ def verdict_name(atom: CodeAtom) -> str:
     assert False, f"Unhandled node: {atom}"
 
 
-def _code_atoms(rules: Sequence["Rule"]) -> Iterator[CodeAtom]:
-    for rule in rules:
-        for criterion in rule.criteria.values():
-            yield from code_atoms(criterion)
+def _code_atoms(criteria: Iterable[Criterion]) -> Iterator[CodeAtom]:
+    for criterion in criteria:
+        yield from code_atoms(criterion)
 
 
-def name_verdicts(rules: Sequence["Rule"], binding: Binding, further: Sequence[CodeAtom] = ()) -> dict[CodeAtom, str]:
+def name_verdicts(
+    criteria: Iterable[Criterion], binding: Binding, further: Sequence[CodeAtom] = ()
+) -> dict[CodeAtom, str]:
     """Name the column of each code atom's verdict: as `verdict_name` does, with a number where a name is taken.
 
-    `further` are atoms that no rule asks.
+    `further` are atoms that no criterion asks.
     """
     children = [child for code_field in CODE_FIELDS if (child := binding.child(code_field))]
     taken = {name.upper() for name in (binding.key, *FIELDS, *CODE_FIELDS)}
     taken |= {_text_name(name).upper() for name in CODE_FIELDS}
     taken |= {column.upper() for child in children for column in (child.key, child.position) if column}
     names: dict[CodeAtom, str] = {}
-    for atom in (*_code_atoms(rules), *further):
+    for atom in (*_code_atoms(criteria), *further):
         if atom not in names:
             plain = verdict_name(atom)
             others = (f"{plain}_{number}" for number in count(2))

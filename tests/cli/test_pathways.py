@@ -74,3 +74,19 @@ def test_wrong_options_are_told(run: Run) -> None:
     assert "asks for admitted activity" in run("measure", extracts[0], "-o", "o", code=4).output
     assert "leave --truth and --names out" in run("synth", "--people", "5", "-o", "p", "--truth", "t", code=2).output
     assert "1 or more" in run("synth", "--people", "0", "-o", "p", code=2).output
+
+
+def test_a_measure_as_sql(run) -> None:
+    tables = ("--table", "ncdr-opa=sus.opa", "--table", "ncdr-apcs=sus.apcs")
+    asked = ("measure-sql", "spinal_procedure_after_imaging", "--dialect", "tsql")
+    text = run(*asked, *tables).output
+    assert "FROM sus.opa" in text and "FROM sus.apcs" in text and "DATEADD(DAY, 365, " in text
+    assert "SUM(counted) AS outcome" in run(*asked, *tables, "--shape", "counts").output
+    for options, code, message in (
+        (("--table", "sus.opa"), 2, "write LAYOUT=TABLE"),
+        ((*tables, "--shape", "row"), 2, "there is no shape 'row'; the nearest is rows"),
+        (tables[:2], 4, "asks for admitted activity"),
+        (("--table", "unified-sus-op=op", *tables[2:]), 4, "no column for patient"),
+    ):
+        assert message in run(*asked, *options, code=code).output
+    assert "the nearest is re_entry" in run("measure-sql", "re_entr", "--dialect", "tsql", *tables, code=2).output

@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from datetime import date, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,9 @@ class GoogleSQL(SqlEngine):
 
 
 def _value(cell: Any) -> object:
+    days = getattr(cell, "date_value", None)
+    if days is not None:
+        return date(1970, 1, 1) + timedelta(days=days)
     names = ("int64_value", "string_value", "bool_value")
     return next((value for name in names if (value := getattr(cell, name, None)) is not None), None)
 

@@ -3,7 +3,8 @@
 import polars as pl
 
 from ebi_rules.engines import collecting
-from ebi_rules.engines.polars import criteria_of, flag_columns, prepare
+from ebi_rules.engines.polars import flag_columns, prepare
+from ebi_rules.rules import criteria_of
 from tests.engines.case import Case, Flags
 from tests.engines.engine import Evaluator
 

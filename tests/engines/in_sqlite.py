@@ -6,7 +6,7 @@ Oracle's text runs on it too, under the one rule by which Oracle differs: an emp
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 
 import polars as pl
@@ -15,6 +15,9 @@ from sqlglot import exp
 
 from tests.engines.case import Case
 from tests.engines.engine import SqlEngine
+
+_DAY = "activity_day"
+"""The column from which statements count days: dates are texts here, and cannot be told from numbers by their type."""
 
 
 class SQLite(SqlEngine):
@@ -54,7 +57,10 @@ class Oracle(SQLite):
         for name, function in {
             "concat_": _concat,
             "date_part_": _date_part,
+            "days_between_": _days_between,
+            "days_later_": _days_later,
             "replace": _replace,
+            "trunc": _trunc,
             "upper": _upper,
         }.items():
             self.connection.create_function(name, function.__code__.co_argcount, function)
@@ -85,8 +91,20 @@ def _date_part(part: str, day: str | None) -> int | None:
     return None if day is None else getattr(date.fromisoformat(day), part.lower())
 
 
+def _days_between(second: str | None, first: str | None) -> int | None:
+    return None if None in (first, second) else (date.fromisoformat(second) - date.fromisoformat(first)).days
+
+
+def _days_later(day: str | None, days: int) -> str | None:
+    return None if day is None else str(date.fromisoformat(day) + timedelta(days=days))
+
+
 def _replace(text: str | None, old: str | None, new: str | None) -> str | None:
     return text.replace(old, new or "") or None if text and old else text
+
+
+def _trunc(day: str | None) -> str | None:
+    return day  # A date's text here has no time of day.
 
 
 def _upper(text: str | None) -> str | None:
@@ -98,6 +116,11 @@ def _without_empty_texts(node: exp.Expr) -> exp.Expr:
         return exp.Anonymous(this="concat_", expressions=[node.this, node.expression])
     if isinstance(node, exp.Extract):
         return exp.Anonymous(this="date_part_", expressions=[exp.Literal.string(node.name), node.expression])
+    if isinstance(node, exp.Add | exp.Sub) and isinstance(node.this, exp.Column) and node.this.name == _DAY:
+        if node.expression.is_number:  # A day, and the number of days that another is away from it.
+            away = node.expression if isinstance(node, exp.Add) else exp.Neg(this=node.expression)
+            return exp.Anonymous(this="days_later_", expressions=[node.this, away])
+        return exp.Anonymous(this="days_between_", expressions=[node.this, node.expression])
     return exp.Null() if node.is_string and not node.name else node
 
 

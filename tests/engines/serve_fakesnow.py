@@ -22,7 +22,7 @@ def main() -> None:
                 answer = {"rows": rows}
             except Exception as error:
                 answer = {"error": f"{type(error).__name__}: {error}"}
-            print(json.dumps(answer), file=answers, flush=True)
+            print(json.dumps(answer, default=str), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache, cached_property
 from typing import Any
 
@@ -31,7 +32,7 @@ _COMPARISONS = {
     "GreaterThanOrEqualTo": operator.ge,
     "NotEqualToBrackets": operator.ne,
 }
-_ARITHMETIC = {"Add": operator.add, "Multiply": operator.mul}
+_ARITHMETIC = {"Add": operator.add, "Multiply": operator.mul, "Subtract": operator.sub}
 
 
 @dataclass(frozen=True)
@@ -150,21 +151,32 @@ class _Machine:
 
     def _left_join(self, join: Any) -> Sequence[Row]:
         left, right = self._rows(join.FirstTableReference), self._rows(join.SecondTableReference)
-        condition = join.SearchCondition
-        assert _kind(condition) == "BooleanComparisonExpression" and str(condition.ComparisonType) == "Equals"
-        sides = {_column_parts(side)[0]: self.compile(side)
-                 for side in (condition.FirstExpression, condition.SecondExpression)}  # fmt: skip
         joined = str(join.SecondTableReference.SchemaObject.BaseIdentifier.Value).lower()
-        own, other = sides.pop(joined), next(iter(sides.values()))
+        own, other = [], []
+        for condition in _conjunction(join.SearchCondition):
+            assert _kind(condition) == "BooleanComparisonExpression" and str(condition.ComparisonType) == "Equals"
+            sides = {_column_parts(side)[0]: self.compile(side)
+                     for side in (condition.FirstExpression, condition.SecondExpression)}  # fmt: skip
+            own.append(sides.pop(joined))
+            other += sides.values()
         found: dict[object, list[Row]] = {}
         for row in right:
-            found.setdefault(self.collation.text(own(row, ())), []).append(row)
+            found.setdefault(tuple(self.collation.text(each(row, ())) for each in own), []).append(row)
         nothing: Sequence[Row] = [{joined: _Nulls()}]
         rows = []
         for row in left:
-            key = self.collation.text(other(row, ()))
-            rows += [{**row, **match} for match in (nothing if key is None else found.get(key, nothing))]
+            key = tuple(self.collation.text(each(row, ())) for each in other)
+            rows += [{**row, **match} for match in (nothing if None in key else found.get(key, nothing))]
         return rows
+
+
+def _conjunction(condition: Any) -> Iterable[Any]:
+    """Give the conditions that AND connects."""
+    if _kind(condition) == "BooleanBinaryExpression" and str(condition.BinaryExpressionType) == "And":
+        yield from _conjunction(condition.FirstExpression)
+        yield from _conjunction(condition.SecondExpression)
+    else:
+        yield condition
 
 
 class _Nulls(dict[str, object]):
@@ -186,6 +198,7 @@ class _Compiler:
     @cached_property
     def _functions(self) -> Mapping[str, Callable[..., object]]:
         return {
+            "GETDATE": lambda: date.today(),  # The moment's day: every date before or after it is so of the moment too.
             "CONCAT": lambda *values: "".join("" if value is None else str(value) for value in values),
             "REPLACE": self._replace,
             "UPPER": lambda value: value if value is None else value.upper(),
@@ -225,6 +238,10 @@ class _Compiler:
         parts = (node.FirstExpression, node.SecondExpression, node.ThirdExpression)
         return _strict(lambda value, low, high: low <= value <= high, *map(self._compile, parts))
 
+    def visit_CastCall(self, node: Any) -> Expression:
+        assert str(node.DataType.Name.BaseIdentifier.Value).upper() == "DATE", "only days are cast"
+        return self._compile(node.Parameter)
+
     def visit_CoalesceExpression(self, node: Any) -> Expression:
         values = [self._compile(value) for value in node.Expressions]
         return lambda row, group: next((v for value in values if (v := value(row, group)) is not None), None)
@@ -247,6 +264,11 @@ class _Compiler:
         if name == "DATEPART":  # The part stands bare, and reads as a column.
             part, moment = _column_parts(node.Parameters[0])[0], self._compile(node.Parameters[1])
             return _strict(lambda day: {"year": day.year, "month": day.month, "day": day.day}[part], moment)
+        if name in ("DATEADD", "DATEDIFF"):
+            assert _column_parts(node.Parameters[0]) == ["day"]
+            first, second = (self._compile(each) for each in (node.Parameters[1], node.Parameters[2]))
+            away = (lambda days, day: day + timedelta(days=days)) if name == "DATEADD" else _days_between
+            return _strict(away, first, second)
         arguments = [self._compile(argument) for argument in node.Parameters]
         function = self._functions[name]
         return lambda row, group: function(*(argument(row, group) for argument in arguments))
@@ -316,6 +338,10 @@ class _Compiler:
             return None
         flags = re.IGNORECASE if self.collation.ignores_case else 0
         return re.sub(re.escape(old), new.replace("\\", r"\\"), value, flags=flags) if old else value
+
+
+def _days_between(first: date, second: date) -> int:
+    return (second - first).days
 
 
 def _strict(function: Callable[..., Any], *arguments: Expression) -> Expression:

@@ -1,7 +1,7 @@
 """Pathway measures: what works them out agrees with their meaning, on made-up people and on planted pathways."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from ebi_rules.activity import Activity
 from ebi_rules.audit import Settings
 from ebi_rules.cube import STANDARD_DIMENSIONS
 from ebi_rules.engines.extract import open_extract
+from ebi_rules.layouts import find_layout
 from ebi_rules.measures import measure as find
 from ebi_rules.measures import measures
 from ebi_rules.measures.counting import answer
@@ -23,108 +24,21 @@ from ebi_rules.measures.measure import COUNT, DAYS, Event, Measure, Window
 from ebi_rules.measures.people import gather
 from ebi_rules.progress import quiet
 from ebi_rules.synth.pathways import FIRST_DAY, KINDS, LAST_DAY, STORIES, labels_of, write_population
+from tests.engines.people import Answers, Person, by_meaning, random_people, table_of
 
-BEGIN = date(2024, 1, 1)
 TODAY = date(2030, 1, 1)
-_OUTPATIENT = {
-    "procedures": ["U055", "U133", "U211,Z846", None, None], "treatment_function": ["110", "650", "812", "300"],
-    "first_attendance": ["1", "2", "3", None], "attendance_status": ["5", "3", "2", "6"],
-    "attendance_outcome": ["1", "2", None],
-}  # fmt: skip
-_ADMITTED = {"procedures": ["V331", "A521", "U055", None], "treatment_function": ["110", "108"]}
-_COLUMNS = {
-    "outpatient": {"procedures": "Der_Procedure_All", "treatment_function": "Treatment_Function_Code",
-                   "first_attendance": "First_Attendance", "attendance_status": "Attendance_Status",
-                   "attendance_outcome": "Outcome_of_Attendance", "referral_date": "Referral_Request_Received_Date"},
-    "admitted": {"procedures": "Der_Procedure_All", "treatment_function": "Der_Admit_Treatment_Function_Code"},
-}  # fmt: skip
-_KEYS = {"outpatient": ("OPA_Ident", "Appointment_Date", "Age_at_Start_of_Episode_SUS"),
-         "admitted": ("APCS_Ident", "Discharge_Date", "Age_At_Start_of_Spell_SUS")}  # fmt: skip
+LAYOUTS = [("ncdr-opa", "ncdr-apcs"), ("hes-op", "hes-apc")]
 
 
-def _random_people(seed: int, days: int) -> list[tuple[int, Event]]:
-    """Give events of people, so close together that days coincide; outpatients of a day stand before admissions."""
-    rng = np.random.default_rng(seed)
-    events = []
-    for dataset, values, rows in (("outpatient", _OUTPATIENT, 400), ("admitted", _ADMITTED, 120)):
-        for _ in range(rows):
-            day = BEGIN + timedelta(days=int(rng.integers(0, days)))
-            given: dict[str, object] = {name: some[int(rng.integers(0, len(some)))] for name, some in values.items()}
-            given |= {"age": int(rng.choice([12, 40, 70]))}
-            if dataset == "outpatient" and rng.random() < 0.7:
-                given["referral_date"] = str(day - timedelta(days=int(rng.integers(-5, 200))))
-            events.append((int(rng.integers(0, 60)), Event(str(day), dataset, Activity.of(given))))
-    for dataset in ("outpatient", "admitted"):
-        ends = (BEGIN, BEGIN + timedelta(days=days))
-        events += [(99, Event(str(day), dataset, Activity.of({"age": 40}))) for day in ends]
-    return events
-
-
-def _frames(people: list[tuple[int, Event]]) -> dict[str, pl.DataFrame]:
-    frames = {}
-    for dataset, columns in _COLUMNS.items():
-        key, day, age = _KEYS[dataset]
-        rows = []
-        for place, (person, event) in enumerate(people):
-            if event.dataset != dataset:
-                continue
-            fields = event.activity.fields
-            row = {key: place, day: date.fromisoformat(event.day), age: fields["age"], "Der_Diagnosis_All": None,
-                   "Der_Pseudo_NHS_Number": f"{person:05d}", "Administrative_Category": "01",
-                   "Der_Provider_Code": f"ZZ{person % 3}"}  # fmt: skip
-            for name, column in columns.items():
-                value = fields.get(name)
-                row[column] = ",".join(event.activity.codes[name]) or None if name == "procedures" else value
-            rows.append(row)
-        frame = pl.DataFrame(rows, infer_schema_length=None, schema_overrides={"Der_Diagnosis_All": pl.String})
-        if "Referral_Request_Received_Date" in frame.columns:
-            frame = frame.with_columns(pl.col("Referral_Request_Received_Date").cast(pl.String).str.to_date())
-        frames[dataset] = frame
-    return frames
-
-
-def _by_meaning(measure: Measure, people: list[tuple[int, Event]], days: int) -> Counter[tuple[int, str, str]]:
-    found: Counter[tuple[int, str, str]] = Counter()
-    for person in {person for person, _ in people}:
-        own = [event for who, event in people if who == person]
-        for index in answers(measure, own, str(BEGIN), str(BEGIN + timedelta(days=days))):
-            found[person, index.event.day, str(index.answer)] += 1
-    return found
-
-
-def _worked_out(measure: Measure, frames: Mapping[str, pl.DataFrame]) -> Counter[tuple[int, str, str]]:
-    opened = [open_extract(frame) for frame in frames.values()]
-    people = gather(opened, [measure], STANDARD_DIMENSIONS, quiet, TODAY)
-    found = answer(people, measure)
-    # People are numbered in the order of a hash: their own number is found by what they have in their rows.
-    persons = pl.concat([frame.select("Der_Pseudo_NHS_Number") for frame in frames.values()]).unique()
-    hashes = persons.select("Der_Pseudo_NHS_Number", hash=pl.col("Der_Pseudo_NHS_Number").hash())
-    every = pl.concat([gather_hashes(frame, measure, opened[place]) for place, frame in enumerate(frames.values())])
-    ranked = every.unique().sort("person").with_row_index("number").join(hashes, left_on="person", right_on="hash")
-    names = dict(ranked.select("number", "Der_Pseudo_NHS_Number").iter_rows())
-    told: Counter[tuple[int, str, str]] = Counter()
-    for place, row in enumerate(found.row):
-        event = people.frame.row(int(row), named=True)
-        if not found.followed[place]:
-            said = "incomplete"
-        elif measure.gives in (COUNT, DAYS):
-            said = str(found.outcomes[place])
-        else:
-            said = "yes" if found.held[place] else "no"
-        day = date(1970, 1, 1) + timedelta(days=event["day"])
-        told[int(names[event["person"]]), str(day), said] += 1
-    return told
-
-
-def gather_hashes(frame: pl.DataFrame, measure: Measure, opened: tuple[object, object]) -> pl.DataFrame:
-    """Give the hashes of people with any event of a measure in one extract."""
-    from ebi_rules.measures import people as module
-
-    extract, binding = opened
-    held = [each for each in measure.asked if module._holds(each, binding)]  # type: ignore[arg-type]
-    starts = [measure.start] if measure.start else []
-    read, _, _ = module._events(extract, binding, list(measure.asked), held, starts, [])  # type: ignore[arg-type]
-    return read.filter(pl.col("bits") > 0).select("person")
+def _worked_out(measure: Measure, people: list[Person], layouts: Sequence[str], seed: int) -> Answers:
+    tables = [table_of(people, find_layout(name), shuffle=seed) for name in layouts]
+    opened = [open_extract(table.activity, table.layout, table.overrides) for table in tables]
+    gathered = gather(opened, [measure], STANDARD_DIMENSIONS, quiet, TODAY, keyed=True)
+    found = answer(gathered, measure)
+    keys = gathered.frame["key"].cast(pl.Int64)[found.row]
+    given = found.outcomes if measure.gives in (COUNT, DAYS) else np.where(found.held, "yes", "no")
+    said = map(str, np.where(found.followed, given.astype(str), "incomplete"))
+    return Counter(zip(keys, said, strict=True))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -134,18 +48,19 @@ def test_every_measure_agrees_with_its_meaning(key: str, seed: int) -> None:
     if measure.window:
         shorter = replace(measure.window, days=measure.window.first + 9 * (seed + 1))
         measure = replace(measure, window=shorter, of="first" if seed == 2 else measure.of)
-    people = _random_people(seed, 60 + 30 * seed)
-    expected = _by_meaning(measure, people, 60 + 30 * seed)
-    assert len({said for *_, said in expected}) > 1
-    assert _worked_out(measure, _frames(people)) == expected
+    people = random_people(seed, 60 + 30 * seed)
+    expected = by_meaning(measure, people, 60 + 30 * seed)
+    assert len({said for _, said in expected}) > 1
+    assert _worked_out(measure, people, LAYOUTS[seed % 2], seed) == expected
 
 
 @pytest.mark.parametrize("window", [Window(0, 0, True), Window(3, 9, True), Window(1, 1, False), Window(5, 30, False)])
-def test_any_window_agrees_with_its_meaning(window: Window) -> None:
-    people = _random_people(9, 50)
+@pytest.mark.parametrize("of", ["each", "first"])
+def test_any_window_agrees_with_its_meaning(window: Window, of: str) -> None:
+    people = random_people(9, 50)
     for key in ("attendances_after_imaging", "repeat_imaging", "specialist_without_community"):
-        measure = replace(find(key), window=window)
-        assert _worked_out(measure, _frames(people)) == _by_meaning(measure, people, 50)
+        measure = replace(find(key), window=window, of=of)
+        assert _worked_out(measure, people, LAYOUTS[0], 9) == by_meaning(measure, people, 50)
 
 
 @pytest.fixture(scope="module")

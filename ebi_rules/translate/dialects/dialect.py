@@ -14,9 +14,10 @@ class Dialect:
     """One SQL dialect.
 
     `like_classes`: LIKE knows [0-9]. `empty_is_null`: an empty text is NULL. `concat_with_pipes`: texts are
-    joined by ||. `extract`: dates know EXTRACT(MONTH FROM ...). `from_nothing`: the table that a SELECT of constants
-    must name. `distinct`: it runs faster when codes are decided once for every distinct text. `reserved`: words, in
-    capitals, that cannot stand as a bare name and that sqlglot does not know of.
+    joined by ||. `extract`: dates know EXTRACT(MONTH FROM ...). `day_numbers`: a day plus a number is a later day, and
+    days are subtracted. `dates_have_time`: a date keeps the time of day, which TRUNC takes away. `from_nothing`: the
+    table that a SELECT of constants must name. `distinct`: it runs faster when codes are decided once for every
+    distinct text. `reserved`: words, in capitals, that cannot stand as a bare name and that sqlglot does not know of.
     """
 
     name: str
@@ -26,6 +27,8 @@ class Dialect:
     empty_is_null: bool = False
     concat_with_pipes: bool = False
     extract: bool = True
+    day_numbers: bool = False
+    dates_have_time: bool = False
     distinct: bool = False
     reserved: str = ""
     from_nothing: str = ""

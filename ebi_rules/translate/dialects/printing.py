@@ -11,10 +11,11 @@ from ebi_rules.translate.dialects.dialect import Dialect
 
 SAFE_NODES: frozenset[type[exp.Expr]] = frozenset({
     exp.Add, exp.Alias, exp.And, exp.Between, exp.Case, exp.Cast, exp.Coalesce, exp.Column, exp.Concat,
-    exp.Count, exp.Create, exp.CTE, exp.DPipe, exp.DataType, exp.Dot, exp.EQ, exp.Extract, exp.From, exp.GT,
-    exp.GTE, exp.Group, exp.Identifier, exp.If, exp.In, exp.Is, exp.Join, exp.LT, exp.LTE, exp.Like,
-    exp.Literal, exp.Max, exp.Min, exp.Mul, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Paren, exp.Replace, exp.Select,
-    exp.Star, exp.Sum, exp.Table, exp.TableAlias, exp.TimeToStr, exp.Union, exp.Upper, exp.Var, exp.Where, exp.With,
+    exp.Count, exp.Create, exp.CTE, exp.CurrentDate, exp.DPipe, exp.DataType, exp.DateAdd, exp.DateDiff, exp.Dot,
+    exp.EQ, exp.Extract, exp.From, exp.GT, exp.GTE, exp.Group, exp.Identifier, exp.If, exp.In, exp.Is, exp.Join, exp.LT,
+    exp.LTE, exp.Like, exp.Literal, exp.Max, exp.Min, exp.Mul, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Paren,
+    exp.Replace, exp.Select, exp.Star, exp.Sub, exp.Sum, exp.Table, exp.TableAlias, exp.TimeToStr, exp.Trunc,
+    exp.TsOrDsToDate, exp.Union, exp.Upper, exp.Var, exp.Where, exp.With,
 })  # fmt: skip
 """The nodes that mean the same in every dialect: the design's safe subset. Nothing else is printed."""
 

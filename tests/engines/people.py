@@ -1,0 +1,124 @@
+"""Made-up people with activity on days so close together that they coincide, as events and as tables of any layout."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from ebi_rules.activity import Activity
+from ebi_rules.layouts import Binding, ChildTable, Layout, bind
+from ebi_rules.measures.meaning import answers
+from ebi_rules.measures.measure import Event, Measure
+
+BEGIN = date(2024, 1, 1)
+Answers = Counter[tuple[int, str]]
+"""How often each answer is given: by the key of the index activity."""
+
+_VALUES = {
+    "outpatient": {
+        "procedures": ["U055", "U133", "U211,Z846", None, None], "treatment_function": ["110", "650", "812", "300"],
+        "first_attendance": ["1", "2", "3", None], "attendance_status": ["5", "3", "2", "6"],
+        "attendance_outcome": ["1", "2", None],
+    },
+    "admitted": {"procedures": ["V331", "A521", "U055", None], "treatment_function": ["110", "108"]},
+}  # fmt: skip
+_ROWS = {"outpatient": 400, "admitted": 120}
+_ENDS = 99
+"""The person who has activity on the first and on the last day of the data, and nothing else."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """One activity of a person: its key, whose it is, and what it is."""
+
+    key: int
+    person: int
+    event: Event
+
+
+def random_people(seed: int, days: int) -> list[Person]:
+    """Give activity of people in the order of its keys; outpatients stand before admissions."""
+    rng = np.random.default_rng(seed)
+    found: list[tuple[int, Event]] = []
+    for dataset, values in _VALUES.items():
+        for _ in range(_ROWS[dataset]):
+            day = BEGIN + timedelta(days=int(rng.integers(0, days)))
+            given: dict[str, object] = {name: some[int(rng.integers(0, len(some)))] for name, some in values.items()}
+            given |= {"age": int(rng.choice([12, 40, 70]))}
+            if dataset == "outpatient" and rng.random() < 0.7:
+                given["referral_date"] = str(day - timedelta(days=int(rng.integers(-5, 200))))
+            found.append((int(rng.integers(0, 60)), Event(str(day), dataset, Activity.of(given))))
+    for dataset in _VALUES:
+        ends = (BEGIN, BEGIN + timedelta(days=days))
+        found += [(_ENDS, Event(str(day), dataset, Activity.of({"age": 40}))) for day in ends]
+    return [Person(place, person, event) for place, (person, event) in enumerate(found)]
+
+
+@dataclass(frozen=True)
+class PeopleTable:
+    """The activity of people in one layout: its table, child tables, and the columns that the layout does not name."""
+
+    layout: Layout
+    activity: pl.DataFrame
+    children: Mapping[str, pl.DataFrame]
+    overrides: Mapping[str, str]
+
+    @property
+    def binding(self) -> Binding:
+        return bind(self.layout, self.activity.columns, self.overrides)
+
+
+def table_of(people: list[Person], layout: Layout, shuffle: int | None = None) -> PeopleTable:
+    """Give the activity of a layout's dataset as its tables hold it, with blanks in pseudonyms; rows in any order."""
+    own = [each for each in people if each.event.dataset == layout.dataset]
+    if shuffle is not None:
+        np.random.default_rng(shuffle).shuffle(own)  # type: ignore[arg-type]
+    fields = ["patient", "activity_date", "age", "administrative_category", "provider", *_VALUES[layout.dataset]]
+    fields += ["referral_date"] if layout.dataset == "outpatient" else []
+    names = {name: layout.fields.get(name, (f"own_{name}",))[0] for name in fields if name != "procedures"}
+    columns: dict[str, pl.Series] = {layout.fields["id"][0]: pl.Series([each.key for each in own], dtype=pl.Int64)}
+    for name, column in names.items():
+        values = [_cell(name, each) for each in own]
+        kind = pl.Date if name.endswith("_date") else pl.Int64 if name == "age" else pl.String
+        columns[column] = pl.Series(values, dtype=kind)
+    children = {}
+    for name, shape in layout.codes.items():
+        codes = [each.event.activity.codes[name] for each in own]
+        if isinstance(shape, ChildTable):
+            rows = [(each.key, code, place) for each, some in zip(own, codes, strict=True)
+                    for place, code in enumerate(some, 1)]  # fmt: skip
+            schema = {shape.key: pl.Int64, shape.code: pl.String, str(shape.position): pl.Int64}
+            children[name] = pl.DataFrame(rows, schema=schema, orient="row")
+        elif len(cells := shape.names(shape.templates[0])[:3]) == 1:
+            columns[cells[0]] = pl.Series([",".join(some) or None for some in codes], dtype=pl.String)
+        else:
+            for place, column in enumerate(cells):
+                texts = [some[place] if place < len(some) else None for some in codes]
+                columns[column] = pl.Series(texts, dtype=pl.String)
+    overrides = {name: column for name, column in names.items() if column.startswith("own_")}
+    return PeopleTable(layout, pl.DataFrame(columns), children, overrides)
+
+
+def _cell(name: str, each: Person) -> object:
+    if name == "patient":
+        return f"{each.person:05d}" if each.key % 3 else f" {each.person:05d} "
+    if name == "activity_date":
+        return date.fromisoformat(each.event.day)
+    if name in ("administrative_category", "provider"):
+        return {"administrative_category": "01", "provider": f"ZZ{each.person % 3}"}[name]
+    value = each.event.activity.fields.get(name)
+    return date.fromisoformat(str(value)) if name == "referral_date" and value else value
+
+
+def by_meaning(measure: Measure, people: list[Person], days: int) -> Answers:
+    """Give the answers that the measure means, by the key of the index activity."""
+    found: Answers = Counter()
+    keys = {id(each.event): each.key for each in people}
+    for person in {each.person for each in people}:
+        own = [each.event for each in people if each.person == person]
+        for index in answers(measure, own, str(BEGIN), str(BEGIN + timedelta(days=days))):
+            found[keys[id(index.event)], str(index.answer)] += 1
+    return found
