@@ -1,15 +1,10 @@
 """Read a measure file: TOML to `Measure`, with everything checked and every error at its line."""
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Mapping
 from typing import Any
 
-from ebi_rules.activity import Activity
-from ebi_rules.criteria import CriterionError
-from ebi_rules.errors import UsageError, unknown
+from ebi_rules.errors import unknown
 from ebi_rules.fields import FIELDS, Kind
-from ebi_rules.language import parse
 from ebi_rules.measures.meaning import INCOMPLETE, answers
 from ebi_rules.measures.measure import (
     DAYS,
@@ -19,23 +14,18 @@ from ebi_rules.measures.measure import (
     SHARE,
     WITHOUT,
     Asked,
-    Event,
     Measure,
     PersonExample,
     Window,
 )
+from ebi_rules.measures.people_source import FindRule, PeopleSource
 from ebi_rules.rulefile import Shared
-from ebi_rules.rulefile.coded import CodedSource
 from ebi_rules.rulefile.source import are_texts
-from ebi_rules.rules import DATASETS, Rule
-
-FindRule = Callable[[str], Rule]
 
 _REQUIRED = {"key", "title", "about", "source", "index", "shows", "limits", "examples"}
 _OPTIONAL = {"outcome", "within", "gives", "of", "start", "index_in", "outcome_in", "codes", "criteria", "words"}
 _EXAMPLE = {"about", "person", "answers", "data"}
 _WITHIN = {"days", "after", "from"}
-_DATA = ("2020-01-01", "2029-12-31")
 _LONGEST = 3660
 """The longest window, ten years: no extract that this is asked of is longer."""
 
@@ -45,13 +35,8 @@ def read_measure(content: str, file: str, shared: Shared, find_rule: FindRule) -
     return _MeasureFile(content, file, shared, find_rule).measure()
 
 
-class _MeasureFile(CodedSource):
+class _MeasureFile(PeopleSource):
     """A measure file of which a measure is made."""
-
-    def __init__(self, content: str, file: str, shared: Shared, find_rule: FindRule) -> None:
-        super().__init__(content, file, shared)
-        self.find_rule = find_rule
-        self.words: dict[str, str] = {}
 
     def measure(self) -> Measure:
         with self.noting():
@@ -96,27 +81,7 @@ class _MeasureFile(CodedSource):
         )  # fmt: skip
 
     def _asked(self, name: str) -> Asked:
-        """Read an index or an outcome: the name of a rule, or a criterion."""
-        text = self.table[name]
-        if not isinstance(text, str):
-            self.fail((name,), "this is the name of a rule, or a criterion, in quotation marks.")
-        dataset = self.table.get(f"{name}_in")
-        if dataset is not None:
-            self.one_of((), f"{name}_in", dataset, tuple(DATASETS))
-        lists = self.lists(self.table, ())
-        own = self.criteria(self.table, (), lists)
-        known = {**self.shared.criteria, **own}
-        if re.fullmatch(r"[\w@-]+", text) and text not in known:
-            try:
-                rule = self.find_rule(text)
-            except UsageError as error:
-                self.fail((name,), f"{error} No criterion is called so either.")
-            self.words |= rule.words
-            return Asked(tuple(rule.criteria.values()), dataset or rule.dataset, text)
-        try:
-            return Asked((parse(text, {**self.shared.lists, **lists}, known),), dataset, text)
-        except CriterionError as error:
-            self.fail((name,), str(error))
+        return self.asked((name,), self.table[name], self.table.get(f"{name}_in"))
 
     def _window(self) -> Window | None:
         table = self.table.get("within")
@@ -150,28 +115,14 @@ class _MeasureFile(CodedSource):
     def _example(self, number: int, table: Mapping[str, Any]) -> PersonExample:
         where = ("examples", str(number))
         self.only(where, table, _EXAMPLE, _EXAMPLE - {"data"})
-        data = table.get("data", _DATA)
-        if not (isinstance(data, list | tuple) and len(data) == 2 and all(map(_is_day, data))):
-            self.fail((*where, "data"), "these are the first and the last day of the data, such as 2024-04-01.")
+        first, last = self.days_of_data(where, table)
         given = table["answers"]
         if not isinstance(given, list) or not all(
             answer in ("yes", "no", INCOMPLETE) or type(answer) is int for answer in given
         ):
             self.fail((*where, "answers"), f"these are 'yes', 'no', {INCOMPLETE!r} or numbers, one an index activity.")
-        events = tuple(self._event((*where, "person"), each) for each in table["person"])
-        return PersonExample(table["about"], events, tuple(given), data[0], data[1])
-
-    def _event(self, where: tuple[str, ...], table: Mapping[str, Any]) -> Event:
-        if not isinstance(table, dict) or not _is_day(table.get("on")):
-            self.fail(where, "an activity has the day that it is on, such as on = '2024-04-01'.")
-        values = {name: value for name, value in table.items() if name not in ("on", "in")}
-        dataset = table.get("in", "outpatient")
-        if dataset not in DATASETS:
-            self.fail(where, unknown("dataset", str(dataset), DATASETS))
-        try:
-            return Event(table["on"], dataset, Activity.of(values))
-        except ValueError as error:
-            self.fail(where, str(error))
+        events = tuple(self.event((*where, "person"), each) for each in table["person"])
+        return PersonExample(table["about"], events, tuple(given), first, last)
 
     def _check_examples(self, measure: Measure) -> None:
         seen: set[str | int] = set()
@@ -186,11 +137,3 @@ class _MeasureFile(CodedSource):
         wanted |= {INCOMPLETE} if measure.window or measure.gives == DAYS else set()
         for answer in sorted(wanted - seen):
             self.problem(("examples", "0"), f"no example is answered {answer!r}: add one that is.")
-
-
-def _is_day(value: object) -> bool:
-    try:
-        date.fromisoformat(str(value))
-    except ValueError:
-        return False
-    return isinstance(value, str)

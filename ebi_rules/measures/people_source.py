@@ -1,0 +1,79 @@
+"""What measure files and flow files have in common: what is asked of activity, and examples of people."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from ebi_rules.activity import Activity
+from ebi_rules.criteria import CriterionError
+from ebi_rules.errors import UsageError, unknown
+from ebi_rules.language import parse
+from ebi_rules.measures.measure import Asked, Event
+from ebi_rules.rulefile import Shared
+from ebi_rules.rulefile.coded import CodedSource
+from ebi_rules.rules import DATASETS, Rule
+
+FindRule = Callable[[str], Rule]
+
+_DATA = ("2020-01-01", "2029-12-31")
+
+
+class PeopleSource(CodedSource):
+    """A TOML file that asks something of people's activity, and has examples of people."""
+
+    def __init__(self, content: str, file: str, shared: Shared, find_rule: FindRule) -> None:
+        super().__init__(content, file, shared)
+        self.find_rule = find_rule
+        self.words: dict[str, str] = {}
+
+    def asked(self, where: tuple[str, ...], text: object, dataset: object) -> Asked:
+        """Read what is asked of activity, by the name of a rule or as a criterion, and in which dataset (or None)."""
+        if not isinstance(text, str):
+            self.fail(where, "this is the name of a rule, or a criterion, in quotation marks.")
+        if dataset is not None and dataset not in DATASETS:
+            self.fail(where, unknown("dataset", str(dataset), DATASETS))
+        within = None if dataset is None else str(dataset)
+        lists = self.lists(self.table, ())
+        own = self.criteria(self.table, (), lists)
+        known = {**self.shared.criteria, **own}
+        if re.fullmatch(r"[\w@-]+", text) and text not in known:
+            try:
+                rule = self.find_rule(text)
+            except UsageError as error:
+                self.fail(where, f"{error} No criterion is called so either.")
+            self.words |= rule.words
+            return Asked(tuple(rule.criteria.values()), within or rule.dataset, text)
+        try:
+            return Asked((parse(text, {**self.shared.lists, **lists}, known),), within, text)
+        except CriterionError as error:
+            self.fail(where, str(error))
+
+    def days_of_data(self, where: tuple[str, ...], table: Mapping[str, Any]) -> tuple[str, str]:
+        """Read the first and the last day of an example's data."""
+        data = table.get("data", _DATA)
+        if not (isinstance(data, list | tuple) and len(data) == 2 and all(map(is_day, data))):
+            self.fail((*where, "data"), "these are the first and the last day of the data, such as 2024-04-01.")
+        return str(data[0]), str(data[1])
+
+    def event(self, where: tuple[str, ...], table: Mapping[str, Any]) -> Event:
+        """Read a made-up activity of an example: its day, its dataset, and what it holds."""
+        if not isinstance(table, dict) or not is_day(table.get("on")):
+            self.fail(where, "an activity has the day that it is on, such as on = '2024-04-01'.")
+        values = {name: value for name, value in table.items() if name not in ("on", "in")}
+        dataset = table.get("in", "outpatient")
+        if dataset not in DATASETS:
+            self.fail(where, unknown("dataset", str(dataset), DATASETS))
+        try:
+            return Event(table["on"], dataset, Activity.of(values))
+        except ValueError as error:
+            self.fail(where, str(error))
+
+
+def is_day(value: object) -> bool:
+    """Say whether a value is a day as text: 2024-04-01."""
+    try:
+        date.fromisoformat(str(value))
+    except ValueError:
+        return False
+    return isinstance(value, str)
