@@ -7,7 +7,7 @@ intervals are narrowed until nothing changes. Where a small count is left with f
 finest table that gives it away is withheld, and so on until none is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,11 +50,13 @@ class Tables:
     """Tables beside those that every audit has, by their names, whose `unit` says of what a count is a part.
 
     `crossed` are tables of units by the values of a field: the table of the units, and the field. `nested` are fields
-    whose every value is within one of another: a primary care network in a borough.
+    whose every value is within one of another: a primary care network in a borough. `further` relations are of
+    tables of their own.
     """
 
     crossed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     nested: Mapping[str, str] = field(default_factory=dict)
+    further: Sequence[Relation] = ()
 
 
 def relations(tables: Tables) -> list[Relation]:
@@ -65,6 +67,7 @@ def relations(tables: Tables) -> list[Relation]:
         own.append(Relation(units, table, ((unit, "unit"),), "parts"))
         own.append(Relation(named, table, (("value", "value"),), "parts"))
     return [
+        *tables.further,
         *own,
         *(Relation(whole, parts, (("value", "unit"),), "parts") for parts, whole in tables.nested.items()),
         Relation("provider", "provider_month", (("provider", "provider"),), "parts"),
@@ -228,7 +231,7 @@ class _Sums:
     @classmethod
     def among(cls, cells: pl.DataFrame, tables: Tables) -> "_Sums":
         indexed = cells.with_row_index("place")
-        others = (*_USUAL, *tables.crossed)
+        others = {*_USUAL, *tables.crossed, *(name for each in tables.further for name in (each.whole, each.parts))}
         fields = [name for name in indexed["table"].unique(maintain_order=True) if name not in others]
         pieces: list[pl.DataFrame] = []
         for rank, relation in enumerate(relations(tables)):

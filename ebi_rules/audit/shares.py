@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars as pl
 
 from ebi_rules.audit.counts import Counts
 from ebi_rules.audit.disclosure import WITHHELD
-from ebi_rules.audit.intervals import wilson
+from ebi_rules.audit.percent import with_percent
 from ebi_rules.cube import Audited
 from ebi_rules.recoding import REFERRAL_SETTING
 
@@ -31,15 +30,7 @@ def shares(counts: Counts, audited: Sequence[Audited]) -> pl.DataFrame:
     if not parts:
         return pl.DataFrame(schema=_SCHEMA)
     table = pl.concat([_of_all(counts, audited), *parts])
-    missing = float("nan")
-    sizes = table["of_all"].cast(pl.Float64).fill_null(missing).to_numpy()
-    # A rounded part can exceed its rounded whole.
-    held = np.minimum(table["count"].cast(pl.Float64).fill_null(missing).to_numpy(), sizes)
-    lower, upper = (pl.Series(limit, dtype=pl.Float64) for limit in wilson(held, sizes))
-    given = pl.when(pl.col("count").is_not_null() & (pl.col("of_all") > 0)).then
-    share = (pl.col("count") / pl.col("of_all")).clip(upper_bound=1)
-    figures = {"percent": share, "percent_lower_95": pl.lit(lower), "percent_upper_95": pl.lit(upper)}
-    table = table.with_columns(given((each * 100).round(1)).alias(name) for name, each in figures.items())
+    table = with_percent(table, "count", "of_all")
     return table.select(list(_SCHEMA))
 
 

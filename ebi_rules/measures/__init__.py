@@ -46,9 +46,13 @@ def measures(names: Iterable[str | Measure] | str | Path | None = None) -> list[
 
 def read_measure_file(path: Path) -> Measure:
     """Read the measure in a file, which may use what `_shared.toml` beside it holds. Raises `RuleError`."""
-    beside = path.with_name(SHARED)
-    held = read_shared(read_text(beside), str(beside), _shared()) if beside.exists() else _shared()
-    return read_measure(read_text(path), str(path), held, rule)
+    return read_measure(read_text(path), str(path), shared_by(path), rule)
+
+
+def shared_by(path: Path | None = None) -> Shared:
+    """Give what measures and flows share: that of the package and, for a file, of `_shared.toml` beside it."""
+    beside = path.with_name(SHARED) if path else None
+    return read_shared(read_text(beside), str(beside), _shared()) if beside and beside.exists() else _shared()
 
 
 @cache

@@ -12,7 +12,7 @@ import polars as pl
 
 from ebi_rules.cube import in_order, schema
 from ebi_rules.measures.measure import COUNT, DAYS, FIRST, WITHOUT, Measure
-from ebi_rules.measures.people import People, Source
+from ebi_rules.measures.people import People, Source, span
 from ebi_rules.measures.windows import Marks, Whole, first_of_each, keys_of, look
 
 INDEX, FOLLOWED, OUTCOME = "index activity", "window within the data", "outcome"
@@ -21,8 +21,6 @@ STEPS = (INDEX, FOLLOWED, OUTCOME)
 
 WITHIN_DAYS = 126
 """A wait of 18 weeks: of a measure of days, those longer have the outcome."""
-
-_EPOCH_ORDINAL = 719_163  # date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def answer(people: People, measure: Measure) -> Answers:
         return Answers(measure, row, np.ones(row.size, dtype=bool), outcomes, gap, _counts(measure, outcomes))
     keys = keys_of(person, day, measure.window.days)
     found = look(keys, is_index, is_outcome, measure.window)
-    first, last = span(people.sources, measure)
+    first, last = span(people.sources, [measure.outcome])
     end = day[row] + (measure.window.days if measure.window.after else -measure.window.days)
     followed = (end >= first) & (end <= last)
     return Answers(measure, row, followed, found.outcomes, found.gap, _counts(measure, found.outcomes))
@@ -100,20 +98,11 @@ def _counts(measure: Measure, outcomes: Whole) -> Marks:
     return held
 
 
-def span(sources: Sequence[Source], measure: Measure) -> tuple[int, int]:
-    """Give the first and the last day of the data in which a measure's outcome is looked for: what all of it covers."""
-    looked = [source for source in sources if measure.outcome in source.holds and source.first and source.last]
-    if not looked:
-        return 1, 0
-    first = max(source.first.toordinal() for source in looked if source.first) - _EPOCH_ORDINAL
-    return first, min(source.last.toordinal() for source in looked if source.last) - _EPOCH_ORDINAL
-
-
 def too_short(sources: Sequence[Source], measure: Measure) -> str | None:
     """Say that a measure's window is longer than the data; None where it is not."""
     if measure.window is None:
         return None
-    first, last = span(sources, measure)
+    first, last = span(sources, [measure.outcome])
     held = max(last - first, 0)
     if measure.window.days <= held:
         return None

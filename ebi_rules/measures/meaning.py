@@ -27,7 +27,7 @@ def answers(measure: Measure, events: Sequence[Event], first_day: str, last_day:
     which they are given: that of the extracts, and in each of its keys.
     """
     ordered = sorted(events, key=lambda event: event.day)
-    indexes = [event for event in ordered if _is(measure.index, event)]
+    indexes = [event for event in ordered if is_a(measure.index, event)]
     if measure.of == FIRST:
         indexes = indexes[:1]
     return [_answered(measure, event, ordered, date.fromisoformat(first_day), date.fromisoformat(last_day))
@@ -42,11 +42,11 @@ def _answered(measure: Measure, index: Event, events: Sequence[Event], first: da
         return Index(index, INCOMPLETE if days is None or days < 0 else days, None)
     assert measure.outcome, "only days have no outcome"
     if measure.window is None:
-        held = _is(measure.outcome, index)
+        held = is_a(measure.outcome, index)
         return Index(index, _told(measure, int(held)), 0 if held else None)
     window = measure.window
     away = [_days_apart(day, event, window.after) for event in events
-            if event is not index and _is(measure.outcome, event)]  # fmt: skip
+            if event is not index and is_a(measure.outcome, event)]  # fmt: skip
     gaps = [days for days in away if window.first <= days <= window.days]
     end = day + timedelta(days=window.days if window.after else -window.days)
     if not first <= end <= last:
@@ -66,6 +66,7 @@ def _told(measure: Measure, outcomes: int) -> Answer:
     return "yes" if bool(outcomes) != (measure.gives == WITHOUT) else "no"
 
 
-def _is(asked: Asked, event: Event) -> bool:
+def is_a(asked: Asked, event: Event) -> bool:
+    """Say whether an activity is what is asked."""
     here = asked.dataset in (None, event.dataset)
     return here and all(holds(criterion, event.activity) for criterion in asked.criteria)

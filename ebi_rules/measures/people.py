@@ -4,7 +4,7 @@ Only activities that are an index or an outcome of some measure are kept. A pers
 form: among five million people the odds that two are taken for one are below one in a million.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,9 +20,9 @@ from ebi_rules.engines.values import Values, distinct_values
 from ebi_rules.fields import FIELDS, TEXTS
 from ebi_rules.layouts import Binding
 from ebi_rules.measures.holding import can_hold
-from ebi_rules.measures.measure import FIRST, Asked, Measure
+from ebi_rules.measures.measure import Asked
 from ebi_rules.notices import Notice, braced
-from ebi_rules.progress import Progress
+from ebi_rules.progress import Progress, quiet
 from ebi_rules.translate.polars import as_date, field_value
 
 Opened = tuple[Extract, Binding]
@@ -66,17 +66,16 @@ class People:
         return marks
 
 
-def gather(opened: Sequence[Opened], measures: Sequence[Measure], dimensions: Sequence[str], progress: Progress,
-           today: date, keyed: bool = False) -> People:  # fmt: skip
-    """Read the events of people. `dimensions` are provider, month, age_band, sex and further fields.
+def gather(opened: Sequence[Opened], asked: Iterable[Asked], dimensions: Sequence[str], today: date,
+           starts: Iterable[str] = (), keyed: bool = False, progress: Progress = quiet) -> People:  # fmt: skip
+    """Read the events of people that are anything asked.
 
-    Keys are kept, at the cost of their size, where `keyed` is given or a measure is of the first activity.
+    `dimensions` are provider, month, age_band, sex and further fields, `starts` fields of days on which clocks start.
+    Keys are kept, at the cost of their size, where they are to give events of one day their order.
     Days after `today` are events, but the data end on it. Raises `ExtractError` for an extract that breaks what a
     criterion needs. What no extract has (`nowhere`) must have been refused before.
     """
-    asked = list(dict.fromkeys(each for measure in measures for each in measure.asked))
-    starts = sorted({measure.start for measure in measures if measure.start})
-    keyed = keyed or any(measure.of == FIRST for measure in measures)
+    asked, starts = list(dict.fromkeys(asked)), sorted(set(starts))
     frames, sources, notices, activity = [], [], [], []
     for place, (extract, binding) in enumerate(opened):
         progress(f"reading {binding.layout.dataset} activity")
@@ -188,6 +187,16 @@ def _future(days: pl.Series, today: date) -> list[str]:
 
 def _number(day: date) -> int:
     return day.toordinal() - date(1970, 1, 1).toordinal()
+
+
+def span(sources: Sequence[Source], asked: Iterable[Asked | None]) -> tuple[int, int]:
+    """Give the first and the last day of the data in which anything asked is looked for: what all of it covers."""
+    sought = set(asked)
+    looked = [(source.first, source.last) for source in sources
+              if source.first and source.last and sought & source.holds]  # fmt: skip
+    if not looked:
+        return 1, 0
+    return max(_number(first) for first, _ in looked), min(_number(last) for _, last in looked)
 
 
 def _strangers(frames: Sequence[pl.DataFrame], sources: Sequence[Source]) -> list[str]:

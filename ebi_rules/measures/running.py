@@ -20,7 +20,7 @@ from ebi_rules.engines.extract import Source, open_extract
 from ebi_rules.errors import ExtractError, UsageError, unknown
 from ebi_rules.fields import GROUPABLE, PRACTITIONERS
 from ebi_rules.measures import measures as find_measures
-from ebi_rules.measures.measure import Measure
+from ebi_rules.measures.measure import FIRST, Measure
 from ebi_rules.notices import Notice
 from ebi_rules.output import require_apart, whole_folder
 from ebi_rules.progress import Progress, quiet
@@ -163,7 +163,10 @@ def measure(
             found.append(each)
     if not found:
         raise ExtractError("these extracts can answer none of the measures. " + " ".join(notices))
-    people = gather(opened, found, dimensions, progress, today or date.today())
+    asked = [each for measure in found for each in measure.asked]
+    starts = {measure.start for measure in found if measure.start}
+    keyed = any(measure.of == FIRST for measure in found)
+    people = gather(opened, asked, dimensions, today or date.today(), starts, keyed, progress)
     notices += [text for each in found if (text := too_short(people.sources, each))]
     answers = []
     for each in found:

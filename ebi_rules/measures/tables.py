@@ -7,14 +7,14 @@ import polars as pl
 
 from ebi_rules.audit.counts import Counts
 from ebi_rules.audit.disclosure import WITHHELD
-from ebi_rules.audit.intervals import poisson, wilson
+from ebi_rules.audit.intervals import poisson
+from ebi_rules.audit.percent import PERCENT, with_percent
 from ebi_rules.audit.settings import Settings
 from ebi_rules.audit.tables import ALL_PROVIDERS, by_field, funnel_of, totals
 from ebi_rules.measures.counting import INDEX, MeasureEntry
 from ebi_rules.measures.measure import COUNT
 
 _FUNNEL = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
-_PERCENT = ["percent", "percent_lower_95", "percent_upper_95"]
 _NUMBERS = ["mean", "mean_lower_95", "mean_upper_95", "median", "percentile_90"]
 
 
@@ -39,26 +39,14 @@ def shares(counts: Counts, settings: Settings) -> pl.DataFrame:
     order = {entry.key: place for place, entry in enumerate(counts.audited)}
     place = pl.col("rule").replace_strict(order, default=len(order))
     table = pl.concat(rows).sort(place, pl.col("provider").ne_missing(ALL_PROVIDERS), maintain_order=True)
-    table = _with_percent(table).join(
+    table = with_percent(table, "flagged", "eligible").join(
         _index(counts), on=["rule", "provider"], how="left", nulls_equal=True, maintain_order="left"
     )
     return table.select(
         "rule", "provider", "index_activity", pl.col("eligible").alias("followed"), pl.col("flagged").alias("outcome"),
-        *_PERCENT, *_FUNNEL, "signal", pl.col(f"eligible{WITHHELD}").alias(f"followed{WITHHELD}"),
+        *PERCENT, *_FUNNEL, "signal", pl.col(f"eligible{WITHHELD}").alias(f"followed{WITHHELD}"),
         pl.col(f"flagged{WITHHELD}").alias(f"outcome{WITHHELD}"), f"index_activity{WITHHELD}",
     )  # fmt: skip
-
-
-def _with_percent(table: pl.DataFrame) -> pl.DataFrame:
-    missing = float("nan")
-    sizes = table["eligible"].cast(pl.Float64).fill_null(missing).to_numpy()
-    # A rounded part can exceed its rounded whole.
-    held = np.minimum(table["flagged"].cast(pl.Float64).fill_null(missing).to_numpy(), sizes)
-    ends = [pl.lit(pl.Series(limit, dtype=pl.Float64)) for limit in wilson(held, sizes)]
-    given = pl.when(pl.col("flagged").is_not_null() & (pl.col("eligible") > 0)).then
-    share = (pl.col("flagged") / pl.col("eligible")).clip(upper_bound=1)
-    figures = zip(_PERCENT, (share, *ends), strict=True)
-    return table.with_columns(given((each * 100).round(1)).alias(name) for name, each in figures)
 
 
 def _index(counts: Counts) -> pl.DataFrame:

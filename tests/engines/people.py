@@ -14,6 +14,7 @@ from ebi_rules.measures.meaning import answers
 from ebi_rules.measures.measure import Event, Measure
 
 BEGIN = date(2024, 1, 1)
+TODAY = date(2030, 1, 1)
 Answers = Counter[tuple[int, str]]
 """How often each answer is given: by the key of the index activity."""
 
@@ -28,6 +29,11 @@ _VALUES = {
 _ROWS = {"outpatient": 400, "admitted": 120}
 _ENDS = 99
 """The person who has activity on the first and on the last day of the data, and nothing else."""
+
+
+def until(days: int) -> str:
+    """Give the last day of data that many days long."""
+    return str(BEGIN + timedelta(days=days))
 
 
 @dataclass(frozen=True)
@@ -102,13 +108,18 @@ def table_of(people: list[Person], layout: Layout, shuffle: int | None = None) -
     return PeopleTable(layout, pl.DataFrame(columns), children, overrides)
 
 
+def provider_of(each: Person) -> str:
+    """Give the provider of an activity."""
+    return f"ZZ{each.key % 3}"
+
+
 def _cell(name: str, each: Person) -> object:
     if name == "patient":
         return f"{each.person:05d}" if each.key % 3 else f" {each.person:05d} "
     if name == "activity_date":
         return date.fromisoformat(each.event.day)
     if name in ("administrative_category", "provider"):
-        return {"administrative_category": "01", "provider": f"ZZ{each.person % 3}"}[name]
+        return {"administrative_category": "01", "provider": provider_of(each)}[name]
     value = each.event.activity.fields.get(name)
     return date.fromisoformat(str(value)) if name == "referral_date" and value else value
 
@@ -119,6 +130,6 @@ def by_meaning(measure: Measure, people: list[Person], days: int) -> Answers:
     keys = {id(each.event): each.key for each in people}
     for person in {each.person for each in people}:
         own = [each.event for each in people if each.person == person]
-        for index in answers(measure, own, str(BEGIN), str(BEGIN + timedelta(days=days))):
+        for index in answers(measure, own, str(BEGIN), until(days)):
             found[keys[id(index.event)], str(index.answer)] += 1
     return found

@@ -22,18 +22,17 @@ from ebi_rules.measures.counting import answer
 from ebi_rules.measures.meaning import answers
 from ebi_rules.measures.measure import COUNT, DAYS, Event, Measure, Window
 from ebi_rules.measures.people import gather
-from ebi_rules.progress import quiet
 from ebi_rules.synth.pathways import FIRST_DAY, KINDS, LAST_DAY, STORIES, labels_of, write_population
-from tests.engines.people import Answers, Person, by_meaning, random_people, table_of
+from tests.engines.people import TODAY, Answers, Person, by_meaning, random_people, table_of
 
-TODAY = date(2030, 1, 1)
 LAYOUTS = [("ncdr-opa", "ncdr-apcs"), ("hes-op", "hes-apc")]
 
 
 def _worked_out(measure: Measure, people: list[Person], layouts: Sequence[str], seed: int) -> Answers:
     tables = [table_of(people, find_layout(name), shuffle=seed) for name in layouts]
     opened = [open_extract(table.activity, table.layout, table.overrides) for table in tables]
-    gathered = gather(opened, [measure], STANDARD_DIMENSIONS, quiet, TODAY, keyed=True)
+    starts = [measure.start] if measure.start else []
+    gathered = gather(opened, measure.asked, STANDARD_DIMENSIONS, TODAY, starts, keyed=True)
     found = answer(gathered, measure)
     keys = gathered.frame["key"].cast(pl.Int64)[found.row]
     given = found.outcomes if measure.gives in (COUNT, DAYS) else np.where(found.held, "yes", "no")
