@@ -41,6 +41,9 @@ def list_measures(as_json: bool) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--measure", "measures", multiple=True, metavar="KEY", help="Measure; all when not given.")
 @click.option("--measures", "folder", metavar="FOLDER", help="Measures of your own: a folder or a file.")
+@click.option("--flow", "flows", multiple=True, metavar="KEY",
+              help="Flow, such as musculoskeletal; all when neither measures nor flows are given.")  # fmt: skip
+@click.option("--flows", "flow_folder", metavar="FOLDER", help="Flows of your own: a folder or a file.")
 @click.option("--by", multiple=True, metavar="FIELD", help="Break index activities down by this field too.")
 @click.option("--adjust", multiple=True, metavar="FIELD",
               help="Fields of case mix: age_band, sex (these two when not given), imd_decile, "
@@ -51,28 +54,33 @@ def list_measures(as_json: bool) -> None:
 @column_option
 @skip_option
 @force_option
-def measure(extracts: Sequence[str], output: Path, measures: Sequence[str], folder: str | None, by: Sequence[str],
-            adjust: Sequence[str], disclosure: str, areas: str | None, overrides: dict[str, str],
-            skip_unavailable: bool, force: bool) -> None:  # fmt: skip
+def measure(extracts: Sequence[str], output: Path, measures: Sequence[str], folder: str | None,
+            flows: Sequence[str], flow_folder: str | None, by: Sequence[str], adjust: Sequence[str], disclosure: str,
+            areas: str | None, overrides: dict[str, str], skip_unavailable: bool, force: bool) -> None:  # fmt: skip
     """Measure what happened before and after, over extracts of the same people."""
     from ebi_rules.audit import Settings
     from ebi_rules.audit.settings import AGE_AND_SEX
     from ebi_rules.measures.running import measure as run
     from ebi_rules.output import require_free
 
-    if measures and folder:
-        raise UsageError("name measures with --measure, or a folder of your own with --measures: one of them.")
+    for what, keys, own in (("measure", measures, folder), ("flow", flows, flow_folder)):
+        if keys and own:
+            raise UsageError(f"name {what}s with --{what}, or a folder of your own with --{what}s: one of them.")
     require_free(output, force)
     settings = Settings(disclosure, adjust=tuple(dict.fromkeys(adjust)) or AGE_AND_SEX)
     with status() as progress:
-        found = run(extracts, folder or measures or None, by, overrides, areas, settings, skip_unavailable,
-                    progress=progress)  # fmt: skip
+        found = run(extracts, folder or measures or None, flow_folder or flows or None, by, overrides, areas, settings,
+                    skip_unavailable, progress=progress)  # fmt: skip
         found.write(output, force, progress)
     warn(found.warnings)
     overall = found.shares.filter(provider="all providers")
     for row in overall.iter_rows(named=True):
         percent = "" if row["percent"] is None else f", {row['percent']}%"
         click.echo(f"{row['measure']}: {_told(row['outcome'])} of {_told(row['followed'])} followed{percent}.")
+    for flow, _ in found.walked:
+        stages = found.table("flow_stages").filter(flow=flow.key, provider="all providers")
+        told = [f"{stage} {_told(entered)}" for stage, entered in stages.select("stage", "entered").iter_rows()]
+        click.echo(f"{flow.key}: {', '.join(told)}.")
     if disclosure == "none":
         click.echo("Counts are exact: do not pass them on outside the organisation.", err=True)
     click.echo(f"Wrote {output}. {SCOPE}")

@@ -9,14 +9,19 @@ from ebi_rules.catalogue import rule
 from ebi_rules.errors import UsageError, unknown
 from ebi_rules.flows.flow import Flow
 from ebi_rules.flows.reading import read_flow
-from ebi_rules.measures import shared_by
+from ebi_rules.measures import files_of, shared_by
 from ebi_rules.rulefile import read_text
 
 __all__ = ["Flow", "flows", "read_flow_file"]
 
 
-def flows(names: Iterable[str | Flow] | None = None) -> list[Flow]:
-    """Give the flows named, or all of them. Raises `UsageError` for an unknown one."""
+def flows(names: Iterable[str | Flow] | str | Path | None = None) -> list[Flow]:
+    """Give the flows named, or all of them; or those of a folder or a file, given by its path.
+
+    Raises `UsageError`, or `RuleError` for a file that is wrong.
+    """
+    if isinstance(names, str | Path):
+        return [read_flow_file(file) for file in files_of(Path(names), "flow")]
     own = _own()
     if names is None:
         return list(own.values())

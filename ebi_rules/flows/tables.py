@@ -80,6 +80,17 @@ def _counted(key: str, table: str, frame: pl.DataFrame, keys: Sequence[str]) -> 
     return named.select(*filled, "count").sort("provider", "month", "value", "unit", nulls_last=True)
 
 
+def places(shown: pl.DataFrame, provider: str | None) -> dict[tuple[int, str], int | None]:
+    """Give how many come to each stage at each step, of all providers or of one; None where suppressed."""
+    every = provider == ALL_PROVIDERS
+    own = shown.filter(table="place") if every else shown.filter(
+        pl.col("table") == "provider_place", pl.col("provider").eq_missing(provider)
+    )  # fmt: skip
+    told = own.select(pl.col("value").str.extract(r"^(\d+)").cast(pl.Int64),
+                      pl.col("value").str.replace(r"^\d+ ", "").alias("stage"), "shown")  # fmt: skip
+    return {(step, stage): count for step, stage, count in told.iter_rows()}
+
+
 def move_table(shown: pl.DataFrame, flow: Flow) -> pl.DataFrame:
     """Give the moves of all providers together, then of each.
 
@@ -114,7 +125,8 @@ def stage_table(shown: pl.DataFrame, flow: Flow, by: str) -> pl.DataFrame:
     """Give how many enter each stage: `by` is provider (all first) or quarter, that in which a pathway begins.
 
     Columns: flow, provider or quarter, stage (where all begin first), entered (a pathway may enter a stage more than
-    once, and is followed through `walking.STEPS` stages), per_100_pathways. Null where suppressed.
+    once, and is followed through `walking.STEPS` stages), begun (how many pathways begin there), per_100_pathways. Null
+    where suppressed.
     """
     of_all = shown.filter(table="stage").with_columns(provider=pl.lit(ALL_PROVIDERS))
     parts = (
@@ -125,13 +137,21 @@ def stage_table(shown: pl.DataFrame, flow: Flow, by: str) -> pl.DataFrame:
         pl.lit(flow.key).alias("flow"), group, pl.col("value").alias("stage"), pl.col("shown").alias("entered"),
         pl.col("withheld").alias(f"entered{WITHHELD}"),
     )  # fmt: skip
-    begun = table.filter(stage=BEGINS).select(by, begun="entered")
-    table = table.join(begun, on=by, how="left", nulls_equal=True).with_columns(_place(flow, "stage"))
-    known = pl.col("entered").is_not_null() & (pl.col("begun") > 0)
-    per = pl.when(known).then((pl.col("entered") / pl.col("begun") * 100).round(1)).alias("per_100_pathways")
+    begun = table.filter(stage=BEGINS).select(
+        by, pl.col("entered").alias("begun"), pl.col(f"entered{WITHHELD}").alias(f"begun{WITHHELD}")
+    )
+    known = pl.col("stage").unique(maintain_order=True)
+    every = begun.join(table.select(known), how="cross")
+    table = every.join(table.drop("flow"), on=[by, "stage"], how="left", nulls_equal=True).with_columns(
+        _place(flow, "stage"), pl.lit(flow.key).alias("flow"),
+        pl.when(pl.col(f"entered{WITHHELD}").is_null()).then(0).otherwise("entered").alias("entered"),
+        pl.col(f"entered{WITHHELD}").fill_null(False),
+    )  # fmt: skip
+    both = pl.col("entered").is_not_null() & (pl.col("begun") > 0)
+    per = pl.when(both).then((pl.col("entered") / pl.col("begun") * 100).round(1)).alias("per_100_pathways")
     order = [pl.col(by).ne_missing(ALL_PROVIDERS)] if by == "provider" else []
     return table.sort(*order, by, "place_of_stage", nulls_last=True).select(
-        "flow", by, "stage", "entered", per, f"entered{WITHHELD}"
+        "flow", by, "stage", "entered", "begun", per, f"entered{WITHHELD}", f"begun{WITHHELD}"
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def _visits(people: People, flow: Flow, first: int, last: int) -> pl.DataFrame:
         if stage.asked not in people.asked:
             continue
         own = people.frame.filter(pl.Series(people.is_a(stage.asked)), pl.col("day").is_between(first, last))
-        parts.append(own.select("person", pl.col("day").cast(pl.Int64), "provider", stage=pl.lit(place, pl.Int8)))
+        parts.append(own.select(pl.col("person").cast(pl.UInt32), "day", "provider", stage=pl.lit(place, pl.Int8)))
     return pl.concat(parts).sort("person", "day", "stage", maintain_order=True)
 
 

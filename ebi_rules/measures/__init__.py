@@ -29,19 +29,21 @@ def measures(names: Iterable[str | Measure] | str | Path | None = None) -> list[
     Raises `UsageError`, or `RuleError` for a file that is wrong.
     """
     if isinstance(names, str | Path):
-        path = Path(names)
-        files = (
-            sorted(file for file in path.glob("*.toml") if not file.name.startswith("_")) if path.is_dir() else [path]
-        )
-        if not files:
-            raise UsageError(f"{path} holds no measure file: they are called NAME.toml.")
-        return [read_measure_file(file) for file in files]
+        return [read_measure_file(file) for file in files_of(Path(names), "measure")]
     every = list(_own().values()) if names is None else [
         name if isinstance(name, Measure) else measure(name) for name in names
     ]  # fmt: skip
     if not every:
         raise UsageError("name at least one measure, or none for all of them.")
     return list({each.key: each for each in every}.values())
+
+
+def files_of(path: Path, what: str) -> list[Path]:
+    """Give the files of a folder, or one that is named itself. Raises `UsageError` where there are none."""
+    files = sorted(file for file in path.glob("*.toml") if not file.name.startswith("_")) if path.is_dir() else [path]
+    if not files:
+        raise UsageError(f"{path} holds no {what} file: they are called NAME.toml.")
+    return files
 
 
 def read_measure_file(path: Path) -> Measure:

@@ -110,37 +110,38 @@ def too_short(sources: Sequence[Source], measure: Measure) -> str | None:
     return f"{measure.key} looks {measure.window.days:,} days {where}, and the data hold {held:,}: it finds nothing."
 
 
-def cube_of(people: People, answers: Sequence[Answers], dimensions: Sequence[str]) -> pl.DataFrame:
-    """Give the cube of measures, in an audit's form; `activity` is all activity of known people and days."""
-    parts = [_rows(people.activity, None, "activity", None, pl.col("count"), dimensions)]
-    for each in answers:
-        key, index = each.measure.key, people.frame[each.row].select(dimensions)
-        counted = index.with_columns(
-            followed=pl.Series(each.followed), held=pl.Series(each.followed & each.held)
-        ).group_by(dimensions).agg(
-            pl.len().cast(pl.Int64).alias(INDEX), pl.col("followed").sum().cast(pl.Int64).alias(FOLLOWED),
-            pl.col("held").sum().cast(pl.Int64).alias(OUTCOME),
-        )  # fmt: skip
-        for measure, item, column in (("left", INDEX, INDEX), ("left", FOLLOWED, FOLLOWED), ("left", OUTCOME, OUTCOME),
-                                      ("eligible", None, FOLLOWED), ("flagged", None, OUTCOME)):  # fmt: skip
-            parts.append(_rows(counted, key, measure, item, pl.col(column), dimensions))
-    return in_order(pl.concat(parts).filter(pl.col("count") > 0), dimensions)
+def cube_of(people: People, counted: Sequence[pl.DataFrame], dimensions: Sequence[str]) -> pl.DataFrame:
+    """Give the cube of measures, in an audit's form, from the rows that `counted` gives of each."""
+    activity = _rows(people.activity, None, "activity", None, pl.col("count"), dimensions)
+    return in_order(pl.concat([activity, *counted]).filter(pl.col("count") > 0), dimensions)
 
 
-def spread_of(people: People, answers: Sequence[Answers], dimension: str) -> pl.DataFrame:
-    """Give how many index activities have each number of outcomes or days: measure, dimension, number, count."""
-    parts = []
-    for each in answers:
-        if each.measure.gives not in (COUNT, DAYS):
-            continue
-        index = people.frame[each.row].select(pl.col(dimension).cast(pl.String))
-        numbers = index.with_columns(number=pl.Series(each.outcomes)).filter(pl.Series(each.followed))
-        counted = numbers.group_by(dimension, "number").agg(pl.len().cast(pl.Int64).alias("count"))
-        parts.append(counted.select(pl.lit(each.measure.key).alias("measure"), dimension, "number", "count"))
-    empty = pl.DataFrame(
-        schema={"measure": pl.String, dimension: pl.String, "number": pl.Int64, "count": pl.Int64}
+def counted(people: People, given: Answers, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Give the rows of the cube for one measure: what is left at each step, those followed, and the outcomes."""
+    marks = {"followed": pl.Series(given.followed), "held": pl.Series(given.followed & given.held)}
+    sums = people.frame[given.row].select(dimensions).with_columns(**marks).group_by(dimensions).agg(
+        pl.len().cast(pl.Int64).alias(INDEX), pl.col("followed").sum().cast(pl.Int64).alias(FOLLOWED),
+        pl.col("held").sum().cast(pl.Int64).alias(OUTCOME),
     )  # fmt: skip
-    return pl.concat([empty, *parts]).sort("measure", dimension, "number", nulls_last=True)
+    wanted = (("left", INDEX, INDEX), ("left", FOLLOWED, FOLLOWED), ("left", OUTCOME, OUTCOME),
+              ("eligible", None, FOLLOWED), ("flagged", None, OUTCOME))  # fmt: skip
+    key = given.measure.key
+    return pl.concat(_rows(sums, key, measure, item, pl.col(column), dimensions) for measure, item, column in wanted)
+
+
+def spread_of(people: People, given: Answers, dimension: str) -> pl.DataFrame:
+    """Give how many index activities have each number of outcomes or days: measure, dimension, number, count.
+
+    Empty for a measure that gives neither.
+    """
+    if given.measure.gives not in (COUNT, DAYS):
+        return pl.DataFrame(
+            schema={"measure": pl.String, dimension: pl.String, "number": pl.Int64, "count": pl.Int64}
+        )  # fmt: skip
+    index = people.frame[given.row].select(pl.col(dimension).cast(pl.String))
+    numbers = index.with_columns(number=pl.Series(given.outcomes)).filter(pl.Series(given.followed))
+    found = numbers.group_by(dimension, "number").agg(pl.len().cast(pl.Int64).alias("count"))
+    return found.select(pl.lit(given.measure.key).alias("measure"), dimension, "number", "count")
 
 
 def _rows(

@@ -21,7 +21,7 @@ def nowhere(measure: Measure, bindings: Sequence[Binding]) -> str | None:
     Raises `ExtractError` for an extract without pseudonyms or days.
     """
     for binding in bindings:
-        _require(binding)
+        require_people(binding)
     for asked in measure.asked:
         if not any(can_hold(asked, binding) for binding in bindings):
             return _why_nowhere(measure, asked, bindings)
@@ -31,7 +31,8 @@ def nowhere(measure: Measure, bindings: Sequence[Binding]) -> str | None:
     return None
 
 
-def _require(binding: Binding) -> None:
+def require_people(binding: Binding) -> None:
+    """Raise `ExtractError` for an extract without pseudonyms or days."""
     for field, what in _NEEDED.items():
         if field not in binding.fields:
             raise ExtractError(f"this extract has no column for {field}, and measures need {what}. "

@@ -10,7 +10,8 @@ from ebi_rules.audit.disclosure import WITHHELD
 from ebi_rules.audit.intervals import poisson
 from ebi_rules.audit.percent import PERCENT, with_percent
 from ebi_rules.audit.settings import Settings
-from ebi_rules.audit.tables import ALL_PROVIDERS, by_field, funnel_of, totals
+from ebi_rules.audit.tables import ALL_PROVIDERS, funnel_of, totals
+from ebi_rules.audit.tables import by_field as audited_by_field
 from ebi_rules.measures.counting import INDEX, MeasureEntry
 from ebi_rules.measures.measure import COUNT
 
@@ -32,7 +33,7 @@ def shares(counts: Counts, settings: Settings) -> pl.DataFrame:
     )  # fmt: skip
     names = ["rule", "provider", "eligible", "flagged", *_FUNNEL, "signal", f"eligible{WITHHELD}", f"flagged{WITHHELD}"]
     rows = [overall.select(names)]
-    for part in by_field(counts, "provider", settings).partition_by("rule", maintain_order=True):
+    for part in audited_by_field(counts, "provider", settings).partition_by("rule", maintain_order=True):
         signals = pl.lit(funnel_of(part, settings).signals)
         known = pl.col("flagged").is_not_null() & (pl.col("expected") > 0)
         rows.append(part.with_columns(signal=pl.when(known).then(signals)).select(names))
@@ -47,6 +48,24 @@ def shares(counts: Counts, settings: Settings) -> pl.DataFrame:
         *PERCENT, *_FUNNEL, "signal", pl.col(f"eligible{WITHHELD}").alias(f"followed{WITHHELD}"),
         pl.col(f"flagged{WITHHELD}").alias(f"outcome{WITHHELD}"), f"index_activity{WITHHELD}",
     )  # fmt: skip
+
+
+def as_followed(table: pl.DataFrame) -> pl.DataFrame:
+    """Give a table of an audit's counts with a measure's names for them: followed is eligible, outcome is flagged."""
+    names = {"eligible": "followed", "flagged": "outcome"}
+    return table.rename({f"{old}{end}": f"{new}{end}" for old, new in names.items() for end in ("", WITHHELD)})
+
+
+def by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
+    """Give each measure's share by the values of a field: rule (the measure), the field, followed, outcome, percent.
+
+    Further columns: the ends of Wilson's interval and, but by age band and sex, expected, standardised_ratio and its
+    interval, as in an audit. Null where suppressed.
+    """
+    table = with_percent(as_followed(audited_by_field(counts, field, settings)), "outcome", "followed")
+    figures = [name for name in _FUNNEL if name in table.columns]
+    return table.select("rule", field, "followed", "outcome", *PERCENT, *figures, f"followed{WITHHELD}",
+                        f"outcome{WITHHELD}")  # fmt: skip
 
 
 def _index(counts: Counts) -> pl.DataFrame:

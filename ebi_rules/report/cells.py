@@ -13,6 +13,9 @@ HEADINGS = {
     "flagged": "in scope", "rate_per_1000_eligible": "per 1,000 eligible", "rate_lower_95": "95% lower",
     "rate_upper_95": "95% upper", "ratio_lower_95": "ratio 95% lower", "ratio_upper_95": "ratio 95% upper",
     "standardised_ratio": "ratio", "differs": "judged otherwise", "low_coding": "coding", "label": "provider",
+    "percent_lower_95": "95% lower", "percent_upper_95": "95% upper", "outcome": "with it", "mean_lower_95":
+    "mean 95% lower", "mean_upper_95": "mean 95% upper", "percentile_90": "90th percentile",
+    "per_100_pathways": "per 100 pathways",
     "people": "people", "rate_per_100000": "per 100,000 people", "standardised_rate_per_100000":
     "age-standardised per 100,000", "standardised_lower_95": "95% lower", "standardised_upper_95": "95% upper",
 }  # fmt: skip
@@ -68,5 +71,5 @@ def _cell(name: str, value: object) -> str:
     if value is None:
         return _NOTHING
     if isinstance(value, float):
-        return f"{value:,.1f}" if name == "expected" or name.startswith("percent") else f"{value:,.2f}"
+        return f"{value:,.1f}" if name == "expected" or name.startswith(("percent", "per_100_p")) else f"{value:,.2f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -171,46 +171,53 @@ def funnel(providers: pl.DataFrame, found: Funnel, overdispersion: str) -> Chart
     return alt.layer(curves, centre, units, *names).properties(width=WIDTH, height=380)
 
 
-def rates(providers: pl.DataFrame) -> Chart:
-    """Draw each provider's crude rate with its 95% interval, highest first, named where there are up to 60.
+RATE = ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95")
+RATE_TITLE = "in scope per 1,000 eligible"
 
-    The mark `units` has one point a provider, in that order.
+
+def rates(providers: pl.DataFrame, figures: Sequence[str] = RATE, told: str = RATE_TITLE) -> Chart:
+    """Draw each provider's figure with its 95% interval, highest first, named where there are up to 60.
+
+    `figures` are the columns of the figure and the ends of its interval. The mark `units` has one point a provider, in
+    that order.
     """
-    shown = ranked(providers).with_row_index("rank", offset=1)
-    title = "in scope per 1,000 eligible, with 95% interval"
+    figure, lower, upper = figures
+    shown = ranked(providers, figure).with_row_index("rank", offset=1)
+    title = f"{told}, with 95% interval"
     if shown.height <= MOST_NAMED:
         y = alt.Y("label:N", sort=None, title=None)
-        x = alt.X("rate_per_1000_eligible:Q", title=title, axis=alt.Axis(tickCount=8))  # fmt: skip
+        x = alt.X(f"{figure}:Q", title=title, axis=alt.Axis(tickCount=8))  # fmt: skip
         bars = alt.Chart(shown).mark_rule(color=GREY).encode(
-            x=alt.X("rate_lower_95:Q", title=title), x2="rate_upper_95:Q", y=y)  # fmt: skip
+            x=alt.X(f"{lower}:Q", title=title), x2=f"{upper}:Q", y=y)  # fmt: skip
         points = alt.Chart(shown, name="units").mark_point(filled=True, size=50, color=BLUE).encode(x=x, y=y)
         named: alt.LayerChart = (bars + points).properties(width=WIDTH, height={"step": _ROW - 3})
         return named
-    along = alt.X("rank:Q", title="providers by rate, highest first", axis=alt.Axis(tickCount=8),
+    along = alt.X("rank:Q", title="providers in order, highest first", axis=alt.Axis(tickCount=8),
                   scale=alt.Scale(nice=False, domain=[0, shown.height + 1]))  # fmt: skip
     spans = alt.Chart(shown).mark_rule(color=GREY).encode(
-        x=along, y=alt.Y("rate_lower_95:Q", title=title), y2="rate_upper_95:Q")  # fmt: skip
+        x=along, y=alt.Y(f"{lower}:Q", title=title), y2=f"{upper}:Q")  # fmt: skip
     dots = alt.Chart(shown, name="units").mark_point(filled=True, size=18, color=BLUE).encode(
-        x=along, y="rate_per_1000_eligible:Q")  # fmt: skip
+        x=along, y=f"{figure}:Q")  # fmt: skip
     crowded: alt.LayerChart = (spans + dots).properties(width=WIDTH + 60, height=320)
     return crowded
 
 
-def ranked(providers: pl.DataFrame) -> pl.DataFrame:
-    """Give the providers whose rate is shown, highest first; a suppressed one has no rank."""
-    given = providers.filter(pl.col("rate_per_1000_eligible").is_not_null())
-    return labelled(given).sort("rate_per_1000_eligible", "label", descending=[True, False])
+def ranked(providers: pl.DataFrame, figure: str = RATE[0]) -> pl.DataFrame:
+    """Give the providers whose figure is shown, highest first; a suppressed one has no rank."""
+    given = providers.filter(pl.col(figure).is_not_null())
+    return labelled(given).sort(figure, "label", descending=[True, False])
 
 
-def breakdown(table: pl.DataFrame, field: str) -> alt.LayerChart:
-    """Draw the rate with its 95% interval by the values of a field."""
-    given = table.filter(pl.col("rate_per_1000_eligible").is_not_null())
+def breakdown(table: pl.DataFrame, field: str, figures: Sequence[str] = RATE, told: str = RATE_TITLE) -> alt.LayerChart:
+    """Draw a figure with its 95% interval by the values of a field."""
+    figure, lower, upper = figures
+    given = table.filter(pl.col(figure).is_not_null())
     shown = given.with_columns(label=pl.Series([value_label(field, value) for value in given[field]], dtype=pl.String))
     y = alt.Y("label:N", sort=None, title=None)
-    title = "in scope per 1,000 eligible, with 95% interval"
     bars = alt.Chart(shown).mark_rule(color=GREY, strokeWidth=2).encode(
-        x=alt.X("rate_lower_95:Q", title=title, axis=alt.Axis(tickCount=8)), x2="rate_upper_95:Q", y=y)  # fmt: skip
-    points = alt.Chart(shown).mark_point(filled=True, size=60, color=BLUE).encode(x="rate_per_1000_eligible:Q", y=y)
+        x=alt.X(f"{lower}:Q", title=f"{told}, with 95% interval", axis=alt.Axis(tickCount=8)), x2=f"{upper}:Q", y=y
+    )  # fmt: skip
+    points = alt.Chart(shown).mark_point(filled=True, size=60, color=BLUE).encode(x=f"{figure}:Q", y=y)
     layered: alt.LayerChart = (bars + points).properties(width=WIDTH, height={"step": _ROW - 2})
     return layered
 
@@ -235,24 +242,25 @@ def who_asked(table: pl.DataFrame, settings: Sequence[str]) -> Chart:
     return sized
 
 
-def trend(series: pl.DataFrame) -> Chart:
+def trend(series: pl.DataFrame, figure: str = RATE[0], told: str = RATE_TITLE) -> Chart:
     """Draw one series of `Audit.trend`: the rate by month, its mean and limits, and its signals.
 
-    A suppressed month is a gap; a partial last month is hollow and not judged.
+    A suppressed month is a gap; a partial last month is hollow and not judged. `figure` is the column drawn, and `told`
+    says what it is.
     """
     shown = series.select(
-        "month", rate=pl.col("rate_per_1000_eligible"), mean="mean", lower="lower", upper="upper",
+        "month", rate=pl.col(figure), mean="mean", lower="lower", upper="upper",
         kind=pl.when("partial").then(pl.lit("partial month")).when(pl.col("signal").is_null()).then(pl.lit("no signal"))
         .when(pl.col("signal").str.contains("above|up")).then(pl.lit("high")).otherwise(pl.lit("low")),
     )  # fmt: skip
-    return trend_spec(shown)
+    return trend_spec(shown, told)
 
 
-def trend_spec(data: pl.DataFrame) -> Chart:
+def trend_spec(data: pl.DataFrame, told: str = RATE_TITLE) -> Chart:
     """Give the trend chart of columns month, rate, mean, lower, upper, kind."""
     base = alt.Chart(data)
     x = alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True))
-    y = alt.Y("rate:Q", title="in scope per 1,000 eligible", scale=alt.Scale(zero=True))
+    y = alt.Y("rate:Q", title=told, scale=alt.Scale(zero=True))
     limits = [base.mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.2).encode(x=x, y=alt.Y(f"{end}:Q"))
               for end in ("lower", "upper")]  # fmt: skip
     mean = base.mark_line(color=BLACK, strokeWidth=1).encode(x=x, y="mean:Q")
@@ -265,6 +273,19 @@ def trend_spec(data: pl.DataFrame) -> Chart:
         color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[BLUE, "#D55E00", BLACK, GREY])),
     ).transform_filter("isValid(datum.rate)")  # fmt: skip
     return alt.layer(*limits, mean, line, points).properties(width=WIDTH, height=260)
+
+
+def by_quarter(table: pl.DataFrame) -> Chart:
+    """Draw how many of 100 pathways come to each stage by the quarter in which they begin, a small chart a stage."""
+    shown = table.filter(pl.col("per_100_pathways").is_not_null())
+    stages = shown["stage"].unique(maintain_order=True).to_list()
+    drawn = alt.Chart(shown).mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE, size=22)).encode(
+        x=alt.X("quarter:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True)),
+        y=alt.Y("per_100_pathways:Q", title="per 100", scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4)),
+        facet=alt.Facet("stage:N", title=None, sort=stages, columns=3),
+    )  # fmt: skip
+    sized: Chart = drawn.properties(width=WIDTH // 3 + 10, height=110)
+    return sized
 
 
 def _labels(far: pl.DataFrame, largest: float) -> pl.DataFrame:

@@ -26,7 +26,7 @@ def render(audit: "Audit") -> str:
     trends = trend_data(audit)
     of_rules = tuple(f"{entry.key}: " for entry in audit.audited)
     by_month = audit.marked.quality.filter(provider=tables.ALL_PROVIDERS)
-    return _environment().get_template("page.jinja").render(
+    return environment().get_template("page.jinja").render(
         run=audit.said,
         exact=audit.settings.disclosure == "none",
         disclosure=ABOUT[audit.settings.disclosure],
@@ -41,19 +41,21 @@ def render(audit: "Audit") -> str:
         counted=counted,
         trends=None if trends is None else _json(trends),
         vega=_vega() if trends else None,
-        style=Markup(_resource("style.css")),
-        script=Markup(_resource("script.js")),
+        style=Markup(resource("style.css")),
+        script=Markup(resource("script.js")),
     )  # fmt: skip
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Give what fills the templates in: everything is escaped, nothing may be undefined."""
     return jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource),
+        loader=jinja2.FunctionLoader(resource),
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined,
     )  # fmt: skip
 
 
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """Give the text of a template, style or script."""
     return (resources.files(__package__) / "templates" / name).read_text("utf-8")
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _RATES = ["rate_per_1000_eligible", "rate_lower_95", "rate_upper_95"]
 _RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
 _TREND = ["month", "eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
-_COMPARISONS = {"percent_missing": "not recorded, per cent of eligible", "relative_index": "relative index",
-             "slope_index": "slope index, per 1,000 eligible"}  # fmt: skip
+_COMPARISONS = {"percent_missing": "not recorded, per cent of {}", "relative_index": "relative index",
+             "slope_index": "slope index, per 1,000 {}"}  # fmt: skip
 _LATELY = 6
 _USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation", "referral_setting": "who asked"}
 _TITLES = {
@@ -91,7 +91,7 @@ def rule_section(audit: "Audit", entry: Audited, place: int) -> dict[str, Any]:
         "breakdowns": _breakdowns(audit, entry, title),
         "who_asked": who_asked(audit, entry, title),
         "not_broken_down": " or ".join(name for field, name in _USUAL_FIELDS.items() if field not in audit.fields),
-        "inequalities": _inequalities(audit, entry),
+        "inequalities": inequalities(audit.marked.inequalities.filter(own)),
         "population": _population(audit, entry),
     }  # fmt: skip
 
@@ -205,12 +205,17 @@ def _signals(audit: "Audit", series: pl.DataFrame) -> PageTable:
                       ["provider", "month", "signal", "rate_per_1000_eligible", "mean"])  # fmt: skip
 
 
+def titled(field: str) -> str:
+    """Give the title of what is broken down by a field."""
+    return _TITLES.get(field, f"By {field.replace('_', ' ')}")
+
+
 def _breakdowns(audit: "Audit", entry: Audited, title: str) -> list[dict[str, Any]]:
     parts = []
     for field in audit.fields:
         table = audit.marked.grouped(field).filter(pl.col("rule") == entry.key, pl.col("eligible").fill_null(1) > 0)
         labels = [charts.value_label(field, value) for value in table[field]]
-        name = _TITLES.get(field, f"By {field.replace('_', ' ')}")
+        name = titled(field)
         told = table.drop(field).with_columns(pl.Series(field, labels, dtype=pl.String))
         ratios = [column for column in _RATIOS if column in table.columns]
         some = table["rate_per_1000_eligible"].count()
@@ -224,15 +229,14 @@ def _breakdowns(audit: "Audit", entry: Audited, title: str) -> list[dict[str, An
     return parts
 
 
-def _inequalities(audit: "Audit", entry: Audited) -> PageTable | None:
-    """Give what compares groups of people, each in words."""
-    table = audit.marked.inequalities.filter(rule=entry.key)
+def inequalities(table: pl.DataFrame, of: str = "eligible") -> PageTable | None:
+    """Give what compares groups of people, for one rule or measure, each in words; `of` are those who could have it."""
     said = []
     for row in table.iter_rows(named=True):
         field = row["characteristic"]
         label = charts.FIELD_LABELS.get(field, field.replace("_", " "))
-        what = _COMPARISONS.get(row["comparison"])
-        if what is None:
+        what = _COMPARISONS.get(row["comparison"], "").format(of)
+        if not what:
             ends = (charts.value_label(field, row[end]) for end in ("value", "compared_with"))
             what = "rate of {} over {}".format(*ends)
         said.append((label, what, row["basis"], row["figure"], row["figure_lower_95"], row["figure_upper_95"]))

@@ -1,23 +1,26 @@
-"""Flows: the pathways that are worked out are those that are meant."""
+"""Flows: the pathways that are worked out are those that are meant, and wrong files are told."""
 
 from collections import Counter
+from dataclasses import replace
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+import ebi_rules as ebi
 from ebi_rules.engines.extract import open_extract
 from ebi_rules.flows import flows
 from ebi_rules.flows.flow import Flow, paths
 from ebi_rules.flows.walking import FURTHER, STEPS, moves
 from ebi_rules.layouts import find_layout
 from ebi_rules.measures.people import gather
-from tests.engines.people import BEGIN, TODAY, Person, random_people, table_of, until
+from tests.engines.people import BEGIN, TODAY, Person, provider_of, random_people, table_of, until
 
 Move = tuple[str, str, int, str, str]
 
 
 def _flow(lost_after: int) -> Flow:
-    from dataclasses import replace
-
     return replace(flows()[0], lost_after=lost_after)
 
 
@@ -26,12 +29,12 @@ def _by_meaning(flow: Flow, people: list[Person], days: int) -> Counter[Move]:
     for person in {each.person for each in people}:
         own = [each.event for each in people if each.person == person]
         for path in paths(flow, own, str(BEGIN), until(days)):
-            where = f"ZZ{person % 3}", f"{path.begin.year} Q{(path.begin.month + 2) // 3}"
-            ends = flow.ends
-            stages = ("referral", *path.stages)
-            for step, (one, other) in enumerate(zip(stages, stages[1:], strict=False)):
+            begun = next(each for each in people if each.event is path.begin)
+            year, month = path.begin.day.split("-")[:2]
+            where = provider_of(begun), f"{year} Q{(int(month) + 2) // 3}"
+            for step, (one, other) in enumerate(pairwise(("referral", *path.stages))):
                 if step <= STEPS:
-                    beyond = step == STEPS and other not in ends
+                    beyond = step == STEPS and other not in flow.ends
                     found[*where, step, one, FURTHER if beyond else other] += 1
     return found
 
@@ -39,7 +42,7 @@ def _by_meaning(flow: Flow, people: list[Person], days: int) -> Counter[Move]:
 def _worked_out(flow: Flow, people: list[Person], names: tuple[str, str]) -> Counter[Move]:
     opened = [open_extract(table.activity, table.layout, table.overrides)
               for table in (table_of(people, find_layout(name), shuffle=3) for name in names)]  # fmt: skip
-    gathered = gather(opened, [stage.asked for stage in flow.stages], ["provider"], TODAY)
+    gathered = gather(opened, [stage.asked for stage in flow.stages], ["provider"], TODAY, keyed=True)
     return Counter({row[:-1]: row[-1] for row in moves(gathered, flow).iter_rows()})
 
 
@@ -55,6 +58,33 @@ def test_pathways_are_those_that_are_meant(seed: int, names: tuple[str, str], lo
         assert len(expected) > 100
 
 
-def test_long_pathways_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_pathways_go_on() -> None:
     found = _by_meaning(_flow(30), random_people(0, 120), 120)
     assert sum(count for (*_, to), count in found.items() if to == FURTHER) > 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("lost_after = 183", "lost_after = 0", "line 5: lost_after: this is a whole number of days from 1 to 3660"),
+        ('name = "community"', 'name = "imaging"', "another stage is called imaging too"),
+        ('name = "community"', 'name = "lost to view"', "a stage has a name in small letters, which is not referral"),
+        ('when = "imaging"', 'when = "imagin"', "there is no rule 'imagin'"),
+        ('when = "attended AND community"', 'when = "agee > 5"', "there is no field agee; did you mean age"),
+        ("ends = true", "end = true", "there is no entry 'end'; the nearest is ends"),
+        ('"referral > specialist > discharge", ', "", "but the pathways are"),
+        ('in = "admitted"\n\n', 'in = "emergency"\n\n', "there is no dataset 'emergency'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_flow_file_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
+    content = (resources.files("ebi_rules.flows") / "musculoskeletal.toml").read_text(encoding="utf-8")
+    assert old in content
+    (tmp_path / "mine.toml").write_text(content.replace(old, new, 1))
+    with pytest.raises(ebi.RuleError, match=message):
+        flows(tmp_path)
+
+
+def test_flows_are_found_by_key() -> None:
+    assert [flow.key for flow in flows()] == [flow.key for flow in flows(["musculoskeletal"])]
+    with pytest.raises(ebi.UsageError, match="there is no flow 'musculoskelet'; the nearest is musculoskeletal"):
+        flows(["musculoskelet"])
