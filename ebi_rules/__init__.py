@@ -9,12 +9,13 @@ A flag means that activity is in scope of the guidance, never that it was inappr
     ebi.audit("extract.parquet", rules=["2S"]).write("out")
 """
 
-# `audit`, `measures` and `rules` are also names of modules here: the calls are imported last, so that they win.
+# `audit`, `flows`, `measures` and `rules` are names of modules too: the calls are imported last, so that they win.
 from ebi_rules.activity import Activity
 from ebi_rules.audit import Audit, Settings, audit, audit_cube
 from ebi_rules.catalogue import rule, rules
 from ebi_rules.errors import DialectError, EbiError, EngineError, ExtractError, LayoutError, RuleError, UsageError
 from ebi_rules.flags import ExtractWarning, flag
+from ebi_rules.flows import flows
 from ebi_rules.measures import measures
 from ebi_rules.measures.running import Measured, measure
 from ebi_rules.rules import Explanation, Rule, explain
@@ -40,6 +41,7 @@ __all__ = [
     "audit_cube",
     "explain",
     "flag",
+    "flows",
     "measure",
     "measures",
     "rule",

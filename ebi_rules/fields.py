@@ -180,8 +180,8 @@ _DEFINITIONS = (
 FIELDS: Mapping[str, Field] = {definition.name: definition for definition in _DEFINITIONS}
 
 GROUPABLE = ("provider", "site", "commissioner", "gp_practice", "consultant", "referrer", "treatment_function",
-             "referral_source", "referral_setting", "ethnic_category", "imd_decile", "sex", "pcn", "borough",
-             "icb")  # fmt: skip
+             "referral_source", "referral_setting", "priority", "ethnic_category", "imd_decile", "sex", "pcn",
+             "borough", "icb")  # fmt: skip
 """The fields that an audit may group by."""
 
 PRACTITIONERS = ("consultant", "referrer")

@@ -23,17 +23,21 @@ from ebi_rules.errors import UsageError, unknown
 @click.command("measures")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_measures(as_json: bool) -> None:
-    """List the pathway measures, a line each."""
-    from ebi_rules.measures import measures
+    """List the pathway measures and flows, a line each."""
+    from ebi_rules.flows import Flow, flows
+    from ebi_rules.measures import Measure, measures
 
-    found = measures()
+    found: list[tuple[Measure | Flow, str]] = [
+        *((each, each.gives) for each in measures()),
+        *((flow, "flow") for flow in flows()),
+    ]
     if as_json:
-        entries = [{"key": each.key, "title": each.title, "gives": each.gives, "about": each.about,
-                    "source": each.source, "shows": each.shows, "limits": each.limits} for each in found]  # fmt: skip
+        entries = [{"key": each.key, "title": each.title, "gives": gives, "about": each.about, "source": each.source,
+                    "shows": each.shows, "limits": each.limits} for each, gives in found]  # fmt: skip
         click.echo(json.dumps(entries, indent=2))
         return
-    for each in found:
-        click.echo(f"{each.key:<32} {each.title} ({each.gives})")
+    for each, gives in found:
+        click.echo(f"{each.key:<32} {each.title} ({gives})")
 
 
 @click.command()
@@ -73,8 +77,8 @@ def measure(extracts: Sequence[str], output: Path, measures: Sequence[str], fold
                     skip_unavailable, progress=progress)  # fmt: skip
         found.write(output, force, progress)
     warn(found.warnings)
-    overall = found.shares.filter(provider="all providers")
-    for row in overall.iter_rows(named=True):
+    overall = found.shares.filter(provider="all providers").rows(named=True) if found.entries else []
+    for row in overall:
         percent = "" if row["percent"] is None else f", {row['percent']}%"
         click.echo(f"{row['measure']}: {_told(row['outcome'])} of {_told(row['followed'])} followed{percent}.")
     for flow, _ in found.walked:

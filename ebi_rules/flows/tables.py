@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ebi_rules.audit.disclosure import WITHHELD, controlled
+from ebi_rules.audit.disclosure import SMALLEST_SHOWN, WITHHELD, controlled
 from ebi_rules.audit.guard import Relation, Tables, withheld
 from ebi_rules.audit.percent import PERCENT, with_percent
 from ebi_rules.audit.tables import ALL_PROVIDERS
@@ -64,11 +64,31 @@ def cells(moves: pl.DataFrame, flow: Flow, method: str) -> pl.DataFrame:
         ("stage", by_stage, ()), ("provider_stage", by_stage, ("provider",)), ("quarter_stage", by_stage, ("quarter",)),
     )  # fmt: skip
     exact = pl.concat([_counted(flow.key, table, frame, keys) for table, frame, keys in sets])
-    hidden = withheld(exact.with_columns(published=pl.lit(True)), method, _TABLES)
+    exact = exact.with_columns(_published(exact, method))
+    hidden = withheld(exact, method, _TABLES)
     shown = pl.when(~pl.col("withheld")).then(controlled(pl.col("count"), method))
-    return exact.with_columns(withheld=hidden).with_columns(shown=shown).select(
-        "table", "provider", "month", "value", "unit", "shown", "withheld"
+    return exact.filter("published").with_columns(
+        withheld=hidden.filter(exact["published"])
+    ).with_columns(shown=shown).select("table", "provider", "month", "value", "unit", "shown", "withheld")  # fmt: skip
+
+
+def _published(exact: pl.DataFrame, method: str) -> pl.Series:
+    """Say which counts are in any table: not what goes on from a place to which few come, nor that place itself.
+
+    That such a move exists at all would tell more of few people than their number does.
+    """
+    if method != "hes":
+        return pl.Series("published", [True] * exact.height)
+    few = exact.filter(pl.col("table").is_in(["place", "provider_place"]), pl.col("count") < SMALLEST_SHOWN).select(
+        "table", "provider", "value"
     )  # fmt: skip
+    of_few = pl.concat([
+        few, few.select(pl.col("table").str.replace("place", "move"), "provider", "value"),
+    ]).with_columns(few=pl.lit(True))  # fmt: skip
+    place = pl.when(pl.col("table").str.ends_with("move")).then("unit").otherwise("value")
+    keyed = exact.select("table", "provider", value=place)
+    marked = keyed.join(of_few, on=keyed.columns, how="left", nulls_equal=True, maintain_order="left")
+    return marked["few"].is_null().alias("published")
 
 
 def _counted(key: str, table: str, frame: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:

@@ -4,20 +4,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ebi_rules.flows import Flow, flows
 from ebi_rules.measures import measures
 from ebi_rules.measures.measure import DAYS, FIRST, KINDS, Asked, Measure
 from ebi_rules.translate.english import say
 
-_HEAD = """# The measures
+_HEAD = """# The measures and flows
 
-What each pathway measure asks, what it can show and what it cannot, with every example. How measures are worked out:
-[pathways](pathways.md). This page is written by `make docs` from the measure files; do not change it by hand.
+What each pathway measure asks and where each flow goes, what it can show and what it cannot, with every example. How
+they are worked out: [pathways](pathways.md). This page is written by `make docs` from their files; do not change it by hand.
 """
 
 
 def page() -> str:
     """Give the text of the page."""
-    return "\n".join([_HEAD, *(line for each in measures() for line in _of(each))])
+    told = [line for each in measures() for line in _of(each)]
+    return "\n".join([_HEAD, *told, *(line for flow in flows() for line in _of_flow(flow))])
 
 
 def _of(measure: Measure) -> Iterator[str]:
@@ -33,16 +35,41 @@ def _of(measure: Measure) -> Iterator[str]:
     if measure.gives == DAYS:
         yield f"- The clock starts on the {str(measure.start).replace('_', ' ')}."
     yield f"- Source of the indicator: {measure.source}."
-    for heading, texts in (("Shows", measure.shows), ("Cannot show", measure.limits)):
-        yield ""
-        yield f"{heading}:"
-        yield ""
-        yield from (f"- {text}" for text in texts)
-    yield ""
+    yield from _what_it_shows(measure)
     yield "| example | index activities are answered |"
     yield "|---|---|"
     for example in measure.examples:
         yield f"| {example.about} | {', '.join(map(str, example.answers)) or 'there is none'} |"
+    yield ""
+
+
+def _of_flow(flow: Flow) -> Iterator[str]:
+    yield f"## {flow.title}"
+    yield ""
+    yield f"`{flow.key}`. {flow.about}"
+    yield ""
+    yield "| stage | is |"
+    yield "|---|---|"
+    for stage in flow.stages:
+        ends = "; it ends a pathway" if stage.ends else ""
+        yield f"| {stage.name} | {_said(stage.asked, flow)}{ends} |"
+    yield ""
+    yield f"- Lost to view: nothing follows for more than {flow.lost_after} days."
+    yield f"- Source: {flow.source}."
+    yield from _what_it_shows(flow)
+    yield "| example | pathways |"
+    yield "|---|---|"
+    for example in flow.examples:
+        yield f"| {example.about} | {'; '.join(example.paths) or 'there is none'} |"
+    yield ""
+
+
+def _what_it_shows(what: Measure | Flow) -> Iterator[str]:
+    for heading, texts in (("Shows", what.shows), ("Cannot show", what.limits)):
+        yield ""
+        yield f"{heading}:"
+        yield ""
+        yield from (f"- {text}" for text in texts)
     yield ""
 
 
@@ -53,7 +80,7 @@ def _when(measure: Measure) -> str:
     return f", {window.first} to {window.days} days {'after' if window.after else 'before'}"
 
 
-def _said(asked: Asked, measure: Measure) -> str:
+def _said(asked: Asked, measure: Measure | Flow) -> str:
     text = "; and ".join(say(criterion, measure.words) for criterion in asked.criteria)
     place = {"admitted": "admitted care of which ", "outpatient": "an appointment of which "}
     where = place.get(asked.dataset or "", "")

@@ -114,18 +114,14 @@ class Measured:
     @cached_property
     def marked(self) -> dict[str, pl.DataFrame]:
         """The tables by file, with the marks of what is withheld, as files and report need them."""
+        return {**(self._measured() if self.entries else {}), **(self._flowed() if self.walked else {})}
+
+    def _measured(self) -> dict[str, pl.DataFrame]:
         from ebi_rules.audit import tables, unequal
-        from ebi_rules.flows.tables import move_table, stage_table
         from ebi_rules.measures.over_time import trend
         from ebi_rules.measures.tables import by_field, numbers, shares
 
         counts, settings = self.counts, self.settings
-        shown = [(flow, cells) for (flow, _), cells in zip(self.walked, self.flow_cells, strict=True)]
-        flow_tables = {} if not shown else {
-            "flow": pl.concat(move_table(cells, flow) for flow, cells in shown),
-            "flow_stages": pl.concat(stage_table(cells, flow, "provider") for flow, cells in shown),
-            "flow_quarters": pl.concat(stage_table(cells, flow, "quarter") for flow, cells in shown),
-        }  # fmt: skip
         return {
             "measures": shares(counts, settings),
             "numbers": numbers(counts, self.spread, self.entries),
@@ -133,7 +129,16 @@ class Measured:
             "trend": trend(counts, settings),
             "inequalities": unequal.inequalities(counts, settings),
             **{f"by_{name}": by_field(counts, name, settings) for name in counts.fields},
-            **flow_tables,
+        }
+
+    def _flowed(self) -> dict[str, pl.DataFrame]:
+        from ebi_rules.flows.tables import move_table, stage_table
+
+        shown = [(flow, cells) for (flow, _), cells in zip(self.walked, self.flow_cells, strict=True)]
+        return {
+            "flow": pl.concat(move_table(cells, flow) for flow, cells in shown),
+            "flow_stages": pl.concat(stage_table(cells, flow, "provider") for flow, cells in shown),
+            "flow_quarters": pl.concat(stage_table(cells, flow, "quarter") for flow, cells in shown),
         }
 
     def _write_report(self, path: Path) -> None:

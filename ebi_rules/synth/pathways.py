@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 FIRST_DAY, LAST_DAY = date(2019, 4, 1), date(2026, 3, 31)
+FLOW = "musculoskeletal"
+"""The flow of which pathways are planted."""
 _CHUNK = 200_000
 _MARGIN, _LONGEST = 380, 740
 _LATE_BY = 5
@@ -36,10 +38,14 @@ Labels = Mapping[str, Sequence[tuple[int, str | int]]]
 
 @dataclass(frozen=True)
 class Story:
-    """Events (days from the beginning, kind), and for each measure the day of every index with its answer."""
+    """Events (days from the beginning, kind), pathways, and for each measure the day of every index with its answer.
+
+    Pathways are those of the musculoskeletal flow.
+    """
 
     share: float
     events: Sequence[tuple[int, str]]
+    paths: Sequence[str]
     labels: Labels
 
 
@@ -68,47 +74,54 @@ KINDS: Mapping[str, Kind] = {
     "elsewhere, not attended": Kind(None, "300", "2", "3"),
 }
 STORIES: Sequence[Story] = (
-    Story(0.16, [(0, "scan")], {
+    Story(0.16, [(0, "scan")], ["referral > imaging > lost to view"], {
         "repeat_imaging": [(0, "no")], "spinal_procedure_after_imaging": [(0, "no")],
         "attendances_after_imaging": [(0, 0)]}),
-    Story(0.08, [(0, "scan"), (150, "scan")], {
+    Story(0.08, [(0, "scan"), (150, "scan")], ["referral > imaging > lost to view"], {
         "repeat_imaging": [(0, "yes"), (150, "no")], "spinal_procedure_after_imaging": [(0, "no"), (150, "no")],
         "attendances_after_imaging": [(0, 0), (150, 0)]}),
-    Story(0.04, [(0, "scan"), (100, "operation")], {
+    Story(0.04, [(0, "scan"), (100, "operation")], ["referral > imaging > procedure > lost to view"], {
         "repeat_imaging": [(0, "no")], "spinal_procedure_after_imaging": [(0, "yes")],
         "attendances_after_imaging": [(0, 0)]}),
-    Story(0.12, [(0, "specialist, seen first"), (30, "scan")], {
+    Story(0.12, [(0, "specialist, seen first"), (30, "scan")], ["referral > specialist > imaging > lost to view"], {
         "imaging_before_specialist": [(0, "no")], "imaging_after_specialist": [(0, "yes")],
         "sent_for_imaging": [(0, "yes")], "discharged_at_first_attendance": [(0, "no")],
         "specialist_without_community": [(0, "yes")], "did_not_attend": [(0, "no")],
         "days_to_first_attendance": [(0, 40)], "surgical_conversion": [(0, "no")], "repeat_imaging": [(30, "no")],
         "spinal_procedure_after_imaging": [(30, "no")], "attendances_after_imaging": [(30, 0)]}),
-    Story(0.15, [(0, "physiotherapy, seen first"), (60, "specialist, seen first, discharged")], {
+    Story(0.15, [(0, "physiotherapy, seen first"), (60, "specialist, seen first, discharged")],
+          ["referral > community > specialist > discharge"], {
         "imaging_before_specialist": [(60, "no")], "imaging_after_specialist": [(60, "no")],
         "sent_for_imaging": [(0, "no"), (60, "no")], "discharged_at_first_attendance": [(60, "yes")],
         "specialist_without_community": [(60, "no")], "did_not_attend": [(0, "no"), (60, "no")],
         "days_to_first_attendance": [(0, 14), (60, 30)], "re_entry": [(60, "no")],
         "surgical_conversion": [(60, "no")]}),
-    Story(0.05, [(0, "specialist, seen first"), (120, "operation")], {
+    Story(0.05, [(0, "specialist, seen first"), (120, "operation")],
+          ["referral > specialist > procedure > lost to view"], {
         "imaging_before_specialist": [(0, "no")], "imaging_after_specialist": [(0, "no")],
         "sent_for_imaging": [(0, "no")], "discharged_at_first_attendance": [(0, "no")],
         "specialist_without_community": [(0, "yes")], "did_not_attend": [(0, "no")],
         "days_to_first_attendance": [(0, 40)], "surgical_conversion": [(0, "yes")]}),
-    Story(0.10, [(0, "scan"), (45, "specialist, seen first")], {
+    Story(0.10, [(0, "scan"), (45, "specialist, seen first")], ["referral > imaging > specialist > lost to view"], {
         "repeat_imaging": [(0, "no")], "spinal_procedure_after_imaging": [(0, "no")],
         "attendances_after_imaging": [(0, 1)], "imaging_before_specialist": [(45, "yes")],
         "imaging_after_specialist": [(45, "no")], "sent_for_imaging": [(45, "no")],
         "discharged_at_first_attendance": [(45, "no")], "specialist_without_community": [(45, "yes")],
         "did_not_attend": [(45, "no")], "days_to_first_attendance": [(45, 40)],
         "surgical_conversion": [(45, "no")]}),
-    Story(0.10, [(0, "physiotherapy, not attended"), (28, "physiotherapy, seen first")], {
+    Story(0.10, [(0, "physiotherapy, not attended"), (28, "physiotherapy, seen first")],
+          ["referral > community > lost to view"], {
         "did_not_attend": [(0, "yes"), (28, "no")], "sent_for_imaging": [(28, "no")],
         "days_to_first_attendance": [(28, 14)]}),
-    Story(0.08, [(0, "specialist again, discharged"), (400, "physiotherapy, seen first")], {
+    Story(0.08, [(0, "specialist again, discharged"), (400, "physiotherapy, seen first")],
+          ["referral > specialist > discharge", "referral > community > lost to view"], {
         "re_entry": [(0, "yes")], "did_not_attend": [(0, "no"), (400, "no")], "sent_for_imaging": [(400, "no")],
         "days_to_first_attendance": [(400, 14)]}),
-    Story(0.09, [(0, "specialist again, discharged")], {"re_entry": [(0, "no")], "did_not_attend": [(0, "no")]}),
-    Story(0.08, [(0, "scan"), (20, "specialist again"), (50, "specialist again")], {
+    Story(0.09, [(0, "specialist again, discharged")],
+          ["referral > specialist > discharge"], {
+        "re_entry": [(0, "no")], "did_not_attend": [(0, "no")]}),
+    Story(0.08, [(0, "scan"), (20, "specialist again"), (50, "specialist again")],
+          ["referral > imaging > specialist > lost to view"], {
         "repeat_imaging": [(0, "no")], "spinal_procedure_after_imaging": [(0, "no")],
         "attendances_after_imaging": [(0, 2)], "did_not_attend": [(20, "no"), (50, "no")]}),
 )  # fmt: skip
@@ -126,8 +139,8 @@ def write_population(
     """Write outpatient.parquet, admitted.parquet and truth.csv of made-up people into a folder.
 
     truth.csv has a row a measure and answer: measure, answer (yes, no, incomplete, or a number), index_activity (how
-    many index activities have it). The same seed and number of people give the same data. Raises `UsageError` for a
-    folder that exists, unless `force`.
+    many index activities have it); and one a pathway of the flow. The same seed and number of people give the same
+    data. Raises `UsageError` for a folder that exists, unless `force`.
     """
     import pyarrow.parquet as pq
 
@@ -163,11 +176,18 @@ def labels_of(story: Story, late: bool) -> Iterator[tuple[str, str]]:
             yield measure, "incomplete" if cut else str(answer)
 
 
+def paths_of(story: Story, late: bool) -> Sequence[str]:
+    """Give the pathways of a story: the last of one that ends with the data is still in view."""
+    *others, last = story.paths
+    return [*others, last.replace("lost to view", "still in view") if late else last]
+
+
 def _add_truth(truth: dict[tuple[str, str], int], story: Array, late: Array) -> None:
     for place, each in enumerate(STORIES):
         for is_late in (False, True):
             count = int(((story == place) & (late == is_late)).sum())
-            for key in labels_of(each, is_late):
+            planted = [(FLOW, path) for path in paths_of(each, is_late)]
+            for key in (*labels_of(each, is_late), *planted):
                 truth[key] = truth.get(key, 0) + count
 
 

@@ -18,7 +18,7 @@ def _people(run: Run) -> list[str]:
 def test_measures_are_listed(run: Run) -> None:
     assert "re_entry" in run("measures").stdout
     listed = json.loads(run("measures", "--json").stdout)
-    assert len(listed) == len(run("measures").stdout.splitlines()) == 12
+    assert len(listed) == len(run("measures").stdout.splitlines()) == 13
     assert all(entry["shows"] and entry["limits"] and entry["source"] for entry in listed)
 
 
@@ -26,10 +26,12 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
     said = run("measure", *extracts, "-o", "out", "--by", "ethnic_category").output
     assert "repeat_imaging: " in said
+    assert "musculoskeletal: referral " in said
     assert "In scope of the guidance does not mean inappropriate." in said
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"measures.csv", "numbers.csv", "attrition.csv", "trend.csv", "inequalities.csv",
-                       "by_age_band.csv", "by_sex.csv", "by_ethnic_category.csv", "run.json"}  # fmt: skip
+                       "by_age_band.csv", "by_sex.csv", "by_ethnic_category.csv", "flow.csv", "flow_stages.csv",
+                       "flow_quarters.csv", "run.json", "report.html"}  # fmt: skip
     table = pl.read_csv(tmp_path / "out" / "measures.csv", infer_schema=False)
     assert table.columns[:5] == ["measure", "provider", "index_activity", "followed", "outcome"]
     assert "*" in table["outcome"].to_list()
@@ -37,6 +39,21 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
     assert all(int(text) % 5 == 0 for text in counts if text.isdigit())
     assert "exists already" in run("measure", *extracts, "-o", "out", code=2).output
     run("measure", *extracts, "-o", "out", "--force", "--measure", "did_not_attend", "--disclosure", "none")
+
+
+def test_a_flow_alone_is_written(run: Run, tmp_path: Path) -> None:
+    extracts = _people(run)
+    said = run("measure", *extracts, "-o", "out", "--flow", "musculoskeletal").output
+    assert said.count("\n") == 2 and "lost to view" in said
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "flow.csv", "flow_stages.csv", "flow_quarters.csv", "run.json", "report.html"
+    }  # fmt: skip
+    moves = pl.read_csv(tmp_path / "out" / "flow.csv", infer_schema=False)
+    assert moves.columns[:7] == ["flow", "provider", "step", "from", "to", "pathways", "of"]
+    counts = moves["pathways"].to_list()
+    assert "*" in counts and all(int(text) % 5 == 0 for text in counts if text.isdigit())
+    assert "no flow 'muscle'" in run("measure", *extracts, "-o", "o", "--flow", "muscle", code=2).output
+    assert "one of them" in run("measure", *extracts, "-o", "o", "--flow", "a", "--flows", "b", code=2).output
 
 
 def test_the_same_people_give_the_same_files(run: Run, tmp_path: Path) -> None:

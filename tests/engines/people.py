@@ -12,6 +12,7 @@ from ebi_rules.activity import Activity
 from ebi_rules.layouts import Binding, ChildTable, Layout, bind
 from ebi_rules.measures.meaning import answers
 from ebi_rules.measures.measure import Event, Measure
+from ebi_rules.synth.pathways import KINDS
 
 BEGIN = date(2024, 1, 1)
 TODAY = date(2030, 1, 1)
@@ -133,3 +134,14 @@ def by_meaning(measure: Measure, people: list[Person], days: int) -> Answers:
         for index in answers(measure, own, str(BEGIN), until(days)):
             found[keys[id(index.event)], str(index.answer)] += 1
     return found
+
+
+def event_of(day: date, name: str) -> Event:
+    """Give an event of one of the kinds that a made-up population has."""
+    kind = KINDS[name]
+    given: dict[str, object] = {"procedures": kind.procedures, "treatment_function": kind.treatment_function, "age": 50,
+                                "administrative_category": "01"}  # fmt: skip
+    if not kind.admitted:
+        given |= {"first_attendance": kind.first, "attendance_status": kind.status, "attendance_outcome": kind.outcome}
+        given |= {"referral_date": str(day - timedelta(days=kind.waited))} if kind.waited is not None else {}
+    return Event(str(day), "admitted" if kind.admitted else "outpatient", Activity.of(given))

@@ -2,12 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+import ebi_rules as ebi
 from ebi_rules.synth import write_extract
 from tests.engines.tally import TALLY
 
@@ -29,6 +30,34 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=found, args=_FLAGS)
         yield launched
         launched.close()
+
+
+Open = Callable[[ebi.Audit | ebi.Measured], Page]
+
+
+@pytest.fixture
+def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+    """Open the report of an audit or of measures; afterwards hold it to having loaded nothing and said nothing."""
+    requests: list[str] = []
+    messages: list[str] = []
+    pages: list[Page] = []
+
+    def open_report(found: ebi.Audit | ebi.Measured) -> Page:
+        found.report(tmp_path / "report.html")
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("dialog", lambda dialog: messages.append(dialog.message))
+        page.goto((tmp_path / "report.html").as_uri())
+        pages.append(page)
+        return page
+
+    yield open_report
+    for page in pages:
+        page.close()
+    assert [url for url in requests if not url.startswith("file:")] == []
+    assert messages == []
 
 
 @pytest.fixture(scope="session")

@@ -2,47 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
 
 import ebi_rules as ebi
 from ebi_rules.synth import write_extract
 from opcs_icd.reference import Reference
+from tests.report.conftest import Open
 from tests.report.large import large_audit
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>", "=HYPERLINK(1)", "{{ 7*7 }}"]
-
-Open = Callable[[ebi.Audit], Page]
-
-
-@pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Open an audit's report; afterwards hold it to having loaded nothing and said nothing on the console."""
-    requests: list[str] = []
-    messages: list[str] = []
-    pages: list[Page] = []
-
-    def open_report(audit: ebi.Audit) -> Page:
-        audit.report(tmp_path / "report.html")
-        page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("dialog", lambda dialog: messages.append(dialog.message))
-        page.goto((tmp_path / "report.html").as_uri())
-        pages.append(page)
-        return page
-
-    yield open_report
-    for page in pages:
-        page.close()
-    assert [url for url in requests if not url.startswith("file:")] == []
-    assert messages == []
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import replace
+from datetime import date, timedelta
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import ebi_rules as ebi
@@ -15,7 +17,8 @@ from ebi_rules.flows.flow import Flow, paths
 from ebi_rules.flows.walking import FURTHER, STEPS, moves
 from ebi_rules.layouts import find_layout
 from ebi_rules.measures.people import gather
-from tests.engines.people import BEGIN, TODAY, Person, provider_of, random_people, table_of, until
+from ebi_rules.synth.pathways import STORIES, paths_of, write_population
+from tests.engines.people import BEGIN, TODAY, Person, event_of, provider_of, random_people, table_of, until
 
 Move = tuple[str, str, int, str, str]
 
@@ -61,6 +64,31 @@ def test_pathways_are_those_that_are_meant(seed: int, names: tuple[str, str], lo
 def test_long_pathways_go_on() -> None:
     found = _by_meaning(_flow(30), random_people(0, 120), 120)
     assert sum(count for (*_, to), count in found.items() if to == FURTHER) > 0
+
+
+def test_planted_pathways_are_walked(tmp_path: Path) -> None:
+    write_population(tmp_path / "people", 6000, seed=4)
+    found = ebi.measure([tmp_path / "people" / f"{name}.parquet" for name in ("outpatient", "admitted")],
+                        flows=["musculoskeletal"], settings=ebi.Settings("none"))  # fmt: skip
+    planted = pl.read_csv(tmp_path / "people" / "truth.csv").filter(measure="musculoskeletal")
+    expected: Counter[tuple[int, str, str]] = Counter()
+    for path, count in planted.select("answer", "index_activity").iter_rows():
+        for step, (one, other) in enumerate(pairwise(path.split(" > "))):
+            expected[step, one, other] += count
+    walked = found.table("flow").filter(provider="all providers").select("step", "from", "to", "pathways")
+    assert {(step, one, other): count for step, one, other, count in walked.iter_rows()} == dict(expected)
+    assert len(expected) > 15
+
+
+def test_the_stories_pathways_are_what_the_flow_means() -> None:
+    """They were written by hand; the meaning, told the same events, gives the same."""
+    for story in STORIES:
+        for late in (False, True):
+            begin = date(2022, 1, 1)
+            last = begin + timedelta(days=story.events[-1][0] + 5) if late else date(2029, 12, 31)
+            events = [event_of(begin + timedelta(days=offset), kind) for offset, kind in story.events]
+            told = [str(path) for path in paths(flows()[0], events, "2020-01-01", str(last))]
+            assert told == list(paths_of(story, late)), (story.events, late)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.activity import Activity
 from ebi_rules.audit import Settings
 from ebi_rules.cube import STANDARD_DIMENSIONS
 from ebi_rules.engines.extract import open_extract
@@ -20,10 +19,10 @@ from ebi_rules.measures import measure as find
 from ebi_rules.measures import measures
 from ebi_rules.measures.counting import answer
 from ebi_rules.measures.meaning import answers
-from ebi_rules.measures.measure import COUNT, DAYS, Event, Measure, Window
+from ebi_rules.measures.measure import COUNT, DAYS, Measure, Window
 from ebi_rules.measures.people import gather
-from ebi_rules.synth.pathways import FIRST_DAY, KINDS, LAST_DAY, STORIES, labels_of, write_population
-from tests.engines.people import TODAY, Answers, Person, by_meaning, random_people, table_of
+from ebi_rules.synth.pathways import FIRST_DAY, LAST_DAY, STORIES, labels_of, write_population
+from tests.engines.people import TODAY, Answers, Person, by_meaning, event_of, random_people, table_of
 
 LAYOUTS = [("ncdr-opa", "ncdr-apcs"), ("hes-op", "hes-apc")]
 
@@ -97,22 +96,12 @@ def test_the_stories_labels_are_what_measures_mean() -> None:
         for late in (False, True):
             begin = date(2022, 1, 1)
             last = begin + timedelta(days=story.events[-1][0] + 5) if late else date(2029, 12, 31)
-            events = [_event(begin + timedelta(days=offset), kind) for offset, kind in story.events]
+            events = [event_of(begin + timedelta(days=offset), kind) for offset, kind in story.events]
             labels = Counter(labels_of(story, late))
             for measure in measures():
                 told = [str(index.answer) for index in answers(measure, events, "2020-01-01", str(last))]
                 wanted = Counter({said: count for (key, said), count in labels.items() if key == measure.key})
                 assert Counter(told) == wanted, (measure.key, story.events, late)
-
-
-def _event(day: date, name: str) -> Event:
-    kind = KINDS[name]
-    given: dict[str, object] = {"procedures": kind.procedures, "treatment_function": kind.treatment_function, "age": 50,
-                                "administrative_category": "01"}  # fmt: skip
-    if not kind.admitted:
-        given |= {"first_attendance": kind.first, "attendance_status": kind.status, "attendance_outcome": kind.outcome}
-        given |= {"referral_date": str(day - timedelta(days=kind.waited))} if kind.waited is not None else {}
-    return Event(str(day), "admitted" if kind.admitted else "outpatient", Activity.of(given))
 
 
 def test_small_numbers_are_suppressed(population: Path) -> None:

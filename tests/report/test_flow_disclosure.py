@@ -1,0 +1,125 @@
+"""No suppressed count can be worked out of the tables of a flow: attacked, with what naive ways would give away."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ebi_rules.audit import files
+from ebi_rules.flows import flows, tables
+from ebi_rules.flows.flow import Flow
+from tests.report.attack import Attack
+
+ALL = "all providers"
+LEAKING = (55, 56, 123, 142, 161)
+SEEDS = (*range(5), 10, *LEAKING)
+"""Those of `LEAKING` would give counts away if sums were not looked at, 10 if moves of few were told."""
+STEPS = 4
+"""Through how many steps made-up pathways go at most, which the attack knows."""
+
+
+def _moves(seed: int, flow: Flow) -> pl.DataFrame:
+    """Make up pathways of few people at few providers."""
+    rng = np.random.default_rng(seed)
+    inner = [stage.name for stage in flow.stages if not stage.ends]
+    rows = []
+    for _ in range(int(rng.integers(20, 160))):
+        where = f"ZZ{rng.integers(0, rng.integers(1, 5))}", f"2024 Q{rng.integers(1, 4)}"
+        at, step = "referral", 0
+        while step < STEPS and at not in flow.ends:
+            onward = [name for name in inner if name != at] if step == 0 or rng.random() < 0.4 else list(flow.ends)
+            if step == STEPS - 1:
+                onward = list(flow.ends)
+            to = onward[min(int(rng.exponential(0.8)), len(onward) - 1)]
+            rows.append((*where, step, at, to))
+            at, step = to, step + 1
+    frame = pl.DataFrame(rows, schema=["provider", "quarter", "step", "from", "to"], orient="row")
+    return frame.group_by(frame.columns, maintain_order=True).agg(pl.len().cast(pl.Int64).alias("pathways"))
+
+
+def _attack(shown: pl.DataFrame, flow: Flow) -> Attack:
+    """Learn what the three files of a flow say, and what follows from what they leave out.
+
+    A place of which no moves are told has fewer than 8; of another, moves that are not told are 0.
+    """
+    attack = Attack()
+    moved, by_provider, by_quarter = (files.told(table) for table in (
+        tables.move_table(shown, flow), tables.stage_table(shown, flow, "provider"),
+        tables.stage_table(shown, flow, "quarter")))  # fmt: skip
+    told = {(row["provider"], int(row["step"]), row["from"], row["to"]): row for row in moved.iter_rows(named=True)}
+    everybody = list(dict.fromkeys([ALL, *by_provider["provider"]]))
+    inner = [stage.name for stage in flow.stages if not stage.ends]
+    every = [*inner, *flow.ends]
+    moves = [(0, "referral", to) for to in every]
+    moves += [(step, one, to) for step in range(1, STEPS) for one in inner for to in every if to != one]
+    for who in everybody:
+        for step, one, to in moves:
+            row, key, place = told.get((who, step, one, to)), ("move", who, str(step), one, to), _place(who, step, one)
+            known = next((row for (*where, _), row in told.items() if where == [who, step, one]), None)
+            attack.learn(key, row["pathways"] if row else "0" if known else None)
+            attack.learn(place, known["of"] if known else None)
+            if not known:
+                attack.bounds[place] = (0, 7)
+            attack.learn(_place(who, step + 1, to), None)
+        for kind in (1, 0):
+            sums: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+            for step, one, to in moves:
+                key = ("move", who, str(step), one, to)
+                sums.setdefault(_place(who, step, one) if kind else _place(who, step + 1, to), []).append(key)
+            for place, parts in sums.items():
+                attack.add_up(place, parts)
+    for step, one, to in moves:
+        parts = [("move", who, str(step), one, to) for who in everybody[1:]]
+        attack.add_up(("move", ALL, str(step), one, to), parts)
+    for kind, table, column in (("stage", by_provider, "provider"), ("quarter", by_quarter, "quarter")):
+        for row in table.iter_rows(named=True):
+            attack.learn((kind, row[column], row["stage"]), row["entered"])
+    stages = [key for key in attack.bounds if key[0] in ("stage", "quarter")]
+    for kind, who in {key[:2] for key in stages}:
+        ends = [key for key in stages if key[:2] == (kind, who) and key[2] in flow.ends]
+        attack.add_up((kind, who, "referral"), ends)
+    for stage in {key[2] for key in stages}:
+        parts = [key for key in stages if key[0] == "stage" and key[1] != ALL and key[2] == stage]
+        attack.add_up(("stage", ALL, stage), parts)
+        attack.add_up(("stage", ALL, stage), [key for key in stages if key[0] == "quarter" and key[2] == stage])
+    for key in [key for key in stages if key[0] == "stage"]:
+        attack.add_up(key, [place for place in attack.bounds if place[0] == "place" and place[1] == key[1]
+                            and place[3] == key[2]])  # fmt: skip
+    return attack
+
+
+def _place(who: str, step: int, stage: str) -> tuple[str, ...]:
+    return ("place", who, str(step), stage)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nothing_is_recovered(seed: int) -> None:
+    flow = flows()[0]
+    shown = tables.cells(_moves(seed, flow), flow, "hes")
+    assert shown["shown"].drop_nulls().is_between(1, 7).sum() == 0
+    assert _attack(shown, flow).recovered() == {}
+
+
+def test_without_the_guard_counts_are_recovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "withheld", lambda cells, method, known: pl.Series([False] * cells.height))
+    flow = flows()[0]
+    assert sum(len(_attack(tables.cells(_moves(seed, flow), flow, "hes"), flow).recovered()) for seed in LEAKING) >= 5
+
+
+def test_moves_of_few_give_counts_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_published", lambda exact, method: pl.Series("published", [True] * exact.height))
+    flow = flows()[0]
+    assert _attack(tables.cells(_moves(10, flow), flow, "hes"), flow).recovered()
+
+
+def test_tables_add_up_where_nothing_is_suppressed() -> None:
+    flow = flows()[0]
+    moves = _moves(1, flow)
+    shown = tables.cells(moves, flow, "none")
+    stages = tables.stage_table(shown, flow, "provider").filter(provider=ALL)
+    entered = dict(stages.select("stage", "entered").iter_rows())
+    begun = moves.filter(pl.col("step") == 0)["pathways"].sum()
+    assert entered["referral"] == begun == sum(entered.get(end, 0) for end in flow.ends)
+    moved = tables.move_table(shown, flow)
+    assert moved.filter(provider=ALL)["pathways"].sum() == moves["pathways"].sum()
+    assert moved.filter(provider=ALL, step=0)["percent"].sum() == pytest.approx(100, abs=0.3)
+    assert tables.places(shown, ALL)[0, "referral"] == begun

@@ -1,0 +1,88 @@
+"""The report of pathways: measures and flows on one page that anybody can use."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+import ebi_rules as ebi
+from ebi_rules.measures import measures
+from ebi_rules.synth.pathways import write_population
+from tests.report.conftest import Open
+from tests.report.test_report import HOSTILE
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("people") / "population"
+    write_population(folder, 5_000, seed=3)
+    return [folder / "outpatient.parquet", folder / "admitted.parquet"]
+
+
+def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
+    found = ebi.measure(people, by=["ethnic_category"])
+    page = opened(found)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    text = page.inner_text("body")
+    told = [text for each in measures() for text in (each.title, *each.limits)]
+    for part in (*told, "What follows is not what was caused", "Small numbers are protected",
+                 "2019-04-01 to 2026-03-31", "The musculoskeletal pathway",
+                 "By provider", "Over time", "lost to view",
+                 "Measures in short",
+                 "By ethnic category", "Groups of people compared", "Method and limits"):  # fmt: skip
+        assert part in text, part
+    assert page.locator("table").count() == page.locator("table caption").count() >= 12 * 5
+    drawn = page.locator("#flow0 figure svg").first
+    labels = drawn.locator("text").all_text_contents()
+    stages = dict(found.table("flow_stages").filter(provider="all providers").select("stage", "entered").iter_rows())
+    assert f"referral {stages['referral']:,}" in labels
+    assert drawn.bounding_box()["width"] > 500
+    assert page.locator("#flow0 figure svg").count() == 1 + 8 + 1
+    violations = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in violations] == []
+
+
+def test_the_page_says_what_the_tables_say(people: list[Path], tmp_path: Path) -> None:
+    found = ebi.measure(people)
+    found.report(tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    for row in found.shares.filter(provider="all providers").iter_rows(named=True):
+        assert f"<strong>{row['index_activity']:,}</strong> index activity" in html
+        assert f"<strong>{row['percent']:.1f}%</strong>" in html
+    for count in found.table("flow")["pathways"].drop_nulls():
+        assert f">{count:,}</td>" in html
+    with pytest.raises(ebi.UsageError, match="exists already"):
+        found.report(tmp_path / "report.html")
+
+
+def test_codes_are_never_markup(opened: Open, people: list[Path]) -> None:
+    frames = [pl.read_parquet(path).with_columns(
+        pl.lit(pl.Series(HOSTILE)).gather(pl.int_range(pl.len()) % len(HOSTILE)).alias("Der_Provider_Code")
+    ) for path in people]  # fmt: skip
+    page = opened(ebi.measure(frames, settings=ebi.Settings("none")))
+    assert page.locator("body img, body b").count() == 0
+    assert page.evaluate("document.scripts.length") == 1
+    told = page.locator("#flow0-providers").inner_text().upper().replace(" ", "")
+    assert all(name.replace(" ", "").upper() in told for name in HOSTILE)
+    assert page.locator("body.exact").count() == 1
+
+
+def test_a_page_of_few_people_or_none(opened: Open, people: list[Path]) -> None:
+    few = [pl.read_parquet(path).head(40) for path in people]
+    assert "lost to view" in opened(ebi.measure(few)).inner_text("body")
+
+
+def test_a_page_without_anybody(opened: Open, people: list[Path]) -> None:
+    page = opened(ebi.measure([pl.read_parquet(path).clear() for path in people]))
+    assert "0\nindex activity" in page.inner_text("#measure0")
+
+
+def test_flows_alone_and_measures_alone(opened: Open, people: list[Path], tmp_path: Path) -> None:
+    alone = ebi.measure(people[0], flows=["musculoskeletal"])
+    assert any("no extract holds what the stages procedure ask for" in text for text in alone.warnings)
+    page = opened(alone)
+    assert page.locator("#flow0").count() == 1 and page.locator("#measure0, #overview").count() == 0
+    (tmp_path / "report.html").unlink()
+    page = opened(ebi.measure(people[0], ["did_not_attend"]))
+    assert page.locator("#flow0").count() == 0 and page.locator("#measure0").count() == 1
