@@ -12,7 +12,8 @@ from ebi_rules.translate.english import say
 _HEAD = """# The measures and flows
 
 What each pathway measure asks and where each flow goes, what it can show and what it cannot, with every example. How
-they are worked out: [pathways](pathways.md). This page is written by `make docs` from their files; do not change it by hand.
+they are worked out: [pathways](pathways.md). This page is written by `make docs` from their files; do not change it by
+hand.
 """
 
 

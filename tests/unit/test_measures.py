@@ -122,6 +122,27 @@ def test_numbers_have_means_and_percentiles(population: Path) -> None:
     assert cascade["mean_lower_95"] < cascade["mean"] < cascade["mean_upper_95"] < 1
 
 
+def test_waits_are_parted_by_priority(population: Path) -> None:
+    frame = pl.read_parquet(population / "outpatient.parquet")
+    urgent = frame.with_columns(
+        pl.when(pl.col("Sex") == "1").then(pl.lit("2")).otherwise(pl.lit("1")).alias("Priority_Type")
+    )
+    found = ebi.measure(urgent, ["days_to_first_attendance"], by=["priority"], settings=Settings("none"))
+    by_sex, by_priority = (dict(found.table(name).select(pl.nth(1), "followed").iter_rows())
+                           for name in ("by_sex", "by_priority"))  # fmt: skip
+    assert (by_priority["2"], by_priority["1"]) == (by_sex["1"], by_sex["2"])
+
+
+def test_months_that_nobody_is_followed_from_are_left_out(population: Path) -> None:
+    """Their share is not 0: nobody knows it yet."""
+    found = ebi.measure(_both(population), ["repeat_imaging"], settings=Settings("none"))
+    every = found.table("trend").filter(provider="all providers")
+    assert every["month"].max() < "2025-05" and every["followed"].min() > 0
+    share = (every["outcome"] / every["followed"] * 100).round(1)
+    assert every["percent"].to_list() == share.to_list()
+    assert every["mean"].null_count() == 0
+
+
 def test_data_end_today_whatever_lies_ahead(population: Path) -> None:
     paths = _both(population)
     early = ebi.measure(paths, ["sent_for_imaging"], settings=Settings("none"), today=date(2021, 3, 31))
