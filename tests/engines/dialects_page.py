@@ -120,6 +120,10 @@ def _switches(dialect: Dialect) -> Iterator[str]:
         yield "codes are decided on distinct texts, unless `--strategy inline`"
     if not dialect.extract:
         yield "months come from STRFTIME"
+    if dialect.day_numbers:
+        yield "days are moved and subtracted as numbers"
+    if dialect.dates_have_time:
+        yield "TRUNC takes the time of day from a date"
 
 
 def _texts(dialect: str) -> list[str]:
