@@ -17,6 +17,7 @@ from ebi_rules.engines.extract import Extract
 from ebi_rules.engines.grouping import band_of_age, day_of
 from ebi_rules.engines.polars import prepare
 from ebi_rules.engines.values import Values, distinct_values
+from ebi_rules.errors import UsageError
 from ebi_rules.fields import FIELDS, TEXTS
 from ebi_rules.layouts import Binding
 from ebi_rules.measures.holding import can_hold
@@ -26,6 +27,9 @@ from ebi_rules.progress import Progress, quiet
 from ebi_rules.translate.polars import as_date, field_value
 
 Opened = tuple[Extract, Binding]
+
+_MOST_ASKED = 64
+"""As many bits as say what an event is."""
 
 _FEWEST_SHARED = 0.05
 """With fewer people than this part found in both of two extracts, their pseudonyms are doubtful."""
@@ -76,6 +80,8 @@ def gather(opened: Sequence[Opened], asked: Iterable[Asked], dimensions: Sequenc
     criterion needs. What no extract has (`nowhere`) must have been refused before.
     """
     asked, starts = list(dict.fromkeys(asked)), sorted(set(starts))
+    if len(asked) > _MOST_ASKED:
+        raise UsageError(f"{len(asked)} different things are asked, and {_MOST_ASKED} fit in one run: name fewer.")
     frames, sources, notices, activity = [], [], [], []
     for place, (extract, binding) in enumerate(opened):
         progress(f"reading {binding.layout.dataset} activity")

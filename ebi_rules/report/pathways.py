@@ -71,7 +71,7 @@ def _measure(found: "Measured", measure: Measure, place: int) -> dict[str, Any]:
     """Give all that the page says of one measure."""
     own = pl.col("rule") == measure.key
     shares = found.marked["measures"].filter(own)
-    providers = shares.filter(pl.col("provider").ne_missing(ALL_PROVIDERS))
+    providers = _named(found, shares.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)))
     told, row = _of_what(measure), shares.filter(provider=ALL_PROVIDERS).row(0, named=True)
     numbers = found.marked["numbers"].filter(own)
     everyone = found.marked["trend"].filter(own, pl.col("provider") == ALL_PROVIDERS)
@@ -80,14 +80,12 @@ def _measure(found: "Measured", measure: Measure, place: int) -> dict[str, Any]:
     return {
         "key": f"measure{place}",
         "measure": measure,
-        "told": told,
         "figures": list(_figures(row, numbers, measure)),
-        "incomplete": measure.window is not None,
         "providers_chart": svg(charts.rates(providers, PERCENT, f"per cent {told}"), f"{name}, by provider")
         if ranked.height else None,
-        "providers": page_table(_labelled(providers), f"By provider: index activity, those followed, and those {told}",
+        "providers": page_table(providers, f"By provider: index activity, those followed, and those {told}",
                                 ["provider", "index_activity", *_FOLLOWED, *_RATIOS]),
-        "numbers": page_table(_labelled(numbers), _numbers_caption(measure), ["provider", "followed", *_NUMBERS])
+        "numbers": page_table(_named(found, numbers), _numbers_caption(measure), ["provider", "followed", *_NUMBERS])
         if numbers.height else None,
         "trend_chart": svg(charts.trend(everyone, "percent", f"per cent {told}"), f"{name}, by month of the index")
         if everyone["percent"].count() else None,
@@ -125,9 +123,10 @@ def _figures(row: dict[str, Any], numbers: pl.DataFrame, measure: Measure) -> It
             yield f"{every['percentile_90'][0]:.0f}", "days, the 90th percentile"
 
 
-def _labelled(table: pl.DataFrame) -> pl.DataFrame:
+def _named(found: "Measured", table: pl.DataFrame) -> pl.DataFrame:
+    """Give a table with providers' names, where these are known, and signals in words."""
     signal = [pl.col("signal").replace(charts.SIGNAL_WORDS)] if "signal" in table.columns else []
-    return table.with_columns(pl.col("provider").fill_null("not recorded"), *signal)
+    return table.with_columns(pl.col("provider").replace(found.settings.names).fill_null("not recorded"), *signal)
 
 
 def _group(found: "Measured", measure: Measure, field: str, told: str) -> dict[str, Any]:
@@ -151,7 +150,7 @@ def _flow(found: "Measured", place: int) -> dict[str, Any]:
     quarters = found.marked["flow_quarters"].filter(flow=flow.key)
     begun = stages.filter(pl.col("stage") == BEGINS, pl.col("provider").ne_missing(ALL_PROVIDERS))
     largest = begun.filter(pl.col("entered").is_not_null()).top_k(_MOST_DRAWN, by="entered")["provider"].to_list()
-    overall = stages.filter(provider=ALL_PROVIDERS)
+    overall, names = stages.filter(provider=ALL_PROVIDERS), found.settings.names
     return {
         "key": f"flow{place}",
         "flow": flow,
@@ -163,10 +162,12 @@ def _flow(found: "Measured", place: int) -> dict[str, Any]:
                             ["step", "from", "to", "pathways", "of", *PERCENT]),
         "stages": page_table(overall, "How many come to each stage, all providers together",
                              ["stage", "entered", "per_100_pathways"]),
-        "providers": _wide(stages.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)), "provider",
+        "providers": _wide(_named(found, stages.filter(pl.col("provider").ne_missing(ALL_PROVIDERS))), "provider",
                            "Per 100 pathways that begin at a provider"),
-        "provider_pictures": [(provider or "not recorded", _picture(moved, shown, flow, provider))
-                              for provider in largest],
+        "provider_pictures": [
+            (names.get(provider, provider) or "not recorded", _picture(moved, shown, flow, provider))
+            for provider in largest
+        ],
         "quarters_chart": svg(charts.by_quarter(quarters.filter(pl.col("stage") != BEGINS)),
                               f"Per 100 pathways, by quarter of their beginning, {flow.title}")
         if quarters["per_100_pathways"].count() else None,
@@ -184,8 +185,7 @@ def _picture(moved: pl.DataFrame, shown: pl.DataFrame, flow: Flow, provider: str
 
 def _wide(table: pl.DataFrame, by: str, caption: str) -> PageTable:
     """Give a row a provider or quarter, a column a stage: how many of 100 pathways come to it."""
-    long = page_table(table.with_columns(pl.col(by).fill_null("not recorded")), "",
-                      [by, "stage", "entered", "per_100_pathways"])  # fmt: skip
+    long = page_table(table, "", [by, "stage", "entered", "per_100_pathways"])
     stages = [stage for stage in table["stage"].unique(maintain_order=True) if stage != BEGINS]
     cells = {(row.cells[0], row.cells[1]): row.cells for row in long.rows}
     rows = []

@@ -68,6 +68,14 @@ def test_codes_are_never_markup(opened: Open, people: list[Path]) -> None:
     assert page.locator("body.exact").count() == 1
 
 
+def test_providers_have_their_names(people: list[Path], tmp_path: Path) -> None:
+    given = {"ZZ1": "Made-up Hospitals 1"}
+    ebi.measure(people, settings=ebi.Settings(names=given)).report(tmp_path / "report.html")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ">ZZ1<" not in html and ">ZZ2<" in html
+    assert html.count(">Made-up Hospitals 1<") > 12
+
+
 def test_a_page_of_few_people_or_none(opened: Open, people: list[Path]) -> None:
     few = [pl.read_parquet(path).head(40) for path in people]
     assert "lost to view" in opened(ebi.measure(few)).inner_text("body")
