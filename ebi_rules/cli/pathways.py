@@ -61,7 +61,8 @@ def list_measures(as_json: bool) -> None:
 @force_option
 def measure(extracts: Sequence[str], output: Path, measures: Sequence[str], folder: str | None,
             flows: Sequence[str], flow_folder: str | None, by: Sequence[str], adjust: Sequence[str], disclosure: str,
-            names: str | None, areas: str | None, overrides: dict[str, str], skip_unavailable: bool, force: bool) -> None:  # fmt: skip
+            names: str | None, areas: str | None, overrides: dict[str, str], skip_unavailable: bool,
+            force: bool) -> None:  # fmt: skip
     """Measure what happened before and after, over extracts of the same people."""
     from ebi_rules.audit import Settings
     from ebi_rules.audit.inputs import read_names
@@ -73,9 +74,8 @@ def measure(extracts: Sequence[str], output: Path, measures: Sequence[str], fold
         if keys and own:
             raise UsageError(f"name {what}s with --{what}, or a folder of your own with --{what}s: one of them.")
     require_free(output, force)
-    settings = Settings(
-        disclosure, names=read_names(names) if names else {}, adjust=tuple(dict.fromkeys(adjust)) or AGE_AND_SEX
-    )
+    fields = tuple(dict.fromkeys(adjust)) or AGE_AND_SEX
+    settings = Settings(disclosure, names=read_names(names) if names else {}, adjust=fields)
     with status() as progress:
         found = run(extracts, folder or measures or None, flow_folder or flows or None, by, overrides, areas, settings,
                     skip_unavailable, progress=progress)  # fmt: skip

@@ -60,6 +60,9 @@ def _attack(shown: pl.DataFrame, flow: Flow) -> Attack:
             if not known:
                 attack.bounds[place] = (0, 7)
             attack.learn(_place(who, step + 1, to), None)
+        for (step, stage), count in tables.places(shown, who).items():
+            # What stands beside the bars of the picture.
+            attack.learn(_place(who, step, stage), None if count is None else str(count))
         for kind in (1, 0):
             sums: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
             for step, one, to in moves:
