@@ -61,7 +61,7 @@ docs: $(VENV)/installed-dev
 	$(BIN)/python -m ebi_rules.catalogue.pages docs/rules
 	$(BIN)/python -m ebi_rules.measures.pages docs/measures.md
 	$(BIN)/python -m tests.spec.document
-	$(BIN)/python -m tests.report.picture docs/funnel.svg
+	$(BIN)/python -m tests.report.picture docs
 
 # docs/dialects.md and the README's table, from a run of the tests that judge SQL; semantics from the spec tests.
 dialects: engines docs

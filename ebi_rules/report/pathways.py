@@ -10,7 +10,7 @@ from ebi_rules.audit.audit import SIGNS
 from ebi_rules.audit.disclosure import ABOUT
 from ebi_rules.audit.percent import PERCENT
 from ebi_rules.audit.tables import ALL_PROVIDERS
-from ebi_rules.flows.flow import BEGINS, Flow
+from ebi_rules.flows.flow import BEGINS
 from ebi_rules.flows.tables import places
 from ebi_rules.measures.counting import WITHIN_DAYS
 from ebi_rules.measures.measure import COUNT, DAYS, WITHOUT, Measure
@@ -144,7 +144,7 @@ def _group(found: "Measured", measure: Measure, field: str, told: str) -> dict[s
 
 def _flow(found: "Measured", place: int) -> dict[str, Any]:
     """Give all that the page says of one flow."""
-    (flow, _), shown = found.walked[place], found.flow_cells[place]
+    flow, _ = found.walked[place]
     moved = found.marked["flow"].filter(flow=flow.key)
     stages = found.marked["flow_stages"].filter(flow=flow.key)
     quarters = found.marked["flow_quarters"].filter(flow=flow.key)
@@ -157,7 +157,7 @@ def _flow(found: "Measured", place: int) -> dict[str, Any]:
         "figures": [(counted(entered), "pathways" if stage == BEGINS else stage)
                     for stage, entered in overall.select("stage", "entered").iter_rows()
                     if stage in (BEGINS, *flow.ends)],
-        "picture": _picture(moved, shown, flow, ALL_PROVIDERS),
+        "picture": picture(found, place, ALL_PROVIDERS),
         "moves": page_table(moved.filter(provider=ALL_PROVIDERS), "From stage to stage, all providers together",
                             ["step", "from", "to", "pathways", "of", *PERCENT]),
         "stages": page_table(overall, "How many come to each stage, all providers together",
@@ -165,7 +165,7 @@ def _flow(found: "Measured", place: int) -> dict[str, Any]:
         "providers": _wide(_named(found, stages.filter(pl.col("provider").ne_missing(ALL_PROVIDERS))), "provider",
                            "Per 100 pathways that begin at a provider"),
         "provider_pictures": [
-            (names.get(provider, provider) or "not recorded", _picture(moved, shown, flow, provider))
+            (names.get(provider, provider) or "not recorded", picture(found, place, provider))
             for provider in largest
         ],
         "quarters_chart": svg(charts.by_quarter(quarters.filter(pl.col("stage") != BEGINS)),
@@ -175,8 +175,10 @@ def _flow(found: "Measured", place: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _picture(moved: pl.DataFrame, shown: pl.DataFrame, flow: Flow, provider: str | None) -> Markup | None:
-    own = moved.filter(pl.col("provider").eq_missing(provider))
+def picture(found: "Measured", place: int, provider: str | None) -> Markup | None:
+    """Draw one flow, the first being 0, of all providers or of one; None where nothing may be shown of it."""
+    (flow, _), shown = found.walked[place], found.flow_cells[place]
+    own = found.marked["flow"].filter(pl.col("flow") == flow.key, pl.col("provider").eq_missing(provider))
     if not own.height:
         return None
     who = provider or "provider not recorded"

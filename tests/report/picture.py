@@ -1,20 +1,34 @@
-"""Draw the README's picture: the funnel of the demo's extract. Run as `python -m tests.report.picture FILE`."""
+"""Draw the docs' funnel.svg and flow.svg, of made-up people: `python -m tests.report.picture FOLDER`."""
 
 import sys
 import tempfile
 from pathlib import Path
 
+from markupsafe import Markup
+
 import ebi_rules as ebi
 from ebi_rules.report.drawing import svg
+from ebi_rules.report.pathways import picture
 from ebi_rules.synth import write_extract
+from ebi_rules.synth.pathways import write_population
 
 
 def main() -> None:
+    target = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
-        extract = Path(folder) / "opa.parquet"
-        write_extract(extract, 1_000_000)
-        picture = svg(ebi.audit(extract, ["2S"]).chart("funnel"), "Funnel plot of made-up providers")  # type: ignore[arg-type]
-    Path(sys.argv[1]).write_text(f"{picture}\n", encoding="utf-8")
+        for name, drawn in (("funnel", _funnel(Path(folder))), ("flow", _flow(Path(folder)))):
+            (target / f"{name}.svg").write_text(f"{drawn}\n", encoding="utf-8")
+
+
+def _funnel(folder: Path) -> Markup:
+    write_extract(folder / "opa.parquet", 1_000_000)
+    return svg(ebi.audit(folder / "opa.parquet", ["2S"]).chart("funnel"), "Funnel plot of made-up providers")  # type: ignore[arg-type]
+
+
+def _flow(folder: Path) -> Markup | None:
+    write_population(folder / "people", 100_000)
+    extracts = [folder / "people" / f"{name}.parquet" for name in ("outpatient", "admitted")]
+    return picture(ebi.measure(extracts, flows=["musculoskeletal"]), 0, "all providers")
 
 
 if __name__ == "__main__":
