@@ -25,23 +25,10 @@ class _FlowFile(PeopleSource):
     """A flow file of which a flow is made."""
 
     def flow(self) -> Flow:
-        with self.noting():
-            self.only((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
-        self.raise_problems()
-        flow = None
-        with self.noting():
-            flow = self._read()
-        self.raise_problems()
-        assert flow, "what could not be read was told"
-        self._check_examples(flow)
-        self.raise_problems()
-        return flow
+        return self.whole(_REQUIRED, _OPTIONAL, self._read, self._check_examples)
 
     def _read(self) -> Flow:
         table = self.table
-        for name in ("shows", "limits"):
-            if not are_texts(table[name]):
-                self.fail((name,), "this is a list of texts in quotation marks.")
         lost_after = table["lost_after"]
         if type(lost_after) is not int or not 1 <= lost_after <= _LONGEST:
             self.fail(("lost_after",), f"this is a whole number of days from 1 to {_LONGEST}.")
@@ -52,7 +39,7 @@ class _FlowFile(PeopleSource):
                 self.fail(("stages", str(number), "name"), f"another stage is called {name} too.")
         return Flow(
             key=table["key"], title=table["title"], about=table["about"], source=table["source"], stages=stages,
-            lost_after=lost_after, shows=tuple(table["shows"]), limits=tuple(table["limits"]),
+            lost_after=lost_after, shows=self.sentences("shows"), limits=self.sentences("limits"),
             words={**self.words, **self.shared.words, **table.get("words", {})},
             examples=tuple(self._example(number, each) for number, each in enumerate(table["examples"])),
         )  # fmt: skip

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from ebi_rules.activity import Activity
 from ebi_rules.criteria import CriterionError
@@ -12,9 +12,11 @@ from ebi_rules.language import parse
 from ebi_rules.measures.measure import Asked, Event
 from ebi_rules.rulefile import Shared
 from ebi_rules.rulefile.coded import CodedSource
+from ebi_rules.rulefile.source import are_texts
 from ebi_rules.rules import DATASETS, Rule
 
 FindRule = Callable[[str], Rule]
+Read = TypeVar("Read")
 
 _DATA = ("2020-01-01", "2029-12-31")
 
@@ -26,6 +28,28 @@ class PeopleSource(CodedSource):
         super().__init__(content, file, shared)
         self.find_rule = find_rule
         self.words: dict[str, str] = {}
+
+    def whole(
+        self, required: set[str], optional: set[str], read: Callable[[], Read], check: Callable[[Read], None]
+    ) -> Read:
+        """Read the file by `read` and check it by `check`, where it has the right entries; every problem is told."""
+        with self.noting():
+            self.only((), self.table, required | optional, required)
+        self.raise_problems()
+        found = None
+        with self.noting():
+            found = read()
+        self.raise_problems()
+        assert found is not None, "what could not be read was told"
+        check(found)
+        self.raise_problems()
+        return found
+
+    def sentences(self, name: str) -> tuple[str, ...]:
+        """Read a list of texts."""
+        if not are_texts(self.table[name]):
+            self.fail((name,), "this is a list of texts in quotation marks.")
+        return tuple(self.table[name])
 
     def asked(self, where: tuple[str, ...], text: object, dataset: object) -> Asked:
         """Read what is asked of activity, by the name of a rule or as a criterion, and in which dataset (or None)."""

@@ -20,7 +20,6 @@ from ebi_rules.measures.measure import (
 )
 from ebi_rules.measures.people_source import FindRule, PeopleSource
 from ebi_rules.rulefile import Shared
-from ebi_rules.rulefile.source import are_texts
 
 _REQUIRED = {"key", "title", "about", "source", "index", "shows", "limits", "examples"}
 _OPTIONAL = {"outcome", "within", "gives", "of", "start", "index_in", "outcome_in", "codes", "criteria", "words"}
@@ -39,17 +38,7 @@ class _MeasureFile(PeopleSource):
     """A measure file of which a measure is made."""
 
     def measure(self) -> Measure:
-        with self.noting():
-            self.only((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
-        self.raise_problems()
-        measure = None
-        with self.noting():
-            measure = self._read()
-        self.raise_problems()
-        assert measure, "what could not be read was told"
-        self._check_examples(measure)
-        self.raise_problems()
-        return measure
+        return self.whole(_REQUIRED, _OPTIONAL, self._read, self._check_examples)
 
     def _read(self) -> Measure:
         table = self.table
@@ -57,9 +46,6 @@ class _MeasureFile(PeopleSource):
         self.one_of((), "gives", gives, tuple(KINDS))
         of = table.get("of", EACH)
         self.one_of((), "of", of, (EACH, FIRST))
-        for name in ("shows", "limits"):
-            if not are_texts(table[name]):
-                self.fail((name,), "this is a list of texts in quotation marks.")
         index = self._asked("index")
         if gives == DAYS:
             for name in ("outcome", "within"):
@@ -75,8 +61,8 @@ class _MeasureFile(PeopleSource):
             window = self._window()
         return Measure(
             key=table["key"], title=table["title"], about=table["about"], source=table["source"], gives=gives,
-            index=index, outcome=outcome, window=window, of=of, start=start, shows=tuple(table["shows"]),
-            limits=tuple(table["limits"]), words={**self.words, **self.shared.words, **table.get("words", {})},
+            index=index, outcome=outcome, window=window, of=of, start=start, shows=self.sentences("shows"),
+            limits=self.sentences("limits"), words={**self.words, **self.shared.words, **table.get("words", {})},
             examples=tuple(self._example(number, each) for number, each in enumerate(table["examples"])),
         )  # fmt: skip
 
