@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ebi_rules.activity import Activity
 from ebi_rules.criteria import CriterionError
-from ebi_rules.errors import UsageError, unknown
+from ebi_rules.errors import RuleError, UsageError, unknown
 from ebi_rules.language import parse
 from ebi_rules.measures.measure import Asked, Event
 from ebi_rules.rulefile import Shared
@@ -44,6 +44,12 @@ class PeopleSource(CodedSource):
         check(found)
         self.raise_problems()
         return found
+
+    def raise_problems(self) -> None:
+        """Raise everything that was noted, a line each: there is no lint for these files."""
+        if self.problems:
+            found = list(dict.fromkeys(self.problems))
+            raise RuleError("\n".join(f"{self.file}, line {problem.line}: {problem}" for problem in found), found)
 
     def sentences(self, name: str) -> tuple[str, ...]:
         """Read a list of texts."""

@@ -112,6 +112,16 @@ def test_a_wrong_flow_file_is_told(tmp_path: Path, old: str, new: str, message: 
         flows(tmp_path)
 
 
+def test_every_problem_of_a_file_is_told(tmp_path: Path) -> None:
+    content = (resources.files("ebi_rules.flows") / "musculoskeletal.toml").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(content.replace("lost_after = 183", "lost_after = 30"))
+    with pytest.raises(ebi.RuleError) as told:
+        flows(tmp_path)
+    lines = str(told.value).splitlines()
+    assert len(lines) == 5 and all("mine.toml, line " in line for line in lines)
+    assert sum("but the pathways are" in line for line in lines) == 4
+
+
 def test_flows_are_found_by_key() -> None:
     assert [flow.key for flow in flows()] == [flow.key for flow in flows(["musculoskeletal"])]
     with pytest.raises(ebi.UsageError, match="there is no flow 'musculoskelet'; the nearest is musculoskeletal"):
