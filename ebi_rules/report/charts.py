@@ -279,7 +279,8 @@ def by_quarter(table: pl.DataFrame) -> Chart:
     """Draw how many of 100 pathways come to each stage by the quarter in which they begin, a small chart a stage."""
     shown = table.filter(pl.col("per_100_pathways").is_not_null())
     stages = shown["stage"].unique(maintain_order=True).to_list()
-    drawn = alt.Chart(shown).mark_line(color=BLUE, strokeJoin="round", point=alt.OverlayMarkDef(color=BLUE, size=22)).encode(
+    dots = alt.OverlayMarkDef(color=BLUE, size=22)
+    drawn = alt.Chart(shown).mark_line(color=BLUE, strokeJoin="round", point=dots).encode(
         x=alt.X("quarter:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True)),
         y=alt.Y("per_100_pathways:Q", title="per 100", scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4)),
         facet=alt.Facet("stage:N", title=None, sort=stages, columns=3),
