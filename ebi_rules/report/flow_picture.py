@@ -22,6 +22,7 @@ _STAGES = ("#0072B2", "#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442")
 _OTHERS = {BEGINS: GREY, LOST: "#555555", IN_VIEW: "#BBBBBB", FURTHER: "#D8D8D8"}
 
 Node = tuple[int, str]
+Move = tuple[int, str, str, int]
 
 
 @dataclass(frozen=True)
@@ -40,42 +41,57 @@ def flow_picture(moved: pl.DataFrame, places: Mapping[Node, int | None], flow: F
     """
     rows = moved.select("step", "from", "to", pl.col("pathways").fill_null(STAND_IN)).rows()
     order = [BEGINS, *(stage.name for stage in flow.stages if not stage.ends), FURTHER, *flow.ends]
+    bars = _placed(_sizes(rows), order)
+    wide = _STEP * max(step for step, _ in bars) + _LAST
+    deep = max(bar.top + bar.tall for bar in bars.values())
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, wide], nice=False))
+    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[deep, 0], nice=False))
+    colours = _colours(flow)
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    points = pl.DataFrame(list(_bands(rows, bars, order)), schema=["band", "to", "x", "y", "y2"], orient="row")
+    bands = alt.Chart(points).mark_area(opacity=0.4).encode(
+        x=x, y=y, y2="y2:Q", detail="band:N", color=alt.Color("to:N", scale=scale, legend=None)
+    )  # fmt: skip
+    blocks = _blocks(bars, places)
+    drawn = alt.Chart(blocks).mark_rect().encode(
+        x=x, x2="x2:Q", y=y, y2="y2:Q", color=alt.Color("stage:N", scale=scale, legend=None)
+    )  # fmt: skip
+    tall = blocks.filter(pl.col("y2") - pl.col("y") >= _SMALLEST_NAMED)
+    names = alt.Chart(tall.with_columns(x=pl.col("x2") + 4, y=pl.mean_horizontal("y", "y2"))).encode(
+        x=x, y=y, text="label:N"
+    )  # fmt: skip
+    halo = names.mark_text(align="left", baseline="middle", fontSize=11, stroke="white", strokeWidth=3)
+    words = names.mark_text(align="left", baseline="middle", fontSize=11)
+    return alt.layer(bands, drawn, halo, words).properties(
+        width=wide, height=deep, view=alt.ViewBackground(stroke=None)
+    )  # fmt: skip
+
+
+def _sizes(rows: Sequence[Move]) -> dict[Node, int]:
+    """Give the size of each stage at each step: of suppressed counts more may go on than come, or fewer."""
     into: dict[Node, int] = {}
     out: dict[Node, int] = {}
     for step, one, other, count in rows:
         out[step, one] = out.get((step, one), 0) + count
         into[step + 1, other] = into.get((step + 1, other), 0) + count
-    sizes = {node: max(into.get(node, 0), out.get(node, 0)) for node in {**out, **into}}
-    bars = _placed(sizes, order)
+    return {node: max(into.get(node, 0), out.get(node, 0)) for node in {**out, **into}}
+
+
+def _colours(flow: Flow) -> dict[str, str]:
     names = [stage.name for stage in flow.stages]
-    colours = {**dict(zip(names, _STAGES * (len(names) // len(_STAGES) + 1), strict=False)), **_OTHERS}
-    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    wide = _STEP * max(step for step, _ in sizes) + _LAST
-    deep = max(bar.top + bar.tall for bar in bars.values())
-    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, wide], nice=False))
-    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[deep, 0], nice=False))
-    points = pl.DataFrame(list(_bands(rows, bars, order)), schema=["band", "to", "x", "y", "y2"], orient="row")
-    drawn = (
-        alt.Chart(points)
-        .mark_area(opacity=0.4)
-        .encode(x=x, y=y, y2="y2:Q", detail="band:N", color=alt.Color("to:N", scale=scale, legend=None))
-    )
-    blocks = pl.DataFrame(
-        [(name, bar.left, bar.left + _BAR, bar.top, bar.top + bar.tall, bar.top + bar.tall / 2,
-          f"{name} {counted(places.get((step, name)))}", bar.tall) for (step, name), bar in bars.items()],
-        schema=["stage", "x", "x2", "y", "y2", "middle", "label", "tall"], orient="row",
-    )  # fmt: skip
-    named = blocks.filter(pl.col("tall") >= _SMALLEST_NAMED).with_columns(x=pl.col("x2") + 4, y="middle")
-    rects = alt.Chart(blocks).mark_rect().encode(
-        x=x, x2="x2:Q", y=y, y2="y2:Q", color=alt.Color("stage:N", scale=scale, legend=None)
-    )  # fmt: skip
-    words = alt.Chart(named).encode(x=x, y=y, text="label:N")
-    halo = words.mark_text(align="left", baseline="middle", fontSize=11, stroke="white", strokeWidth=3)
-    text = words.mark_text(align="left", baseline="middle", fontSize=11)
-    return alt.layer(drawn, rects, halo, text).properties(width=wide, height=deep, view=alt.ViewBackground(stroke=None))
+    return {**{name: _STAGES[place % len(_STAGES)] for place, name in enumerate(names)}, **_OTHERS}
 
 
-def _placed(sizes: dict[Node, int], order: Sequence[str]) -> dict[Node, _Bar]:
+def _blocks(bars: Mapping[Node, _Bar], places: Mapping[Node, int | None]) -> pl.DataFrame:
+    """Give the corners of every bar, and what stands beside it."""
+    rows = [
+        (name, bar.left, bar.left + _BAR, bar.top, bar.top + bar.tall, f"{name} {counted(places.get((step, name)))}")
+        for (step, name), bar in bars.items()
+    ]
+    return pl.DataFrame(rows, schema=["stage", "x", "x2", "y", "y2", "label"], orient="row")
+
+
+def _placed(sizes: Mapping[Node, int], order: Sequence[str]) -> dict[Node, _Bar]:
     """Place the bars of every step one below the other, in the order of stages."""
     begun = max(sum(size for (at, _), size in sizes.items() if at == step) for step, _ in sizes)
     bars: dict[Node, _Bar] = {}
@@ -89,7 +105,7 @@ def _placed(sizes: dict[Node, int], order: Sequence[str]) -> dict[Node, _Bar]:
 
 
 def _bands(
-    rows: Sequence[tuple[int, str, str, int]], bars: dict[Node, _Bar], order: Sequence[str]
+    rows: Sequence[Move], bars: Mapping[Node, _Bar], order: Sequence[str]
 ) -> Iterator[tuple[str, str, float, float, float]]:
     """Give the points of every band: its upper and lower edge from one bar to the next."""
     left = {node: bar.top for node, bar in bars.items()}
