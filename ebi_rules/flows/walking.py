@@ -79,7 +79,6 @@ def _runs(visits: pl.DataFrame, flow: Flow, last: int) -> pl.DataFrame:
     lost = pl.when(seen_long).then(pl.lit(LOST)).otherwise(pl.lit(IN_VIEW))
     starts = marked.with_columns(
         pl.when("new").then(day).forward_fill().alias("begin"),
-        pl.when("new").then("provider").otherwise(None).alias("provider"),
         pl.col("new").cum_sum().alias("pathway"),
         pl.when(~is_last).then(stage.shift(-1)).alias("after"),
         pl.when(is_last & ~stage.is_in(_ending(flow))).then(lost).alias("end"),
