@@ -11,16 +11,13 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.cube import in_order, schema
-from ebi_rules.measures.measure import COUNT, DAYS, FIRST, WITHOUT, Measure
+from ebi_rules.measures.measure import COUNT, DAYS, FIRST, WITHIN_DAYS, WITHOUT, Measure
 from ebi_rules.measures.people import People, Source, span
 from ebi_rules.measures.windows import Marks, Whole, first_of_each, keys_of, look
 
 INDEX, FOLLOWED, OUTCOME = "index activity", "window within the data", "outcome"
 STEPS = (INDEX, FOLLOWED, OUTCOME)
 """What is left of all activity: index activity; that whose window lies within the data; that with the outcome."""
-
-WITHIN_DAYS = 126
-"""A wait of 18 weeks: of a measure of days, those longer have the outcome."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ KINDS = {
 }
 """What a measure may give."""
 
+WITHIN_DAYS = 126
+"""A wait of 18 weeks: of a measure of days, those longer have the outcome."""
+
 FIRST, EACH = "first", "each"
 
 

@@ -11,9 +11,8 @@ from sqlglot import exp
 
 from ebi_rules.errors import ExtractError, UsageError, unknown
 from ebi_rules.layouts import Binding
-from ebi_rules.measures.counting import WITHIN_DAYS
 from ebi_rules.measures.holding import can_hold, nowhere
-from ebi_rules.measures.measure import DAYS, FIRST, WITHOUT, Asked, Measure
+from ebi_rules.measures.measure import DAYS, FIRST, WITHIN_DAYS, WITHOUT, Asked, Measure
 from ebi_rules.translate.dialects import Dialect, find_dialect
 from ebi_rules.translate.naming import Naming, union
 from ebi_rules.translate.sql import (

@@ -12,8 +12,7 @@ from ebi_rules.audit.percent import PERCENT
 from ebi_rules.audit.tables import ALL_PROVIDERS
 from ebi_rules.flows.flow import BEGINS
 from ebi_rules.flows.tables import places
-from ebi_rules.measures.counting import WITHIN_DAYS
-from ebi_rules.measures.measure import COUNT, DAYS, WITHOUT, Measure
+from ebi_rules.measures.measure import COUNT, DAYS, WITHIN_DAYS, WITHOUT, Measure
 from ebi_rules.report import charts
 from ebi_rules.report.cells import PageTable, Row, counted, page_table
 from ebi_rules.report.drawing import svg
