@@ -126,3 +126,15 @@ def test_tables_add_up_where_nothing_is_suppressed() -> None:
     assert moved.filter(provider=ALL)["pathways"].sum() == moves["pathways"].sum()
     assert moved.filter(provider=ALL, step=0)["percent"].sum() == pytest.approx(100, abs=0.3)
     assert tables.places(shown, ALL)[0, "referral"] == begun
+
+
+def test_ends_of_all_together_do_not_give_each_other_away() -> None:
+    """14 pathways, shown as 15, of which 7 end in each of two ways: they would be 6 or 7, as 13 is the least."""
+    flow = flows()[0]
+    ends = {"discharge": (4, 3), "lost to view": (3, 4)}
+    rows = [(f"ZZ{place}", f"2024 Q{place + 1}", 1, "imaging", end, counts[place])
+            for end, counts in ends.items() for place in (0, 1)]  # fmt: skip
+    rows += [(f"ZZ{place}", f"2024 Q{place + 1}", 0, "referral", "imaging", 7) for place in (0, 1)]
+    moves = pl.DataFrame(rows, schema=["provider", "quarter", "step", "from", "to", "pathways"], orient="row")
+    stages = tables.cells(moves, flow, "hes").filter(table="stage")
+    assert stages["withheld"].any()
