@@ -58,8 +58,8 @@ engines: .engines/installed
 
 # The pages that are written from rule files and from spec tests.
 docs: $(VENV)/installed-dev
-	$(BIN)/python -m ebi_rules.catalogue.pages docs/rules
-	$(BIN)/python -m ebi_rules.measures.pages docs/measures.md
+	$(BIN)/python -m ebi_rules.rule_model.catalogue_pages docs/rules
+	$(BIN)/python -m ebi_rules.pathways.measure_pages docs/measures.md
 	$(BIN)/python -m tests.spec.document
 	$(BIN)/python -m tests.report.picture docs
 

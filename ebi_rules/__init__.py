@@ -10,15 +10,25 @@ A flag means that activity is in scope of the guidance, never that it was inappr
 """
 
 # `audit`, `flows`, `measures` and `rules` are names of modules too: the calls are imported last, so that they win.
-from ebi_rules.activity import Activity
-from ebi_rules.audit import Audit, Settings, audit, audit_cube
-from ebi_rules.catalogue import rule, rules
-from ebi_rules.errors import DialectError, EbiError, EngineError, ExtractError, LayoutError, RuleError, UsageError
-from ebi_rules.flags import ExtractWarning, flag
-from ebi_rules.flows import flows
-from ebi_rules.measures import measures
-from ebi_rules.measures.running import Measured, measure
-from ebi_rules.rules import Explanation, Rule, explain
+from ebi_rules._support.errors import (
+    DialectError,
+    EbiError,
+    EngineError,
+    ExtractError,
+    LayoutError,
+    RuleError,
+    UsageError,
+)
+from ebi_rules.criteria.activity import Activity
+from ebi_rules.pathways.definitions import measures
+from ebi_rules.pathways.flow_definitions import flows
+from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.results.audit_result import Audit
+from ebi_rules.results.audit_run import audit, audit_cube
+from ebi_rules.results.flags import ExtractWarning, flag
+from ebi_rules.results.measure_run import Measured, measure
+from ebi_rules.rule_model.catalogue import rule, rules
+from ebi_rules.rule_model.rule import Explanation, Rule, explain
 from ebi_rules.version import __version__
 
 __all__ = [

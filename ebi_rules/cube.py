@@ -15,10 +15,10 @@ from pathlib import Path
 
 import polars as pl
 
-from ebi_rules.errors import ExtractError, unknown
-from ebi_rules.fields import FIELDS, GROUPABLE, Kind, normal_code
-from ebi_rules.layouts import Binding
-from ebi_rules.rules import Rule, unavailable
+from ebi_rules._support.errors import ExtractError, unknown
+from ebi_rules.criteria.fields import FIELDS, GROUPABLE, Kind, normal_code
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.rule_model.rule import Rule, unavailable
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
 """Five-year bands, of which 15-19 is split where the programme's children end and its adults begin."""
@@ -213,8 +213,10 @@ def _whole_number(column: str, schema: pl.Schema) -> pl.Expr:
 def normal_values(values: pl.Series) -> pl.Series:
     """Give values of a field in normal form."""
     definition = FIELDS[values.name]
-    forms = {value: normal_code(definition, value.removesuffix(".0") if definition.kind is Kind.NUMBER else value)
-             for value in values.drop_nulls().unique()}  # fmt: skip
+    forms = {
+        value: normal_code(definition, value.removesuffix(".0") if definition.kind is Kind.NUMBER else value)
+        for value in values.drop_nulls().unique()
+    }
     return values.replace_strict(forms, default=None, return_dtype=pl.String) if forms else values
 
 
@@ -240,7 +242,9 @@ def _check(cube: pl.DataFrame) -> None:
     counts = cube.select([expression.fill_null(False).sum().alias(name) for name, expression in wrong.items()]).row(0)
     for name, rows in zip(wrong, counts, strict=True):
         if rows:
-            raise ExtractError(f"the cube's column {name} does not hold what it should in {rows:,} of its rows: "
-                               f"it must be {needed[name]}.")  # fmt: skip
+            raise ExtractError(
+                f"the cube's column {name} does not hold what it should in {rows:,} of its rows: "
+                f"it must be {needed[name]}."
+            )
     if not cube["measure"].is_in(["activity"]).any() and cube.height:
         raise ExtractError("the cube has no row whose measure is activity.")

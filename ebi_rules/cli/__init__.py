@@ -4,8 +4,12 @@ import os
 import signal
 import sys
 
-from ebi_rules.cli import audits, extracts, files, pathways, rules
-from ebi_rules.cli.common import cli
+from ebi_rules.cli import audit_command as audits
+from ebi_rules.cli import extract_commands as extracts
+from ebi_rules.cli import measure_commands as pathways
+from ebi_rules.cli import rule_commands as rules
+from ebi_rules.cli import rule_file_commands as files
+from ebi_rules.cli.command_line import cli
 
 __all__ = ["cli", "main"]
 

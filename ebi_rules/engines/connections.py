@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from ebi_rules._support.errors import EngineError, UsageError
 from ebi_rules.engines.warehouse import Query, guarded
-from ebi_rules.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,6 +53,10 @@ def _plain(table: "pa.Table") -> "pa.Table":
     """Give numeric columns, which PostgreSQL's driver hands over as texts in a wrapping, as those texts."""
     import pyarrow as pa
 
-    columns = [pa.chunked_array([part.storage for part in column.chunks], column.type.storage_type)
-               if isinstance(column.type, pa.BaseExtensionType) else column for column in table.columns]  # fmt: skip
+    columns = [
+        pa.chunked_array([part.storage for part in column.chunks], column.type.storage_type)
+        if isinstance(column.type, pa.BaseExtensionType)
+        else column
+        for column in table.columns
+    ]
     return pa.table(columns, names=table.column_names)

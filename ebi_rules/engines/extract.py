@@ -9,11 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from ebi_rules.criteria import CODE_FIELDS
-from ebi_rules.engines.collecting import collect
-from ebi_rules.engines.sources import KINDS, PARQUET, find_files, is_table_format, kind_of, scan_table_format
-from ebi_rules.errors import ExtractError, nearest
-from ebi_rules.layouts import Binding, ChildTable, Layout, bind, builtin_layouts, detect, find_layout
+from ebi_rules._support.errors import ExtractError, nearest
+from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.engines.file_formats import KINDS, PARQUET, find_files, is_table_format, kind_of, scan_table_format
+from ebi_rules.engines.lazy_frames import collect
+from ebi_rules.layouts.binding import Binding, bind, detect
+from ebi_rules.layouts.layout import ChildTable, Layout, builtin_layouts, find_layout
 
 Source = str | Path | pl.LazyFrame | pl.DataFrame
 

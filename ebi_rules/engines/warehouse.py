@@ -10,17 +10,19 @@ from pathlib import Path
 
 import polars as pl
 
+from ebi_rules._support.errors import EbiError, EngineError, UsageError
+from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.cube import Audited, read_cube
-from ebi_rules.engines import Counted
-from ebi_rules.engines.checks import key_notices
-from ebi_rules.engines.cube_statement import cube_statement
 from ebi_rules.engines.extract import InputFile, Source
-from ebi_rules.errors import EbiError, EngineError, UsageError
-from ebi_rules.layouts import Binding, Layout, bind, detect, find_layout
-from ebi_rules.progress import Progress, quiet
-from ebi_rules.scope import EVERYTHING, Scope
-from ebi_rules.translate.dialects import find_dialect, table_name
-from ebi_rules.translate.steps import Steps
+from ebi_rules.engines.registry import Counted
+from ebi_rules.engines.value_checks import key_notices
+from ebi_rules.layouts.binding import Binding, bind, detect
+from ebi_rules.layouts.layout import Layout, find_layout
+from ebi_rules.layouts.scope import EVERYTHING, Scope
+from ebi_rules.statements.code_steps import Steps
+from ebi_rules.statements.cube_sql import cube_statement
+from ebi_rules.translate.dialects.dialect import find_dialect
+from ebi_rules.translate.dialects.printing import table_name
 
 Query = Callable[[str], pl.DataFrame]
 

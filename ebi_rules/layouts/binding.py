@@ -6,20 +6,12 @@ Names match without regard to case; what an override names must exist.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ebi_rules.activity import Activity
-from ebi_rules.criteria import (
-    CODE_FIELDS,
-    Criterion,
-    FollowedBy,
-    HasCode,
-    Position,
-    atoms,
-    fields_needed,
-)
-from ebi_rules.errors import ExtractError, UsageError, nearest, unknown
-from ebi_rules.fields import FIELDS, Kind
+from ebi_rules._support.errors import ExtractError, UsageError, nearest, unknown
+from ebi_rules.criteria.activity import Activity
+from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.labels import Recoding
+from ebi_rules.criteria.nodes import CODE_FIELDS, Criterion, FollowedBy, HasCode, Position, atoms, fields_needed
 from ebi_rules.layouts.layout import ChildTable, Layout, Numbered, builtin_layouts
-from ebi_rules.recoding import Recoding
 from opcs_icd import single_code
 
 

@@ -8,13 +8,13 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from ebi_rules.criteria import CODE_FIELDS, SPELL_FIELD
-from ebi_rules.errors import LayoutError, UsageError, unknown
-from ebi_rules.fields import FIELDS
+from ebi_rules._support.errors import LayoutError, UsageError, unknown
+from ebi_rules._support.package_data import data_folder, toml_files
+from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.nodes import CODE_FIELDS, SPELL_FIELD
 
 _TOP_LEVEL = {"name", "title", "dataset", "source", "baby_ages", "not_with", "fields", *CODE_FIELDS}
 _SHAPES = {
@@ -80,8 +80,7 @@ class Layout:
 @cache
 def builtin_layouts() -> Mapping[str, Layout]:
     """Give the layouts that come with the package, by name."""
-    folder = resources.files("ebi_rules.layouts")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
+    files = toml_files(data_folder("layouts"))
     layouts = (read_layout(file.read_text(encoding="utf-8"), file.name) for file in files)
     return {layout.name: layout for layout in layouts}
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ebi_rules.rules import DEFAULT, Rule
+from ebi_rules.rule_model.rule import DEFAULT, Rule
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 """An error is certainly wrong, a warning most likely is; a note is something to know."""

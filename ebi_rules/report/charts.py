@@ -11,14 +11,14 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from ebi_rules.audit import tables
-from ebi_rules.audit.funnel import Funnel, ratio_limits
-from ebi_rules.audit.settings import OVERDISPERSION
-from ebi_rules.errors import UsageError, unknown
-from ebi_rules.fields import FIELDS
+from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.provider_audit import rate_tables as tables
+from ebi_rules.provider_audit.settings import OVERDISPERSION
+from ebi_rules.statistics.funnel import Funnel, ratio_limits
 
 if TYPE_CHECKING:
-    from ebi_rules.audit import Audit
+    from ebi_rules.results.audit_result import Audit
 
 BLUE, ORANGE, BLACK, GREY = "#0072B2", "#E69F00", "#000000", "#767676"
 PARTS = (BLUE, "#56B4E9", ORANGE, BLACK, "#CC79A7", "#BBBBBB")
@@ -35,11 +35,19 @@ FIELD_LABELS = {"imd_decile": "deprivation", "age_band": "age"}
 """What a field is called where its own name would not do."""
 
 SIGNAL_WORDS = {
-    "above_998": "above 99.8%", "above_95": "above 95%", "below_95": "below 95%", "below_998": "below 99.8%",
-    "above_limit": "above the limit", "below_limit": "below the limit", "trend_up": "rising trend",
-    "trend_down": "falling trend", "two_of_three_above": "two of three high", "two_of_three_below": "two of three low",
-    "shift_above": "shift upwards", "shift_below": "shift downwards",
-}  # fmt: skip
+    "above_998": "above 99.8%",
+    "above_95": "above 95%",
+    "below_95": "below 95%",
+    "below_998": "below 99.8%",
+    "above_limit": "above the limit",
+    "below_limit": "below the limit",
+    "trend_up": "rising trend",
+    "trend_down": "falling trend",
+    "two_of_three_above": "two of three high",
+    "two_of_three_below": "two of three low",
+    "shift_above": "shift upwards",
+    "shift_below": "shift downwards",
+}
 """Signals of funnels and of trends, as a reader would say them."""
 
 
@@ -116,8 +124,12 @@ def attrition(table: pl.DataFrame, words: Mapping[str, str]) -> alt.LayerChart:
 def sensitivity(table: pl.DataFrame) -> alt.LayerChart:
     """Draw what each reading flags, the one that was counted in a colour of its own."""
     answered = table.filter(~pl.col("about").str.starts_with("not available"))
-    shown = answered.select("variant", pl.col("flagged").fill_null(0), number=_number("flagged"),
-                            counted=(pl.col("differs") == 0) & (pl.col("difference") == 0))  # fmt: skip
+    shown = answered.select(
+        "variant",
+        pl.col("flagged").fill_null(0),
+        number=_number("flagged"),
+        counted=(pl.col("differs") == 0) & (pl.col("difference") == 0),
+    )
     x = alt.X("flagged:Q", title="in scope", axis=alt.Axis(tickCount=6))
     y = alt.Y("variant:N", sort=None, title=None)
     colour = alt.condition(alt.datum.counted, alt.value(BLUE), alt.value(ORANGE))
@@ -129,39 +141,49 @@ def funnel(providers: pl.DataFrame, found: Funnel, overdispersion: str) -> Chart
 
     The mark `units` has one symbol a provider, in the order of `drawable(providers)`.
     """
-    shown = drawable(providers).select(
-        "label", "expected", "standardised_ratio", pl.col("signal").fill_null("within")
-    )  # fmt: skip
+    shown = drawable(providers).select("label", "expected", "standardised_ratio", pl.col("signal").fill_null("within"))
     largest = float(shown["expected"].max() or 1) * 1.05  # type: ignore[arg-type]
     # Below this the limits run off the page, and no unit is there.
     smallest = max(float(shown["expected"].min() or 1) * 0.8, 0.5)  # type: ignore[arg-type]
     grid = np.geomspace(smallest, max(largest, smallest * 1.01), 60)
     limits = ratio_limits(grid, found.tau2, OVERDISPERSION[overdispersion]).with_columns(expected=pl.Series(grid))
     top = max(float(shown["standardised_ratio"].max() or 1) * 1.1, float(limits["upper_998"].min() or 1) * 1.1, 1.5)  # type: ignore[arg-type]
-    x = alt.X("expected:Q", title="number expected, given age and sex (logarithmic scale)",
-              scale=alt.Scale(type="log", nice=False, domain=[smallest, largest]),
-              axis=alt.Axis(format="~s", tickCount=6))  # fmt: skip
+    x = alt.X(
+        "expected:Q",
+        title="number expected, given age and sex (logarithmic scale)",
+        scale=alt.Scale(type="log", nice=False, domain=[smallest, largest]),
+        axis=alt.Axis(format="~s", tickCount=6),
+    )
     y = alt.Y(
         "y:Q", title="standardised ratio", scale=alt.Scale(domain=[0, top], clamp=True), axis=alt.Axis(tickCount=6)
     )
     lines = limits.unpivot(index="expected", variable_name="limit", value_name="y").with_columns(
         level=pl.col("limit").str.extract(r"_(\d+)$").replace({"95": "95% limits", "998": "99.8% limits"})
     )
-    dash = alt.StrokeDash("level:N", legend=None, scale=alt.Scale(domain=["95% limits", "99.8% limits"],
-                                                                  range=[[5, 4], [1, 0]]))  # fmt: skip
-    curves = alt.Chart(lines).mark_line(color=GREY, strokeWidth=1.2, clip=True).encode(
-        x=x, y=y, detail="limit:N", strokeDash=dash
-    )  # fmt: skip
+    dash = alt.StrokeDash(
+        "level:N", legend=None, scale=alt.Scale(domain=["95% limits", "99.8% limits"], range=[[5, 4], [1, 0]])
+    )
+    curves = (
+        alt.Chart(lines)
+        .mark_line(color=GREY, strokeWidth=1.2, clip=True)
+        .encode(x=x, y=y, detail="limit:N", strokeDash=dash)
+    )
     centre = alt.Chart(pl.DataFrame({"y": [1.0]})).mark_rule(color=BLACK, strokeWidth=1).encode(y=y)
     points = shown.with_columns(y=pl.col("standardised_ratio"))
     order = ["within", "above_95", "above_998", "below_95", "below_998"]
     colours = alt.Scale(domain=order, range=[BLUE, ORANGE, "#D55E00", "#56B4E9", BLACK])
     shapes = alt.Scale(domain=order, range=["circle", "triangle-up", "triangle-up", "triangle-down", "triangle-down"])
-    units = alt.Chart(points, name="units").mark_point(filled=True, size=80, stroke="white",
-                                                       strokeWidth=0.5).encode(
-        x=x, y=y, color=alt.Color("signal:N", scale=colours, legend=None),
-        shape=alt.Shape("signal:N", scale=shapes, legend=None), tooltip=["label:N", "expected:Q", "y:Q"],
-    )  # fmt: skip
+    units = (
+        alt.Chart(points, name="units")
+        .mark_point(filled=True, size=80, stroke="white", strokeWidth=0.5)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("signal:N", scale=colours, legend=None),
+            shape=alt.Shape("signal:N", scale=shapes, legend=None),
+            tooltip=["label:N", "expected:Q", "y:Q"],
+        )
+    )
     far = _labels(points.filter(pl.col("signal") != "within"), largest)
     above = pl.col("signal").str.starts_with("above")
     names = [
@@ -186,18 +208,19 @@ def rates(providers: pl.DataFrame, figures: Sequence[str] = RATE, told: str = RA
     title = f"{told}, with 95% interval"
     if shown.height <= MOST_NAMED:
         y = alt.Y("label:N", sort=None, title=None)
-        x = alt.X(f"{figure}:Q", title=title, axis=alt.Axis(tickCount=8))  # fmt: skip
-        bars = alt.Chart(shown).mark_rule(color=GREY).encode(
-            x=alt.X(f"{lower}:Q", title=title), x2=f"{upper}:Q", y=y)  # fmt: skip
+        x = alt.X(f"{figure}:Q", title=title, axis=alt.Axis(tickCount=8))
+        bars = alt.Chart(shown).mark_rule(color=GREY).encode(x=alt.X(f"{lower}:Q", title=title), x2=f"{upper}:Q", y=y)
         points = alt.Chart(shown, name="units").mark_point(filled=True, size=50, color=BLUE).encode(x=x, y=y)
         named: alt.LayerChart = (bars + points).properties(width=WIDTH, height={"step": _ROW - 3})
         return named
-    along = alt.X("rank:Q", title="providers in order, highest first", axis=alt.Axis(tickCount=8),
-                  scale=alt.Scale(nice=False, domain=[0, shown.height + 1]))  # fmt: skip
-    spans = alt.Chart(shown).mark_rule(color=GREY).encode(
-        x=along, y=alt.Y(f"{lower}:Q", title=title), y2=f"{upper}:Q")  # fmt: skip
-    dots = alt.Chart(shown, name="units").mark_point(filled=True, size=18, color=BLUE).encode(
-        x=along, y=f"{figure}:Q")  # fmt: skip
+    along = alt.X(
+        "rank:Q",
+        title="providers in order, highest first",
+        axis=alt.Axis(tickCount=8),
+        scale=alt.Scale(nice=False, domain=[0, shown.height + 1]),
+    )
+    spans = alt.Chart(shown).mark_rule(color=GREY).encode(x=along, y=alt.Y(f"{lower}:Q", title=title), y2=f"{upper}:Q")
+    dots = alt.Chart(shown, name="units").mark_point(filled=True, size=18, color=BLUE).encode(x=along, y=f"{figure}:Q")
     crowded: alt.LayerChart = (spans + dots).properties(width=WIDTH + 60, height=320)
     return crowded
 
@@ -214,9 +237,13 @@ def breakdown(table: pl.DataFrame, field: str, figures: Sequence[str] = RATE, to
     given = table.filter(pl.col(figure).is_not_null())
     shown = given.with_columns(label=pl.Series([value_label(field, value) for value in given[field]], dtype=pl.String))
     y = alt.Y("label:N", sort=None, title=None)
-    bars = alt.Chart(shown).mark_rule(color=GREY, strokeWidth=2).encode(
-        x=alt.X(f"{lower}:Q", title=f"{told}, with 95% interval", axis=alt.Axis(tickCount=8)), x2=f"{upper}:Q", y=y
-    )  # fmt: skip
+    bars = (
+        alt.Chart(shown)
+        .mark_rule(color=GREY, strokeWidth=2)
+        .encode(
+            x=alt.X(f"{lower}:Q", title=f"{told}, with 95% interval", axis=alt.Axis(tickCount=8)), x2=f"{upper}:Q", y=y
+        )
+    )
     points = alt.Chart(shown).mark_point(filled=True, size=60, color=BLUE).encode(x=f"{figure}:Q", y=y)
     layered: alt.LayerChart = (bars + points).properties(width=WIDTH, height={"step": _ROW - 2})
     return layered
@@ -230,14 +257,29 @@ def who_asked(table: pl.DataFrame, settings: Sequence[str]) -> Chart:
     order = pl.col("referral_setting").replace_strict({name: place for place, name in enumerate(settings)}, default=99)
     # Where a part is suppressed the others keep their width, so a bar may end before 100.
     shown = table.filter(pl.col("percent") > 0).with_columns(place=order)
-    colour = alt.Color("referral_setting:N", title=None, sort=list(settings),
-                       legend=alt.Legend(orient="top", columns=3, labelLimit=320, columnPadding=36),
-                       scale=alt.Scale(domain=list(settings), range=list(PARTS[: len(settings)])))  # fmt: skip
-    bars = alt.Chart(shown).mark_bar(stroke="white", strokeWidth=1).encode(
-        x=alt.X("percent:Q", title="percent", stack="zero", scale=alt.Scale(domain=[0, 100], clamp=True),
-                axis=alt.Axis(tickCount=6)),
-        y=alt.Y("label:N", sort=None, title=None), color=colour, order=alt.Order("place:Q"),
-    )  # fmt: skip
+    colour = alt.Color(
+        "referral_setting:N",
+        title=None,
+        sort=list(settings),
+        legend=alt.Legend(orient="top", columns=3, labelLimit=320, columnPadding=36),
+        scale=alt.Scale(domain=list(settings), range=list(PARTS[: len(settings)])),
+    )
+    bars = (
+        alt.Chart(shown)
+        .mark_bar(stroke="white", strokeWidth=1)
+        .encode(
+            x=alt.X(
+                "percent:Q",
+                title="percent",
+                stack="zero",
+                scale=alt.Scale(domain=[0, 100], clamp=True),
+                axis=alt.Axis(tickCount=6),
+            ),
+            y=alt.Y("label:N", sort=None, title=None),
+            color=colour,
+            order=alt.Order("place:Q"),
+        )
+    )
     sized: Chart = bars.properties(width=WIDTH, height={"step": _ROW})
     return sized
 
@@ -249,10 +291,19 @@ def trend(series: pl.DataFrame, figure: str = RATE[0], told: str = RATE_TITLE) -
     says what it is.
     """
     shown = series.select(
-        "month", rate=pl.col(figure), mean="mean", lower="lower", upper="upper",
-        kind=pl.when("partial").then(pl.lit("partial month")).when(pl.col("signal").is_null()).then(pl.lit("no signal"))
-        .when(pl.col("signal").str.contains("above|up")).then(pl.lit("high")).otherwise(pl.lit("low")),
-    )  # fmt: skip
+        "month",
+        rate=pl.col(figure),
+        mean="mean",
+        lower="lower",
+        upper="upper",
+        kind=pl.when("partial")
+        .then(pl.lit("partial month"))
+        .when(pl.col("signal").is_null())
+        .then(pl.lit("no signal"))
+        .when(pl.col("signal").str.contains("above|up"))
+        .then(pl.lit("high"))
+        .otherwise(pl.lit("low")),
+    )
     return trend_spec(shown, told)
 
 
@@ -261,17 +312,28 @@ def trend_spec(data: pl.DataFrame, told: str = RATE_TITLE) -> Chart:
     base = alt.Chart(data)
     x = alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True))
     y = alt.Y("rate:Q", title=told, scale=alt.Scale(zero=True))
-    limits = [base.mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.2).encode(x=x, y=alt.Y(f"{end}:Q"))
-              for end in ("lower", "upper")]  # fmt: skip
+    limits = [
+        base.mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.2).encode(x=x, y=alt.Y(f"{end}:Q"))
+        for end in ("lower", "upper")
+    ]
     mean = base.mark_line(color=BLACK, strokeWidth=1).encode(x=x, y="mean:Q")
     line = base.mark_line(color=BLUE, strokeWidth=1.5).encode(x=x, y=y)
     kinds = ["no signal", "high", "low", "partial month"]
-    points = base.mark_point(filled=True, size=60, stroke="white", strokeWidth=0.5).encode(
-        x=x, y=y, tooltip=["month:O", alt.Tooltip("rate:Q", format=".2f"), "kind:N"],
-        shape=alt.Shape("kind:N", legend=None, scale=alt.Scale(
-            domain=kinds, range=["circle", "triangle-up", "triangle-down", "cross"])),
-        color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[BLUE, "#D55E00", BLACK, GREY])),
-    ).transform_filter("isValid(datum.rate)")  # fmt: skip
+    points = (
+        base.mark_point(filled=True, size=60, stroke="white", strokeWidth=0.5)
+        .encode(
+            x=x,
+            y=y,
+            tooltip=["month:O", alt.Tooltip("rate:Q", format=".2f"), "kind:N"],
+            shape=alt.Shape(
+                "kind:N",
+                legend=None,
+                scale=alt.Scale(domain=kinds, range=["circle", "triangle-up", "triangle-down", "cross"]),
+            ),
+            color=alt.Color("kind:N", legend=None, scale=alt.Scale(domain=kinds, range=[BLUE, "#D55E00", BLACK, GREY])),
+        )
+        .transform_filter("isValid(datum.rate)")
+    )
     return alt.layer(*limits, mean, line, points).properties(width=WIDTH, height=260)
 
 
@@ -280,11 +342,15 @@ def by_quarter(table: pl.DataFrame) -> Chart:
     shown = table.filter(pl.col("per_100_pathways").is_not_null())
     stages = shown["stage"].unique(maintain_order=True).to_list()
     dots = alt.OverlayMarkDef(color=BLUE, size=22)
-    drawn = alt.Chart(shown).mark_line(color=BLUE, strokeJoin="round", point=dots).encode(
-        x=alt.X("quarter:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True)),
-        y=alt.Y("per_100_pathways:Q", title="per 100", scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4)),
-        facet=alt.Facet("stage:N", title=None, sort=stages, columns=3),
-    )  # fmt: skip
+    drawn = (
+        alt.Chart(shown)
+        .mark_line(color=BLUE, strokeJoin="round", point=dots)
+        .encode(
+            x=alt.X("quarter:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True)),
+            y=alt.Y("per_100_pathways:Q", title="per 100", scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4)),
+            facet=alt.Facet("stage:N", title=None, sort=stages, columns=3),
+        )
+    )
     sized: Chart = drawn.properties(width=WIDTH // 3 - 20, height=110).resolve_scale(y="independent")
     return sized
 

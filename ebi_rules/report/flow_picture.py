@@ -7,11 +7,11 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from ebi_rules.audit.counts import STAND_IN
-from ebi_rules.flows.flow import BEGINS, IN_VIEW, LOST, Flow
-from ebi_rules.flows.walking import FURTHER
-from ebi_rules.report.cells import counted
+from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow
+from ebi_rules.pathways.flow_moves import FURTHER
+from ebi_rules.provider_audit.shown_counts import STAND_IN
 from ebi_rules.report.charts import GREY, Chart
+from ebi_rules.report.page_tables import counted
 
 _STEP, _LAST, _BAR, _TALL, _GAP = 150, 130, 12, 420, 14
 _SMALLEST_NAMED = 9
@@ -49,22 +49,26 @@ def flow_picture(moved: pl.DataFrame, places: Mapping[Node, int | None], flow: F
     colours = _colours(flow)
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     points = pl.DataFrame(list(_bands(rows, bars, order)), schema=["band", "to", "x", "y", "y2"], orient="row")
-    bands = alt.Chart(points).mark_area(opacity=0.4).encode(
-        x=x, y=y, y2="y2:Q", detail="band:N", color=alt.Color("to:N", scale=scale, legend=None)
-    )  # fmt: skip
+    bands = (
+        alt.Chart(points)
+        .mark_area(opacity=0.4)
+        .encode(x=x, y=y, y2="y2:Q", detail="band:N", color=alt.Color("to:N", scale=scale, legend=None))
+    )
     blocks = _blocks(bars, places)
-    drawn = alt.Chart(blocks).mark_rect().encode(
-        x=x, x2="x2:Q", y=y, y2="y2:Q", color=alt.Color("stage:N", scale=scale, legend=None)
-    )  # fmt: skip
+    drawn = (
+        alt.Chart(blocks)
+        .mark_rect()
+        .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=alt.Color("stage:N", scale=scale, legend=None))
+    )
     tall = blocks.filter(pl.col("y2") - pl.col("y") >= _SMALLEST_NAMED)
     names = alt.Chart(tall.with_columns(x=pl.col("x2") + 4, y=pl.mean_horizontal("y", "y2"))).encode(
         x=x, y=y, text="label:N"
-    )  # fmt: skip
+    )
     halo = names.mark_text(align="left", baseline="middle", fontSize=11, stroke="white", strokeWidth=3)
     words = names.mark_text(align="left", baseline="middle", fontSize=11)
     return alt.layer(bands, drawn, halo, words).properties(
         width=wide, height=deep, view=alt.ViewBackground(stroke=None)
-    )  # fmt: skip
+    )
 
 
 def _sizes(rows: Sequence[Move]) -> dict[Node, int]:

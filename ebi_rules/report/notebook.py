@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from ebi_rules.report.cells import PageTable, page_table
-from ebi_rules.report.words import period
+from ebi_rules.report.audit_sentences import period
+from ebi_rules.report.page_tables import PageTable, page_table
 from ebi_rules.translate.english import say
 
 if TYPE_CHECKING:
-    from ebi_rules.audit import Audit
-    from ebi_rules.rules import Rule
+    from ebi_rules.results.audit_result import Audit
+    from ebi_rules.rule_model.rule import Rule
 
 _FEWEST_LEFT_OUT = 12
 
@@ -36,16 +36,19 @@ def notebook_rule(rule: "Rule") -> str:
         for name, criterion in rule.criteria.items()
     )
     lists = Markup("").join(
-        Markup("<li>{} ({}): {}</li>").format(name.replace("_", " "), codes.system.value, ", ".join(codes.prefixes[:12])
-                                              + (" ..." if len(codes.prefixes) > _FEWEST_LEFT_OUT else ""))
-        for name, codes in rule.codes.items()
-    )  # fmt: skip
-    return str(
-        Markup("<div><p><strong>{}</strong> ({}, edition {}, reading {})</p><p>In scope when all of these hold:</p>"
-               "<ol>{}</ol><p>Codes:</p><ul>{}</ul><p>In scope does not mean inappropriate.</p></div>").format(
-            rule.title, rule.key, rule.edition_name, rule.variant_name, items, lists
+        Markup("<li>{} ({}): {}</li>").format(
+            name.replace("_", " "),
+            codes.system.value,
+            ", ".join(codes.prefixes[:12]) + (" ..." if len(codes.prefixes) > _FEWEST_LEFT_OUT else ""),
         )
-    )  # fmt: skip
+        for name, codes in rule.codes.items()
+    )
+    return str(
+        Markup(
+            "<div><p><strong>{}</strong> ({}, edition {}, reading {})</p><p>In scope when all of these hold:</p>"
+            "<ol>{}</ol><p>Codes:</p><ul>{}</ul><p>In scope does not mean inappropriate.</p></div>"
+        ).format(rule.title, rule.key, rule.edition_name, rule.variant_name, items, lists)
+    )
 
 
 def _table(table: PageTable) -> Markup:

@@ -1,1 +1,1 @@
-"""Translators: each turns criteria into something else, one visitor each, one method a node."""
+"""Translators: each turns criteria into something else, one visitor each, one method per node."""

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ebi_rules.criteria import (
+from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.nodes import (
     And,
     Between,
     Compare,
@@ -24,13 +25,12 @@ from ebi_rules.criteria import (
     Recorded,
     StartsWith,
 )
-from ebi_rules.fields import FIELDS, Kind
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import OPCS4, CodeList, CodeSystem
 from opcs_icd.reference import Reference
 
 if TYPE_CHECKING:
-    from ebi_rules.rules import Rule
+    from ebi_rules.rule_model.rule import Rule
 
 _NOUNS = {OPCS4: "procedure", CodeSystem.ICD10: "diagnosis"}
 _SPELL_CODES = {
@@ -62,8 +62,11 @@ class _English(Visitor[str]):
         self.recorded = recorded
 
     def visit_and(self, node: And) -> str:
-        said = {operand.operand.field for operand in node.operands
-                if isinstance(operand, Not) and isinstance(operand.operand, IsNull)}  # fmt: skip
+        said = {
+            operand.operand.field
+            for operand in node.operands
+            if isinstance(operand, Not) and isinstance(operand.operand, IsNull)
+        }
         if together := self._codes_together(node):
             return together
         inside = _English(self.words, self.recorded | said)
@@ -147,8 +150,11 @@ class _English(Visitor[str]):
 
     def _codes_together(self, node: And) -> str | None:
         """Say in one clause that codes of several lists are recorded; None when the node says something else."""
-        lists = [operand.codes for operand in node.operands
-                 if isinstance(operand, HasCode) and operand.position is Position.ANY]  # fmt: skip
+        lists = [
+            operand.codes
+            for operand in node.operands
+            if isinstance(operand, HasCode) and operand.position is Position.ANY
+        ]
         if len(lists) < len(node.operands) or len({codes.system for codes in lists}) > 1:
             return None
         both = "both " if len(lists) == 2 else ""
@@ -227,13 +233,17 @@ def describe(rule: "Rule", reference: Reference | None = None) -> str:
     lines += _section("What the coding cannot show", [*rule.limits, *(rule.port.limits if rule.port else ())])
     variants = [f"**{name}**: {reading.variant_about}" for name, reading in rule.variants.items()]
     lines += _section("Other readings (variants)", variants)
-    editions = [f"**{name}** ({other.status}): {other.edition_about}".rstrip(": ")
-                for name, other in rule.editions.items()]  # fmt: skip
+    editions = [
+        f"**{name}** ({other.status}): {other.edition_about}".rstrip(": ") for name, other in rule.editions.items()
+    ]
     lines += _section("Other editions", editions)
     lines += ["## Source", "", origin(rule)]
     lines += [rule.source, ""]
-    lines += [f"Guidance on {each.title[:1].lower()}{each.title[1:]}: {each.page}\n" for each in rule.interventions
-              if each.page and each.page != rule.source]  # fmt: skip
+    lines += [
+        f"Guidance on {each.title[:1].lower()}{each.title[1:]}: {each.page}\n"
+        for each in rule.interventions
+        if each.page and each.page != rule.source
+    ]
     revised = (
         f" The source says that its coding was updated in {_listed(list(map(month_name, rule.revised)), 'and')}."
         if rule.revised

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import polars as pl
 
-from ebi_rules.criteria import (
+from ebi_rules._support.errors import UsageError
+from ebi_rules.criteria.fields import BABY_AGES, FIELDS, MISSING_TEXTS, Kind
+from ebi_rules.criteria.nodes import (
     And,
     Between,
     CodeAtom,
@@ -26,9 +28,7 @@ from ebi_rules.criteria import (
     Recorded,
     StartsWith,
 )
-from ebi_rules.errors import UsageError
-from ebi_rules.fields import BABY_AGES, FIELDS, MISSING_TEXTS, Kind
-from ebi_rules.layouts import Binding
+from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import SEPARATORS
 

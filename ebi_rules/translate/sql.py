@@ -10,7 +10,9 @@ from itertools import groupby, product
 
 from sqlglot import exp
 
-from ebi_rules.criteria import (
+from ebi_rules._support.errors import DialectError
+from ebi_rules.criteria.fields import BABY_AGES, FIELDS, MISSING_TEXTS, Kind, raw_spellings
+from ebi_rules.criteria.nodes import (
     And,
     Between,
     CodeAtom,
@@ -25,9 +27,7 @@ from ebi_rules.criteria import (
     Recorded,
     StartsWith,
 )
-from ebi_rules.errors import DialectError
-from ebi_rules.fields import BABY_AGES, FIELDS, MISSING_TEXTS, Kind, raw_spellings
-from ebi_rules.translate.dialects import Dialect
+from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import CodeList
 
@@ -251,8 +251,10 @@ def like_patterns(codes: CodeList, dialect: Dialect) -> list[str]:
     if not dialect.like_classes:
         return list(codes.prefixes)
     categories = [prefix for prefix in codes.prefixes if len(prefix) == 3]
-    tens = [(stem, _class(prefix[2] for prefix in group))
-            for stem, group in groupby(categories, key=lambda prefix: prefix[:2])]  # fmt: skip
+    tens = [
+        (stem, _class(prefix[2] for prefix in group))
+        for stem, group in groupby(categories, key=lambda prefix: prefix[:2])
+    ]
     patterns = []
     for (letter, units), stems in groupby(tens, key=lambda ten: (ten[0][0], ten[1])):
         patterns.append(letter + _class(stem[1] for stem, _ in stems) + units)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
-from ebi_rules.criteria import (
+from ebi_rules.criteria.nodes import (
     And,
     Between,
     Compare,

@@ -16,13 +16,14 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from ebi_rules.catalogue import rules
-from ebi_rules.flags import write_flags
-from ebi_rules.layouts import Binding, bind, find_layout
-from ebi_rules.rules import Rule
-from ebi_rules.synth import write_extract
-from ebi_rules.translate.python import holds
-from ebi_rules.translate.statements import statement
+from ebi_rules.criteria.evaluate import holds
+from ebi_rules.layouts.binding import Binding, bind
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.results.flags import write_flags
+from ebi_rules.rule_model.catalogue import rules
+from ebi_rules.rule_model.rule import Rule
+from ebi_rules.statements.rule_sql import statement
+from ebi_rules.synth.made_up_extract import write_extract
 from tests.bench.low_back import best, peak_memory
 
 LAYOUTS = ("ncdr-opa", "ncdr-apcs")
@@ -46,8 +47,10 @@ def _one_layout(extract: Path, layout: str, rows: int) -> None:
     write_extract(extract, rows, layout=layout)
     binding = bind(find_layout(layout), pl.scan_parquet(extract).collect_schema().names())
     chosen = [rule for rule in rules() if rule.dataset == binding.layout.dataset]
-    print(f"\n{layout}: {len(chosen)} rules, {rows:,} rows, {extract.stat().st_size / 2**20:,.0f} MiB; "
-          f"Polars {pl.__version__}, DuckDB {duckdb.__version__}")  # fmt: skip
+    print(
+        f"\n{layout}: {len(chosen)} rules, {rows:,} rows, {extract.stat().st_size / 2**20:,.0f} MiB; "
+        f"Polars {pl.__version__}, DuckDB {duckdb.__version__}"
+    )
     read = best("plain read of the columns", lambda file: _read(file, chosen, binding), extract, None)
     best("flag, file to file, all rules", _flag, extract, read)
     command = [sys.executable, "-m", "tests.bench.catalogue", "--peak", str(extract)]
@@ -63,8 +66,10 @@ def _one_layout(extract: Path, layout: str, rows: int) -> None:
 def _read(extract: Path, chosen: Sequence[Rule], binding: Binding) -> None:
     """Read every column that the rules need, and touch every value."""
     needed = {name for rule in chosen for name in rule.fields_needed}
-    columns = [binding.key, *(column for name in needed
-                              for column in (*binding.fields.get(name, ()), *binding.code_columns(name)))]  # fmt: skip
+    columns = [
+        binding.key,
+        *(column for name in needed for column in (*binding.fields.get(name, ()), *binding.code_columns(name))),
+    ]
     schema = pl.scan_parquet(extract).collect_schema()
     sums = [pl.col(name).str.len_bytes().sum() if schema[name] == pl.String else pl.col(name).sum() for name in columns]
     pl.scan_parquet(extract).select(sums).collect(engine="streaming")

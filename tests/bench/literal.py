@@ -5,7 +5,7 @@ back imaging script is the published one's logic; the others are made from the r
 expression, which favours them.
 """
 
-from ebi_rules.criteria import (
+from ebi_rules.criteria.nodes import (
     And,
     Between,
     Compare,
@@ -20,8 +20,8 @@ from ebi_rules.criteria import (
     Recorded,
     StartsWith,
 )
-from ebi_rules.layouts import Binding
-from ebi_rules.rules import Rule
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.rule_model.rule import Rule
 from ebi_rules.translate.visitor import Visitor
 from tests.engines.published_script import REGEX_SCRIPT
 

@@ -16,11 +16,18 @@ from pathlib import Path
 import polars as pl
 
 import ebi_rules as ebi
-from ebi_rules.flags import write_flags
-from ebi_rules.synth import write_extract
+from ebi_rules.results.flags import write_flags
+from ebi_rules.synth.made_up_extract import write_extract
 
-COLUMNS = ["OPA_Ident", "Der_Procedure_All", "Der_Diagnosis_All", "Administrative_Category",
-           "Age_at_Start_of_Episode_SUS", "Der_Age_at_CDS_Activity_Date", "Der_Provider_Code"]  # fmt: skip
+COLUMNS = [
+    "OPA_Ident",
+    "Der_Procedure_All",
+    "Der_Diagnosis_All",
+    "Administrative_Category",
+    "Age_at_Start_of_Episode_SUS",
+    "Der_Age_at_CDS_Activity_Date",
+    "Der_Provider_Code",
+]
 
 
 def main() -> None:
@@ -37,8 +44,10 @@ def main() -> None:
         extract = Path(folder) / "opa.parquet"
         started = time.perf_counter()
         write_extract(extract, arguments.rows)
-        print(f"{arguments.rows:,} rows made up in {time.perf_counter() - started:.1f} s, "
-              f"{extract.stat().st_size / 2**20:,.0f} MiB; Polars {pl.__version__}")  # fmt: skip
+        print(
+            f"{arguments.rows:,} rows made up in {time.perf_counter() - started:.1f} s, "
+            f"{extract.stat().st_size / 2**20:,.0f} MiB; Polars {pl.__version__}"
+        )
         read = best("plain read of the columns", _WORK["read"], extract, None)
         best("flag, file to file", _WORK["flag"], extract, read)
         best("audit by provider, all variants", _WORK["audit"], extract, read)
@@ -50,8 +59,11 @@ def main() -> None:
 
 def peak_memory() -> int:
     """Give the largest resident size of this process, and of those it started, in MiB, as Linux tells it."""
-    statuses = {int(path.parent.name): path.read_text(encoding="utf-8", errors="replace")
-                for path in Path("/proc").glob("[0-9]*/status") if path.exists()}  # fmt: skip
+    statuses = {
+        int(path.parent.name): path.read_text(encoding="utf-8", errors="replace")
+        for path in Path("/proc").glob("[0-9]*/status")
+        if path.exists()
+    }
     ours, grown = {os.getpid()}, True
     while grown:
         started = {pid for pid, text in statuses.items() if int(re.findall(r"PPid:\s+(\d+)", text)[0]) in ours}
@@ -63,8 +75,11 @@ def peak_memory() -> int:
 
 def _read(extract: Path) -> None:
     """Read every column that the rule and the audit need, and touch every value."""
-    sums = [pl.col(name).str.len_bytes().sum() if dtype == pl.String else pl.col(name).sum()
-            for name, dtype in pl.scan_parquet(extract).collect_schema().items() if name in COLUMNS]  # fmt: skip
+    sums = [
+        pl.col(name).str.len_bytes().sum() if dtype == pl.String else pl.col(name).sum()
+        for name, dtype in pl.scan_parquet(extract).collect_schema().items()
+        if name in COLUMNS
+    ]
     pl.scan_parquet(extract).select(sums).collect(engine="streaming")
 
 

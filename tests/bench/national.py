@@ -21,20 +21,23 @@ from pathlib import Path
 
 import polars as pl
 
-from ebi_rules.catalogue import choose, rules
 from ebi_rules.cube import STANDARD_DIMENSIONS, Audited
-from ebi_rules.engines import find_engine
 from ebi_rules.engines.extract import open_extract
-from ebi_rules.flags import write_flags
-from ebi_rules.layouts import Binding, ChildTable, find_layout
-from ebi_rules.rules import Rule
-from ebi_rules.synth import write_extract
+from ebi_rules.engines.registry import find_engine
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.layout import ChildTable, find_layout
+from ebi_rules.results.flags import write_flags
+from ebi_rules.rule_model.catalogue import choose, rules
+from ebi_rules.rule_model.rule import Rule
+from ebi_rules.synth.made_up_extract import write_extract
 from tests.bench.literal import script
 from tests.bench.low_back import peak_memory
 
 ONE = "2S"
-STAND_INS = {"admission_method": ("priority", "referral_source", "sex"),
-             "patient_classification": ("attendance_status", "sex")}  # fmt: skip
+STAND_INS = {
+    "admission_method": ("priority", "referral_source", "sex"),
+    "patient_classification": ("attendance_status", "sex"),
+}
 """What stands in, among an outpatient's fields, for what only admitted care has: then all rules can be asked."""
 
 _BEHIND = ("id", "provider", "activity_date", "age", "sex", "administrative_category")
@@ -46,8 +49,11 @@ class Extract:
     def __init__(self, path: Path, layout: str) -> None:
         self.path = path
         fields = find_layout(layout).fields
-        self.overrides = {name: next(fields[other][0] for other in others if other in fields)
-                          for name, others in STAND_INS.items() if name not in fields}  # fmt: skip
+        self.overrides = {
+            name: next(fields[other][0] for other in others if other in fields)
+            for name, others in STAND_INS.items()
+            if name not in fields
+        }
         codes = find_layout(layout).codes.items()
         self.children = {
             name: path.with_name(f"{path.stem}.{name}.parquet")
@@ -151,13 +157,17 @@ WORK: dict[str, tuple[str, Callable[[Extract], None]]] = {
     "all rules, full cube, DuckDB": ("all", lambda extract: count(extract, "all", STANDARD_DIMENSIONS, "duckdb")),
     "one rule, full cube, Spark": ("one", cube_in_spark),
     "script of one rule, DuckDB": ("one", lambda extract: literal_in_duckdb(extract, "one", together=False)),
-    "scripts of all rules, one after another, DuckDB":
-        ("all", lambda extract: literal_in_duckdb(extract, "all", together=False)),
-    "scripts of all rules in one statement, DuckDB":
-        ("all", lambda extract: literal_in_duckdb(extract, "all", together=True)),
+    "scripts of all rules, one after another, DuckDB": (
+        "all",
+        lambda extract: literal_in_duckdb(extract, "all", together=False),
+    ),
+    "scripts of all rules in one statement, DuckDB": (
+        "all",
+        lambda extract: literal_in_duckdb(extract, "all", together=True),
+    ),
     "script of one rule, pandas": ("one", contains_in_pandas),
     "script of one rule, Spark": ("one", rlike_in_spark),
-}  # fmt: skip
+}
 """What is timed: which rules' columns are read beside it, and the work itself."""
 
 _DELIMITED_ONLY = tuple(name for name in WORK if name.startswith("script"))
@@ -175,8 +185,10 @@ def read(extract: Extract, chosen: str) -> None:
 
 
 def _touched(columns: Iterable[str], schema: pl.Schema) -> list[pl.Expr]:
-    return [pl.col(name).str.len_bytes().sum() if schema[name] == pl.String else pl.col(name).max()
-            for name in sorted(columns)]  # fmt: skip
+    return [
+        pl.col(name).str.len_bytes().sum() if schema[name] == pl.String else pl.col(name).max()
+        for name in sorted(columns)
+    ]
 
 
 def main() -> None:
@@ -203,15 +215,31 @@ def main() -> None:
             if work in _DELIMITED_ONLY and arguments.layout not in ("ncdr-opa", "ncdr-apcs"):
                 continue
             figures = _in_a_process(work, folder, arguments)
-            print(f"{work:<48} {figures['seconds']:8.2f} s   {figures['seconds'] / figures['read']:7.1f} times the read"
-                  f"   {figures['peak']:>7,} MiB", flush=True)  # fmt: skip
+            print(
+                f"{work:<48} {figures['seconds']:8.2f} s   {figures['seconds'] / figures['read']:7.1f} times the read"
+                f"   {figures['peak']:>7,} MiB",
+                flush=True,
+            )
             if arguments.record:
                 _record(arguments.record, {"extract": name, "work": work, **figures})
 
 
 def _in_a_process(work: str, folder: Path, arguments: argparse.Namespace) -> dict[str, float]:
-    command = [sys.executable, "-W", "ignore", "-m", "tests.bench.national", "--work", work, "--keep", str(folder),
-               "--rows", str(arguments.rows), "--layout", arguments.layout]  # fmt: skip
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "tests.bench.national",
+        "--work",
+        work,
+        "--keep",
+        str(folder),
+        "--rows",
+        str(arguments.rows),
+        "--layout",
+        arguments.layout,
+    ]
     command += ["--hostile"] if arguments.hostile else []
     settings = {**os.environ, "POLARS_ROW_GROUP_PREFETCH_SIZE": "2"}  # as the command line has it
     done = subprocess.run(
@@ -251,8 +279,12 @@ def _make(extract: Extract, rows: int, hostile: bool) -> None:
 def _make_different(extract: Extract) -> None:
     """Put two codes that no rule asks for behind the codes of every row that has any, a different pair in each row."""
     place = pl.int_range(pl.len(), dtype=pl.Int64)
-    pair = pl.format(",Q{}{},Y{}", (place // 1_000_000 % 90 + 10), (place // 100_000) % 10,
-                     (place % 100_000).cast(pl.String).str.zfill(5))  # fmt: skip
+    pair = pl.format(
+        ",Q{}{},Y{}",
+        (place // 1_000_000 % 90 + 10),
+        (place // 100_000) % 10,
+        (place % 100_000).cast(pl.String).str.zfill(5),
+    )
     columns = [column for name in ("procedures", "diagnoses") for column in extract.binding.code_columns(name)[:1]]
     made = extract.path.with_name("made.parquet")
     frame = pl.scan_parquet(extract.path).with_columns([pl.col(column) + pair for column in columns])
@@ -276,10 +308,13 @@ def _machine() -> dict[str, str]:
 
     memory = re.findall(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(encoding="ascii"))
     return {
-        "date": f"{date.today():%Y-%m-%d}", "cores": str(os.cpu_count()), "memory": f"{int(memory[0]) / 2**20:.0f} GiB",
-        "system": platform.system(), "python": platform.python_version(),
+        "date": f"{date.today():%Y-%m-%d}",
+        "cores": str(os.cpu_count()),
+        "memory": f"{int(memory[0]) / 2**20:.0f} GiB",
+        "system": platform.system(),
+        "python": platform.python_version(),
         **{name: version(name) for name in ("polars", "duckdb", "pandas", "pyspark")},
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

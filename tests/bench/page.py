@@ -96,14 +96,22 @@ def _chart(figures: Sequence[Figure]) -> alt.Chart:
         alt.Chart(pl.DataFrame(drawn), width=480, height=380, padding={"left": 8, "right": 60, "top": 8, "bottom": 8})
         .mark_line(point={"size": 60})
         .encode(
-            x=alt.X("rows:Q", scale=alt.Scale(type="log"), title="rows",
-                    axis=alt.Axis(values=[1_000_000, 20_000_000, 100_000_000], format=",")),
-            y=alt.Y("seconds:Q", scale=alt.Scale(type="log"), title="seconds",
-                    axis=alt.Axis(values=[0.1, 1, 10, 100], format=",~g")),
+            x=alt.X(
+                "rows:Q",
+                scale=alt.Scale(type="log"),
+                title="rows",
+                axis=alt.Axis(values=[1_000_000, 20_000_000, 100_000_000], format=","),
+            ),
+            y=alt.Y(
+                "seconds:Q",
+                scale=alt.Scale(type="log"),
+                title="seconds",
+                axis=alt.Axis(values=[0.1, 1, 10, 100], format=",~g"),
+            ),
             color=alt.Color("work:N", legend=legend, scale=colours),
             shape=alt.Shape("work:N", legend=None),
         )
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from ebi_rules.cli import cli
+from ebi_rules.cli.command_line import cli
 
 Run = Callable[..., Result]
 

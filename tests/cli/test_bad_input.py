@@ -372,8 +372,11 @@ def _command(*arguments: str, limit: int | None) -> subprocess.CompletedProcess[
 
     return subprocess.run(
         [sys.executable, "-m", "ebi_rules", *arguments],
-        capture_output=True, text=True, check=limit is None, preexec_fn=restrict,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=limit is None,
+        preexec_fn=restrict,
+    )
 
 
 def test_too_little_memory_and_ctrl_c_say_what_to_do(
@@ -386,7 +389,7 @@ def test_too_little_memory_and_ctrl_c_say_what_to_do(
         def stop(*arguments: object, error: BaseException = error, **options: object) -> None:
             raise error
 
-        monkeypatch.setattr(import_module("ebi_rules.audit"), "audit", stop)
+        monkeypatch.setattr(import_module("ebi_rules.results.audit_run"), "audit", stop)
         said = run("audit", str(extract()), "-o", "out", code=code).stderr
         assert "whole or not at all" in said
         for advice in ("--by", "--months", "--from-cube", "--engine"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from ebi_rules.catalogue import contents
+from ebi_rules.rule_model.catalogue import contents
 
 Run = Callable[..., Result]
 REFERENCE = Path(__file__).parents[2] / "fixtures" / "reference"

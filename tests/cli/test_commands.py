@@ -59,9 +59,17 @@ def test_audit_writes_its_tables(run: Run, extract: Extract, tmp_path: Path) -> 
     run("audit", str(extract()), "-o", "out", "--rule", "2S", "--disclosure", "none")
     out = tmp_path / "out"
     assert {path.name for path in out.iterdir()} == {
-        "providers.csv", "attrition.csv", "trend.csv", "sensitivity.csv", "quality.csv", "by_age_band.csv",
-        "by_sex.csv", "inequalities.csv", "run.json", "report.html",
-    }  # fmt: skip
+        "providers.csv",
+        "attrition.csv",
+        "trend.csv",
+        "sensitivity.csv",
+        "quality.csv",
+        "by_age_band.csv",
+        "by_sex.csv",
+        "inequalities.csv",
+        "run.json",
+        "report.html",
+    }
     providers = pl.read_csv(out / "providers.csv", infer_schema=False)
     assert providers.select("rule", "provider", "activity", "eligible", "flagged", "rate_per_1000_eligible").rows() == [
         (KEY, "ZZ1", "2", "2", "2", "1000.0"),
@@ -78,8 +86,11 @@ def test_audit_writes_its_tables(run: Run, extract: Extract, tmp_path: Path) -> 
     ]
     sensitivity = pl.read_csv(out / "sensitivity.csv")
     assert sensitivity.select("variant", "flagged", "difference", "differs").rows() == [
-        ("default", 2, 0, 0), ("as_published", 1, -1, 1), ("sequenced", 2, 0, 0), ("attended", 1, -1, 1),
-    ]  # fmt: skip
+        ("default", 2, 0, 0),
+        ("as_published", 1, -1, 1),
+        ("sequenced", 2, 0, 0),
+        ("attended", 1, -1, 1),
+    ]
 
 
 def test_small_counts_are_suppressed_unless_one_says_none(run: Run, extract: Extract, tmp_path: Path) -> None:
@@ -159,8 +170,21 @@ def test_a_query_that_somebody_runs_and_saves_gives_the_same_audit(run: Run, tmp
     import duckdb
 
     run("synth", "-o", "opa.parquet", "--rows", "20000")
-    query = run("sql", "2S", "2T", "--dialect", "duckdb", "--layout", "ncdr-opa", "--table", "opa", "--shape", "cube",
-                "--by", "referral_source").output  # fmt: skip
+    query = run(
+        "sql",
+        "2S",
+        "2T",
+        "--dialect",
+        "duckdb",
+        "--layout",
+        "ncdr-opa",
+        "--table",
+        "opa",
+        "--shape",
+        "cube",
+        "--by",
+        "referral_source",
+    ).output
     with duckdb.connect() as connection:
         connection.execute(f"CREATE VIEW opa AS SELECT * FROM read_parquet('{tmp_path / 'opa.parquet'}')")
         copied = query.strip().rstrip(";")
@@ -209,8 +233,10 @@ def test_an_audit_that_is_stopped_leaves_nothing_behind(run: Run, tmp_path: Path
     if number == signal.SIGINT and not (tmp_path / "out").exists():
         assert "Traceback" not in said
     assert {path.name for path in tmp_path.iterdir()} in (
-        {"opa.parquet"}, {"opa.parquet", "out"}, {"opa.parquet", "out", "cube.parquet"}
-    )  # fmt: skip
+        {"opa.parquet"},
+        {"opa.parquet", "out"},
+        {"opa.parquet", "out", "cube.parquet"},
+    )
 
 
 def test_spreadsheets_take_nothing_for_a_formula(run: Run, extract: Extract, tmp_path: Path) -> None:
@@ -219,8 +245,21 @@ def test_spreadsheets_take_nothing_for_a_formula(run: Run, extract: Extract, tmp
     hostile = ["=HYPERLINK(1)", "+1", "@SUM(A1)", "-2"]
     path = str(extract(Der_Provider_Code=hostile, Der_Commissioner_Code=hostile))
     (tmp_path / "names.csv").write_text("code,name\n-2,=cmd|' /C calc'!A0\n+1,https://example.org\n")
-    run("audit", path, "-o", "out", "--rule", "2S", "--by", "commissioner", "--xlsx", "--names", "names.csv",
-        "--disclosure", "none")  # fmt: skip
+    run(
+        "audit",
+        path,
+        "-o",
+        "out",
+        "--rule",
+        "2S",
+        "--by",
+        "commissioner",
+        "--xlsx",
+        "--names",
+        "names.csv",
+        "--disclosure",
+        "none",
+    )
     for file in (tmp_path / "out").glob("*.csv"):
         for row in pl.read_csv(file, infer_schema=False).rows():
             for cell in row:
@@ -276,8 +315,19 @@ def test_sql_prints_each_shape(run: Run) -> None:
 
 def test_synth_writes_any_layout_and_flags_agree_with_the_truth(run: Run, tmp_path: Path) -> None:
     for layout in ("ncdr-opa", "hes-op", "unified-sus-op", "sus-cds-op"):
-        run("synth", "-o", f"{layout}.parquet", "--rows", "20000", "--seed", "3", "--layout", layout,
-            "--truth", f"{layout}.truth.parquet")  # fmt: skip
+        run(
+            "synth",
+            "-o",
+            f"{layout}.parquet",
+            "--rows",
+            "20000",
+            "--seed",
+            "3",
+            "--layout",
+            layout,
+            "--truth",
+            f"{layout}.truth.parquet",
+        )
         output = run("flag", f"{layout}.parquet", "-o", f"{layout}.flags.parquet").output
         assert f"Layout {layout}" in output
         truth = pl.read_parquet(tmp_path / f"{layout}.truth.parquet")
@@ -306,7 +356,7 @@ def test_demo_makes_an_extract_audits_it_and_reports(run: Run, tmp_path: Path) -
 def test_shell_completion_offers_names(run: Run) -> None:
     from click.shell_completion import ShellComplete
 
-    from ebi_rules.cli import cli
+    from ebi_rules.cli.command_line import cli
 
     complete = ShellComplete(cli, {}, "ebi-rules", "_EBI_RULES_COMPLETE")
     assert [item.value for item in complete.get_completions(["sql", "--dialect"], "sn")] == ["snowflake"]

@@ -29,9 +29,21 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
     assert "musculoskeletal: referral " in said
     assert "In scope of the guidance does not mean inappropriate." in said
     written = {path.name for path in (tmp_path / "out").iterdir()}
-    assert written == {"measures.csv", "numbers.csv", "attrition.csv", "trend.csv", "inequalities.csv",
-                       "by_age_band.csv", "by_sex.csv", "by_ethnic_category.csv", "flow.csv", "flow_stages.csv",
-                       "flow_quarters.csv", "run.json", "report.html"}  # fmt: skip
+    assert written == {
+        "measures.csv",
+        "numbers.csv",
+        "attrition.csv",
+        "trend.csv",
+        "inequalities.csv",
+        "by_age_band.csv",
+        "by_sex.csv",
+        "by_ethnic_category.csv",
+        "flow.csv",
+        "flow_stages.csv",
+        "flow_quarters.csv",
+        "run.json",
+        "report.html",
+    }
     table = pl.read_csv(tmp_path / "out" / "measures.csv", infer_schema=False)
     assert table.columns[:5] == ["measure", "provider", "index_activity", "followed", "outcome"]
     assert "*" in table["outcome"].to_list()
@@ -46,8 +58,12 @@ def test_a_flow_alone_is_written(run: Run, tmp_path: Path) -> None:
     said = run("measure", *extracts, "-o", "out", "--flow", "musculoskeletal").output
     assert said.count("\n") == 2 and "lost to view" in said
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "flow.csv", "flow_stages.csv", "flow_quarters.csv", "run.json", "report.html"
-    }  # fmt: skip
+        "flow.csv",
+        "flow_stages.csv",
+        "flow_quarters.csv",
+        "run.json",
+        "report.html",
+    }
     moves = pl.read_csv(tmp_path / "out" / "flow.csv", infer_schema=False)
     assert moves.columns[:7] == ["flow", "provider", "step", "from", "to", "pathways", "of"]
     counts = moves["pathways"].to_list()
@@ -71,8 +87,8 @@ def test_a_measure_of_ones_own_is_run(run: Run, tmp_path: Path) -> None:
     from importlib import resources
 
     extracts = _people(run)
-    own = (resources.files("ebi_rules.measures") / "did_not_attend.toml").read_text(encoding="utf-8")
-    shared = (resources.files("ebi_rules.measures") / "_shared.toml").read_text(encoding="utf-8")
+    own = (resources.files("ebi_rules") / "data" / "measures" / "did_not_attend.toml").read_text(encoding="utf-8")
+    shared = (resources.files("ebi_rules") / "data" / "measures" / "_shared.toml").read_text(encoding="utf-8")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "ours.toml").write_text(own.replace('key = "did_not_attend"', 'key = "our_dna"'))
     assert "our_dna: " in run("measure", *extracts, "-o", "out", "--measures", "mine").output

@@ -96,13 +96,15 @@ def test_areas_are_an_option(run: Run, tmp_path: Path) -> None:
     options = ["--rule", "2S", "--by", "pcn", "--areas", "areas.csv"]
     run("audit", "opa.parquet", "-o", "out", *options)
     assert (tmp_path / "out" / "by_pcn.csv").read_text().count("\n") == 21
-    sql = run("sql", "2S", "--dialect", "postgres", "--layout", "ncdr-opa", "--table", "opa", "--shape", "cube",
-              *options[2:]).stdout  # fmt: skip
+    sql = run(
+        "sql", "2S", "--dialect", "postgres", "--layout", "ncdr-opa", "--table", "opa", "--shape", "cube", *options[2:]
+    ).stdout
     assert "THEN 'Network 3'" in sql
     assert "Say with --areas FILE" in run("audit", "opa.parquet", "-o", "no", "--by", "pcn", code=4).output
-    assert "--areas: a cube has been counted already" in run(
-        "audit", "-o", "no", "--from-cube", "areas.csv", "--areas", "areas.csv", code=2
-    ).output  # fmt: skip
+    assert (
+        "--areas: a cube has been counted already"
+        in run("audit", "-o", "no", "--from-cube", "areas.csv", "--areas", "areas.csv", code=2).output
+    )
 
 
 @pytest.mark.parametrize("command", ["lint", "test"])
@@ -113,6 +115,8 @@ def test_rule_files_that_are_not_there_are_told(run: Run, command: str) -> None:
 def test_wrong_examples_are_told(run: Run, tmp_path: Path) -> None:
     from importlib import resources
 
-    content = (resources.files("ebi_rules.catalogue") / "2S_lower_back_imaging.toml").read_text(encoding="utf-8")
+    content = (resources.files("ebi_rules") / "data" / "catalogue" / "2S_lower_back_imaging.toml").read_text(
+        encoding="utf-8"
+    )
     (tmp_path / "mine.toml").write_text(content.replace("flagged = true", "flagged = false", 1))
     assert "says flagged = false, but every criterion holds" in run("test", "mine.toml", code=3).output

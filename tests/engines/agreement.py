@@ -6,8 +6,8 @@ Run as `python -m tests.engines.agreement --rows 200000`; the tests run it on fe
 import argparse
 import time
 
-from ebi_rules.catalogue import rule
-from ebi_rules.layouts import find_layout
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.rule_model.catalogue import rule
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
 from tests.engines.engine import AbsentError

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from ebi_rules.engines.extract import Extract, Table
-from ebi_rules.layouts import Binding, Layout, bind
-from ebi_rules.rules import Rule
+from ebi_rules.layouts.binding import Binding, bind
+from ebi_rules.layouts.layout import Layout
+from ebi_rules.rule_model.rule import Rule
 
 Flags = dict[int, tuple[bool, ...]]
 """For each activity's key, the flag of each rule in turn."""

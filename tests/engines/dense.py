@@ -9,32 +9,113 @@ from collections.abc import Callable
 
 import polars as pl
 
-from ebi_rules.criteria import CODE_FIELDS
-from ebi_rules.fields import FIELDS, Kind
-from ebi_rules.layouts import ChildTable, Layout
+from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.layouts.layout import ChildTable, Layout
 from opcs_icd import ICD10, OPCS4
 
 _TOKENS = {
     OPCS4: [
-        "U054", "U055", "U05.4", "u055", "U0541", "U05", "U053", "U056", "XU054", "U05[45]", "U132", "U133", "U134",
-        "U135", "U136", "U211", "U212", "U213", "U216", "U217", "u21.7", "Z665", "Z66.5", "Z664", "Z6651", "O162",
-        "O161", "o162", "Z66", "", "NULL", "null", "-", "&", "W903", "Z665-", "U054.", "0162",
+        "U054",
+        "U055",
+        "U05.4",
+        "u055",
+        "U0541",
+        "U05",
+        "U053",
+        "U056",
+        "XU054",
+        "U05[45]",
+        "U132",
+        "U133",
+        "U134",
+        "U135",
+        "U136",
+        "U211",
+        "U212",
+        "U213",
+        "U216",
+        "U217",
+        "u21.7",
+        "Z665",
+        "Z66.5",
+        "Z664",
+        "Z6651",
+        "O162",
+        "O161",
+        "o162",
+        "Z66",
+        "",
+        "NULL",
+        "null",
+        "-",
+        "&",
+        "W903",
+        "Z665-",
+        "U054.",
+        "0162",
     ],
     ICD10: [
-        "C00", "C509", "C99", "C7A", "C5", "C61X", "c34.1", "D0", "D00", "D05X", "D09", "D0A", "D36", "D360", "D37",
-        "D480", "D48", "D49", "D490", "XC50", "M545", "M54.5", "M545-", "M545-D", "I10X", "", "NULL", "Null", "-", "&",
-        "G632A", "AC509",
+        "C00",
+        "C509",
+        "C99",
+        "C7A",
+        "C5",
+        "C61X",
+        "c34.1",
+        "D0",
+        "D00",
+        "D05X",
+        "D09",
+        "D0A",
+        "D36",
+        "D360",
+        "D37",
+        "D480",
+        "D48",
+        "D49",
+        "D490",
+        "XC50",
+        "M545",
+        "M54.5",
+        "M545-",
+        "M545-D",
+        "I10X",
+        "",
+        "NULL",
+        "Null",
+        "-",
+        "&",
+        "G632A",
+        "AC509",
     ],
-}  # fmt: skip
+}
 _SEPARATORS = ["||", ",", " ,", ", ", "|", ";", " ", ",,", "  ", " || "]
 _AGES = [None, -1, 0, 1, 17, 18, 19, 20, 45, 119, 120, 121, 999, 7000, 7001, 7003, 7007, 7008]
 _CODES = {
     "administrative_category": [
-        None, "", " ", "NULL", "null", "01", "1", "02", "2", " 2", "02 ", "2 ", " 02", "0 2", "20", "002", "03",
-        "98", "99",
+        None,
+        "",
+        " ",
+        "NULL",
+        "null",
+        "01",
+        "1",
+        "02",
+        "2",
+        " 2",
+        "02 ",
+        "2 ",
+        " 02",
+        "0 2",
+        "20",
+        "002",
+        "03",
+        "98",
+        "99",
     ],
     "attendance_status": [None, "", "NULL", "5", "6", "5 ", " 6", "3", "05", "56", "0", "7"],
-}  # fmt: skip
+}
 
 
 def random_extract(layout: Layout, rows: int, seed: int) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ebi_rules.catalogue import rule
-from ebi_rules.layouts import builtin_layouts
-from ebi_rules.translate.dialects import Dialect, dialects
+from ebi_rules.layouts.layout import builtin_layouts
+from ebi_rules.rule_model.catalogue import rule
+from ebi_rules.translate.dialects.dialect import Dialect, dialects
 from tests.engines.engine import Evidence
 from tests.engines.evaluators import EVALUATORS, JUDGES
 from tests.engines.tally import TALLY, Tally

@@ -11,11 +11,12 @@ from typing import ClassVar
 
 import polars as pl
 
-from ebi_rules.errors import DialectError
-from ebi_rules.layouts import Layout
-from ebi_rules.translate.dialects import find_dialect, identifier
-from ebi_rules.translate.statements import statement
-from ebi_rules.translate.steps import STRATEGIES
+from ebi_rules._support.errors import DialectError
+from ebi_rules.layouts.layout import Layout
+from ebi_rules.statements.code_steps import STRATEGIES
+from ebi_rules.statements.rule_sql import statement
+from ebi_rules.translate.dialects.dialect import find_dialect
+from ebi_rules.translate.dialects.printing import identifier
 from tests.engines.case import Case, Flags
 
 ACTIVITY = "activity_table"
@@ -184,8 +185,10 @@ def flag_statements(case: Case, dialect: str) -> list[str]:
     together = len({rule.key for rule in case.rules}) == len(case.rules)
     # Every other case, by its number of rows, is asked the one way and the other.
     strategy = STRATEGIES[case.activity.height % 2]
-    return [statement(rules, dialect, case.binding, ACTIVITY, "flags", child_names(case), strategy=strategy).rstrip(";")
-            for rules in ([case.rules] if together else [[rule] for rule in case.rules])]  # fmt: skip
+    return [
+        statement(rules, dialect, case.binding, ACTIVITY, "flags", child_names(case), strategy=strategy).rstrip(";")
+        for rules in ([case.rules] if together else [[rule] for rule in case.rules])
+    ]
 
 
 def predicate_queries(case: Case, dialect: str) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ebi_rules.layouts import find_layout
+from ebi_rules.layouts.layout import find_layout
 from tests.engines import reference
 from tests.engines.case import Case, Flags
 from tests.engines.engine import AbsentError, Evaluator, SqlEngine

@@ -57,13 +57,18 @@ class GoogleSQL(SqlEngine):
             # A date is the number of days since 1970, as in Polars.
             fields = [_FIELDS[kind] for kind in frame.dtypes]
             cells = frame.with_columns(pl.col(pl.Date).to_physical()).iter_rows()
-            rows = [TableData.Row(cell=[Value(**{field: value}) for field, value in zip(fields, row, strict=True)])
-                    for row in cells]  # fmt: skip
+            rows = [
+                TableData.Row(cell=[Value(**{field: value}) for field, value in zip(fields, row, strict=True)])
+                for row in cells
+            ]
             contents[name] = TableContent(table_data=TableData(row=rows))
         prepared = (
-            PreparedQuery.builder().set_sql(query).set_analyzer_options(AnalyzerOptions(language_options=self._language))
-            .set_catalog(catalog.with_builtin_functions(self._builtin).build()).set_table_content(contents)
-        )  # fmt: skip
+            PreparedQuery.builder()
+            .set_sql(query)
+            .set_analyzer_options(AnalyzerOptions(language_options=self._language))
+            .set_catalog(catalog.with_builtin_functions(self._builtin).build())
+            .set_table_content(contents)
+        )
         with prepared.prepare() as ready:
             found = ready.execute().content.table_data
             return [] if found is None else [tuple(_value(cell) for cell in row.cell) for row in found.row]

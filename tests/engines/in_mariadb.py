@@ -27,8 +27,9 @@ class _MariaDBServer:
             raise AbsentError("apt-get install mariadb-server-core mariadb-client-core")
         self.server = server = Server("nobody", signal.SIGTERM)
         data, socket = f"--datadir={server.folder}/data", server.folder / "socket"
-        server.run("mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal",
-                   "--skip-test-db")  # fmt: skip
+        server.run(
+            "mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db"
+        )
 
         def connect() -> "pymysql.Connection":
             return pymysql.connect(unix_socket=str(socket), user="root", autocommit=True, charset="utf8mb4")
@@ -39,11 +40,19 @@ class _MariaDBServer:
             connect().close()
 
         server.start(
-            [_daemon(), "--no-defaults", data, f"--socket={socket}", f"--pid-file={server.folder}/pid",
-             "--skip-networking", "--innodb-flush-method=fsync", "--innodb-flush-log-at-trx-commit=0",
-             "--max-heap-table-size=1G"],
+            [
+                _daemon(),
+                "--no-defaults",
+                data,
+                f"--socket={socket}",
+                f"--pid-file={server.folder}/pid",
+                "--skip-networking",
+                "--innodb-flush-method=fsync",
+                "--innodb-flush-log-at-trx-commit=0",
+                "--max-heap-table-size=1G",
+            ],
             ready,
-        )  # fmt: skip
+        )
         self.connection = connect()
 
     def execute(self, query: str, rows: Sequence[tuple[object, ...]] | None = None) -> Sequence[tuple[object, ...]]:

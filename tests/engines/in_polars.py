@@ -2,9 +2,9 @@
 
 import polars as pl
 
-from ebi_rules.engines import collecting
-from ebi_rules.engines.polars import flag_columns, prepare
-from ebi_rules.rules import criteria_of
+from ebi_rules.engines import lazy_frames as collecting
+from ebi_rules.engines.polars_flags import flag_columns, prepare
+from ebi_rules.rule_model.rule import criteria_of
 from tests.engines.case import Case, Flags
 from tests.engines.engine import Evaluator
 

@@ -69,8 +69,9 @@ class PostgreSQL(SqlEngine):
             raise AbsentError("pip install psycopg[binary]") from None
         programs = _programs()
         self._server = server = Server("postgres", signal.SIGQUIT)
-        server.run(programs / "initdb", "-D", "data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8",
-                   "--locale=C")  # fmt: skip
+        server.run(
+            programs / "initdb", "-D", "data", "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C"
+        )
         settings = {"listen_addresses": "", "unix_socket_directories": server.folder, "fsync": "off", "port": PORT}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 

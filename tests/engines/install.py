@@ -76,9 +76,18 @@ def _trino() -> None:
     quiet = ["--silent", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
     subprocess.run(["npm", "install", *quiet, "dt-sql-parser@4.5.1", "esbuild@0.28"], cwd=folder, check=True)
     subprocess.run(
-        ["npx", "esbuild", "serve_trino.mjs", "--bundle", "--platform=node", "--log-level=error",
-         "--outfile=serve_trino.cjs"], cwd=folder, check=True,
-    )  # fmt: skip
+        [
+            "npx",
+            "esbuild",
+            "serve_trino.mjs",
+            "--bundle",
+            "--platform=node",
+            "--log-level=error",
+            "--outfile=serve_trino.cjs",
+        ],
+        cwd=folder,
+        check=True,
+    )
 
 
 def _pip(python: str | Path, *arguments: str) -> None:

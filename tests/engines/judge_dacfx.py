@@ -55,10 +55,13 @@ JUDGES = (
         evidence=Evidence.VENDOR,
         version=_version,
         complaints=_complaints,
-        wrong=["SELECT not_there AS a FROM dbo.opa", "SELECT OPA_Ident AS a FROM dbo.not_there",
-               "SELECT CAST(OPA_Ident AS BOOLEAN) AS a FROM dbo.opa"],
+        wrong=[
+            "SELECT not_there AS a FROM dbo.opa",
+            "SELECT OPA_Ident AS a FROM dbo.not_there",
+            "SELECT CAST(OPA_Ident AS BOOLEAN) AS a FROM dbo.opa",
+        ],
         note="names and types held against CREATE TABLE",
     ),
-)  # fmt: skip
+)
 
 stop = _SERVED.stop

@@ -22,8 +22,12 @@ JUDGES = (
         evidence=Evidence.VENDOR,
         version=lambda: scriptdom.version(),
         complaints=_complaints,
-        wrong=["SELECT a LIKE 'x' AS f FROM opa", "SELECT a || 'x' AS f FROM opa", "SELECT a AS rule FROM opa",
-               "SELECT a FROM opa LIMIT 1"],
+        wrong=[
+            "SELECT a LIKE 'x' AS f FROM opa",
+            "SELECT a || 'x' AS f FROM opa",
+            "SELECT a AS rule FROM opa",
+            "SELECT a FROM opa LIMIT 1",
+        ],
         note="the grammar of SQL Server 2016",
     ),
-)  # fmt: skip
+)

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from ebi_rules.catalogue import shared
-from ebi_rules.criteria import Criterion, NamedCodes
-from ebi_rules.fields import FIELDS, Kind
-from ebi_rules.language import parse
-from ebi_rules.layouts import ChildTable, Layout, find_layout
-from ebi_rules.rules import Rule
+from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.nodes import Criterion, NamedCodes
+from ebi_rules.criteria.parser import parse
+from ebi_rules.layouts.layout import ChildTable, Layout, find_layout
+from ebi_rules.rule_model.catalogue import shared
+from ebi_rules.rule_model.rule import Rule
 from opcs_icd import CodeList
 from tests.engines.case import Case
 
@@ -32,11 +32,29 @@ def make_rule(
         for name, text in criteria.items()
     }
     return Rule(
-        key=key, title="Made up", aliases=(), list_number=None, dataset="outpatient", status="local", source="",
-        port=None, interventions=(), edition_about="",
-        edition_name="2026-01", revised=(), about="", limits=(), eligible=(), lists=lists, criteria=parsed, words={},
-        titles={}, examples=(), variants={}, editions={},
-    )  # fmt: skip
+        key=key,
+        title="Made up",
+        aliases=(),
+        list_number=None,
+        dataset="outpatient",
+        status="local",
+        source="",
+        port=None,
+        interventions=(),
+        edition_about="",
+        edition_name="2026-01",
+        revised=(),
+        about="",
+        limits=(),
+        eligible=(),
+        lists=lists,
+        criteria=parsed,
+        words={},
+        titles={},
+        examples=(),
+        variants={},
+        editions={},
+    )
 
 
 def make_case(layout: str | Layout, rules: Sequence[Rule], rows: Sequence[Row]) -> Case:

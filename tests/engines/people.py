@@ -8,11 +8,12 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from ebi_rules.activity import Activity
-from ebi_rules.layouts import Binding, ChildTable, Layout, bind
-from ebi_rules.measures.meaning import answers
-from ebi_rules.measures.measure import Event, Measure
-from ebi_rules.synth.pathways import KINDS
+from ebi_rules.criteria.activity import Activity
+from ebi_rules.layouts.binding import Binding, bind
+from ebi_rules.layouts.layout import ChildTable, Layout
+from ebi_rules.pathways.measure import Event, Measure
+from ebi_rules.pathways.measure_meaning import answers
+from ebi_rules.synth.made_up_people import KINDS
 
 BEGIN = date(2024, 1, 1)
 TODAY = date(2030, 1, 1)
@@ -21,12 +22,14 @@ Answers = Counter[tuple[int, str]]
 
 _VALUES = {
     "outpatient": {
-        "procedures": ["U055", "U133", "U211,Z846", None, None], "treatment_function": ["110", "650", "812", "300"],
-        "first_attendance": ["1", "2", "3", None], "attendance_status": ["5", "3", "2", "6"],
+        "procedures": ["U055", "U133", "U211,Z846", None, None],
+        "treatment_function": ["110", "650", "812", "300"],
+        "first_attendance": ["1", "2", "3", None],
+        "attendance_status": ["5", "3", "2", "6"],
         "attendance_outcome": ["1", "2", None],
     },
     "admitted": {"procedures": ["V331", "A521", "U055", None], "treatment_function": ["110", "108"]},
-}  # fmt: skip
+}
 _ROWS = {"outpatient": 400, "admitted": 120}
 _ENDS = 99
 """The person who has activity on the first and on the last day of the data, and nothing else."""
@@ -95,8 +98,11 @@ def table_of(people: list[Person], layout: Layout, shuffle: int | None = None) -
     for name, shape in layout.codes.items():
         codes = [each.event.activity.codes[name] for each in own]
         if isinstance(shape, ChildTable):
-            rows = [(each.key, code, place) for each, some in zip(own, codes, strict=True)
-                    for place, code in enumerate(some, 1)]  # fmt: skip
+            rows = [
+                (each.key, code, place)
+                for each, some in zip(own, codes, strict=True)
+                for place, code in enumerate(some, 1)
+            ]
             schema = {shape.key: pl.Int64, shape.code: pl.String, str(shape.position): pl.Int64}
             children[name] = pl.DataFrame(rows, schema=schema, orient="row")
         elif len(cells := shape.names(shape.templates[0])[:3]) == 1:
@@ -139,8 +145,12 @@ def by_meaning(measure: Measure, people: list[Person], days: int) -> Answers:
 def event_of(day: date, name: str) -> Event:
     """Give an event of one of the kinds that a made-up population has."""
     kind = KINDS[name]
-    given: dict[str, object] = {"procedures": kind.procedures, "treatment_function": kind.treatment_function, "age": 50,
-                                "administrative_category": "01"}  # fmt: skip
+    given: dict[str, object] = {
+        "procedures": kind.procedures,
+        "treatment_function": kind.treatment_function,
+        "age": 50,
+        "administrative_category": "01",
+    }
     if not kind.admitted:
         given |= {"first_attendance": kind.first, "attendance_status": kind.status, "attendance_outcome": kind.outcome}
         given |= {"referral_date": str(day - timedelta(days=kind.waited))} if kind.waited is not None else {}

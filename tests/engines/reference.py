@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from ebi_rules.translate.python import holds
+from ebi_rules.criteria.evaluate import holds
 from tests.engines.case import Case, Flags
 
 

@@ -75,13 +75,22 @@ def start_dotnet(folder: Path, invariant: str) -> None:
     library = ctypes.CDLL(str(folder / "libcoreclr.so"))
     texts = ctypes.c_char_p * len(settings)
     host, domain, function = ctypes.c_void_p(), ctypes.c_uint(), ctypes.c_void_p()
-    _check(library.coreclr_initialize(
-        sys.executable.encode(), b"tests", len(settings), texts(*settings), texts(*settings.values()),
-        ctypes.byref(host), ctypes.byref(domain),
-    ))  # fmt: skip
-    _check(library.coreclr_create_delegate(
-        host, domain, b"Python.Runtime", b"Python.Runtime.Loader", b"Initialize", ctypes.byref(function)
-    ))  # fmt: skip
+    _check(
+        library.coreclr_initialize(
+            sys.executable.encode(),
+            b"tests",
+            len(settings),
+            texts(*settings),
+            texts(*settings.values()),
+            ctypes.byref(host),
+            ctypes.byref(domain),
+        )
+    )
+    _check(
+        library.coreclr_create_delegate(
+            host, domain, b"Python.Runtime", b"Python.Runtime.Loader", b"Initialize", ctypes.byref(function)
+        )
+    )
     initialize = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)(function.value)
     argument = ctypes.create_string_buffer(1)  # A null pointer makes Initialize fail.
     _check(initialize(ctypes.cast(argument, ctypes.c_void_p), 0))

@@ -35,9 +35,13 @@ class Server:
         """Start the server and wait until `ready` no longer raises."""
         with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=self._die_with_parent, **self._settings(),
-            )  # fmt: skip
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=self._die_with_parent,
+                **self._settings(),
+            )
         end = time.monotonic() + wait
         while True:
             try:

@@ -4,8 +4,8 @@ from functools import cache
 
 import pytest
 
-from ebi_rules.catalogue import rule
-from ebi_rules.layouts import find_layout
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.rule_model.catalogue import rule
 from tests.engines.agreement import LAYOUTS, dense_case
 from tests.engines.case import Case, Flags
 from tests.engines.dense import random_extract

@@ -8,8 +8,8 @@ rules. Tokens are well formed: on malformed ones the two differ knowingly (docs/
 import polars as pl
 import pytest
 
-from ebi_rules.catalogue import rule
-from ebi_rules.layouts import find_layout
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.rule_model.catalogue import rule
 from tests.engines import reference
 from tests.engines.case import Case
 from tests.engines.evaluators import require
@@ -31,8 +31,10 @@ def test_the_variant_is_the_scripts_logic(collation: Collation) -> None:
 
 def test_the_default_reading_keeps_what_three_valued_logic_drops() -> None:
     frame = well_formed_rows(5_000)
-    flags = [reference.evaluate(Case(find_layout("ncdr-opa"), [rule("2S").variant(name)], frame))
-             for name in ("default", "as_published")]  # fmt: skip
+    flags = [
+        reference.evaluate(Case(find_layout("ncdr-opa"), [rule("2S").variant(name)], frame))
+        for name in ("default", "as_published")
+    ]
     kept, published = ({key for key, (flag,) in each.items() if flag} for each in flags)
     assert published < kept
     missing = frame.filter(pl.col("Der_Diagnosis_All").is_null() | pl.col("Administrative_Category").is_null())

@@ -13,8 +13,8 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.cube import schema
-from ebi_rules.layouts import ChildTable, find_layout
-from ebi_rules.synth import write_extract
+from ebi_rules.layouts.layout import ChildTable, find_layout
+from ebi_rules.synth.made_up_extract import write_extract
 from tests.engines.evaluators import SQL_ENGINES, require
 from tests.engines.in_postgres import PORT
 from tests.engines.snowflake_server import PASSWORD, load_into_fakesnow, serving
@@ -74,8 +74,21 @@ def test_psql_and_a_csv_file_are_enough(postgres: object, tmp_path: Path) -> Non
     write_extract(extract, 3_000, 6)
     frame = pl.read_parquet(extract)
     postgres.load("pasted", frame, "postgres")  # type: ignore[attr-defined]
-    command = [sys.executable, "-m", "ebi_rules", "sql", *RULES, "--dialect", "postgres", "--layout", "ncdr-opa",
-               "--table", "pasted", "--shape", "cube"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "ebi_rules",
+        "sql",
+        *RULES,
+        "--dialect",
+        "postgres",
+        "--layout",
+        "ncdr-opa",
+        "--table",
+        "pasted",
+        "--shape",
+        "cube",
+    ]
     query = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     (tmp_path / "cube.sql").write_text(query, encoding="utf-8")
     psql = ["psql", "--csv", "-P", "null=NULL", "-f", tmp_path / "cube.sql", "-o", tmp_path / "cube.csv"]
@@ -152,8 +165,11 @@ def test_credentials_are_nobodys_business(monkeypatch: pytest.MonkeyPatch) -> No
     for engine in ("snowflake", "sqlserver", "bigquery"):
         with pytest.raises(ebi.UsageError, match="EBI_CONNECTION"):
             ebi.audit("opa", engine=engine)
-    wrong = {"snowflake": "profile://no-such-profile-a-secret", "bigquery": "profile://no-such-profile-a-secret",
-             "sqlserver": "Server=a-secret;Nonsense=a-secret"}  # fmt: skip
+    wrong = {
+        "snowflake": "profile://no-such-profile-a-secret",
+        "bigquery": "profile://no-such-profile-a-secret",
+        "sqlserver": "Server=a-secret;Nonsense=a-secret",
+    }
     for engine, connection in wrong.items():
         monkeypatch.setenv("EBI_CONNECTION", connection)
         with pytest.raises(ebi.EngineError, match=r"stopped \(\w+\)") as error:

@@ -6,13 +6,14 @@ from functools import cache
 import polars as pl
 import pytest
 
-from ebi_rules.catalogue import rule
+from ebi_rules.criteria.labels import Recoding, referral_settings
 from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, read_cube, schema
-from ebi_rules.engines.counting import count_cube
-from ebi_rules.engines.cube_statement import cube_statement
-from ebi_rules.layouts import Binding, find_layout
-from ebi_rules.recoding import Recoding, referral_settings
-from ebi_rules.rules import unavailable
+from ebi_rules.engines.polars_cube import count_cube
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.rule_model.catalogue import rule
+from ebi_rules.rule_model.rule import unavailable
+from ebi_rules.statements.cube_sql import cube_statement
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
 from tests.engines.engine import ACTIVITY, CHILDREN, tables
@@ -24,9 +25,12 @@ _NETWORKS = Recoding("pcn", "gp_practice", {"A1": "Network one", "A2": "Network 
 NOT_IN_SQL = ("codes", "invalid")
 
 _DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 2, 29), None, date(2024, 10, 5)]
-_CODED = {"provider": ["ZZ1", "zz1", " ZZ2", None, ""], "sex": ["1", "2", " 1", "x", None, "NULL", ""],
-          "referral_source": ["03", "3", "11", None, " "],
-          "gp_practice": ["A1", " a1", "A2", "B07", "C1", None, "NULL", "b07"]}  # fmt: skip
+_CODED = {
+    "provider": ["ZZ1", "zz1", " ZZ2", None, ""],
+    "sex": ["1", "2", " 1", "x", None, "NULL", ""],
+    "referral_source": ["03", "3", "11", None, " "],
+    "gp_practice": ["A1", " a1", "A2", "B07", "C1", None, "NULL", "b07"],
+}
 
 
 @cache
@@ -46,10 +50,13 @@ def _binding(case: Case) -> Binding:
 
 def _audited(case: Case) -> list[Audited]:
     return [
-        Audited(each, each, {name: why for name, other in each.readings().items()
-                             if (why := unavailable(other, case.binding))})
+        Audited(
+            each,
+            each,
+            {name: why for name, other in each.readings().items() if (why := unavailable(other, case.binding))},
+        )
         for each in case.rules
-    ]  # fmt: skip
+    ]
 
 
 def _by_polars(case: Case) -> pl.DataFrame:
@@ -57,9 +64,16 @@ def _by_polars(case: Case) -> pl.DataFrame:
     return cube.filter(~pl.col("measure").is_in(list(NOT_IN_SQL)))
 
 
-@pytest.mark.parametrize(("layout", "strategy"), [("ncdr-opa", "inline"), ("ncdr-opa", "distinct"),
-                                                  ("hes-op", "inline"), ("hes-op", "distinct"),
-                                                  ("unified-sus-op", None)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("layout", "strategy"),
+    [
+        ("ncdr-opa", "inline"),
+        ("ncdr-opa", "distinct"),
+        ("hes-op", "inline"),
+        ("hes-op", "distinct"),
+        ("unified-sus-op", None),
+    ],
+)
 @pytest.mark.parametrize("name", SQL_ENGINES)
 def test_the_cube(name: str, layout: str, strategy: str | None) -> None:
     require(name)

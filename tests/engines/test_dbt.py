@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 import ebi_rules as ebi
-from ebi_rules.cli import cli
+from ebi_rules.cli.command_line import cli
 from ebi_rules.cube import read_cube
-from ebi_rules.synth import write_extract
+from ebi_rules.synth.made_up_extract import write_extract
 from tests.engines.served import ENVIRONMENTS
 from tests.engines.tally import TALLY
 
@@ -42,14 +42,35 @@ def test_the_package_builds(dbt: Path, layout: str, tmp_path: Path) -> None:
                 connection.execute(f"CREATE TABLE {name} AS SELECT * FROM read_parquet('{path}')")
     children = ["--procedures", "main.procs", "--diagnoses", "main.diags"] if files["procs"].exists() else []
     package = tmp_path / "package"
-    made = CliRunner().invoke(cli, ["dbt", *RULES, "-o", str(package), "--dialect", "duckdb", "--layout", layout,
-                                    "--table", "main.opa", "--by", "site", *children])  # fmt: skip
+    made = CliRunner().invoke(
+        cli,
+        [
+            "dbt",
+            *RULES,
+            "-o",
+            str(package),
+            "--dialect",
+            "duckdb",
+            "--layout",
+            layout,
+            "--table",
+            "main.opa",
+            "--by",
+            "site",
+            *children,
+        ],
+    )
     assert made.exit_code == 0, made.output
     assert "3 models" in made.output
     profile = {"ebi_rules": {"target": "here", "outputs": {"here": {"type": "duckdb", "path": "w.duckdb"}}}}
     (tmp_path / "profiles.yml").write_text(json.dumps(profile))
-    done = subprocess.run([dbt, "build", "--project-dir", package, "--profiles-dir", tmp_path], cwd=tmp_path,
-                          capture_output=True, text=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [dbt, "build", "--project-dir", package, "--profiles-dir", tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
     with duckdb.connect(tmp_path / "w.duckdb") as connection:
         cube = read_cube(pl.DataFrame(connection.sql("SELECT * FROM ebi_cube").to_arrow_table()))

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from ebi_rules.catalogue import policy, rules
-from ebi_rules.catalogue.collection import policies
-from ebi_rules.layouts import bind, find_layout
+from ebi_rules.layouts.binding import bind
+from ebi_rules.layouts.layout import find_layout
 from ebi_rules.lint.finding import readings
-from ebi_rules.rules import Rule, unavailable
+from ebi_rules.rule_model.catalogue import policy, rules
+from ebi_rules.rule_model.rule import Rule, unavailable
+from ebi_rules.rule_model.rule_files import policies
 from tests.engines.case import Case
 from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, require
 from tests.engines.making import make_case

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ebi_rules.layouts import Layout, Numbered, find_layout
+from ebi_rules.layouts.layout import Layout, Numbered, find_layout
 from tests.engines.case import Case
 from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, pairs, require
 from tests.engines.making import LAYOUTS, make_case, make_rule
@@ -42,18 +42,27 @@ def test_a_column_may_have_any_name(name: str, hard: str) -> None:
         {"scan": ["U05"]},
         {"cancer": ["C50"]},
     )
-    _agrees(name, make_case(_named(hard), [rule], [
-        {"procedures": ["U054"], "diagnoses": ["M545"], "age": 30, "administrative_category": "01"},
-        {"procedures": ["U054"], "diagnoses": ["C509"], "age": 30, "administrative_category": "01"},
-        {"procedures": ["U054"], "diagnoses": None, "age": None, "administrative_category": None},
-        {"procedures": ["U054"], "diagnoses": None, "age": 19, "administrative_category": " 2"},
-    ]))  # fmt: skip
+    _agrees(
+        name,
+        make_case(
+            _named(hard),
+            [rule],
+            [
+                {"procedures": ["U054"], "diagnoses": ["M545"], "age": 30, "administrative_category": "01"},
+                {"procedures": ["U054"], "diagnoses": ["C509"], "age": 30, "administrative_category": "01"},
+                {"procedures": ["U054"], "diagnoses": None, "age": None, "administrative_category": None},
+                {"procedures": ["U054"], "diagnoses": None, "age": 19, "administrative_category": " 2"},
+            ],
+        ),
+    )
 
 
 def _named(hard: str) -> Layout:
     """Give a layout every column of which has a hard name."""
-    fields = {name: (f"{hard} {place}" if place else hard,)
-              for place, name in enumerate(["administrative_category", "age", "id"])}  # fmt: skip
+    fields = {
+        name: (f"{hard} {place}" if place else hard,)
+        for place, name in enumerate(["administrative_category", "age", "id"])
+    }
     codes = {
         "procedures": Numbered((f"{hard} procedures",)),
         "diagnoses": Numbered((f"{hard} diagnoses NN",), positions=3),

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from ebi_rules.catalogue import rule, rules
-from ebi_rules.fields import FIELDS, Kind
-from ebi_rules.layouts import Binding, bind, builtin_layouts
-from ebi_rules.rules import unavailable
-from ebi_rules.translate.statements import SHAPES, statement
-from ebi_rules.translate.steps import STRATEGIES
+from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.layouts.binding import Binding, bind
+from ebi_rules.layouts.layout import builtin_layouts
+from ebi_rules.rule_model.catalogue import rule, rules
+from ebi_rules.rule_model.rule import unavailable
+from ebi_rules.statements.code_steps import STRATEGIES
+from ebi_rules.statements.rule_sql import SHAPES, statement
 from tests.engines.evaluators import JUDGES, complaints, require_judge
 from tests.engines.judge import Schema
 

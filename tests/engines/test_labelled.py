@@ -5,11 +5,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from ebi_rules.catalogue import rule, shared
+from ebi_rules._support.errors import ExtractError, RuleError
 from ebi_rules.engines.extract import open_table
-from ebi_rules.errors import ExtractError, RuleError
-from ebi_rules.layouts import find_layout
-from ebi_rules.rulefile import read_rule_file
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.rule_model.catalogue import rule, shared
+from ebi_rules.rule_model.rule_parser import read_rule_file
 from tests.engines.case import Case
 from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, require
 

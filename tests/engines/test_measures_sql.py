@@ -8,25 +8,29 @@ from functools import cache
 import polars as pl
 import pytest
 
-from ebi_rules.layouts import find_layout
-from ebi_rules.measures import measure as find
-from ebi_rules.measures import measures
-from ebi_rules.measures.measure import COUNT, DAYS, Measure, Window
-from ebi_rules.measures.statement import Source, measure_statement
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.pathways.definitions import measure as find
+from ebi_rules.pathways.definitions import measures
+from ebi_rules.pathways.measure import COUNT, DAYS, Measure, Window
+from ebi_rules.statements.measure_sql import Source, measure_statement
 from tests.engines.engine import SqlEngine
 from tests.engines.evaluators import JUDGES, SQL_ENGINES, complaints, require, require_judge
 from tests.engines.people import Answers, PeopleTable, Person, by_meaning, random_people, table_of
 
 DAYS_OF_DATA = 70
 LAYOUTS = {
-    "delimited": ("ncdr-opa", "ncdr-apcs"), "numbered": ("hes-op", "hes-apc"), "child": ("unified-sus-op", "ncdr-apcs")
-}  # fmt: skip
+    "delimited": ("ncdr-opa", "ncdr-apcs"),
+    "numbered": ("hes-op", "hes-apc"),
+    "child": ("unified-sus-op", "ncdr-apcs"),
+}
 
 
 def _measures() -> list[Measure]:
     """Give every measure, with windows as short as the data; and every kind of window, first and each."""
-    found = [replace(each, window=replace(each.window, days=each.window.first + 20)) if each.window else each
-             for each in measures()]  # fmt: skip
+    found = [
+        replace(each, window=replace(each.window, days=each.window.first + 20)) if each.window else each
+        for each in measures()
+    ]
     for key in ("attendances_after_imaging", "specialist_without_community"):
         for window in (Window(0, 0, True), Window(3, 9, True), Window(1, 1, False), Window(5, 30, False)):
             found.append(replace(find(key), window=window, of="first"))
@@ -101,8 +105,11 @@ def test_counts_are_those_of_the_rows(name: str) -> None:
         expected[provider, month, "followed"] += int(followed)
         expected[provider, month, "outcome"] += int(counted)
     counts = engine.rows(measure_statement(_measures()[0], dialect, sources, "counts").rstrip(";"))
-    found = {(provider, int(month), what): int(count) for _, provider, month, *some in counts
-             for what, count in zip(("index_activity", "followed", "outcome"), some, strict=True)}  # fmt: skip
+    found = {
+        (provider, int(month), what): int(count)
+        for _, provider, month, *some in counts
+        for what, count in zip(("index_activity", "followed", "outcome"), some, strict=True)
+    }
     assert found == dict(expected) and len(found) > 10
 
 

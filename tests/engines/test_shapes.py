@@ -7,10 +7,10 @@ from functools import cache
 import polars as pl
 import pytest
 
-from ebi_rules.catalogue import rule
-from ebi_rules.layouts import find_layout
-from ebi_rules.translate.python import holds
-from ebi_rules.translate.statements import VIEW_NAME, statement
+from ebi_rules.criteria.evaluate import holds
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.rule_model.catalogue import rule
+from ebi_rules.statements.rule_sql import VIEW_NAME, statement
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
 from tests.engines.engine import ACTIVITY, SqlEngine, quoted, tables
@@ -25,10 +25,15 @@ def _case() -> Case:
     layout = find_layout("ncdr-opa")
     activity, children = random_extract(layout, 400, seed=4)
     rows = range(activity.height)
-    return Case(layout, [LOW_BACK], activity.with_columns(
-        pl.Series("Der_Provider_Code", [f"ZZ{row % 3}" for row in rows]),
-        pl.Series("Appointment_Date", [DATES[row % 5] for row in rows], dtype=pl.Date),
-    ), children)  # fmt: skip
+    return Case(
+        layout,
+        [LOW_BACK],
+        activity.with_columns(
+            pl.Series("Der_Provider_Code", [f"ZZ{row % 3}" for row in rows]),
+            pl.Series("Appointment_Date", [DATES[row % 5] for row in rows], dtype=pl.Date),
+        ),
+        children,
+    )
 
 
 def _loaded(name: str) -> tuple[SqlEngine, str]:

@@ -68,8 +68,12 @@ def test_null_is_unknown(condition: str, holds: list[int]) -> None:
 
 def test_what_it_does_not_know_it_refuses() -> None:
     require("tsql on SQL Server (emulated)")
-    for text in ("SELECT TOP 1 n FROM t", "SELECT n FROM t ORDER BY n", "SELECT ABS(n) AS n FROM t",
-                 "SELECT n FROM t WHERE a LIKE 'x' ESCAPE '!'"):  # fmt: skip
+    for text in (
+        "SELECT TOP 1 n FROM t",
+        "SELECT n FROM t ORDER BY n",
+        "SELECT ABS(n) AS n FROM t",
+        "SELECT n FROM t WHERE a LIKE 'x' ESCAPE '!'",
+    ):
         with pytest.raises((AssertionError, AttributeError, KeyError)):
             run(text, {"t": [{"n": 1, "a": "x"}]}, VARCHAR)
     with pytest.raises(SyntaxError, match="line 1"):

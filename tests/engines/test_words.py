@@ -9,14 +9,17 @@ import polars as pl
 import pytest
 from sqlglot import Dialect
 
-from ebi_rules.translate.dialects import dialects
+from ebi_rules.translate.dialects.dialect import dialects
 from tests.engines.engine import Evidence, SqlEngine, quoted
 from tests.engines.evaluators import EVALUATORS, SQL_ENGINES, require
 
 TABLE = "words_table"
 # An engine that emulates another reserves words of its own, except for T-SQL, whose parser is Microsoft's.
-NAMES = [name for name, (_, dialect) in SQL_ENGINES.items()
-         if dialect == "tsql" or EVALUATORS[name].evidence is Evidence.EXECUTED]  # fmt: skip
+NAMES = [
+    name
+    for name, (_, dialect) in SQL_ENGINES.items()
+    if dialect == "tsql" or EVALUATORS[name].evidence is Evidence.EXECUTED
+]
 _AT_ONCE = 250
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 

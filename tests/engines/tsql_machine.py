@@ -155,8 +155,10 @@ class _Machine:
         own, other = [], []
         for condition in _conjunction(join.SearchCondition):
             assert _kind(condition) == "BooleanComparisonExpression" and str(condition.ComparisonType) == "Equals"
-            sides = {_column_parts(side)[0]: self.compile(side)
-                     for side in (condition.FirstExpression, condition.SecondExpression)}  # fmt: skip
+            sides = {
+                _column_parts(side)[0]: self.compile(side)
+                for side in (condition.FirstExpression, condition.SecondExpression)
+            }
             own.append(sides.pop(joined))
             other += sides.values()
         found: dict[object, list[Row]] = {}
@@ -300,8 +302,9 @@ class _Compiler:
         return self._compile(node.Expression)
 
     def visit_SearchedCaseExpression(self, node: Any) -> Expression:
-        branches = [(self._compile(branch.WhenExpression), self._compile(branch.ThenExpression))
-                    for branch in node.WhenClauses]  # fmt: skip
+        branches = [
+            (self._compile(branch.WhenExpression), self._compile(branch.ThenExpression)) for branch in node.WhenClauses
+        ]
         otherwise = self._compile(node.ElseExpression) if node.ElseExpression is not None else lambda row, group: None
 
         def choose(row: Row, group: Sequence[Row]) -> object:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import sqlglot
 
-from ebi_rules.catalogue import rule
-from ebi_rules.layouts import find_layout
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.rule_model.catalogue import rule
 from tests.engines import reference
 from tests.engines.case import Case
 from tests.engines.engine import ACTIVITY, AbsentError, SqlEngine
@@ -26,9 +26,11 @@ def main() -> None:
     case = Case(find_layout("ncdr-opa"), [rule("2S").variant("as_published")], frame)
     script = published_rows(frame, Collation(ignores_case=True, unicode=False))
     ours = {key for key, (flag,) in reference.evaluate(case).items() if flag}
-    lines = [f"{ROWS:,} rows; the script gives {len(script):,} under SQL Server's rules. Found, and of them right:\n",
-             "| dialect, engine | LIKE, transpiled | regular expressions, transpiled | ours |",
-             "| --- | --- | --- | --- |"]  # fmt: skip
+    lines = [
+        f"{ROWS:,} rows; the script gives {len(script):,} under SQL Server's rules. Found, and of them right:\n",
+        "| dialect, engine | LIKE, transpiled | regular expressions, transpiled | ours |",
+        "| --- | --- | --- | --- |",
+    ]
     assert ours == script
     for engine in ENGINES:
         for dialect in engine.dialects:
@@ -39,8 +41,11 @@ def main() -> None:
                 continue
             flags = engine.flags(case, dialect)
             mine = {key for key, (flag,) in flags.items() if flag}
-            cells = [_transpiled(engine, SCRIPT, "tsql", dialect, script),
-                     _transpiled(engine, REGEX_SCRIPT, "duckdb", dialect, script), _counts(mine, script)]  # fmt: skip
+            cells = [
+                _transpiled(engine, SCRIPT, "tsql", dialect, script),
+                _transpiled(engine, REGEX_SCRIPT, "duckdb", dialect, script),
+                _counts(mine, script),
+            ]
             lines.append(f"| `{dialect}`, {engine.name} | {' | '.join(cells)} |")
             print(lines[-1], flush=True)
     stop_all()

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 from hypothesis import strategies as st
 
-from ebi_rules.criteria import (
+from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.nodes import (
     CODE_FIELD,
     CODE_FIELDS,
     SPELL_FIELD,
@@ -27,8 +28,7 @@ from ebi_rules.criteria import (
     Recorded,
     StartsWith,
 )
-from ebi_rules.fields import FIELDS, Kind
-from ebi_rules.layouts import ChildTable, Layout, Numbered
+from ebi_rules.layouts.layout import ChildTable, Layout, Numbered
 from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem
 from tests.engines.case import Case
 from tests.engines.making import make_rule
@@ -82,11 +82,23 @@ def _pattern(draw: st.DrawFn, system: CodeSystem) -> str:
     letter = draw(st.sampled_from(_LETTERS[system]))
     tens, units, fourth, fifth = (draw(st.sampled_from(_DIGITS)) for _ in range(4))
     category = letter + tens + units
-    return draw(st.sampled_from([
-        category, category + "X", category + fourth, f"{category}.{fourth}", category + fourth + fifth,
-        f"{category}[{_DIGITS}]", f"{letter}{tens}[{_DIGITS}]", letter + tens, f"{letter}00-{letter}0{units}",
-        f"{category}.0-{category}.{fourth}", category.lower(),
-    ]))  # fmt: skip
+    return draw(
+        st.sampled_from(
+            [
+                category,
+                category + "X",
+                category + fourth,
+                f"{category}.{fourth}",
+                category + fourth + fifth,
+                f"{category}[{_DIGITS}]",
+                f"{letter}{tens}[{_DIGITS}]",
+                letter + tens,
+                f"{letter}00-{letter}0{units}",
+                f"{category}.0-{category}.{fourth}",
+                category.lower(),
+            ]
+        )
+    )
 
 
 def code_lists(system: CodeSystem) -> st.SearchStrategy[list[CodeList]]:
@@ -151,12 +163,16 @@ def layouts(draw: st.DrawFn) -> Layout:
         fields[name] = tuple(f"{style} {name}{place}" for place in range(draw(st.integers(1, most))))
     codes: dict[str, Numbered | ChildTable] = {name: Numbered((f"{style} {name}",)) for name in SPELL_FIELD.values()}
     for name in CODE_FIELD.values():
-        codes[name] = draw(st.sampled_from([
-            Numbered((f"{style} {name}",)),
-            Numbered((f"{style} {name} NN",), positions=3),
-            ChildTable(name, f"{style} parent", "code", "position"),
-            ChildTable(name, style, f"{style} code", None),
-        ]))  # fmt: skip
+        codes[name] = draw(
+            st.sampled_from(
+                [
+                    Numbered((f"{style} {name}",)),
+                    Numbered((f"{style} {name} NN",), positions=3),
+                    ChildTable(name, f"{style} parent", "code", "position"),
+                    ChildTable(name, style, f"{style} code", None),
+                ]
+            )
+        )
     return Layout("generated", "Generated", "outpatient", "", fields, codes, baby_ages=True)
 
 
@@ -166,10 +182,25 @@ def _token(draw: st.DrawFn, system: CodeSystem) -> str:
     code = draw(st.sampled_from(_LETTERS[system])) + "".join(
         draw(st.sampled_from(_DIGITS)) for _ in range(draw(st.integers(1, 4)))
     )
-    return draw(st.sampled_from([
-        code, code, code, code.lower(), f"{code[:3]}.{code[3:]}", code + "-", code[:3] + "X", code[:3] + "A",
-        "X" + code, "%" + code[1:], code[:2] + "_" + code[3:], code[:2] + "[05]", *NO_CODES,
-    ]))  # fmt: skip
+    return draw(
+        st.sampled_from(
+            [
+                code,
+                code,
+                code,
+                code.lower(),
+                f"{code[:3]}.{code[3:]}",
+                code + "-",
+                code[:3] + "X",
+                code[:3] + "A",
+                "X" + code,
+                "%" + code[1:],
+                code[:2] + "_" + code[3:],
+                code[:2] + "[05]",
+                *NO_CODES,
+            ]
+        )
+    )
 
 
 @st.composite

@@ -6,9 +6,9 @@ from typing import get_args
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from ebi_rules import criteria as nodes
-from ebi_rules.criteria import CODE_FIELDS, SPELL_FIELD, Criterion, Position
-from ebi_rules.layouts import ChildTable
+from ebi_rules.criteria import nodes
+from ebi_rules.criteria.nodes import CODE_FIELDS, SPELL_FIELD, Criterion, Position
+from ebi_rules.layouts.layout import ChildTable
 from tests.engines.case import Case
 from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, present
 from tests.generative.strategies import CELLS, ENDS, SEPARATORS, cases
@@ -42,8 +42,13 @@ def test_no_form_is_left_out() -> None:
     missing = dict(_forms())
     flagged: set[bool] = set()
 
-    @settings(max_examples=600, derandomize=True, database=None, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @settings(
+        max_examples=600,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(cases())
     def collect(case: Case) -> None:
         for form in [form for form, found in missing.items() if found(case)]:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ebi_rules.activity import Activity
-from ebi_rules.criteria import CODE_FIELD, And, Criterion, NamedCodes, Not, Or, atoms
-from ebi_rules.logic import equivalent, is_decisive, possible, witness
-from ebi_rules.translate.python import holds
+from ebi_rules.criteria.activity import Activity
+from ebi_rules.criteria.evaluate import holds
+from ebi_rules.criteria.logic import equivalent, is_decisive, possible, witness
+from ebi_rules.criteria.nodes import CODE_FIELD, And, Criterion, NamedCodes, Not, Or, atoms
 from opcs_icd import CodeSystem
 from tests.engines.case import Case
 from tests.generative.strategies import cases, code_lists, criteria
@@ -19,10 +19,11 @@ _FEWER = settings(max_examples=max(50, settings.default.max_examples // 2), supp
 @st.composite
 def _criterion(draw: st.DrawFn) -> Criterion:
     lists = {
-        system: [NamedCodes(f"{system.name}{place}".lower(), codes)
-                 for place, codes in enumerate(draw(code_lists(system)))]
+        system: [
+            NamedCodes(f"{system.name}{place}".lower(), codes) for place, codes in enumerate(draw(code_lists(system)))
+        ]
         for system in CodeSystem
-    }  # fmt: skip
+    }
     return draw(criteria(lists, dict.fromkeys(CODE_FIELD.values(), True)))
 
 

@@ -61,8 +61,14 @@ class Attack:
             for sign in (1, -1):
                 goal = np.zeros(len(keys))
                 goal[place[key]] = sign
-                done = linprog(goal, A_ub=above, b_ub=None if above is None else np.zeros(above.shape[0]), A_eq=equal,
-                               b_eq=None if equal is None else np.zeros(equal.shape[0]), bounds=limits)  # fmt: skip
+                done = linprog(
+                    goal,
+                    A_ub=above,
+                    b_ub=None if above is None else np.zeros(above.shape[0]),
+                    A_eq=equal,
+                    b_eq=None if equal is None else np.zeros(equal.shape[0]),
+                    bounds=limits,
+                )
                 if done.status == 2:
                     return None
                 ends.append(done.fun * sign)

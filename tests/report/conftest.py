@@ -9,12 +9,19 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 import ebi_rules as ebi
-from ebi_rules.synth import write_extract
+from ebi_rules.synth.made_up_extract import write_extract
 from tests.engines.tally import TALLY
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-          "--disable-component-update", "--disable-sync"]  # fmt: skip
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ import itertools
 
 import numpy as np
 
-from ebi_rules.audit import Audit, Settings
+from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.results.audit_result import Audit
 from tests.report.made_up import BANDS, DIMENSIONS, audited, cube_of, months, run_record
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from ebi_rules.catalogue import rules
 from ebi_rules.cube import Audited, schema
+from ebi_rules.rule_model.catalogue import rules
 
 DIMENSIONS = ("provider", "month", "age_band", "sex")
 BANDS = ("20-24", "45-49", "65-69", "80-84")
@@ -53,8 +53,12 @@ def cube_of(
 
 
 def _rows(base: pl.DataFrame, rule: str | None, measure: str, item: str | None, count: np.ndarray) -> pl.DataFrame:
-    kept = base.with_columns(pl.lit(rule, pl.String).alias("rule"), pl.lit(measure).alias("measure"),
-                             pl.lit(item, pl.String).alias("item"), pl.Series("count", count))  # fmt: skip
+    kept = base.with_columns(
+        pl.lit(rule, pl.String).alias("rule"),
+        pl.lit(measure).alias("measure"),
+        pl.lit(item, pl.String).alias("item"),
+        pl.Series("count", count),
+    )
     wanted = schema(base.columns)
     return kept.filter(pl.col("count") > 0).select(list(wanted)).cast(pl.Schema(wanted))
 
@@ -62,7 +66,16 @@ def _rows(base: pl.DataFrame, rule: str | None, measure: str, item: str | None, 
 def run_record() -> dict[str, object]:
     """Give what an audit records of its run, for one that was not run."""
     return {
-        "program": "ebi-rules", "version": "0", "python": "3", "polars": "2", "started": "2026-01-01T00:00:00+00:00",
-        "seconds": 0.0, "rules": [], "layout": "a cube", "columns": {}, "options": {"by": list(DIMENSIONS)},
-        "inputs": [], "rows": 0,
-    }  # fmt: skip
+        "program": "ebi-rules",
+        "version": "0",
+        "python": "3",
+        "polars": "2",
+        "started": "2026-01-01T00:00:00+00:00",
+        "seconds": 0.0,
+        "rules": [],
+        "layout": "a cube",
+        "columns": {},
+        "options": {"by": list(DIMENSIONS)},
+        "inputs": [],
+        "rows": 0,
+    }

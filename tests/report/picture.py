@@ -7,10 +7,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 import ebi_rules as ebi
-from ebi_rules.report.drawing import svg
-from ebi_rules.report.pathways import picture
-from ebi_rules.synth import write_extract
-from ebi_rules.synth.pathways import write_population
+from ebi_rules.report.pathways_page import picture
+from ebi_rules.report.svg_charts import svg
+from ebi_rules.synth.made_up_extract import write_extract
+from ebi_rules.synth.made_up_people import write_population
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ebi_rules.audit import Audit
+from ebi_rules.results.audit_result import Audit
 from tests.report.made_up import audited, cube_of, run_record
 
 PROVIDERS = 24
@@ -33,7 +33,10 @@ def population(seed: int, size: float) -> tuple[Audit, np.ndarray]:
         columns += [(f"Z{place:02d}", "2024-01", *cell) for cell in cells]
     names = ("provider", "month", "age_band", "sex", "imd_decile", "ethnic_category")
     entries = audited(1)
-    cube = cube_of(entries, {name: [row[number] for row in columns] for number, name in enumerate(names)},
-                   np.concatenate(eligible)[None, :].astype(np.int64),
-                   np.concatenate(flagged)[None, :].astype(np.int64))  # fmt: skip
+    cube = cube_of(
+        entries,
+        {name: [row[number] for row in columns] for number, name in enumerate(names)},
+        np.concatenate(eligible)[None, :].astype(np.int64),
+        np.concatenate(flagged)[None, :].astype(np.int64),
+    )
     return Audit(cube, tuple(entries), run_record()), effect

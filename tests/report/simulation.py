@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from ebi_rules.audit import Audit, Settings
-from ebi_rules.audit.funnel import funnel
-from ebi_rules.audit.settings import OVERDISPERSION
+from ebi_rules.provider_audit.settings import OVERDISPERSION, Settings
+from ebi_rules.results.audit_result import Audit
+from ebi_rules.statistics.funnel import funnel
 from tests.report.made_up import audited, cube_of, run_record
 
 PROVIDERS, HIGH, LOW = 150, 6, 6
@@ -53,8 +53,12 @@ def providers(seed: int, spread: float, case_mix: bool) -> tuple[Audit, np.ndarr
     eligible = rng.poisson(size[:, None] * share)
     flagged = rng.binomial(eligible, np.minimum(RATES * effect[:, None], 1))
     codes = [f"Z{place:03d}" for place in range(PROVIDERS)]
-    cells = {"provider": np.repeat(codes, 2).tolist(), "month": ["2024-01"] * (2 * PROVIDERS),
-             "age_band": list(BANDS) * PROVIDERS, "sex": ["1"] * (2 * PROVIDERS)}  # fmt: skip
+    cells = {
+        "provider": np.repeat(codes, 2).tolist(),
+        "month": ["2024-01"] * (2 * PROVIDERS),
+        "age_band": list(BANDS) * PROVIDERS,
+        "sex": ["1"] * (2 * PROVIDERS),
+    }
     entries = audited(1)
     cube = cube_of(entries, cells, eligible.reshape(1, -1).astype(np.int64), flagged.reshape(1, -1).astype(np.int64))
     return Audit(cube, tuple(entries), run_record()), apart

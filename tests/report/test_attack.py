@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.audit import files as written
+from ebi_rules.provider_audit import table_files as written
 from tests.report.attack import attack_of, by_figures, read
 
 SEEDS = (*range(12), 41, 64, 124, 162, 181, 195, 232)
@@ -143,7 +143,7 @@ def naive_ways(seeds: Iterable[int]) -> dict[str, int]:
 def _unguarded(audit: ebi.Audit) -> dict[str, pl.DataFrame]:
     """Give the files as they would be with suppression and rounding alone."""
     with pytest.MonkeyPatch.context() as patch:
-        counts = sys.modules["ebi_rules.audit.counts"]
+        counts = sys.modules["ebi_rules.provider_audit.shown_counts"]
         patch.setattr(counts, "withheld", lambda cells, method, tables: pl.Series([False] * cells.height))
         return publish(audit.shown("hes"))
 
@@ -154,11 +154,16 @@ def test_what_is_suppressed_leaves_no_trace_anywhere(tmp_path: Path) -> None:
     known = truth(audit)
     pairs = [
         (one, other, month)
-        for (kind, one, *rest) in known if kind == "cell" for month in rest
+        for (kind, one, *rest) in known
+        if kind == "cell"
+        for month in rest
         for other in {key[1] for key in known}
-        if other != one and known["cell", one, month] >= 2 and 1 <= known.get(("cell", other, month), 0) <= 6
-        and known["provider", one] <= 7 and known["provider", other] <= 6
-    ]  # fmt: skip
+        if other != one
+        and known["cell", one, month] >= 2
+        and 1 <= known.get(("cell", other, month), 0) <= 6
+        and known["provider", one] <= 7
+        and known["provider", other] <= 6
+    ]
     assert pairs, "this seed has no two providers between whom a count could move unseen"
     one, other, month = pairs[0]
     cell = audit.cube.filter(pl.col("measure") == "flagged", pl.col("provider") == one, pl.col("month") == month).head(
@@ -167,8 +172,14 @@ def test_what_is_suppressed_leaves_no_trace_anywhere(tmp_path: Path) -> None:
     moves = []
     for measure, item in (("flagged", None), ("left", "not_private"), ("variant", "default")):
         for provider, change in ((one, -1), (other, 1)):
-            moves.append(cell.with_columns(provider=pl.lit(provider), measure=pl.lit(measure),
-                                           item=pl.lit(item, pl.String), count=pl.lit(change)))  # fmt: skip
+            moves.append(
+                cell.with_columns(
+                    provider=pl.lit(provider),
+                    measure=pl.lit(measure),
+                    item=pl.lit(item, pl.String),
+                    count=pl.lit(change),
+                )
+            )
     schema = audit.cube.schema
     moved = replace(audit, cube=pl.concat([audit.cube, *(move.cast(schema) for move in moves)]))
     assert truth(moved) != known

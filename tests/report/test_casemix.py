@@ -9,8 +9,9 @@ import pytest
 import statsmodels.api as sm
 
 import ebi_rules as ebi
-from ebi_rules.audit import Audit, Settings
-from ebi_rules.audit.casemix import is_thin, modelled_rates, observed_rates
+from ebi_rules.provider_audit.case_mix import is_thin, modelled_rates, observed_rates
+from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.results.audit_result import Audit
 from tests.report.made_up import audited, cube_of, run_record
 from tests.report.populations import population
 
@@ -27,8 +28,10 @@ def _error(audit: Audit, effect: np.ndarray, column: str = "standardised_ratio")
 def test_both_ways_recover_the_truth(disclosure: str) -> None:
     audit, effect = population(3, 60_000)
     audit = audit.shown(disclosure)
-    errors = {way: _error(replace(audit, settings=Settings(disclosure, adjust=EVERY, casemix=way)), effect)
-              for way in ("strata", "model")}  # fmt: skip
+    errors = {
+        way: _error(replace(audit, settings=Settings(disclosure, adjust=EVERY, casemix=way)), effect)
+        for way in ("strata", "model")
+    }
     crude = _error(audit, effect, "crude_ratio")
     age_and_sex = _error(audit, effect)
     assert crude > 0.15
@@ -67,8 +70,9 @@ def test_the_model_is_a_logistic_regression() -> None:
         values = strata[name].cast(pl.String).fill_null("none")
         indicators += [(values == value).to_numpy().astype(float) for value in values.unique().sort()[1:]]
     events, sizes = strata["flagged"].to_numpy(), strata["eligible"].to_numpy()
-    direct = sm.GLM(np.column_stack([events, sizes - events]), np.column_stack(indicators),
-                    family=sm.families.Binomial()).fit()  # fmt: skip
+    direct = sm.GLM(
+        np.column_stack([events, sizes - events]), np.column_stack(indicators), family=sm.families.Binomial()
+    ).fit()
     ours = modelled_rates(strata, EVERY, float(events.sum()), "none")
     assert np.allclose(ours.to_numpy(), direct.fittedvalues, atol=1e-5)
 
@@ -121,8 +125,11 @@ def test_inequalities_are_seen_with_what_is_missing() -> None:
     audit = population(6, 40_000)[0].shown("none")
     table = audit.inequalities
     assert table["characteristic"].unique(maintain_order=True).to_list() == [
-        "imd_decile", "ethnic_category", "sex", "age_band",
-    ]  # fmt: skip
+        "imd_decile",
+        "ethnic_category",
+        "sex",
+        "age_band",
+    ]
     by_decile = audit.grouped("imd_decile")
     rates = by_decile["flagged"] / by_decile["eligible"]
     deprived = table.filter(characteristic="imd_decile")
@@ -145,8 +152,13 @@ def test_inequalities_are_seen_with_what_is_missing() -> None:
 
 def test_where_a_decile_is_suppressed_no_index_is_given() -> None:
     deciles = [str(place) for place in range(1, 11)]
-    cells = {"provider": ["Z1"] * 10, "month": ["2024-01"] * 10, "age_band": ["45-49"] * 10, "sex": ["1"] * 10,
-             "imd_decile": deciles}  # fmt: skip
+    cells = {
+        "provider": ["Z1"] * 10,
+        "month": ["2024-01"] * 10,
+        "age_band": ["45-49"] * 10,
+        "sex": ["1"] * 10,
+        "imd_decile": deciles,
+    }
     entries = audited(1)
     cube = cube_of(entries, cells, np.full((1, 10), 1000), np.array([[40, 35, 30, 28, 25, 3, 20, 18, 15, 12]]))
     table = Audit(cube, tuple(entries), run_record()).inequalities.filter(characteristic="imd_decile")

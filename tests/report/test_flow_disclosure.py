@@ -4,9 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ebi_rules.audit import files
-from ebi_rules.flows import flows, tables
-from ebi_rules.flows.flow import Flow
+from ebi_rules.pathways import flow_tables as tables
+from ebi_rules.pathways.flow import Flow
+from ebi_rules.pathways.flow_definitions import flows
+from ebi_rules.provider_audit import table_files as files
 from tests.report.attack import Attack
 
 ALL = "all providers"
@@ -42,9 +43,14 @@ def _attack(shown: pl.DataFrame, flow: Flow) -> Attack:
     A place of which no moves are told has fewer than 8; of another, moves that are not told are 0.
     """
     attack = Attack()
-    moved, by_provider, by_quarter = (files.told(table) for table in (
-        tables.move_table(shown, flow), tables.stage_table(shown, flow, "provider"),
-        tables.stage_table(shown, flow, "quarter")))  # fmt: skip
+    moved, by_provider, by_quarter = (
+        files.told(table)
+        for table in (
+            tables.move_table(shown, flow),
+            tables.stage_table(shown, flow, "provider"),
+            tables.stage_table(shown, flow, "quarter"),
+        )
+    )
     told = {(row["provider"], int(row["step"]), row["from"], row["to"]): row for row in moved.iter_rows(named=True)}
     everybody = list(dict.fromkeys([ALL, *by_provider["provider"]]))
     inner = [stage.name for stage in flow.stages if not stage.ends]
@@ -85,8 +91,9 @@ def _attack(shown: pl.DataFrame, flow: Flow) -> Attack:
         attack.add_up(("stage", ALL, stage), parts)
         attack.add_up(("stage", ALL, stage), [key for key in stages if key[0] == "quarter" and key[2] == stage])
     for key in [key for key in stages if key[0] == "stage"]:
-        attack.add_up(key, [place for place in attack.bounds if place[0] == "place" and place[1] == key[1]
-                            and place[3] == key[2]])  # fmt: skip
+        attack.add_up(
+            key, [place for place in attack.bounds if place[0] == "place" and place[1] == key[1] and place[3] == key[2]]
+        )
     return attack
 
 
@@ -132,8 +139,11 @@ def test_ends_of_all_together_do_not_give_each_other_away() -> None:
     """14 pathways, shown as 15, of which 7 end in each of two ways: they would be 6 or 7, as 13 is the least."""
     flow = flows()[0]
     ends = {"discharge": (4, 3), "lost to view": (3, 4)}
-    rows = [(f"ZZ{place}", f"2024 Q{place + 1}", 1, "imaging", end, counts[place])
-            for end, counts in ends.items() for place in (0, 1)]  # fmt: skip
+    rows = [
+        (f"ZZ{place}", f"2024 Q{place + 1}", 1, "imaging", end, counts[place])
+        for end, counts in ends.items()
+        for place in (0, 1)
+    ]
     rows += [(f"ZZ{place}", f"2024 Q{place + 1}", 0, "referral", "imaging", 7) for place in (0, 1)]
     moves = pl.DataFrame(rows, schema=["provider", "quarter", "step", "from", "to", "pathways"], orient="row")
     stages = tables.cells(moves, flow, "hes").filter(table="stage")

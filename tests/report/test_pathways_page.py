@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 import ebi_rules as ebi
-from ebi_rules.measures import measures
-from ebi_rules.synth.pathways import write_population
+from ebi_rules.pathways.definitions import measures
+from ebi_rules.synth.made_up_people import write_population
 from tests.report.conftest import Open
 from tests.report.test_report import HOSTILE
 
@@ -26,11 +26,20 @@ def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     text = page.inner_text("body")
     told = [text for each in measures() for text in (each.title, *each.limits)]
-    for part in (*told, "What follows is not what was caused", "Small numbers are protected",
-                 "2019-04-01 to 2026-03-31", "The musculoskeletal pathway",
-                 "By provider", "Over time", "lost to view",
-                 "Measures in short",
-                 "By ethnic category", "Groups of people compared", "Method and limits"):  # fmt: skip
+    for part in (
+        *told,
+        "What follows is not what was caused",
+        "Small numbers are protected",
+        "2019-04-01 to 2026-03-31",
+        "The musculoskeletal pathway",
+        "By provider",
+        "Over time",
+        "lost to view",
+        "Measures in short",
+        "By ethnic category",
+        "Groups of people compared",
+        "Method and limits",
+    ):
         assert part in text, part
     assert page.locator("table").count() == page.locator("table caption").count() >= 12 * 5
     drawn = page.locator("#flow0 figure svg").first
@@ -64,9 +73,12 @@ def test_the_page_says_what_the_tables_say(people: list[Path], tmp_path: Path) -
 
 
 def test_codes_are_never_markup(opened: Open, people: list[Path]) -> None:
-    frames = [pl.read_parquet(path).with_columns(
-        pl.lit(pl.Series(HOSTILE)).gather(pl.int_range(pl.len()) % len(HOSTILE)).alias("Der_Provider_Code")
-    ) for path in people]  # fmt: skip
+    frames = [
+        pl.read_parquet(path).with_columns(
+            pl.lit(pl.Series(HOSTILE)).gather(pl.int_range(pl.len()) % len(HOSTILE)).alias("Der_Provider_Code")
+        )
+        for path in people
+    ]
     page = opened(ebi.measure(frames, ["did_not_attend"], ["musculoskeletal"], settings=ebi.Settings("none")))
     assert page.locator("body img, body b").count() == 0
     assert page.evaluate("document.scripts.length") == 1

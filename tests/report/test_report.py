@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 import ebi_rules as ebi
-from ebi_rules.synth import write_extract
+from ebi_rules.synth.made_up_extract import write_extract
 from opcs_icd.reference import Reference
 from tests.report.conftest import Open
 from tests.report.large import large_audit
@@ -25,10 +25,22 @@ def names(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_the_page_has_every_part(opened: Open, extract: Path, names: dict[str, str]) -> None:
     page = opened(ebi.audit(extract, ["2S"], by=["referral_source"], settings=ebi.Settings(names=names)))
     text = page.inner_text("body")
-    for part in ("In scope does not mean inappropriate", "Small numbers are protected", "April 2023 to March 2026",
-                 "Providers compared", "Crude rates, ranked", "Over time", "By age", "By source of referral",
-                 "03 general practitioner", "How much hangs on the reading", "How complete the coding is",
-                 "Method and limits", "What was run", "Made-up Hospitals 7"):  # fmt: skip
+    for part in (
+        "In scope does not mean inappropriate",
+        "Small numbers are protected",
+        "April 2023 to March 2026",
+        "Providers compared",
+        "Crude rates, ranked",
+        "Over time",
+        "By age",
+        "By source of referral",
+        "03 general practitioner",
+        "How much hangs on the reading",
+        "How complete the coding is",
+        "Method and limits",
+        "What was run",
+        "Made-up Hospitals 7",
+    ):
         assert part in text, part
     assert page.locator("figure svg[role=img][aria-label]").count() == 8
     assert all(box["width"] > 300 for figure in page.locator("figure svg").all() if (box := figure.bounding_box()))
@@ -163,7 +175,7 @@ def test_names_and_codes_are_never_markup(opened: Open, tmp_path: Path) -> None:
 
 
 def test_data_in_the_page_cannot_end_their_script() -> None:
-    from ebi_rules.report.page import _json
+    from ebi_rules.report.audit_page import _json
 
     held = _json({"name": "</script><script>alert(1)</script> & <!--"})
     assert not set("<>&") & set(held)

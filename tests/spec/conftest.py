@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 import polars as pl
 import pytest
 
-from ebi_rules.catalogue import rule
-from ebi_rules.fields import FIELDS, Kind
-from ebi_rules.layouts import bind, find_layout
+from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.layouts.binding import bind
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.rule_model.catalogue import rule
 from tests.engines.case import Case, Flags
 from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, require
 from tests.engines.making import LAYOUTS, make_case, make_rule

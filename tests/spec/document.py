@@ -11,8 +11,16 @@ from pathlib import Path
 
 from tests.spec.conftest import read_table
 
-CHAPTERS = ("missing_values", "code_matching", "positions", "coded_fields", "boundaries", "layouts", "admitted_care",
-            "published_script")  # fmt: skip
+CHAPTERS = (
+    "missing_values",
+    "code_matching",
+    "positions",
+    "coded_fields",
+    "boundaries",
+    "layouts",
+    "admitted_care",
+    "published_script",
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "semantics.md"
 
@@ -82,12 +90,18 @@ def _read(table: str, question: str, given: Mapping[str, object]) -> _Table:
     answer = "holds" if "holds" in rows[0] else question.strip("`")
     head = tuple(name for name in rows[0] if name not in ("holds", "the script", "as_published"))
     lists = {**given.get("opcs", {}), **given.get("icd", {})} if given else {}
-    about = "; ".join(f"{name}: {' '.join(f'`{pattern}`' for pattern in patterns)}" for name, patterns in lists.items()
-                      if name in question)  # fmt: skip
+    about = "; ".join(
+        f"{name}: {' '.join(f'`{pattern}`' for pattern in patterns)}"
+        for name, patterns in lists.items()
+        if name in question
+    )
     return _Table(
-        question, about, tuple(tuple(row[name] for name in head) for row in rows), head,
+        question,
+        about,
+        tuple(tuple(row[name] for name in head) for row in rows),
+        head,
         tuple(row[answer] for row in rows),
-    )  # fmt: skip
+    )
 
 
 def _printed(tables: Sequence[_Table]) -> Iterator[str]:

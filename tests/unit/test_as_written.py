@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from ebi_rules.catalogue import codes_by_rule, rule, shared
-from ebi_rules.criteria import And
-from ebi_rules.lint import NOTE, lint
-from ebi_rules.logic import equivalent
-from ebi_rules.rulefile import read_text, read_with_problems
-from ebi_rules.rules import DEFAULT, Rule
+from ebi_rules.criteria.logic import equivalent
+from ebi_rules.criteria.nodes import And
+from ebi_rules.lint.finding import NOTE
+from ebi_rules.lint.linter import lint
+from ebi_rules.rule_model.catalogue import codes_by_rule, rule, shared
+from ebi_rules.rule_model.rule import DEFAULT, Rule
+from ebi_rules.rule_model.rule_parser import read_text, read_with_problems
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "as_written"
 FILES = {file.stem: file for file in sorted(FOLDER.glob("*.toml"))}
@@ -58,8 +59,9 @@ def _edition(name: str) -> Rule:
         return found.edition("2020")
     if era == "cur":
         return found
-    return next(edition for key, edition in {found.edition_name: found, **found.editions}.items()
-                if key.endswith("-port"))  # fmt: skip
+    return next(
+        edition for key, edition in {found.edition_name: found, **found.editions}.items() if key.endswith("-port")
+    )
 
 
 def _whole(reading: Rule) -> And:

@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 
 import ebi_rules as ebi
-from ebi_rules.audit.inputs import read_population, read_standard
-from ebi_rules.audit.rates import EUROPEAN_STANDARD, standardised_ratio
 from ebi_rules.cube import AGE_BANDS
-from ebi_rules.synth import write_extract
+from ebi_rules.provider_audit.input_files import read_population, read_standard
+from ebi_rules.statistics.rates import EUROPEAN_STANDARD, standardised_ratio
+from ebi_rules.synth.made_up_extract import write_extract
 from tests.report.made_up import audited, cube_of, run_record
 
 KEY = "2S_lower_back_imaging"
@@ -260,8 +260,12 @@ def test_the_band_from_15_to_19_is_parted(tmp_path: Path) -> None:
 
 def test_expected_numbers_tell_nothing_of_what_is_rounded_away() -> None:
     """Two cubes whose numbers in scope differ by age, but not as they are shown, have the same expected numbers."""
-    cells = {"provider": ["ZZ1", "ZZ1", "ZZ2", "ZZ2"], "month": ["2024-01"] * 4,
-             "age_band": ["20-24", "65-69"] * 2, "sex": ["1"] * 4}  # fmt: skip
+    cells = {
+        "provider": ["ZZ1", "ZZ1", "ZZ2", "ZZ2"],
+        "month": ["2024-01"] * 4,
+        "age_band": ["20-24", "65-69"] * 2,
+        "sex": ["1"] * 4,
+    }
     entries = tuple(audited(1))
     eligible = np.array([[300, 100, 100, 300]])
     found = []

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.catalogue import interventions
-from ebi_rules.catalogue.listing import UNCODED, entries
-from ebi_rules.catalogue.pages import pages
-from ebi_rules.rules import DEFAULT
-from ebi_rules.synth import write_extract
+from ebi_rules.rule_model.catalogue import interventions
+from ebi_rules.rule_model.catalogue_listing import UNCODED, entries
+from ebi_rules.rule_model.catalogue_pages import pages
+from ebi_rules.rule_model.rule import DEFAULT
+from ebi_rules.synth.made_up_extract import write_extract
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -36,8 +36,7 @@ def test_every_rule_has_examples_of_every_edition_and_variant() -> None:
     for rule in ebi.rules():
         for name, edition in {None: rule, **rule.editions}.items():
             for variant in edition.readings():
-                own = [each for each in rule.examples
-                       if each.edition == name and (each.variant or DEFAULT) == variant]  # fmt: skip
+                own = [each for each in rule.examples if each.edition == name and (each.variant or DEFAULT) == variant]
                 assert own, (rule.key, name, variant)
                 assert variant != DEFAULT or {each.flagged for each in own} == {True, False}
 
@@ -100,7 +99,7 @@ def test_an_edition_says_what_it_is() -> None:
 def test_value_sets_are_fhir() -> None:
     from fhir.resources.R4B.bundle import Bundle
 
-    from ebi_rules.code_exports import value_sets
+    from ebi_rules.rule_model.code_exports import value_sets
 
     for rule in ebi.rules():
         for edition in (rule, *rule.editions.values()):

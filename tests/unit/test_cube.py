@@ -8,7 +8,7 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.cube import in_order, read_cube, schema
-from ebi_rules.synth import write_extract
+from ebi_rules.synth.made_up_extract import write_extract
 
 KEY = "2S_lower_back_imaging"
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ebi_rules.audit.disclosure import control
-from ebi_rules.errors import UsageError
+from ebi_rules._support.errors import UsageError
+from ebi_rules.disclosure.rounding import control
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.engines.extract import open_extract
-from ebi_rules.flows import flows
-from ebi_rules.flows.flow import Flow, paths
-from ebi_rules.flows.walking import FURTHER, STEPS, moves
-from ebi_rules.layouts import find_layout
-from ebi_rules.measures.people import gather
-from ebi_rules.synth.pathways import STORIES, paths_of, write_population
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.pathways.flow import Flow, paths
+from ebi_rules.pathways.flow_definitions import flows
+from ebi_rules.pathways.flow_moves import FURTHER, STEPS, moves
+from ebi_rules.pathways.people_events import gather
+from ebi_rules.synth.made_up_people import STORIES, paths_of, write_population
 from tests.engines.people import BEGIN, TODAY, Person, event_of, provider_of, random_people, table_of, until
 
 Move = tuple[str, str, int, str, str]
@@ -43,8 +43,10 @@ def _by_meaning(flow: Flow, people: list[Person], days: int) -> Counter[Move]:
 
 
 def _worked_out(flow: Flow, people: list[Person], names: tuple[str, str]) -> Counter[Move]:
-    opened = [open_extract(table.activity, table.layout, table.overrides)
-              for table in (table_of(people, find_layout(name), shuffle=3) for name in names)]  # fmt: skip
+    opened = [
+        open_extract(table.activity, table.layout, table.overrides)
+        for table in (table_of(people, find_layout(name), shuffle=3) for name in names)
+    ]
     gathered = gather(opened, [stage.asked for stage in flow.stages], ["provider"], TODAY, keyed=True)
     return Counter({row[:-1]: row[-1] for row in moves(gathered, flow).iter_rows()})
 
@@ -68,8 +70,11 @@ def test_long_pathways_go_on() -> None:
 
 def test_planted_pathways_are_walked(tmp_path: Path) -> None:
     write_population(tmp_path / "people", 6000, seed=4)
-    found = ebi.measure([tmp_path / "people" / f"{name}.parquet" for name in ("outpatient", "admitted")],
-                        flows=["musculoskeletal"], settings=ebi.Settings("none"))  # fmt: skip
+    found = ebi.measure(
+        [tmp_path / "people" / f"{name}.parquet" for name in ("outpatient", "admitted")],
+        flows=["musculoskeletal"],
+        settings=ebi.Settings("none"),
+    )
     planted = pl.read_csv(tmp_path / "people" / "truth.csv").filter(measure="musculoskeletal")
     expected: Counter[tuple[int, str, str]] = Counter()
     for path, count in planted.select("answer", "index_activity").iter_rows():
@@ -103,9 +108,9 @@ def test_the_stories_pathways_are_what_the_flow_means() -> None:
         ('"referral > specialist > discharge", ', "", "but the pathways are"),
         ('in = "admitted"\n\n', 'in = "emergency"\n\n', "there is no dataset 'emergency'"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_flow_file_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
-    content = (resources.files("ebi_rules.flows") / "musculoskeletal.toml").read_text(encoding="utf-8")
+    content = (resources.files("ebi_rules") / "data" / "flows" / "musculoskeletal.toml").read_text(encoding="utf-8")
     assert old in content
     (tmp_path / "mine.toml").write_text(content.replace(old, new, 1))
     with pytest.raises(ebi.RuleError, match=message):
@@ -113,7 +118,7 @@ def test_a_wrong_flow_file_is_told(tmp_path: Path, old: str, new: str, message: 
 
 
 def test_every_problem_of_a_file_is_told(tmp_path: Path) -> None:
-    content = (resources.files("ebi_rules.flows") / "musculoskeletal.toml").read_text(encoding="utf-8")
+    content = (resources.files("ebi_rules") / "data" / "flows" / "musculoskeletal.toml").read_text(encoding="utf-8")
     (tmp_path / "mine.toml").write_text(content.replace("lost_after = 183", "lost_after = 30"))
     with pytest.raises(ebi.RuleError) as told:
         flows(tmp_path)

@@ -5,12 +5,18 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
-from ebi_rules.audit.guard import Tables, intervals, withheld
+from ebi_rules.disclosure.secondary_suppression import Tables, intervals, withheld
 
 Cell = tuple[str, str | None, str, str | None, str | None, int]
 
-SCHEMA = {"measure": pl.String, "item": pl.String, "table": pl.String, "provider": pl.String, "month": pl.String,
-          "count": pl.Int64}  # fmt: skip
+SCHEMA = {
+    "measure": pl.String,
+    "item": pl.String,
+    "table": pl.String,
+    "provider": pl.String,
+    "month": pl.String,
+    "count": pl.Int64,
+}
 
 
 def hidden(cells: Sequence[Cell], method: str = "hes") -> list[bool]:
@@ -26,8 +32,10 @@ def hidden(cells: Sequence[Cell], method: str = "hes") -> list[bool]:
 
 def months_of_one(counts: Sequence[int]) -> list[Cell]:
     """Give a provider's months, and behind them the provider's total."""
-    parts: list[Cell] = [("flagged", None, "provider_month", "A", f"2024-{place:02d}", count)
-                         for place, count in enumerate(counts, start=1)]  # fmt: skip
+    parts: list[Cell] = [
+        ("flagged", None, "provider_month", "A", f"2024-{place:02d}", count)
+        for place, count in enumerate(counts, start=1)
+    ]
     return [*parts, ("flagged", None, "provider", "A", None, sum(counts))]
 
 
@@ -54,18 +62,27 @@ def test_a_variant_that_gives_the_rest_away_is_withheld() -> None:
 def test_a_variant_that_adds_and_leaves_out_is_no_sum() -> None:
     """It flags 10 where the rule flags 12, and judges 20 otherwise: 11 left out, 9 added."""
     cells: list[Cell] = [
-        ("flagged", None, "total", None, None, 12), ("variant", "v", "total", None, None, 10),
-        ("differs", "v", "total", None, None, 20), ("flagged", None, "provider", "A", None, 5),
+        ("flagged", None, "total", None, None, 12),
+        ("variant", "v", "total", None, None, 10),
+        ("differs", "v", "total", None, None, 20),
+        ("flagged", None, "provider", "A", None, 5),
         ("flagged", None, "provider", "B", None, 7),
-    ]  # fmt: skip
+    ]
     assert not any(hidden(cells))
 
 
 @pytest.mark.parametrize(
     ("method", "count", "ends"),
-    [("hes", 0, (0, 0)), ("hes", 5, (1, 7)), ("hes", 8, (8, 12)), ("hes", 14, (13, 17)), ("midpoint6", 1, (1, 6)),
-     ("midpoint6", 12, (7, 12)), ("none", 5, (5, 5))],
-)  # fmt: skip
+    [
+        ("hes", 0, (0, 0)),
+        ("hes", 5, (1, 7)),
+        ("hes", 8, (8, 12)),
+        ("hes", 14, (13, 17)),
+        ("midpoint6", 1, (1, 6)),
+        ("midpoint6", 12, (7, 12)),
+        ("none", 5, (5, 5)),
+    ],
+)
 def test_what_an_exact_count_can_be_given_what_is_shown(method: str, count: int, ends: tuple[int, int]) -> None:
     lower, upper = intervals(pl.lit(count), method)
     assert pl.select(lower.alias("lower"), upper.alias("upper")).row(0) == ends
@@ -77,9 +94,13 @@ def _hidden_of_tables(
     """Say which cells (table, provider, value, unit, count) are withheld."""
     kinds = {"table": pl.String, "provider": pl.String, "value": pl.String, "unit": pl.String, "count": pl.Int64}
     frame = pl.DataFrame(rows, schema=kinds, orient="row").with_columns(
-        rule=pl.lit("r"), measure=pl.lit("flagged"), item=pl.lit(None, pl.String), month=pl.lit(None, pl.String),
-        step=pl.lit(None, pl.Int64), published=pl.lit(True),
-    )  # fmt: skip
+        rule=pl.lit("r"),
+        measure=pl.lit("flagged"),
+        item=pl.lit(None, pl.String),
+        month=pl.lit(None, pl.String),
+        step=pl.lit(None, pl.Int64),
+        published=pl.lit(True),
+    )
     return withheld(frame, "hes", tables).to_list()
 
 

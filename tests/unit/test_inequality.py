@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from ebi_rules.audit.inequality import rate_ratio, relative_index, slope_index
+from ebi_rules.statistics.inequality_indices import rate_ratio, relative_index, slope_index
 
 RATES = np.array([52.0, 47.0, 49.0, 41.0, 38.0, 39.0, 30.0, 31.0, 24.0, 25.0])
 PEOPLE = np.array([900, 1100, 1000, 1300, 800, 1000, 950, 1050, 1200, 700], dtype=float)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ebi_rules.criteria import And, Compare, CriterionError, HasCode, In, IsNull, NamedCodes, Not, Or, StartsWith
-from ebi_rules.language import parse
+from ebi_rules.criteria.nodes import And, Compare, CriterionError, HasCode, In, IsNull, NamedCodes, Not, Or, StartsWith
+from ebi_rules.criteria.parser import parse
 from opcs_icd import CodeList
 
 SPINE = NamedCodes("spine", CodeList.opcs(["U05[45]"]))

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.layouts import bind, builtin_layouts, detect, find_layout
+from ebi_rules.layouts.binding import bind, detect
+from ebi_rules.layouts.layout import builtin_layouts, find_layout
 
 NCDR = [
     "OPA_Ident",
@@ -37,8 +38,16 @@ column = "Diags"
 
 
 def test_episodes_that_name_their_spell_are_episodes() -> None:
-    columns = ["APCE_Ident", "APCS_Ident", "Admission_Date", "Discharge_Date", "Age_at_Start_of_Episode_SUS",
-               "Admission_Method", "Der_Procedure_All", "Der_Diagnosis_All"]  # fmt: skip
+    columns = [
+        "APCE_Ident",
+        "APCS_Ident",
+        "Admission_Date",
+        "Discharge_Date",
+        "Age_at_Start_of_Episode_SUS",
+        "Admission_Method",
+        "Der_Procedure_All",
+        "Der_Diagnosis_All",
+    ]
     assert detect(columns).name == "ncdr-apce"
     assert (
         detect(["APCS_Ident", "Discharge_Date", "Age_At_Start_of_Spell_SUS", "Der_Procedure_All"]).name == "ncdr-apcs"

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.synth import write_extract
+from ebi_rules.synth.made_up_extract import write_extract
 
 KEY = "2S_lower_back_imaging"
 
@@ -122,7 +122,7 @@ def test_the_cube_is_the_same_from_a_frame_and_from_files(extract: Path, tmp_pat
         pl.col("OPA_Ident").cast(pl.String),
     ],
 )
-@pytest.mark.filterwarnings("ignore::ebi_rules.flags.ExtractWarning")
+@pytest.mark.filterwarnings("ignore::ebi_rules.results.flags.ExtractWarning")
 def test_the_type_of_a_column_does_not_change_a_flag(extract: Path, change: pl.Expr) -> None:
     frame = pl.read_parquet(extract)
     for variant in ("default", "as_published"):
@@ -142,7 +142,7 @@ def test_a_grouping_reads_as_text_whatever_its_type(extract: Path) -> None:
 def test_keys_that_are_all_different_raise_no_warning(
     extract: Path, keys: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ebi_rules.engines import checks
+    from ebi_rules.engines import value_checks as checks
 
     monkeypatch.setattr(checks, "_KEYS_AT_ONCE", 2)
     few = pl.read_parquet(extract).head(4).with_columns(pl.Series("OPA_Ident", keys))
@@ -163,7 +163,7 @@ def test_columns_of_an_extract_may_have_any_name(extract: Path) -> None:
 
 
 def test_keys_are_counted_in_parts_too(extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ebi_rules.engines import checks
+    from ebi_rules.engines import value_checks as checks
 
     keys = [1, 2, 2, None, 3, 3, 3, None, 4]
     few = pl.read_parquet(extract).head(9).with_columns(pl.Series("OPA_Ident", keys))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ebi_rules.catalogue import codes_by_rule, contents, shared
-from ebi_rules.lint import ERROR, NOTE, WARNING, Finding, lint
+from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Finding
+from ebi_rules.lint.linter import lint
+from ebi_rules.rule_model.catalogue import codes_by_rule, contents, shared
 from opcs_icd.reference import Reference
 
 REFERENCE = Path(__file__).parents[2] / "fixtures" / "reference"
@@ -105,14 +106,20 @@ LOOK = 'look = ["W85[12]"]'
         ('"K36"]', '"K36", "M2325"]', (NOTE, "fifth-character", 13)),
         ('excision = ["H01[12]"]', 'excision = ["W85[12]"]', (WARNING, "same-list", 10)),
         ('excision = ["H01[12]"]', 'excision = ["W85"]', (NOTE, "list-in-list", 9)),
-        ('inflammation = ["K35[238]", "K36"]', 'inflammation = ["Z67[567]", "Z993"]',
-         (WARNING, "other-classification", 13)),
+        (
+            'inflammation = ["K35[238]", "K36"]',
+            'inflammation = ["Z67[567]", "Z993"]',
+            (WARNING, "other-classification", 13),
+        ),
         (LOOK, 'look = ["E34[1-9]", "E361"]', (WARNING, "chapter-letter", 9)),
         (ADULT, 'adult = "age BETWEEN 19 AND 120 AND age > 130"', (ERROR, "never-holds", 18)),
         (ADULT, 'adult = "age < 19 OR NOT age < 19"', (WARNING, "always-holds", 18)),
         (ADULT, 'adult = "adult"\nolder = "age BETWEEN 0 AND 18"', (ERROR, "contradiction", 19)),
-        ("NOT diagnosis(inflammation)", "NOT (procedure(look) OR procedure(excision))",
-         (ERROR, "excludes-everything", 17)),
+        (
+            "NOT diagnosis(inflammation)",
+            "NOT (procedure(look) OR procedure(excision))",
+            (ERROR, "excludes-everything", 17),
+        ),
         (ADULT, 'adult = "adult"\nsurgery = "procedure_recorded"', (WARNING, "changes-nothing", 19)),
         (OPERATION, "procedure(look) OR primary_procedure(look) OR procedure(excision)", (WARNING, "redundant", 16)),
         (OPERATION, "procedure(look) OR procedure(look) AND procedure(excision)", (WARNING, "redundant", 16)),
@@ -121,12 +128,18 @@ LOOK = 'look = ["W85[12]"]'
         (ADULT, 'adult = "age BETWEEN 18 AND 120"', (WARNING, "age-band", 18)),
         (ADULT, 'adult = "age >= 19"', (WARNING, "age-band", 18)),
         (ADULT, 'adult = "age BETWEEN 0 AND 18 OR age BETWEEN 15 AND 120"', (WARNING, "age-band", 18)),
-        ('criteria.elective = "elective"', 'criteria.adult = "age BETWEEN 19 AND 120"',
-         (WARNING, "variant-changes-nothing", 20)),
-        ('activity = { procedures = ["H011"], age = 30 }', 'activity = { procedures = ["W852"], age = 30 }',
-         (WARNING, "no-example", 16)),
+        (
+            'criteria.elective = "elective"',
+            'criteria.adult = "age BETWEEN 19 AND 120"',
+            (WARNING, "variant-changes-nothing", 20),
+        ),
+        (
+            'activity = { procedures = ["H011"], age = 30 }',
+            'activity = { procedures = ["W852"], age = 30 }',
+            (WARNING, "no-example", 16),
+        ),
     ],
-)  # fmt: skip
+)
 def test_each_check_finds_what_it_is_for(old: str, new: str, expected: Found) -> None:
     assert old in GOOD
     assert expected in found(GOOD.replace(old, new, 1))
@@ -166,8 +179,11 @@ def test_every_problem_of_a_file_is_told_at_once() -> None:
 
 
 def test_the_catalogue_has_no_errors_and_the_warnings_that_we_know() -> None:
-    every = [(name, each) for name, content in contents().items()
-             for each in lint(content, name, shared(), None, codes_by_rule())]  # fmt: skip
+    every = [
+        (name, each)
+        for name, content in contents().items()
+        for each in lint(content, name, shared(), None, codes_by_rule())
+    ]
     assert [(name, str(each)) for name, each in every if each.severity == ERROR] == []
     # The port of the earlier grommets coding asks for ages 0 to 17, and the edition keeps what it asks.
     warned = [(name, each.check) for name, each in every if each.severity == WARNING]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from ebi_rules.catalogue import shared
-from ebi_rules.criteria import And, NamedCodes, Not
-from ebi_rules.language import parse
-from ebi_rules.logic import equivalent, implies, possible, witness
+from ebi_rules.criteria.logic import equivalent, implies, possible, witness
+from ebi_rules.criteria.nodes import And, NamedCodes, Not
+from ebi_rules.criteria.parser import parse
+from ebi_rules.rule_model.catalogue import shared
 from opcs_icd import CodeList
 
 LISTS = {

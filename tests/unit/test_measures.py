@@ -11,17 +11,17 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.audit import Settings
 from ebi_rules.cube import STANDARD_DIMENSIONS
 from ebi_rules.engines.extract import open_extract
-from ebi_rules.layouts import find_layout
-from ebi_rules.measures import measure as find
-from ebi_rules.measures import measures
-from ebi_rules.measures.counting import answer
-from ebi_rules.measures.meaning import answers
-from ebi_rules.measures.measure import COUNT, DAYS, Measure, Window
-from ebi_rules.measures.people import gather
-from ebi_rules.synth.pathways import FIRST_DAY, LAST_DAY, STORIES, labels_of, write_population
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.pathways.definitions import measure as find
+from ebi_rules.pathways.definitions import measures
+from ebi_rules.pathways.measure import COUNT, DAYS, Measure, Window
+from ebi_rules.pathways.measure_counts import answer
+from ebi_rules.pathways.measure_meaning import answers
+from ebi_rules.pathways.people_events import gather
+from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.synth.made_up_people import FIRST_DAY, LAST_DAY, STORIES, labels_of, write_population
 from tests.engines.people import TODAY, Answers, Person, by_meaning, event_of, random_people, table_of
 
 LAYOUTS = [("ncdr-opa", "ncdr-apcs"), ("hes-op", "hes-apc")]
@@ -128,8 +128,9 @@ def test_waits_are_parted_by_priority(population: Path) -> None:
         pl.when(pl.col("Sex") == "1").then(pl.lit("2")).otherwise(pl.lit("1")).alias("Priority_Type")
     )
     found = ebi.measure(urgent, ["days_to_first_attendance"], by=["priority"], settings=Settings("none"))
-    by_sex, by_priority = (dict(found.table(name).select(pl.nth(1), "followed").iter_rows())
-                           for name in ("by_sex", "by_priority"))  # fmt: skip
+    by_sex, by_priority = (
+        dict(found.table(name).select(pl.nth(1), "followed").iter_rows()) for name in ("by_sex", "by_priority")
+    )
     assert (by_priority["2"], by_priority["1"]) == (by_sex["1"], by_sex["2"])
 
 
@@ -231,11 +232,11 @@ def test_a_window_longer_than_the_data_is_told(population: Path) -> None:
         ('key = "repeat_imaging"', 'key = "repeat_imaging"\ngives = "shares"', "there is no gives 'shares'"),
         ('key = "repeat_imaging"', 'key = "repeat_imaging"\nstart = "referral_date"', "only a measure of days has"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_measure_file_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
     from importlib import resources
 
-    content = (resources.files("ebi_rules.measures") / "repeat_imaging.toml").read_text(encoding="utf-8")
+    content = (resources.files("ebi_rules") / "data" / "measures" / "repeat_imaging.toml").read_text(encoding="utf-8")
     assert old in content
     (tmp_path / "mine.toml").write_text(content.replace(old, new, 1))
     with pytest.raises(ebi.RuleError, match=message):
@@ -244,6 +245,6 @@ def test_a_wrong_measure_file_is_told(tmp_path: Path, old: str, new: str, messag
 
 def test_the_page_is_current() -> None:
     """If this fails, the measures have changed: run `make docs`."""
-    from ebi_rules.measures.pages import page
+    from ebi_rules.pathways.measure_pages import page
 
     assert (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8") == page()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ebi_rules.criteria import NamedCodes
-from ebi_rules.engines.codes import needs_codes
-from ebi_rules.language import parse
+from ebi_rules.criteria.nodes import NamedCodes
+from ebi_rules.criteria.parser import parse
+from ebi_rules.engines.code_matching import needs_codes
 from opcs_icd import CodeList
 
 LISTS = {"scan": NamedCodes("scan", CodeList.opcs(["U05"])), "cancer": NamedCodes("cancer", CodeList.icd(["C00-C99"]))}

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from ebi_rules.engines.packing import Packed, Part
+from ebi_rules.engines.packed_keys import Packed, Part
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 8, 2**20, 2**31])
@@ -16,8 +16,9 @@ def test_parts_come_out_as_they_went_in(size: int) -> None:
     words = early.select(packed.keys())
     found = words.select(
         *(packed.value(name).cast(pl.Int64).alias(name) for name in ("a", "b", "late")),
-        packed.truth("c").alias("c"), packed.truth("never").alias("never"),
-    ).collect(engine="streaming")  # fmt: skip
+        packed.truth("c").alias("c"),
+        packed.truth("never").alias("never"),
+    ).collect(engine="streaming")
     assert found["a"].to_list() == found["late"].to_list() == values
     assert found["b"].to_list() == values[::-1]
     assert found["c"].to_list() == [True, False, True, True]

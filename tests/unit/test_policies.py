@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.catalogue import catalogue, codes_by_rule, policy, shared
-from ebi_rules.catalogue.collection import find_files, policies
-from ebi_rules.examples import run_examples
-from ebi_rules.lint import lint
+from ebi_rules.engines.rule_examples import run_examples
+from ebi_rules.lint.linter import lint
+from ebi_rules.rule_model.catalogue import catalogue, codes_by_rule, policy, shared
+from ebi_rules.rule_model.rule_files import find_files, policies
 from tests.engines.tally import TALLY
 
 RULE = """key = "{key}"
@@ -92,11 +92,14 @@ def test_two_rules_of_one_name_are_refused(folder: Path) -> None:
     [
         ("broken.toml", "key = ", r"broken\.toml: Invalid value"),
         ("keyless.toml", "title = 'x'", r"keyless\.toml, line 1: the file: the entry criteria is missing"),
-        ("_shared.toml", '[criteria]\nadult = "age > 18"\nasked_by_us = "adult"\n[codes.opcs]\nspine_scan = ["U05"]',
-         r"_shared\.toml, line 2: criteria.adult: another criterion is called so too"),
+        (
+            "_shared.toml",
+            '[criteria]\nadult = "age > 18"\nasked_by_us = "adult"\n[codes.opcs]\nspine_scan = ["U05"]',
+            r"_shared\.toml, line 2: criteria.adult: another criterion is called so too",
+        ),
         ("_shared.toml", '[codes.icd]\ncancer = ["C1"]', r"another list is called cancer too"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_file_is_told(folder: Path, file: str, content: str, message: str) -> None:
     (folder / file).write_text(content)
     with pytest.raises(ebi.RuleError, match=message):
@@ -121,8 +124,13 @@ def test_policies_are_clean() -> None:
 
 def test_the_rules_of_north_west_london_part_scans_by_site() -> None:
     rules = {rule.key: rule for rule in ebi.rules("nwl-msk-imaging")}
-    codes = {"spine": ["U211", "Z665"], "knee": ["U216", "Z846"], "hip": ["U132", "Z843"],
-             "shoulder": ["U133", "Z814"], "other": ["U133", "Z861"]}  # fmt: skip
+    codes = {
+        "spine": ["U211", "Z665"],
+        "knee": ["U216", "Z846"],
+        "hip": ["U132", "Z843"],
+        "shoulder": ["U133", "Z814"],
+        "other": ["U133", "Z861"],
+    }
     for name, procedures in codes.items():
         activity = {"procedures": procedures, "referral_source": "03"}
         flagged = [key for key, rule in rules.items() if rule.explain(activity).flagged]
@@ -141,7 +149,7 @@ def test_examples_run_on_every_evaluator_that_is_installed(folder: Path) -> None
 
 
 def test_an_evaluator_that_errs_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ebi_rules import examples
+    from ebi_rules.engines import rule_examples as examples
 
     (rule,) = ebi.rules(folder)
     monkeypatch.setattr(
@@ -153,7 +161,7 @@ def test_an_evaluator_that_errs_is_told(folder: Path, monkeypatch: pytest.Monkey
 
 def test_a_policy_can_be_copied_and_changed(tmp_path: Path) -> None:
     """What a user would do first: the folder in the package is a folder like any other."""
-    with resources.as_file(resources.files("ebi_rules.policies") / "nwl_msk_imaging") as own:
+    with resources.as_file(resources.files("ebi_rules") / "data" / "policies" / "nwl_msk_imaging") as own:
         shutil.copytree(own, tmp_path / "copy")
     assert [rule.content_hash for rule in policy(tmp_path / "copy")] == [
         rule.content_hash for rule in policy("nwl-msk-imaging")

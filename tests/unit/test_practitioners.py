@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.audit import Settings
-from ebi_rules.audit.practitioners import CAUTION
+from ebi_rules.provider_audit.practitioners import CAUTION
+from ebi_rules.provider_audit.settings import Settings
 
 ROWS = 6000
 
@@ -76,6 +76,11 @@ def test_without_practitioners_there_is_no_caution(frame: pl.DataFrame) -> None:
 
 
 def test_referrers_are_named_by_a_column(frame: pl.DataFrame) -> None:
-    found = ebi.audit(frame.rename({"Consultant_Code": "Who"}), ["2S"], by=["referrer"], overrides={"referrer": "Who"},
-                      disclosure="none")  # fmt: skip
+    found = ebi.audit(
+        frame.rename({"Consultant_Code": "Who"}),
+        ["2S"],
+        by=["referrer"],
+        overrides={"referrer": "Who"},
+        disclosure="none",
+    )
     assert all(name.startswith("referrer ") for name in found.grouped("referrer")["referrer"])

@@ -6,11 +6,12 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.criteria import CriterionError, In, Not
-from ebi_rules.fields import FIELDS
-from ebi_rules.language import parse
-from ebi_rules.recoding import read_areas, read_recoding, referral_settings
-from ebi_rules.synth import write_extract
+from ebi_rules.criteria.areas import read_areas
+from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.labels import read_recoding, referral_settings
+from ebi_rules.criteria.nodes import CriterionError, In, Not
+from ebi_rules.criteria.parser import parse
+from ebi_rules.synth.made_up_extract import write_extract
 
 SMALL = """
 name = "referral_setting"
@@ -42,11 +43,24 @@ def areas(tmp_path: Path) -> Path:
 def test_every_national_code_is_in_one_setting() -> None:
     recoding = referral_settings()
     assert set(recoding.labels) == set(FIELDS["referral_source"].meanings)
-    assert recoding.known == ("primary care", "community and allied health", "specialist", "emergency", "other",
-                              "unknown")  # fmt: skip
+    assert recoding.known == (
+        "primary care",
+        "community and allied health",
+        "specialist",
+        "emergency",
+        "other",
+        "unknown",
+    )
     assert [recoding.label(value) for value in ("03", " 3", 3, "13", "99", "", None, "NULL")] == [
-        "primary care", "primary care", "primary care", "specialist", "unknown", "unknown", "unknown", "unknown",
-    ]  # fmt: skip
+        "primary care",
+        "primary care",
+        "primary care",
+        "specialist",
+        "unknown",
+        "unknown",
+        "unknown",
+        "unknown",
+    ]
 
 
 def test_a_criterion_names_settings() -> None:
@@ -65,11 +79,14 @@ def test_a_criterion_names_settings() -> None:
         ("referral_setting > 'other'", "referral_setting takes =, <> and IN"),
         ("starts_with(referral_setting, 'p')", "referral_setting takes =, <> and IN"),
         ("referral_setting = 3", "there is no referral setting '3'"),
-        ("referral_setting IN ('primary care', 'community and allied health', 'specialist', 'emergency', 'other', "
-         "'unknown')", "so this always holds"),
+        (
+            "referral_setting IN ('primary care', 'community and allied health', 'specialist', 'emergency', 'other', "
+            "'unknown')",
+            "so this always holds",
+        ),
         ("pcn = 'Network 1'", "no criterion can ask about pcn"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_question_about_settings_is_refused(text: str, message: str) -> None:
     with pytest.raises(CriterionError, match=message):
         parse(text, {})
@@ -83,8 +100,10 @@ def test_settings_of_ones_own_take_the_place_of_ours(
     assert parse("referral_setting = 'hospital'", {}) == In("referral_source", ("05", "11"))
     found = ebi.audit(extract, ["2S"], by=["referral_setting"], disclosure="none")
     assert found.grouped("referral_setting")["referral_setting"].to_list() == [
-        "elsewhere", "general practice", "hospital",
-    ]  # fmt: skip
+        "elsewhere",
+        "general practice",
+        "hospital",
+    ]
     monkeypatch.setenv("EBI_REFERRAL_SETTINGS", str(tmp_path / "none.toml"))
     with pytest.raises(ebi.UsageError, match=r"the referral settings .*none\.toml cannot be read: No such file"):
         ebi.audit(extract, ["2S"], by=["referral_setting"])

@@ -4,10 +4,11 @@ from importlib import resources
 
 import pytest
 
-from ebi_rules.catalogue import shared
-from ebi_rules.errors import RuleError
-from ebi_rules.rulefile import find_line, read_rule
-from ebi_rules.rules import Rule
+from ebi_rules._support.errors import RuleError
+from ebi_rules.rule_model.catalogue import shared
+from ebi_rules.rule_model.rule import Rule
+from ebi_rules.rule_model.rule_parser import read_rule
+from ebi_rules.rule_model.toml_source import find_line
 
 GOOD = """\
 key = "made_up"
@@ -84,15 +85,23 @@ def test_a_good_file_is_read() -> None:
         ("criteria.seen = ", "criterai.seen = ", 17, "the nearest is criteria"),
         ("attendance_status IN", "attendance_staus IN", 17, "did you mean attendance_status"),
         ('codes.opcs.scan = ["U055"]', 'codes.opcs.scan = ["U0555X"]', 20, "is longer than a code"),
-        ('age = 30 }\nflagged = true', 'age = 18 }\nflagged = true', 22,
-         "says flagged = true, but the criterion adult"),
-        ('age = 3 }', 'age = 33 }', 27, "says flagged = false, but every criterion holds"),
+        (
+            "age = 30 }\nflagged = true",
+            "age = 18 }\nflagged = true",
+            22,
+            "says flagged = true, but the criterion adult",
+        ),
+        ("age = 3 }", "age = 33 }", 27, "says flagged = false, but every criterion holds"),
         ('stopped_by = "adult"', 'stopped_by = "scanned"', 27, "but the first criterion that fails is adult"),
         ('procedures = ["X629"]', 'procedurs = ["X629"]', 35, "the nearest is procedures"),
         ('edition = "2020-01"', 'edition = "2020-02"', 40, "the nearest is 2020-01"),
-        ('activity = { procedures = ["X629"], age = 30 }', 'activity = { procedures = ["U054"], age = 3 }', 12,
-         "no example is stopped by this criterion"),
-        ('age = 3 }', 'age = "young" }', 29, "age is not a whole number"),
+        (
+            'activity = { procedures = ["X629"], age = 30 }',
+            'activity = { procedures = ["U054"], age = 3 }',
+            12,
+            "no example is stopped by this criterion",
+        ),
+        ("age = 3 }", 'age = "young" }', 29, "age is not a whole number"),
         ('title = "Made up"', "title = 3", 2, "a text in quotation marks"),
         ('source = "nowhere"', 'source = "nowhere"\nlimits = "none"', 6, "a list of texts"),
         ("flagged = true", 'flagged = "yes"', 25, "this is true or false"),
@@ -102,7 +111,7 @@ def test_a_good_file_is_read() -> None:
         ("[variants.seen]", "[variants]\nother = 3\n\n[variants.seen]", 16, "a table of entries"),
         ("[variants.seen]", '[words]\nscna = "a scan"\n\n[variants.seen]', 16, "the nearest is scan"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_an_error_at_its_line(old: str, new: str, line: int, problem: str) -> None:
     assert old in GOOD
     with pytest.raises(RuleError) as caught:
@@ -149,16 +158,28 @@ def test_the_content_hash_follows_the_meaning() -> None:
 
 def test_every_alternative_inside_imaging_has_an_example_that_fires_by_it_alone() -> None:
     """Take any one code out of the low back imaging rule, and one of its own examples objects."""
-    content = (resources.files("ebi_rules.catalogue") / "2S_lower_back_imaging.toml").read_text(encoding="utf-8")
+    content = (resources.files("ebi_rules") / "data" / "catalogue" / "2S_lower_back_imaging.toml").read_text(
+        encoding="utf-8"
+    )
     content = content[: content.index("# Titles")] + content[content.index("[variants.as_published]") :]
     read_rule(content, "whole.toml", shared())
     for old, new in [
-        ("U05[45]", "U05[5]"), ("U05[45]", "U05[4]"), ("U13[2356]", "U13[356]"), ("U13[2356]", "U13[256]"),
-        ("U13[2356]", "U13[236]"), ("U13[2356]", "U13[235]"), ("U21[1267]", "U21[267]"), ("U21[1267]", "U21[167]"),
-        ("U21[1267]", "U21[127]"), ("U21[1267]", "U21[126]"), ('["Z665", "O162"]', '["O162"]'),
-        ('["Z665", "O162"]', '["Z665"]'), ('adult = "adult"', 'adult = "age > 19"'),
-        ('adult = "adult"', 'adult = "age >= 18"'), ('no_cancer = "no_cancer"', 'no_cancer = "NOT diagnosis(c)"'),
-    ]:  # fmt: skip
+        ("U05[45]", "U05[5]"),
+        ("U05[45]", "U05[4]"),
+        ("U13[2356]", "U13[356]"),
+        ("U13[2356]", "U13[256]"),
+        ("U13[2356]", "U13[236]"),
+        ("U13[2356]", "U13[235]"),
+        ("U21[1267]", "U21[267]"),
+        ("U21[1267]", "U21[167]"),
+        ("U21[1267]", "U21[127]"),
+        ("U21[1267]", "U21[126]"),
+        ('["Z665", "O162"]', '["O162"]'),
+        ('["Z665", "O162"]', '["Z665"]'),
+        ('adult = "adult"', 'adult = "age > 19"'),
+        ('adult = "adult"', 'adult = "age >= 18"'),
+        ('no_cancer = "no_cancer"', 'no_cancer = "NOT diagnosis(c)"'),
+    ]:
         changed = content.replace(old, new, 1).replace(
             "[criteria]", '[codes.icd]\nc = ["C00-C99", "D37-D48"]\n\n[criteria]'
         )

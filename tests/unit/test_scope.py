@@ -8,8 +8,8 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.engines.extract import open_extract
-from ebi_rules.scope import Scope
-from ebi_rules.synth import write_extract
+from ebi_rules.layouts.scope import Scope
+from ebi_rules.synth.made_up_extract import write_extract
 
 MONTHS = "2024-02..2024-04"
 
@@ -51,7 +51,7 @@ def test_parts_add_up_to_the_whole(extract: Path, tmp_path: Path) -> None:
 
 def test_the_scan_does_the_filtering(extract: Path) -> None:
     """The filter stands in the plan's scan and not behind it: whole row groups are left out by their statistics."""
-    from ebi_rules.engines.counting import _narrowed
+    from ebi_rules.engines.polars_cube import _narrowed
 
     opened, binding = open_extract(extract)
     frame = _narrowed(opened, binding, Scope.of(MONTHS, ["ZZ1"])).table.frame
@@ -83,7 +83,7 @@ def test_what_is_wrong_is_said(extract: Path) -> None:
 
 
 def test_rows_done_and_time_left_are_told(extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ebi_rules import progress
+    from ebi_rules._support import progress
 
     monkeypatch.setattr(progress, "_EVERY_SECONDS", 0)
     told: list[str] = []

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.synth import write_extract
+from ebi_rules.synth.made_up_extract import write_extract
 
 RULES = ["2S", "2T"]
 

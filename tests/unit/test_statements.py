@@ -12,18 +12,31 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 import ebi_rules as ebi
-from ebi_rules.translate.dialects import dialects, find_dialect, print_sql
-from ebi_rules.translate.dialects.printing import fill_lines
+from ebi_rules.statements.rule_sql import SHAPES
+from ebi_rules.translate.dialects.dialect import dialects, find_dialect
+from ebi_rules.translate.dialects.printing import fill_lines, print_sql
 from ebi_rules.translate.sql import like_patterns
-from ebi_rules.translate.statements import SHAPES
 from opcs_icd import CodeList
 from tests.engines.case import Case
 from tests.engines.making import make_case, make_rule
 from tests.engines.tsql_machine import Collation
 
 RULE = ebi.rule("2S")
-EXPECTED = {"tsql", "snowflake", "bigquery", "databricks", "spark", "postgres", "redshift", "duckdb", "sqlite", "mysql",
-            "clickhouse", "trino", "oracle"}  # fmt: skip
+EXPECTED = {
+    "tsql",
+    "snowflake",
+    "bigquery",
+    "databricks",
+    "spark",
+    "postgres",
+    "redshift",
+    "duckdb",
+    "sqlite",
+    "mysql",
+    "clickhouse",
+    "trino",
+    "oracle",
+}
 
 
 def test_the_dialects_are_those_promised() -> None:
@@ -101,8 +114,11 @@ def test_classes_match_what_the_prefixes_match(prefixes: list[str], code: str) -
 
 def test_classes_are_few() -> None:
     assert like_patterns(CodeList.icd(["C00-C99", "D0", "D37-D48"]), find_dialect("tsql")) == [
-        "C[0-9][0-9]", "D0[0-9]", "D3[7-9]", "D4[0-8]",
-    ]  # fmt: skip
+        "C[0-9][0-9]",
+        "D0[0-9]",
+        "D3[7-9]",
+        "D4[0-8]",
+    ]
 
 
 def test_names_that_need_quoting_are_quoted() -> None:
@@ -187,8 +203,9 @@ def test_the_view_and_the_case_run() -> None:
 
 
 def test_several_rules_stand_side_by_side() -> None:
-    from ebi_rules.layouts import bind, find_layout
-    from ebi_rules.translate.statements import statement
+    from ebi_rules.layouts.binding import bind
+    from ebi_rules.layouts.layout import find_layout
+    from ebi_rules.statements.rule_sql import statement
 
     one = make_rule({"asked": "procedure(scan)"}, {"scan": ["U055"]}, key="one")
     two = make_rule({"asked": "procedure(scan) OR diagnosis(cancer)"}, {"scan": ["U055"]}, key="two")

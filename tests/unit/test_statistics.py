@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 from scipy import optimize, stats
 
-from ebi_rules.audit.funnel import funnel, proportion_funnel, ratio_funnel
-from ebi_rules.audit.intervals import normal_quantile, poisson, wilson
-from ebi_rules.audit.rates import (
+from ebi_rules.statistics.funnel import funnel, proportion_funnel, ratio_funnel
+from ebi_rules.statistics.intervals import normal_quantile, poisson, wilson
+from ebi_rules.statistics.rates import (
     EUROPEAN_STANDARD,
     EUROPEAN_STANDARD_ADULTS,
     crude_rate,
@@ -17,7 +17,7 @@ from ebi_rules.audit.rates import (
     standardised_rate,
     standardised_ratio,
 )
-from ebi_rules.audit.trend import xmr
+from ebi_rules.statistics.xmr import xmr
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 9])

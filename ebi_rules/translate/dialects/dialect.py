@@ -4,9 +4,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
-from ebi_rules.errors import UsageError, unknown
+from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules._support.package_data import data_folder, toml_files
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ class Dialect:
 @cache
 def dialects() -> Mapping[str, Dialect]:
     """Give every dialect by name."""
-    files = [file for file in resources.files(__package__).iterdir() if file.name.endswith(".toml")]
-    tables = [tomllib.loads(file.read_text(encoding="utf-8")) for file in files]
+    tables = [tomllib.loads(file.read_text(encoding="utf-8")) for file in toml_files(data_folder("dialects"))]
     return {table["name"]: Dialect(**table) for table in sorted(tables, key=lambda table: table["name"])}
 
 

@@ -6,17 +6,69 @@ from sqlglot import Dialect as SqlglotDialect
 from sqlglot import ErrorLevel, exp
 from sqlglot.errors import SqlglotError
 
-from ebi_rules.errors import DialectError, UsageError
+from ebi_rules._support.errors import DialectError, UsageError
 from ebi_rules.translate.dialects.dialect import Dialect
 
-SAFE_NODES: frozenset[type[exp.Expr]] = frozenset({
-    exp.Add, exp.Alias, exp.And, exp.Between, exp.Case, exp.Cast, exp.Coalesce, exp.Column, exp.Concat,
-    exp.Count, exp.Create, exp.CTE, exp.CurrentDate, exp.DPipe, exp.DataType, exp.DateAdd, exp.DateDiff, exp.Dot,
-    exp.EQ, exp.Extract, exp.From, exp.GT, exp.GTE, exp.Group, exp.Identifier, exp.If, exp.In, exp.Is, exp.Join, exp.LT,
-    exp.LTE, exp.Like, exp.Literal, exp.Max, exp.Min, exp.Mul, exp.Neg, exp.Not, exp.Null, exp.Or, exp.Paren,
-    exp.Replace, exp.Select, exp.Star, exp.Sub, exp.Sum, exp.Table, exp.TableAlias, exp.TimeToStr, exp.Trunc,
-    exp.TsOrDsToDate, exp.Union, exp.Upper, exp.Var, exp.Where, exp.With,
-})  # fmt: skip
+SAFE_NODES: frozenset[type[exp.Expr]] = frozenset(
+    {
+        exp.Add,
+        exp.Alias,
+        exp.And,
+        exp.Between,
+        exp.Case,
+        exp.Cast,
+        exp.Coalesce,
+        exp.Column,
+        exp.Concat,
+        exp.Count,
+        exp.Create,
+        exp.CTE,
+        exp.CurrentDate,
+        exp.DPipe,
+        exp.DataType,
+        exp.DateAdd,
+        exp.DateDiff,
+        exp.Dot,
+        exp.EQ,
+        exp.Extract,
+        exp.From,
+        exp.GT,
+        exp.GTE,
+        exp.Group,
+        exp.Identifier,
+        exp.If,
+        exp.In,
+        exp.Is,
+        exp.Join,
+        exp.LT,
+        exp.LTE,
+        exp.Like,
+        exp.Literal,
+        exp.Max,
+        exp.Min,
+        exp.Mul,
+        exp.Neg,
+        exp.Not,
+        exp.Null,
+        exp.Or,
+        exp.Paren,
+        exp.Replace,
+        exp.Select,
+        exp.Star,
+        exp.Sub,
+        exp.Sum,
+        exp.Table,
+        exp.TableAlias,
+        exp.TimeToStr,
+        exp.Trunc,
+        exp.TsOrDsToDate,
+        exp.Union,
+        exp.Upper,
+        exp.Var,
+        exp.Where,
+        exp.With,
+    }
+)
 """The nodes that mean the same in every dialect: the design's safe subset. Nothing else is printed."""
 
 _LINE = 120

@@ -1,0 +1,295 @@
+"""The nodes of a criterion: what can be asked of an activity, and nothing else.
+
+Every node is frozen and checks itself when built, so a wrong node cannot exist and no translator checks
+again. An atom is true or false, never unknown: about a missing value it is false (`IsNull` excepted, which
+asks just that), and `Not` flips it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from ebi_rules.criteria.fields import FIELDS, Field, Kind
+from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem
+
+Comparison = Literal["=", "<", "<=", ">", ">="]
+
+_PLAIN_TEXT = re.compile(r"[0-9A-Z]+")
+
+
+class CriterionError(ValueError):
+    """A criterion asks for something that does not make sense; the message says what and the repair."""
+
+
+class Position(Enum):
+    """Where a code must stand: in the activity's code order, or as the one code that the whole spell is given.
+
+    `SPELL` is the dominant procedure or the primary diagnosis of the spell, which extracts of admitted care may
+    hold beside the codes themselves.
+    """
+
+    ANY = "any"
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    SPELL = "spell"
+
+
+@dataclass(frozen=True)
+class NamedCodes:
+    """A code list under the name that a rule gives it."""
+
+    name: str
+    codes: CodeList
+
+    @property
+    def system(self) -> CodeSystem:
+        return self.codes.system
+
+
+@dataclass(frozen=True)
+class And:
+    """All operands hold."""
+
+    operands: tuple["Criterion", ...]
+
+    def __post_init__(self) -> None:
+        _require_operands(self.operands)
+
+
+@dataclass(frozen=True)
+class Between:
+    """A number lies between two bounds, both included."""
+
+    field: str
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        _require_number(self.field)
+        if self.low > self.high:
+            raise CriterionError(
+                f"{self.field} BETWEEN {self.low} AND {self.high} can never hold: "
+                f"write BETWEEN {self.high} AND {self.low}."
+            )
+
+
+@dataclass(frozen=True)
+class Compare:
+    """A field compares with a value. Codes are only equal or not; numbers also have an order."""
+
+    field: str
+    operator: Comparison
+    value: str | int
+
+    def __post_init__(self) -> None:
+        definition = _testable(self.field)
+        if definition.kind is Kind.NUMBER:
+            _require_integer(self.field, self.value)
+        elif self.operator != "=":
+            raise CriterionError(f"{self.field} holds codes, which have no order: use =, <> or IN.")
+        else:
+            _require_code(definition, self.value)
+
+
+@dataclass(frozen=True)
+class FollowedBy:
+    """Some code of `second` stands later in the activity's code order than some code of `first`."""
+
+    first: NamedCodes
+    second: NamedCodes
+
+    def __post_init__(self) -> None:
+        if self.first.system is not self.second.system:
+            raise CriterionError(
+                f"{self.first.name} holds {self.first.system.value} codes and {self.second.name} "
+                f"{self.second.system.value} codes: only codes of one kind follow each other."
+            )
+
+    @property
+    def code_field(self) -> str:
+        return CODE_FIELD[self.first.system]
+
+
+@dataclass(frozen=True)
+class HasCode:
+    """Some code of the activity, at the position, is in the list."""
+
+    codes: NamedCodes
+    position: Position = Position.ANY
+
+    @property
+    def code_field(self) -> str:
+        return (SPELL_FIELD if self.position is Position.SPELL else CODE_FIELD)[self.codes.system]
+
+
+@dataclass(frozen=True)
+class In:
+    """A field's code is one of the values."""
+
+    field: str
+    values: tuple[str | int, ...]
+
+    def __post_init__(self) -> None:
+        definition = _testable(self.field)
+        if not self.values:
+            raise CriterionError(f"{self.field} IN () can never hold: name at least one value.")
+        for value in self.values:
+            if definition.kind is Kind.NUMBER:
+                _require_integer(self.field, value)
+            else:
+                _require_code(definition, value)
+
+
+@dataclass(frozen=True)
+class IsNull:
+    """A field has no value."""
+
+    field: str
+
+    def __post_init__(self) -> None:
+        _testable(self.field)
+
+
+@dataclass(frozen=True)
+class Not:
+    """The operand does not hold."""
+
+    operand: "Criterion"
+
+    def __post_init__(self) -> None:
+        _require_operands((self.operand,))
+
+
+@dataclass(frozen=True)
+class Or:
+    """At least one operand holds."""
+
+    operands: tuple["Criterion", ...]
+
+    def __post_init__(self) -> None:
+        _require_operands(self.operands)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The activity has at least one code of the system."""
+
+    system: CodeSystem
+
+    @property
+    def code_field(self) -> str:
+        return CODE_FIELD[self.system]
+
+
+@dataclass(frozen=True)
+class StartsWith:
+    """A field's code begins with a text."""
+
+    field: str
+    prefix: str
+
+    def __post_init__(self) -> None:
+        definition = _testable(self.field)
+        if definition.kind is not Kind.CODE:
+            raise CriterionError(f"{self.field} is a {definition.kind.value}: starts_with asks for a code.")
+        _require_plain(self.field, self.prefix)
+
+
+CodeAtom = FollowedBy | HasCode | Recorded
+FieldAtom = Between | Compare | In | IsNull | StartsWith
+Criterion = And | Or | Not | CodeAtom | FieldAtom
+
+_NODES = (And, Between, Compare, FollowedBy, HasCode, In, IsNull, Not, Or, Recorded, StartsWith)
+
+
+def atoms(criterion: Criterion) -> Iterator[CodeAtom | FieldAtom]:
+    """Give every atom of a criterion, left to right."""
+    match criterion:
+        case And(operands) | Or(operands):
+            for operand in operands:
+                yield from atoms(operand)
+        case Not(operand):
+            yield from atoms(operand)
+        case _:
+            yield criterion
+
+
+def code_atoms(criterion: Criterion) -> Iterator[CodeAtom]:
+    """Give every atom that asks about codes, left to right."""
+    for atom in atoms(criterion):
+        if isinstance(atom, FollowedBy | HasCode | Recorded):
+            yield atom
+
+
+def fields_needed(criterion: Criterion) -> tuple[str, ...]:
+    """Give the canonical fields that a criterion asks about, in order, without repetition.
+
+    Codes appear under the names of `CODE_FIELDS`.
+    """
+    names = (
+        atom.code_field if isinstance(atom, FollowedBy | HasCode | Recorded) else atom.field
+        for atom in atoms(criterion)
+    )
+    return tuple(dict.fromkeys(names))
+
+
+def lists_named(atom: CodeAtom) -> tuple[NamedCodes, ...]:
+    """Give the code lists that an atom names."""
+    match atom:
+        case HasCode(codes):
+            return (codes,)
+        case FollowedBy(first, second):
+            return (first, second)
+        case Recorded():
+            return ()
+
+
+CODE_FIELD = {OPCS4: "procedures", ICD10: "diagnoses"}
+"""The field in which an activity keeps its codes of each system, in order."""
+
+SPELL_FIELD = {OPCS4: "dominant_procedure", ICD10: "spell_primary_diagnosis"}
+"""The field in which an admitted spell keeps the one code that stands for all of it."""
+
+CODE_FIELDS = {name: system for fields in (CODE_FIELD, SPELL_FIELD) for system, name in fields.items()}
+"""Every field that holds codes, with their system."""
+
+
+def _require_operands(operands: tuple["Criterion", ...]) -> None:
+    assert operands, "a connective needs operands"
+    for operand in operands:
+        assert isinstance(operand, _NODES), f"Unhandled node: {operand}"
+
+
+def _testable(name: str) -> Field:
+    definition = FIELDS.get(name)
+    if definition is None or not definition.testable:
+        raise CriterionError(f"no criterion can ask about {name}.")
+    return definition
+
+
+def _require_number(name: str) -> None:
+    if _testable(name).kind is not Kind.NUMBER:
+        raise CriterionError(f"{name} holds codes, which have no order: use =, <> or IN.")
+
+
+def _require_integer(name: str, value: str | int) -> None:
+    if not isinstance(value, int):
+        raise CriterionError(f"{name} is a number: write {value} without quotation marks.")
+
+
+def _require_code(definition: Field, value: str | int) -> None:
+    if not isinstance(value, str):
+        raise CriterionError(f"{definition.name} holds codes: write '{value}' in quotation marks.")
+    _require_plain(definition.name, value)
+    if definition.width and len(value) < definition.width:
+        raise CriterionError(
+            f"codes of {definition.name} have {definition.width} characters: "
+            f"write '{value.rjust(definition.width, '0')}' for '{value}'."
+        )
+
+
+def _require_plain(name: str, value: str) -> None:
+    if not _PLAIN_TEXT.fullmatch(value) or value == "NULL":
+        raise CriterionError(f"'{value}' is no code of {name}: codes are capital letters and digits.")

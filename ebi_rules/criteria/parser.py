@@ -1,0 +1,252 @@
+"""The criterion language: SQL's boolean grammar with our functions, parsed by sqlglot into our nodes.
+
+Only what the design names is accepted; everything else is refused by name. Reading a criterion never runs
+anything.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, ClassVar
+
+from ebi_rules._support.errors import nearest
+from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.labels import REFERRAL_SETTING, referral_settings
+from ebi_rules.criteria.nodes import (
+    SPELL_FIELD,
+    And,
+    Between,
+    Compare,
+    Comparison,
+    Criterion,
+    CriterionError,
+    FollowedBy,
+    HasCode,
+    In,
+    IsNull,
+    NamedCodes,
+    Not,
+    Or,
+    Position,
+    Recorded,
+    StartsWith,
+)
+from opcs_icd import ICD10, OPCS4, CodeSystem
+
+_SYSTEMS = {"procedure": OPCS4, "diagnosis": ICD10}
+_POSITIONS = {"": Position.ANY, "primary_": Position.PRIMARY, "secondary_": Position.SECONDARY}
+
+_CODE_FUNCTIONS: Mapping[str, tuple[CodeSystem, Position]] = {
+    f"{prefix}{kind}": (system, position)
+    for kind, system in _SYSTEMS.items()
+    for prefix, position in _POSITIONS.items()
+} | {name: (system, Position.SPELL) for system, name in SPELL_FIELD.items()}
+_FOLLOWED_BY = {f"{kind}_followed_by": system for kind, system in _SYSTEMS.items()}
+_RECORDED = {f"{kind}_recorded": system for kind, system in _SYSTEMS.items()}
+_FUNCTIONS = (*_CODE_FUNCTIONS, *_FOLLOWED_BY, "starts_with")
+
+
+def parse(text: str, lists: Mapping[str, NamedCodes], shared: Mapping[str, Criterion] | None = None) -> Criterion:
+    """Read a criterion; `lists` are the code lists and `shared` the whole criteria that it may name.
+
+    Raises `CriterionError` when the text is not a criterion.
+    """
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = _dialect().parse(text)
+    except SqlglotError as error:
+        raise CriterionError(f"it cannot be read: {_first_line(error)}.") from None
+    if len(tree) != 1 or tree[0] is None:
+        raise CriterionError("it is not one criterion.")
+    return _Reader(lists, shared or {}).read(tree[0])
+
+
+def mixes_connectives(text: str) -> bool:
+    """Say whether AND and OR stand side by side in a criterion without parentheses between them."""
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        trees = [tree for tree in _dialect().parse(text) if tree]
+    except SqlglotError:
+        return False
+    return any(isinstance(node.parent, exp.Or) for tree in trees for node in tree.find_all(exp.And))
+
+
+@cache
+def _dialect() -> Any:
+    """Give SQL as sqlglot reads it, but with PROCEDURE an ordinary name."""
+    from sqlglot import Dialect, tokens
+
+    class CriterionSql(Dialect):
+        class Tokenizer(tokens.Tokenizer):
+            KEYWORDS: ClassVar = {key: value for key, value in tokens.Tokenizer.KEYWORDS.items() if key != "PROCEDURE"}
+
+    return CriterionSql()
+
+
+class _Reader:
+    """Turn a sqlglot tree into nodes: one method a construct, everything else refused."""
+
+    def __init__(self, lists: Mapping[str, NamedCodes], shared: Mapping[str, Criterion]) -> None:
+        self.lists = lists
+        self.shared = shared
+
+    def read(self, tree: Any) -> Criterion:
+        if tree.comments:
+            raise CriterionError("it holds a comment: say it in the rule's `about` instead.")
+        method: Callable[[Any], Criterion] | None = getattr(self, f"_read_{type(tree).__name__.lower()}", None)
+        if method is None:
+            raise CriterionError(f"{_quote(tree)} is not part of the criterion language.")
+        return method(tree)
+
+    def _read_and(self, tree: Any) -> Criterion:
+        return And(tuple(self._flattened(tree, type(tree))))
+
+    def _read_or(self, tree: Any) -> Criterion:
+        return Or(tuple(self._flattened(tree, type(tree))))
+
+    def _flattened(self, tree: Any, connective: type[Any]) -> list[Criterion]:
+        """Read a chain of one connective, which sqlglot nests to the left, as one node's operands."""
+        operands: list[Criterion] = []
+        node: Any = tree
+        while type(node) is connective:
+            operands.append(self.read(node.expression))
+            node = node.this
+        operands.append(self.read(node))
+        return operands[::-1]
+
+    def _read_paren(self, tree: Any) -> Criterion:
+        return self.read(tree.this)
+
+    def _read_not(self, tree: Any) -> Criterion:
+        return Not(self.read(tree.this))
+
+    def _read_between(self, tree: Any) -> Criterion:
+        return Between(self._field(tree.this), self._number(tree.args["low"]), self._number(tree.args["high"]))
+
+    def _read_in(self, tree: Any) -> Criterion:
+        if not tree.expressions and "query" in tree.args:
+            raise CriterionError(f"{_quote(tree)} is not part of the criterion language.")
+        values = tuple(self._literal(value) for value in tree.expressions)
+        if self._asks_setting(tree.this):
+            return referral_settings().among(values)
+        return In(self._field(tree.this), values)
+
+    def _read_is(self, tree: Any) -> Criterion:
+        if type(tree.expression).__name__ != "Null":
+            raise CriterionError(f"{_quote(tree)} is not part of the criterion language: IS takes NULL.")
+        return IsNull(self._field(tree.this))
+
+    def _read_eq(self, tree: Any) -> Criterion:
+        return self._compare(tree, "=")
+
+    def _read_neq(self, tree: Any) -> Criterion:
+        return Not(self._compare(tree, "="))
+
+    def _read_lt(self, tree: Any) -> Criterion:
+        return self._compare(tree, "<")
+
+    def _read_lte(self, tree: Any) -> Criterion:
+        return self._compare(tree, "<=")
+
+    def _read_gt(self, tree: Any) -> Criterion:
+        return self._compare(tree, ">")
+
+    def _read_gte(self, tree: Any) -> Criterion:
+        return self._compare(tree, ">=")
+
+    def _compare(self, tree: Any, operator: Comparison) -> Criterion:
+        if operator == "=" and self._asks_setting(tree.this):
+            return referral_settings().among([self._literal(tree.expression)])
+        return Compare(self._field(tree.this), operator, self._literal(tree.expression))
+
+    def _asks_setting(self, tree: Any) -> bool:
+        """Whether the field is the referral setting: it is read as the codes that are in it."""
+        return type(tree).__name__ == "Column" and self._name(tree) == REFERRAL_SETTING
+
+    def _read_startswith(self, tree: Any) -> Criterion:
+        prefix = self._literal(tree.expression)
+        return StartsWith(self._field(tree.this), str(prefix))
+
+    def _read_anonymous(self, tree: Any) -> Criterion:
+        name = str(tree.this).lower()
+        if name in _CODE_FUNCTIONS:
+            system, position = _CODE_FUNCTIONS[name]
+            (codes,) = self._lists(name, tree.expressions, system, 1)
+            return HasCode(codes, position)
+        if name in _FOLLOWED_BY:
+            first, second = self._lists(name, tree.expressions, _FOLLOWED_BY[name], 2)
+            return FollowedBy(first, second)
+        raise CriterionError(f"there is no function {name}{_hint(name, _FUNCTIONS)}.")
+
+    def _read_column(self, tree: Any) -> Criterion:
+        name = self._name(tree)
+        if name in _RECORDED:
+            return Recorded(_RECORDED[name])
+        if name in self.shared:
+            return self.shared[name]
+        if name in FIELDS:
+            raise CriterionError(f"{name} alone is not true or false: compare it with something.")
+        raise CriterionError(f"there is no criterion {name}{_hint(name, [*_RECORDED, *self.shared, *FIELDS])}.")
+
+    def _field(self, tree: Any) -> str:
+        name = self._name(tree)
+        if name not in FIELDS:
+            raise CriterionError(f"there is no field {name}{_hint(name, FIELDS)}.")
+        if name == REFERRAL_SETTING:
+            raise CriterionError(f"{name} takes =, <> and IN, with one of {', '.join(referral_settings().known)}.")
+        return name
+
+    def _name(self, tree: Any) -> str:
+        if type(tree).__name__ != "Column" or tree.table or tree.this.args.get("quoted") or tree.comments:
+            raise CriterionError(f"{_quote(tree)} stands where the name of a field belongs.")
+        return str(tree.name).lower()
+
+    def _literal(self, tree: Any) -> str | int:
+        if type(tree).__name__ == "Literal" and not tree.comments:
+            if tree.is_string:
+                return str(tree.this)
+            return self._number(tree)
+        raise CriterionError(f"{_quote(tree)} stands where a value belongs: a code in quotation marks or a number.")
+
+    def _number(self, tree: Any) -> int:
+        if type(tree).__name__ == "Literal" and not tree.is_string and str(tree.this).isdigit():
+            return int(tree.this)
+        raise CriterionError(f"{_quote(tree)} stands where a whole number belongs.")
+
+    def _lists(self, function: str, trees: list[Any], system: CodeSystem, count: int) -> list[NamedCodes]:
+        if len(trees) != count:
+            raise CriterionError(f"{function} takes {count} code list{'s' if count > 1 else ''}, not {len(trees)}.")
+        return [self._list(function, tree, system) for tree in trees]
+
+    def _list(self, function: str, tree: Any, system: CodeSystem) -> NamedCodes:
+        name = self._name(tree)
+        if name not in self.lists:
+            raise CriterionError(f"there is no code list {name}{_hint(name, self.lists)}.")
+        named = self.lists[name]
+        if named.system is not system:
+            raise CriterionError(
+                f"{function} asks about {system.value} codes, but {name} is a list of {named.system.value} codes."
+            )
+        return named
+
+
+def _hint(name: str, known: Any) -> str:
+    close = nearest(name, known, count=1)
+    return f"; did you mean {close[0]}" if close else ""
+
+
+def _quote(tree: Any) -> str:
+    return repr(tree.sql(comments=False))
+
+
+def _first_line(error: Exception) -> str:
+    """Give sqlglot's own words without its excerpt, which is coloured for a terminal."""
+    details = getattr(error, "errors", None)
+    if not details:
+        return str(error).splitlines()[0].rstrip(".")
+    problem, place = str(details[0]["description"]).rstrip("."), details[0]["col"]
+    if problem.startswith("Required keyword"):
+        return f"something is missing at character {place}"
+    return f"{problem} at character {place}"

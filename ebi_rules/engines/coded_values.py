@@ -1,0 +1,100 @@
+"""Coded fields are decided on their distinct values: a question is asked of a few hundred, not of every row."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from ebi_rules.criteria.fields import FIELDS, TEXTS
+from ebi_rules.criteria.nodes import Criterion, FieldAtom
+from ebi_rules.engines.lazy_frames import collect
+from ebi_rules.engines.packed_keys import PREFIX, Part
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.translate.polars import PolarsTranslator, field_value, raw_code
+
+VALUE = "value"
+ROWS = f"{PREFIX}rows"
+"""The column that counts the rows of each distinct value: the extract may have a column `rows`."""
+
+
+@dataclass(frozen=True)
+class Values:
+    """The distinct values of coded fields, and how many rows have each: `value` as the extract has it, and `ROWS`."""
+
+    binding: Binding
+    schema: Mapping[str, pl.DataType]
+    held: Mapping[str, pl.DataFrame]
+
+    def raw(self, name: str) -> pl.Expr:
+        """Give the expression of a coded field as the extract has it."""
+        return _raw(name, self.binding, self.schema)
+
+    def decide(self, node: Criterion) -> pl.Expr | None:
+        """Give the expression of an atom about a coded field: whether the row's value is one of those that hold.
+
+        None for every other node.
+        """
+        if not isinstance(node, FieldAtom) or node.field not in self.held:
+            return None
+        distinct = self.held[node.field]
+        binding = self._of_values(node.field)
+        translator = PolarsTranslator(lambda name: field_value(binding, name, distinct.schema), _no_codes)
+        holding = distinct.filter(translator.visit(node))[VALUE]
+        known, raw = holding.drop_nulls().to_list(), self.raw(node.field)
+        held = raw.is_in(known).fill_null(False) if known else pl.lit(False)
+        return held | raw.is_null() if holding.has_nulls() else held
+
+    def part(self, name: str) -> Part:
+        """Give a coded field as a key to group by: the place of its text among the distinct ones."""
+        texts = self._raw_texts(name)
+        place = raw_code(self.binding, name, self.schema).cast(pl.Enum(texts)).to_physical()
+        recoding = self.binding.recodings.get(name)
+        if recoding is None:
+            return Part(name, place, texts.len())
+        labels = self.texts(name)
+        places = {label: number for number, label in enumerate(labels)}
+        recoded = pl.Series([places.get(recoding.label(text)) for text in texts], dtype=pl.UInt32)
+        missing = pl.lit(places.get(recoding.label(None)), pl.UInt32)
+        return Part(name, pl.when(place.is_null()).then(missing).otherwise(pl.lit(recoded).gather(place)), labels.len())
+
+    def texts(self, name: str) -> pl.Series:
+        """Give the distinct values of a field, or the labels that they have, as text, without null, in order."""
+        texts, recoding = self._raw_texts(name), self.binding.recodings.get(name)
+        if recoding is None:
+            return texts
+        labels = {recoding.label(text) for text in [None, *texts]}
+        return pl.Series(VALUE, sorted(label for label in labels if label), dtype=pl.String)
+
+    def _raw_texts(self, name: str) -> pl.Series:
+        distinct = self.held[name]
+        text = raw_code(self._of_values(name), name, distinct.schema)
+        return distinct.select(text.alias(VALUE))[VALUE].drop_nulls().unique().sort()
+
+    def _of_values(self, name: str) -> Binding:
+        """Give the binding of a table of distinct values."""
+        return Binding(self.binding.layout, {name: (VALUE,)}, {}, None)
+
+
+def distinct_values(
+    frame: pl.LazyFrame, binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]
+) -> Values:
+    """Read the distinct values of coded fields."""
+    held: dict[str, pl.DataFrame] = {}
+    for name in fields:
+        recoding = binding.recodings.get(name)
+        if (recoding or FIELDS[name].kind in TEXTS) and binding.fields.get(name):
+            if recoding and recoding.field in held:
+                held[name] = held[recoding.field]
+                continue
+            raw = _raw(name, binding, schema).alias(VALUE)
+            held[name] = collect(frame.select(raw).group_by(VALUE).agg(pl.len().alias(ROWS)))
+    return Values(binding, schema, held)
+
+
+def _raw(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    columns = binding.fields[name]
+    return pl.col(columns[0]) if len(columns) == 1 else raw_code(binding, name, schema)
+
+
+def _no_codes(atom: Criterion) -> pl.Expr:
+    assert False, f"an atom about codes: {atom}"

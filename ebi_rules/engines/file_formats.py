@@ -1,0 +1,125 @@
+"""What files an extract may be kept in, beside plain parquet: each kind by how its name ends or what its folder holds.
+
+Text files give text columns: nothing is guessed, so that 02 stays 02; the layout says what is a number or a date.
+"""
+
+import glob
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from ebi_rules._support.errors import EngineError, ExtractError, nearest
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: the endings of its names, and how it is scanned."""
+
+    name: str
+    endings: tuple[str, ...]
+    scan: Callable[[Sequence[Path]], pl.LazyFrame]
+
+    @property
+    def article(self) -> str:
+        """The name with its article."""
+        return f"an {self.name}" if self.name.startswith("A") else f"a {self.name}"
+
+
+def _scan_parquet(files: Sequence[Path]) -> pl.LazyFrame:
+    # A folder month=2024-01 says a column's value, and the files in it do not.
+    partitioned = any("=" in part for part in files[0].parent.parts)
+    return pl.scan_parquet(list(files), hive_partitioning=partitioned, try_parse_hive_dates=False)
+
+
+def _scan_text(separator: str) -> Callable[[Sequence[Path]], pl.LazyFrame]:
+    def scan(files: Sequence[Path]) -> pl.LazyFrame:
+        return pl.scan_csv(list(files), separator=separator, infer_schema=False, encoding="utf8")
+
+    return scan
+
+
+PARQUET = Kind("parquet", (".parquet",), _scan_parquet)
+_OTHERS = (
+    Kind("CSV", (".csv", ".csv.gz"), _scan_text(",")),
+    Kind("TSV", (".tsv", ".tsv.gz"), _scan_text("\t")),
+    Kind("Arrow IPC", (".arrow", ".ipc", ".feather"), lambda files: pl.scan_ipc(list(files))),
+)
+KINDS = (PARQUET, *_OTHERS)
+
+
+def kind_of(file: Path) -> Kind:
+    """Give the kind of a file by its name; parquet when the name says nothing."""
+    return next((kind for kind in KINDS if file.name.lower().endswith(kind.endings)), PARQUET)
+
+
+def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:
+    """Give the files that a path, folder or glob names, in order; child tables are left out of a folder.
+
+    A folder is read for parquet files or, when it holds none, for those of one other kind. Raises `ExtractError`.
+    """
+    path = Path(text)
+    try:
+        if path.is_dir():
+            return _in_folder(path, is_child)
+        if path.exists():
+            return [path]
+    except OSError as error:
+        raise ExtractError(f"{text} cannot be read: {error.strerror}.") from None
+    files = [Path(name) for name in sorted(glob.glob(text, recursive=True)) if Path(name).is_file()]
+    if files:
+        return files
+    if glob.has_magic(text):
+        raise ExtractError(f"no file matches {text}.")
+    siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = nearest(path.name, siblings, count=1)
+    hint = f" The nearest name in that folder is {close[0]}." if close else ""
+    raise ExtractError(f"there is no file {text}.{hint}")
+
+
+def _in_folder(folder: Path, is_child: Callable[[Path, Path], bool]) -> list[Path]:
+    held = [file for file in sorted(folder.rglob("*")) if file.is_file() and not is_child(file, folder)]
+    for kind in KINDS:
+        files = [file for file in held if file.name.lower().endswith(kind.endings)]
+        if files:
+            return files
+    raise ExtractError(f"the folder {folder} holds no .parquet file, nor one of {', '.join(_endings())}.")
+
+
+def _endings() -> list[str]:
+    return [ending for kind in _OTHERS for ending in kind.endings]
+
+
+def is_table_format(text: str) -> bool:
+    """Say whether a path is a Delta or Iceberg table, or an address in an object store."""
+    return "://" in text or (Path(text) / "_delta_log").is_dir() or bool(_iceberg_metadata(text))
+
+
+def scan_table_format(text: str) -> pl.LazyFrame:
+    """Scan a Delta or Iceberg table, or parquet in an object store, as Polars reads them.
+
+    Raises `EngineError` when the library is absent, `ExtractError` when it cannot be read.
+    """
+    try:
+        if (Path(text) / "_delta_log").is_dir():
+            return _needing("delta", "deltalake", lambda: pl.scan_delta(text))
+        if metadata := _iceberg_metadata(text):
+            return _needing("iceberg", "pyiceberg", lambda: pl.scan_iceberg(str(metadata)))
+        return pl.scan_parquet(text)
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise ExtractError(f"{text} cannot be read ({type(error).__name__}).") from None
+
+
+def _iceberg_metadata(text: str) -> Path | None:
+    """Give the newest metadata file of an Iceberg table, None when the folder is no such table."""
+    files = sorted((Path(text) / "metadata").glob("*.metadata.json")) if "://" not in text else []
+    return files[-1] if files else None
+
+
+def _needing(extra: str, module: str, scan: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise EngineError(f"{module} is not installed: pip install 'ebi-rules[{extra}]'.")
+    return scan()

@@ -1,0 +1,236 @@
+"""Count an extract into the cube, by Polars: rows are grouped in one pass (`grouping`), and groups summed up here."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from ebi_rules._support.progress import Progress, RowsDone, quiet
+from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.nodes import CODE_FIELD, Criterion, Or
+from ebi_rules.cube import LAST_DATE, Audited, in_order, missing_counted, normal_values, schema
+from ebi_rules.engines.code_matching import UPPER_HALF, needs_codes
+from ebi_rules.engines.coded_values import distinct_values
+from ebi_rules.engines.extract import Extract, InputFile, Source, open_extract
+from ebi_rules.engines.lazy_frames import collect
+from ebi_rules.engines.polars_flags import fields_of
+from ebi_rules.engines.polars_groups import ROWS, Grouping, day_of, with_codes
+from ebi_rules.engines.registry import Counted
+from ebi_rules.engines.value_checks import check_types, count_odd_values
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.layout import Layout
+from ebi_rules.layouts.scope import EVERYTHING, Scope
+
+_FIELDS_BEHIND = ("activity_date", "age", "sex", "administrative_category")
+"""Fields that every audit reads, beside those it groups by."""
+
+
+@dataclass(frozen=True)
+class _Count:
+    """One count: where it stands in the cube, and what is summed over groups: a column, or rows where one is true."""
+
+    rule: str | None
+    measure: str
+    item: str | None
+    expression: pl.Expr
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An extract that this process reads."""
+
+    extract: Extract
+    binding: Binding
+
+    @property
+    def files(self) -> Sequence[InputFile]:
+        return self.extract.files
+
+    def count(
+        self,
+        audited: Sequence[Audited],
+        dimensions: Sequence[str],
+        scope: Scope = EVERYTHING,
+        progress: Progress = quiet,
+    ) -> Counted:
+        """Check the extract's values and count."""
+        return count_cube(_narrowed(self.extract, self.binding, scope), self.binding, audited, dimensions, progress)
+
+
+def open_source(
+    source: Source,
+    layout: str | Path | Layout | None = None,
+    overrides: Mapping[str, str] | None = None,
+    children: Mapping[str, Source | None] | None = None,
+) -> _Opened:
+    """Open an extract as `open_extract` does."""
+    return _Opened(*open_extract(source, layout, overrides, children))
+
+
+def _narrowed(extract: Extract, binding: Binding, scope: Scope) -> Extract:
+    """Give the part of an extract that is asked for, as filters that the scan takes over."""
+    scope.check(binding)
+    table = extract.table
+    frame = table.frame
+    if scope.months:
+        day = day_of(binding, table.schema)
+        first, last = (date(number // 100, number % 100, 1) for number in scope.months)
+        frame = frame.filter(day.is_between(first, _end_of_month(last)))
+    provider = scope.provider_criterion()
+    if provider:
+        values = distinct_values(table.frame, binding, ["provider"], table.schema)
+        among = values.decide(provider)
+        assert among is not None, "providers are a coded field"
+        frame = frame.filter(among)
+    return replace(extract, table=replace(table, frame=frame))
+
+
+def _end_of_month(first: date) -> date:
+    return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def count_cube(
+    extract: Extract,
+    binding: Binding,
+    audited: Sequence[Audited],
+    dimensions: Sequence[str],
+    progress: Progress = quiet,
+) -> Counted:
+    """Check an extract and count it; `dimensions` are `provider`, `month`, `age_band`, `sex` and further fields.
+
+    Raises `ExtractError` when the extract breaks what a rule needs.
+    """
+    readings = [reading for entry in audited for reading in (entry.reading, *entry.compared)]
+    criteria = list(dict.fromkeys(criterion for rule in readings for criterion in rule.criteria.values()))
+    needed = fields_of(criteria, binding, [*dimensions, *_FIELDS_BEHIND])
+    table = extract.table
+    check_types(binding, needed, table.schema)
+    grouping = Grouping(extract, binding, criteria, dimensions)
+    rows, notices = count_odd_values(table.frame, binding, needed, table.schema, grouping.values.held)
+    groups = grouping.groups(RowsDone(progress, "counting", rows))
+    progress("adding up")
+    return Counted(_cube(groups, grouping, audited, dimensions), rows, tuple(notices))
+
+
+def _named(wide: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Put values of fields into normal form, and sum up what was the same but for its spelling."""
+    coded = [normal_values(wide[name]) for name in dimensions if name in FIELDS]
+    named = wide.with_columns(coded).group_by(dimensions).agg(pl.all().sum())
+    return named.cast({name: pl.Categorical() for name in dimensions})
+
+
+def _cube(
+    groups: pl.DataFrame, grouping: Grouping, audited: Sequence[Audited], dimensions: Sequence[str]
+) -> pl.DataFrame:
+    """Sum the groups up: what every activity has over all, what a rule leaves over those that some criterion may."""
+    over_all = [*_of_activity(grouping, dimensions), *_eligible(grouping, audited)]
+    over_few: list[_Count] = []
+    needed: list[Criterion] = []
+    for count, criteria in (pair for entry in audited for pair in _of_rule(grouping, entry)):
+        needing = _needing(criteria)
+        if needing is None:
+            over_all.append(count)
+        else:
+            over_few.append(count)
+            needed.append(needing)
+    few = groups.filter(grouping.any_holds(dict.fromkeys(needed)))
+    number = int(f"{grouping.days[1]:%Y%m%d}") if grouping.days else 0
+    last = {**dict.fromkeys(schema(dimensions)), "measure": LAST_DATE, "count": number}
+    parts = [pl.DataFrame([last], schema=schema(dimensions))]
+    for frame, counts in ((groups, over_all), (few, over_few)):
+        wide = _named(_summed(frame, counts, dimensions), dimensions)
+        parts += _long(wide, counts, dimensions)
+        if counts is over_all:
+            parts += _missing_dimensions(wide, dimensions)
+    return in_order(pl.concat(parts).filter(pl.col("count") > 0), dimensions)
+
+
+def _summed(groups: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> pl.DataFrame:
+    """Sum each different expression once, under a number."""
+    distinct = {str(count.expression): count.expression for count in counts}
+    sums = [expression.sum().cast(pl.Int64).alias(str(place)) for place, expression in enumerate(distinct.values())]
+    return collect(groups.lazy().group_by(dimensions).agg(sums))
+
+
+def _long(wide: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Give one row a count above 0."""
+    places = {text: str(place) for place, text in enumerate(dict.fromkeys(str(count.expression) for count in counts))}
+    for count in counts:
+        column = pl.col(places[str(count.expression)])
+        yield _rows(wide, column, count.rule, count.measure, count.item, dimensions)
+
+
+def _missing_dimensions(wide: pl.DataFrame, dimensions: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Count the activity that lacks a field by which it is grouped: the group without it."""
+    activity = pl.col("0")
+    for name in missing_counted(dimensions):
+        if name in dimensions:
+            yield _rows(wide.filter(pl.col(name).is_null()), activity, None, "missing", name, dimensions)
+
+
+def _rows(
+    wide: pl.DataFrame, count: pl.Expr, rule: str | None, measure: str, item: str | None, dimensions: Sequence[str]
+) -> pl.DataFrame:
+    return (
+        wide.filter(count > 0)
+        .select(
+            pl.lit(rule, dtype=pl.String).alias("rule"),
+            *dimensions,
+            pl.lit(measure).alias("measure"),
+            pl.lit(item, dtype=pl.String).alias("item"),
+            count.alias("count"),
+        )
+        .cast(pl.Schema(schema(dimensions)))
+    )
+
+
+def _of_activity(grouping: Grouping, dimensions: Sequence[str]) -> Iterator[_Count]:
+    yield _Count(None, "activity", None, pl.col(ROWS))
+    for field in grouping.code_fields:
+        if field.name in CODE_FIELD.values():
+            yield _Count(None, "recorded", field.name, pl.col(with_codes(field)))
+            yield _Count(None, "codes", field.name, pl.col(field.coded) % UPPER_HALF)
+            yield _Count(None, "invalid", field.name, pl.col(field.coded) // UPPER_HALF)
+    for name in missing_counted(dimensions):
+        if name in dimensions:
+            continue
+        missing = grouping.missing.get(name)
+        answer = grouping.answer(missing) if missing else None
+        yield _Count(None, "missing", name, pl.col(ROWS) if answer is None else _rows_where(answer))
+
+
+def _eligible(grouping: Grouping, audited: Sequence[Audited]) -> Iterator[_Count]:
+    for entry in audited:
+        denominator = [entry.reading.criteria[name] for name in entry.reading.eligible]
+        yield _Count(entry.key, "eligible", None, _rows_where(grouping.holds(denominator)))
+
+
+def _of_rule(grouping: Grouping, entry: Audited) -> Iterator[tuple[_Count, Sequence[Criterion]]]:
+    """Give a rule's counts, each with criteria that all hold wherever it counts anything."""
+    criteria = list(entry.reading.criteria.items())
+    for place, (name, _) in enumerate(criteria, start=1):
+        left = [criterion for _, criterion in criteria[:place]]
+        yield _Count(entry.key, "left", name, _rows_where(grouping.holds(left))), left
+    every = list(entry.reading.criteria.values())
+    flagged = grouping.holds(every)
+    yield _Count(entry.key, "flagged", None, _rows_where(flagged)), every
+    for reading in entry.compared:
+        own = list(reading.criteria.values())
+        there = grouping.holds(own)
+        yield _Count(entry.key, "variant", reading.variant_name, _rows_where(there)), own
+        if reading.variant_name != entry.reading.variant_name:
+            # It counts where one of the two holds, so it needs codes when both do.
+            needing = [found for found in (_needing(own), _needing(every)) if found]
+            either: list[Criterion] = [Or(tuple(needing))] if len(needing) > 1 else []
+            yield _Count(entry.key, "differs", reading.variant_name, _rows_where(there != flagged)), either
+
+
+def _rows_where(held: pl.Expr) -> pl.Expr:
+    """Give a group's rows where something holds in it, else none."""
+    return pl.when(held).then(pl.col(ROWS)).otherwise(0)
+
+
+def _needing(criteria: Sequence[Criterion]) -> Criterion | None:
+    return next(filter(needs_codes, criteria), None)

@@ -1,0 +1,163 @@
+"""Check an extract's values before rules run: types, numbers that are none, short codes, repeated keys.
+
+What makes an answer wrong is an `ExtractError`; what a user must know is a warning. Both count rows and name
+columns, and neither ever shows a value.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from ebi_rules._support.errors import ExtractError
+from ebi_rules._support.notices import Notice, braced, rows_have
+from ebi_rules.criteria.fields import FIELDS, MISSING_TEXTS, Kind
+from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.engines.coded_values import ROWS, VALUE
+from ebi_rules.engines.lazy_frames import collect
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.translate.polars import as_date, whole_number
+
+_NUMBER = "a whole number"
+
+_KEYS_AT_ONCE = 10_000_000
+"""How many keys are held at once to look for repeated ones; a larger extract is read in several parts."""
+
+
+@dataclass(frozen=True)
+class _Count:
+    """Rows to be counted: `expression` is true in them, and they are an error when `error` says what was looked for."""
+
+    field: str
+    column: str
+    error: str | None
+    expression: pl.Expr
+
+
+def check_types(binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]) -> None:
+    """Raise `ExtractError` for a column whose type cannot hold what the field means."""
+    for name in fields:
+        for column in binding.fields.get(name, ()):
+            dtype = schema[column]
+            if FIELDS[name].kind is not Kind.DATE and not (_is_text(dtype) or dtype.is_numeric()):
+                raise ExtractError(
+                    f"the column {column}, read as {name}, is {dtype}: it must be text or whole numbers."
+                )
+    for name in CODE_FIELDS:
+        for column in binding.code_columns(name):
+            if not _is_text(schema[column]):
+                raise ExtractError(f"the column {column} is {schema[column]}: codes must be text.")
+
+
+def count_odd_values(
+    frame: pl.LazyFrame,
+    binding: Binding,
+    fields: Iterable[str],
+    schema: Mapping[str, pl.DataType],
+    values: Mapping[str, pl.DataFrame],
+) -> tuple[int, list[Notice]]:
+    """Count the rows and, per field, what is odd, and keys that are missing or repeated; give rows and warnings.
+
+    `values` are the distinct values of coded fields (`Values.held`), where they are known. Raises `ExtractError` where
+    a number is none, or a code is a broken number.
+    """
+    rowwise: list[_Count] = []
+    warnings: list[Notice] = []
+    for name in fields:
+        for column in () if name in binding.recodings else binding.fields.get(name, ()):
+            counts = list(_counts(name, column, schema[column]))
+            if FIELDS[name].kind is Kind.CODE and counts:
+                # A coded column has few distinct values: they are looked at, and their rows counted.
+                distinct = _distinct(frame, binding, name, column, values)
+                sums = [(pl.col(ROWS) * count.expression).sum() for count in counts]
+                warnings += _judge(counts, distinct.select(each.alias(str(k)) for k, each in enumerate(sums)).row(0))
+            else:
+                rowwise += counts
+    asked = [pl.len().alias("rows"), pl.col(binding.key).null_count().alias("missing")]
+    asked += [count.expression.sum().alias(str(place)) for place, count in enumerate(rowwise)]
+    rows, missing, *found = collect(frame.select(asked)).row(0)
+    warnings = _judge(rowwise, found) + warnings
+    # Keys that only ascend are all different; others are counted.
+    distinct_keys = rows if _ascend(frame, binding.key, rows) else _count_distinct(frame, binding.key, rows)
+    return rows, warnings + key_notices(binding.key, rows, missing, distinct_keys)
+
+
+def _distinct(
+    frame: pl.LazyFrame, binding: Binding, name: str, column: str, values: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    if name in values and binding.fields[name] == (column,):
+        return values[name].rename({VALUE: column})
+    return collect(frame.group_by(column).agg(pl.len().alias(ROWS)))
+
+
+def _judge(counts: Iterable[_Count], found: Iterable[int]) -> list[Notice]:
+    """Give warnings of counts above 0. Raises `ExtractError` for those that are errors."""
+    warnings = []
+    for count, rows in zip(counts, found, strict=True):
+        if rows and count.error:
+            raise ExtractError(
+                f"{count.field}: {rows_have(rows)} something other than {count.error} in the column {count.column}."
+            )
+        if rows:
+            column = braced(count.column)
+            text = f"a short code in the column {column}, as when '02' has lost its zero; it was read with the zero."
+            warnings.append(Notice(f"{count.field}: {{rows_have}} {text}", rows))
+    return warnings
+
+
+def _ascend(frame: pl.LazyFrame, key: str, rows: int) -> bool:
+    """Say whether every key is greater than the one before, a part of the rows at a time."""
+    greater = (pl.col("key") > pl.col("key").shift(1)).sum()
+    keys = frame.select(pl.col(key).alias("key"))
+    for start in range(0, rows - 1, _KEYS_AT_ONCE):
+        pairs = min(_KEYS_AT_ONCE, rows - 1 - start)
+        if collect(keys.slice(start, pairs + 1).select(greater)).item() < pairs:
+            return False
+    return True
+
+
+def _count_distinct(frame: pl.LazyFrame, key: str, rows: int) -> int:
+    """Count different keys, in memory that does not grow with the rows."""
+    parts = max(1, -(-rows // _KEYS_AT_ONCE))
+    keys = frame.select(pl.col(key).alias("key")).drop_nulls()
+    distinct = 0
+    for part in range(parts):
+        chosen = keys.filter(pl.col("key").hash() % parts == part) if parts > 1 else keys
+        distinct += collect(chosen.select(pl.col("key").n_unique())).item()
+    return distinct
+
+
+def key_notices(key: str, rows: int, missing: int, distinct: int) -> list[Notice]:
+    """Warn of keys that are missing, and of those that stand in more than one row."""
+    warnings: list[Notice] = []
+    if missing:
+        warnings.append(Notice(f"{{rows_have}} no key ({braced(key)}).", missing))
+    repeated = rows - missing - distinct
+    if repeated > 0:
+        text = (
+            f"the key ({braced(key)}) of another row; every row is counted. Is the extract a join that multiplies rows?"
+        )
+        warnings.append(Notice(f"{{rows_have}} {text}", repeated))
+    return warnings
+
+
+def _counts(name: str, column: str, dtype: pl.DataType) -> Iterable[_Count]:
+    definition = FIELDS[name]
+    value = pl.col(column)
+    if (dtype.is_float() or dtype.is_decimal()) and definition.kind is not Kind.DATE:
+        yield _Count(name, column, _NUMBER, value.is_not_null() & (value != value.cast(pl.Int64, strict=False)))
+    if definition.kind is Kind.DATE and dtype == pl.String:
+        held = ~value.str.strip_chars(" ").str.to_uppercase().is_in(list(MISSING_TEXTS))
+        yield _Count(name, column, "a date such as 2024-03-28 or 28/03/2024", held & as_date(value, dtype).is_null())
+    if definition.kind is Kind.NUMBER and _is_text(dtype):
+        text = value.cast(pl.String).str.strip_chars(" ").str.to_uppercase()
+        held = text.is_not_null() & ~text.is_in(list(MISSING_TEXTS))
+        yield _Count(name, column, _NUMBER, held & whole_number(column).is_null())
+    if definition.kind is Kind.CODE and definition.width and definition.width > 1:
+        text = value.cast(pl.Int64, strict=False).cast(pl.String) if dtype.is_numeric() else value.cast(pl.String)
+        length = text.str.replace_all(" ", "", literal=True).str.len_bytes()
+        yield _Count(name, column, None, length.is_between(1, definition.width - 1))
+
+
+def _is_text(dtype: pl.DataType) -> bool:
+    return dtype in (pl.String, pl.Categorical, pl.Null) or isinstance(dtype, pl.Enum)

@@ -1,0 +1,87 @@
+"""Read a flow file: TOML to `Flow`, with everything checked and every error at its line."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow, PathsExample, Stage, paths
+from ebi_rules.pathways.people_file import FindRule, PeopleSource
+from ebi_rules.rule_model.coded_source import Shared
+from ebi_rules.rule_model.toml_source import are_texts
+
+_REQUIRED = {"key", "title", "about", "source", "stages", "lost_after", "shows", "limits", "examples"}
+_OPTIONAL = {"codes", "criteria", "words"}
+_STAGE = {"name", "when", "in", "ends"}
+_EXAMPLE = {"about", "person", "paths", "data"}
+_LONGEST = 3660
+
+
+def read_flow(content: str, file: str, shared: Shared, find_rule: FindRule) -> Flow:
+    """Read the flow in a file's text. Raises `RuleError` that names the file, the line and the repair."""
+    return _FlowFile(content, file, shared, find_rule).flow()
+
+
+class _FlowFile(PeopleSource):
+    """A flow file of which a flow is made."""
+
+    def flow(self) -> Flow:
+        return self.whole(_REQUIRED, _OPTIONAL, self._read, self._check_examples)
+
+    def _read(self) -> Flow:
+        table = self.table
+        lost_after = table["lost_after"]
+        if type(lost_after) is not int or not 1 <= lost_after <= _LONGEST:
+            self.fail(("lost_after",), f"this is a whole number of days from 1 to {_LONGEST}.")
+        stages = tuple(self._stage(number, each) for number, each in enumerate(table["stages"]))
+        names = [stage.name for stage in stages]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                self.fail(("stages", str(number), "name"), f"another stage is called {name} too.")
+        return Flow(
+            key=table["key"],
+            title=table["title"],
+            about=table["about"],
+            source=table["source"],
+            stages=stages,
+            lost_after=lost_after,
+            shows=self.sentences("shows"),
+            limits=self.sentences("limits"),
+            words={**self.words, **self.shared.words, **table.get("words", {})},
+            examples=tuple(self._example(number, each) for number, each in enumerate(table["examples"])),
+        )
+
+    def _stage(self, number: int, table: Mapping[str, Any]) -> Stage:
+        where = ("stages", str(number))
+        self.only(where, table, _STAGE, {"name", "when"})
+        name, ends = table["name"], table.get("ends", False)
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z ]*", name) or name in (BEGINS, LOST, IN_VIEW):
+            self.fail(
+                (*where, "name"), f"a stage has a name in small letters, which is not {BEGINS}, {LOST} or {IN_VIEW}."
+            )
+        if not isinstance(ends, bool):
+            self.fail((*where, "ends"), "this is true or false.")
+        return Stage(name, self.asked((*where, "when"), table["when"], table.get("in")), ends)
+
+    def _example(self, number: int, table: Mapping[str, Any]) -> PathsExample:
+        where = ("examples", str(number))
+        self.only(where, table, _EXAMPLE, _EXAMPLE - {"data"})
+        if table["paths"] != [] and not are_texts(table["paths"]):
+            self.fail((*where, "paths"), "this is a list of pathways, such as 'referral > imaging > lost to view'.")
+        first, last = self.days_of_data(where, table)
+        events = tuple(self.event((*where, "person"), each) for each in table["person"])
+        return PathsExample(table["about"], events, tuple(table["paths"]), first, last)
+
+    def _check_examples(self, flow: Flow) -> None:
+        seen: set[str] = set()
+        for number, example in enumerate(flow.examples):
+            found = paths(flow, example.events, example.first_day, example.last_day)
+            got = tuple(map(str, found))
+            seen.update(stage for path in found for stage in path.stages)
+            if got != example.paths:
+                self.problem(
+                    ("examples", str(number)),
+                    f"the example {example.about!r} says {list(example.paths)}, but the pathways are {list(got)}.",
+                )
+        for name in (*(stage.name for stage in flow.stages), *flow.ends):
+            if name not in seen:
+                self.problem(("examples", "0"), f"no example goes through {name!r}: add one that does.")

@@ -1,0 +1,98 @@
+"""Write the page of the measures as Markdown: `python -m ebi_rules.measures.pages FILE`."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ebi_rules.pathways.definitions import measures
+from ebi_rules.pathways.flow import Flow
+from ebi_rules.pathways.flow_definitions import flows
+from ebi_rules.pathways.measure import DAYS, FIRST, KINDS, Asked, Measure
+from ebi_rules.translate.english import say
+
+_HEAD = """# The measures and flows
+
+What each pathway measure asks and where each flow goes, what it can show and what it cannot, with every example. How
+they are worked out: [pathways](pathways.md). This page is written by `make docs` from their files; do not change it by
+hand.
+"""
+
+
+def page() -> str:
+    """Give the text of the page."""
+    told = [line for each in measures() for line in _of(each)]
+    return "\n".join([_HEAD, *told, *(line for flow in flows() for line in _of_flow(flow))])
+
+
+def _of(measure: Measure) -> Iterator[str]:
+    yield f"## {measure.title}"
+    yield ""
+    yield f"`{measure.key}`. {measure.about}"
+    yield ""
+    whose = "the first of each person" if measure.of == FIRST else "each"
+    yield f"- Gives {measure.gives}: {KINDS[measure.gives]}."
+    yield f"- Index activity, {whose}: {_said(measure.index, measure)}."
+    if measure.outcome:
+        yield f"- Outcome{_when(measure)}: {_said(measure.outcome, measure)}."
+    if measure.gives == DAYS:
+        yield f"- The clock starts on the {str(measure.start).replace('_', ' ')}."
+    yield f"- Source of the indicator: {measure.source}."
+    yield from _what_it_shows(measure)
+    yield "| example | index activities are answered |"
+    yield "|---|---|"
+    for example in measure.examples:
+        yield f"| {example.about} | {', '.join(map(str, example.answers)) or 'there is none'} |"
+    yield ""
+
+
+def _of_flow(flow: Flow) -> Iterator[str]:
+    yield f"## {flow.title}"
+    yield ""
+    yield f"`{flow.key}`. {flow.about}"
+    yield ""
+    yield "| stage | is |"
+    yield "|---|---|"
+    for stage in flow.stages:
+        ends = "; it ends a pathway" if stage.ends else ""
+        yield f"| {stage.name} | {_said(stage.asked, flow)}{ends} |"
+    yield ""
+    yield f"- Lost to view: nothing follows for more than {flow.lost_after} days."
+    yield f"- Source: {flow.source}."
+    yield from _what_it_shows(flow)
+    yield "| example | pathways |"
+    yield "|---|---|"
+    for example in flow.examples:
+        yield f"| {example.about} | {'; '.join(example.paths) or 'there is none'} |"
+    yield ""
+
+
+def _what_it_shows(what: Measure | Flow) -> Iterator[str]:
+    for heading, texts in (("Shows", what.shows), ("Cannot show", what.limits)):
+        yield ""
+        yield f"{heading}:"
+        yield ""
+        yield from (f"- {text}" for text in texts)
+    yield ""
+
+
+def _when(measure: Measure) -> str:
+    window = measure.window
+    if window is None:
+        return ", of the same activity"
+    return f", {window.first} to {window.days} days {'after' if window.after else 'before'}"
+
+
+def _said(asked: Asked, measure: Measure | Flow) -> str:
+    text = "; and ".join(say(criterion, measure.words) for criterion in asked.criteria)
+    place = {"admitted": "admitted care of which ", "outpatient": "an appointment of which "}
+    where = place.get(asked.dataset or "", "")
+    return f"{where}{text}".replace("|", "\\|")
+
+
+def main() -> None:
+    """Write the page to the file that is named."""
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""Policies that hold in one place, each a folder of rules."""

@@ -1,0 +1,1 @@
+"""The provider audit: from the cube to controlled counts, and from these to tables."""

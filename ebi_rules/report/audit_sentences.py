@@ -1,0 +1,189 @@
+"""What a report says in sentences: of one rule's counts, its funnel, its trend, and of the method."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from ebi_rules.cube import Audited
+from ebi_rules.disclosure.rounding import ABOUT
+from ebi_rules.provider_audit.rate_trend import FEWEST_MONTHS, partial_month
+from ebi_rules.report.charts import SIGNAL_WORDS, labelled
+from ebi_rules.report.page_tables import counted
+from ebi_rules.statistics.funnel import Funnel
+from ebi_rules.translate.english import month_name
+
+if TYPE_CHECKING:
+    from ebi_rules.results.audit_result import Audit
+
+_MOST_NAMED = 8
+
+
+def period(audit: "Audit") -> str:
+    """Say of what months and providers the report is."""
+    months = audit.counts.months
+    providers = audit.marked.providers["provider"].n_unique()
+    when = f"{month_name(months[0])} to {month_name(months[-1])}" if months else "no months known"
+    return f"{when}; {_several(providers, 'provider')}; {_several(len(audit.audited), 'rule')}."
+
+
+def headline(totals: dict[str, object], ranks: pl.DataFrame) -> str:
+    """Say in a line what was found of a rule."""
+    high, low = (ranks.filter(pl.col("signal") == signal).height for signal in ("above_998", "below_998"))
+    rate = totals["rate_per_1000_eligible"]
+    per = f", {rate:.1f} per 1,000" if isinstance(rate, float) else ""
+    return f"{counted(totals['flagged'])} in scope{per}; {high} above and {low} below the 99.8% limits"
+
+
+def summary(audit: "Audit", entry: Audited, totals: dict[str, object], ranks: pl.DataFrame) -> list[str]:
+    """Say what was found of a rule, for someone who reads no further."""
+    months = audit.counts.months
+    when = f"From {month_name(months[0])} to {month_name(months[-1])}, " if months else ""
+    rate, lower, upper = (totals[name] for name in ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95"))
+    per = f": {rate:.1f} per 1,000 (95% interval {lower:.1f} to {upper:.1f})" if isinstance(rate, float) else ""
+    said = [
+        f"{when}{counted(totals['flagged'])} of {counted(totals['eligible'])} eligible activities were in scope of "
+        f"this guidance at {_several(ranks.height, 'provider')}{per}."
+    ]
+    named = labelled(ranks)
+    for signal, side in (("above_998", "more"), ("below_998", "less")):
+        far = named.filter(pl.col("signal") == signal)["label"].to_list()
+        if far:
+            said.append(
+                f"{_listed(far)} had {side} in scope than chance and the usual spread between providers "
+                "explain (beyond the 99.8% limits), allowing for ages and sexes of patients."
+            )
+    if not named.filter(pl.col("signal").is_in(["above_998", "below_998"])).height:
+        said.append("No provider shown lies beyond the 99.8% limits, given the ages and sexes of its patients.")
+    readings = audit.marked.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
+    widest = readings.sort("differs", descending=True).head(1).row(0, named=True) if readings.height else None
+    if widest:
+        said.append(
+            f"The answer hangs on the reading of the rule: under {widest['variant']} it is "
+            f"{counted(widest['flagged'])} in scope, and {counted(widest['differs'])} activities are judged "
+            "otherwise."
+        )
+    return said
+
+
+def funnel_words(audit: "Audit", providers: pl.DataFrame, found: Funnel) -> list[str]:
+    """Say how to read a funnel, and what it leaves out."""
+    standard = "all providers together" if audit.settings.standard is None else "the standard given"
+    said = [
+        "Each symbol is a provider: how many were in scope, over how many would be if its patients, by "
+        f"{_adjusted(audit)}, "
+        f"had the rates of {standard}. Beyond the dashed lines lie 5% of providers by chance, beyond the solid "
+        "ones 0.2%. Triangles lie beyond."
+    ]
+    if found.tau2 > 0:
+        said.append(
+            f"Providers differ by more than chance (dispersion {found.phi:.1f}, where chance alone gives about "
+            f"1), as they do in most indicators of care; the limits allow for the usual spread "
+            f"(between-provider standard deviation {found.tau2**0.5:.2f} on their scale)."
+        )
+    elif audit.settings.overdispersion == "none":
+        said.append("The limits are exact Poisson limits: they allow for chance alone.")
+    else:
+        said.append("Providers differ by no more than chance would have them; the limits are exact Poisson limits.")
+    hidden = providers.filter(pl.col("flagged").is_null() | pl.col("eligible").is_null()).height
+    if hidden:
+        said.append(f"Not drawn: {_several(hidden, 'provider')} with a suppressed count.")
+    none = providers.filter(pl.col("eligible") == 0).height
+    if none:
+        said.append(f"Not drawn: {_several(none, 'provider')} without eligible activity.")
+    return said
+
+
+def trend_words(audit: "Audit", series: pl.DataFrame) -> list[str]:
+    """Say how to read a trend, and what its last signals are."""
+    if not audit.counts.months:
+        return ["The extract has no dates, so there is no trend."]
+    last = partial_month(audit.counts)
+    said = []
+    judged = series.filter(~pl.col("partial"))
+    if judged.height < FEWEST_MONTHS:
+        said.append(f"There are fewer than {FEWEST_MONTHS} whole months: too few for limits.")
+    elif judged["mean"].null_count() == judged.height:
+        said.append("Too many months are suppressed for limits.")
+    else:
+        signals = judged.filter(pl.col("signal").is_not_null())
+        latest = signals.tail(1).row(0, named=True) if signals.height else None
+        what = "there is no signal of special cause"
+        if latest:
+            word = SIGNAL_WORDS[latest["signal"]]
+            what = f"the latest signal of special cause is {word} in {month_name(latest['month'])}"
+        said.append(
+            f"The line is the rate by month, dashed lines are the limits of its usual variation (XmR chart, "
+            f"Making Data Count). For all providers together {what}."
+        )
+    if last:
+        said.append(f"{month_name(last)} is partial: it is drawn as a cross and not judged.")
+    return said
+
+
+def method(audit: "Audit") -> Sequence[str]:
+    """Say how figures were made, with sources."""
+    settings = audit.settings
+    spread = {
+        "shmi": "additive random effects on the logarithm of the ratio (Spiegelhalter 2005 and 2012, as for SHMI), "
+        f"with {settings.trim:.0%} of providers at each end left out when the spread is estimated",
+        "cqc": "additive random effects on the square root of the ratio (Spiegelhalter 2005, as used by the CQC), "
+        f"with {settings.trim:.0%} of providers at each end pulled in when the spread is estimated",
+        "none": "exact Poisson limits, without allowance for overdispersion",
+    }[settings.overdispersion]
+    return [
+        "Disclosure control: "
+        + ABOUT[settings.disclosure]
+        + (
+            ""
+            if settings.disclosure == "none"
+            else " Every rate, interval, limit and signal is worked out from the "
+            "counts shown, so that none tells more than they do; where counts that add up would give a small one away, "
+            "the finest table is withheld. In limits and means a suppressed count stands in as 4."
+        ),
+        "Rates are per 1,000 eligible activities; their intervals are exact Poisson limits below 10 in scope and "
+        "Byar's approximation from there (PHE Technical Guide, 2018).",
+        f"Ratios are indirectly standardised by {_adjusted(audit)}{_ways(audit)}. They compare each provider with the "
+        "standard, not two providers with each other. In the table of providers, moved is how far that moves a "
+        "provider: the ratio less the crude ratio.",
+        f"Funnel limits: {spread}.",
+        "Trends are XmR charts: the mean and 2.66 times the mean moving range, ranges above 3.267 times their mean "
+        "left out once. Signals: beyond a limit; seven points rising or falling; two of three near a limit; seven on "
+        "one side. A provider without activity in a month counts as 0 there.",
+        f"What standardisation does not see: {_unseen(audit)}severity, referral, what is provided elsewhere, and how "
+        "fully a provider codes. A rate is of activity, and one patient may have several.",
+    ]
+
+
+def _adjusted(audit: "Audit") -> str:
+    """Name the fields of case mix."""
+    called = {"age_band": "five-year age band", "imd_decile": "deprivation decile"}
+    names = [called.get(name, name.replace("_", " ")) for name in audit.settings.adjust]
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def _ways(audit: "Audit") -> str:
+    """Say by which rules' strata, or by a model, expected numbers were found."""
+    by_rule = dict(
+        audit.marked.providers.select("rule", "casemix").drop_nulls().unique(maintain_order=True).iter_rows()
+    )
+    modelled = [rule for rule, way in by_rule.items() if way == "model"]
+    if not modelled:
+        return ", stratum by stratum"
+    which = "" if len(modelled) == len(by_rule) else f" for {_listed(modelled)}, and stratum by stratum for the others"
+    return f", by a logistic model with an effect of each value and no interactions{which}, as strata are thin"
+
+
+def _unseen(audit: "Audit") -> str:
+    return "" if "imd_decile" in audit.settings.adjust else "deprivation, "
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(names[:_MOST_NAMED])
+    if len(names) > _MOST_NAMED:
+        shown.append(f"{len(names) - _MOST_NAMED} others")
+    return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+
+
+def _several(count: int, what: str) -> str:
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"

@@ -1,0 +1,1 @@
+"""Rules: their logic, their documentation, the catalogue, and the reading of rule files."""

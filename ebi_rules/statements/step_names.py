@@ -1,0 +1,51 @@
+"""How the parts of a statement are named: its steps, their columns, and the prefix that tells tables apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from ebi_rules.translate.dialects.dialect import Dialect
+from ebi_rules.translate.dialects.printing import identifier, print_sql
+from ebi_rules.translate.sql import number, text
+
+
+@dataclass
+class Naming:
+    """Name the steps of a statement in one dialect; `prefix` stands before them where there are several tables."""
+
+    dialect: Dialect
+    prefix: str = field(default="", kw_only=True)
+
+    def _name(self, name: str) -> exp.Identifier:
+        return identifier(name, self.dialect)
+
+    def _step_name(self, name: str) -> exp.Identifier:
+        return self._name(self.prefix + name)
+
+    def _step(self, name: str) -> exp.Table:
+        return exp.Table(this=self._step_name(name))
+
+    def _cte(self, name: str, query: exp.Expr) -> exp.CTE:
+        return exp.CTE(this=query, alias=exp.TableAlias(this=self._step_name(name)))
+
+    def _column(self, name: str, step: str | None = None) -> exp.Column:
+        return exp.Column(this=self._name(name), table=self._step_name(step) if step else None)
+
+    def _month(self, date: exp.Expr) -> exp.Expr:
+        """Give a month as a number: 202404."""
+        if not self.dialect.extract:
+            return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m")), "int")
+        year, month = (exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH"))
+        return exp.Add(this=exp.Mul(this=year, expression=number(100)), expression=month)
+
+    def _print(self, tree: exp.Expr) -> str:
+        return print_sql(tree, self.dialect)
+
+
+def union(selects: Sequence[exp.Expr]) -> exp.Expr:
+    """Put the rows of selects together."""
+    tree = selects[0]
+    for select in selects[1:]:
+        tree = exp.Union(this=tree, expression=select, distinct=False)
+    return tree
