@@ -10,7 +10,7 @@ A flag means that activity is in scope of the guidance, never that it was inappr
 """
 
 # `audit`, `flows`, `measures` and `rules` are names of modules too: the calls are imported last, so that they win.
-from ebi_rules._support.errors import (
+from ebi_rules._support.errors import DataFileError, InvalidInputError, (
     DialectError,
     EbiError,
     EngineError,
@@ -34,12 +34,14 @@ from ebi_rules.version import __version__
 __all__ = [
     "Activity",
     "Audit",
+    "DataFileError",
     "DialectError",
     "EbiError",
     "EngineError",
     "Explanation",
     "ExtractError",
     "ExtractWarning",
+    "InvalidInputError",
     "LayoutError",
     "Measured",
     "Rule",

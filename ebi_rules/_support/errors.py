@@ -20,6 +20,10 @@ class UsageError(EbiError):
     exit_code = 2
 
 
+class InvalidInputError(UsageError, ValueError):
+    """A value passed to a function is not one it can use, for example a negative count."""
+
+
 class DialectError(UsageError):
     """A statement cannot be printed so that it means the same in the dialect asked for."""
 
@@ -46,10 +50,14 @@ class Problem:
         return f"{'.'.join(self.place) or 'the file'}: {self.text}"
 
 
-class LayoutError(EbiError):
-    """A layout file is wrong."""
+class DataFileError(EbiError):
+    """A data file is wrong: a layout, a dialect or a recoding."""
 
     exit_code = 3
+
+
+class LayoutError(DataFileError):
+    """A layout file is wrong."""
 
 
 class ExtractError(EbiError):

@@ -103,9 +103,9 @@ def layout_names() -> list[str]:
 
 def dialect_names() -> list[str]:
     """Give the names of SQL dialects, for completion."""
-    from ebi_rules.translate.dialects.dialect import dialects
+    from ebi_rules.translate.dialects.dialect import builtin_dialects
 
-    return list(dialects())
+    return list(builtin_dialects())
 
 
 def _overrides(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, str]:

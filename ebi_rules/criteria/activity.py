@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ebi_rules._support.errors import unknown
+from ebi_rules._support.errors import InvalidInputError, unknown
 from ebi_rules.criteria.fields import FIELDS, MISSING_TEXTS, Kind, normal_age, normal_code
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from opcs_icd import split_codes
@@ -31,15 +31,15 @@ class Activity:
     def of(cls, values: Mapping[str, object]) -> "Activity":
         """Make an activity from canonical names and raw values.
 
-        A field of codes, such as `procedures`, takes a list of codes or one string of them. Raises `ValueError` for a
+        A field of codes, such as `procedures`, takes a list of codes or one string of them. Raises `InvalidInputError` for a
         name that is no canonical field, or an age that is not a whole number.
         """
         known = [*CODE_FIELDS, *FIELDS]
         for name in values:
             if name not in known:
-                raise ValueError(unknown("field", name, known))
+                raise InvalidInputError(unknown("field", name, known))
             if name in FIELDS and FIELDS[name].kind is Kind.LABEL:
-                raise ValueError(f"{name} comes from the codes of another field: give those.")
+                raise InvalidInputError(f"{name} comes from the codes of another field: give those.")
         return cls(
             codes=MappingProxyType({name: _codes(values.get(name)) for name in CODE_FIELDS}),
             fields=MappingProxyType({name: _normal(name, values[name]) for name in FIELDS if name in values}),
@@ -51,7 +51,7 @@ def _codes(value: object) -> tuple[str, ...]:
         return split_codes(value)
     if isinstance(value, Iterable):
         return tuple(code for cell in value for code in _codes(cell))
-    raise ValueError("codes are a list of texts or one text.")
+    raise InvalidInputError("codes are a list of texts or one text.")
 
 
 def _normal(name: str, value: object) -> str | int | None:
@@ -71,5 +71,5 @@ def _whole_number(name: str, value: object) -> int | None:
         return None
     found = _WHOLE_NUMBER.fullmatch(text)
     if not found:
-        raise ValueError(f"{name} is not a whole number.")
+        raise InvalidInputError(f"{name} is not a whole number.")
     return int(found[1])

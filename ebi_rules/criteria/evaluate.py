@@ -1,6 +1,6 @@
-"""The meaning of a criterion: a slow, obvious predicate over one activity, which judges all translators.
+"""The reference: what a criterion means, as a slow and obvious function of one activity.
 
-It takes no optimisation. `explain` runs it too.
+Every other evaluator is tested against this one, so it contains no optimisation. `explain` runs it too.
 """
 
 import operator
@@ -23,75 +23,90 @@ from ebi_rules.criteria.nodes import (
     code_atoms,
     lists_named,
 )
-from ebi_rules.translate.visitor import Visitor
 
 _COMPARISONS = {"=": operator.eq, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def holds(criterion: Criterion, activity: Activity) -> bool:
-    """Say whether the criterion holds for the activity."""
-    return _Predicate(activity).visit(criterion)
+    """Return whether a criterion holds for an activity.
+
+    Args:
+        criterion: Any criterion.
+        activity: The activity, in normal form.
+
+    Returns:
+        True or False; a criterion is never unknown.
+
+    Example:
+        >>> from ebi_rules.criteria.parser import parse
+        >>> holds(parse("age >= 19", lists={}), Activity.of({"age": 45}))
+        True
+    """
+    match criterion:
+        case And(operands):
+            return all(holds(operand, activity) for operand in operands)
+        case Or(operands):
+            return any(holds(operand, activity) for operand in operands)
+        case Not(operand):
+            return not holds(operand, activity)
+        case HasCode() | FollowedBy() | Recorded():
+            return _codes_match(criterion, activity.codes[criterion.code_field])
+        case Between() | Compare() | In() | IsNull() | StartsWith():
+            return _value_matches(criterion, activity.fields.get(criterion.field))
+    assert False, f"Unhandled node: {criterion}"
 
 
 def matched_codes(criterion: Criterion, activity: Activity) -> tuple[str, ...]:
-    """Give the activity's codes that are in any list the criterion names, procedures first, in order."""
-    asked = [(atom.code_field, named.codes) for atom in code_atoms(criterion) for named in lists_named(atom)]
-    found = [
+    """Return the codes of an activity that are in any list the criterion names.
+
+    Args:
+        criterion: Any criterion.
+        activity: The activity, in normal form.
+
+    Returns:
+        Codes in normal form, each once, procedures first, otherwise in the activity's order.
+    """
+    lists = [(atom.code_field, named.codes) for atom in code_atoms(criterion) for named in lists_named(atom)]
+    matches = [
         code
-        for name, codes in activity.codes.items()
+        for code_field, codes in activity.codes.items()
         for code in codes
-        if any(code in codelist for field, codelist in asked if field == name)
+        if any(code in code_list for field, code_list in lists if field == code_field)
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(matches))
 
 
-class _Predicate(Visitor[bool]):
-    def __init__(self, activity: Activity) -> None:
-        self.activity = activity
+def _codes_match(atom: HasCode | FollowedBy | Recorded, codes: tuple[str, ...]) -> bool:
+    match atom:
+        case HasCode(named, Position.ANY):
+            return any(code in named.codes for code in codes)
+        case HasCode(named, Position.PRIMARY | Position.SPELL):
+            return any(code in named.codes for code in codes[:1])
+        case HasCode(named, Position.SECONDARY):
+            return any(code in named.codes for code in codes[1:])
+        case FollowedBy(first, second):
+            return any(
+                earlier in first.codes and later in second.codes
+                for place, earlier in enumerate(codes)
+                for later in codes[place + 1 :]
+            )
+        case Recorded():
+            return bool(codes)
+    assert False, f"Unhandled node: {atom}"
 
-    def visit_and(self, node: And) -> bool:
-        return all(self.visit(operand) for operand in node.operands)
 
-    def visit_between(self, node: Between) -> bool:
-        value = self.activity.fields.get(node.field)
-        return value is not None and node.low <= int(value) <= node.high
-
-    def visit_compare(self, node: Compare) -> bool:
-        value = self.activity.fields.get(node.field)
-        return value is not None and bool(_COMPARISONS[node.operator](value, node.value))
-
-    def visit_followed_by(self, node: FollowedBy) -> bool:
-        codes = self.activity.codes[node.code_field]
-        return any(
-            earlier in node.first.codes and later in node.second.codes
-            for place, earlier in enumerate(codes)
-            for later in codes[place + 1 :]
-        )
-
-    def visit_has_code(self, node: HasCode) -> bool:
-        codes = self.activity.codes[node.code_field]
-        if node.position in (Position.PRIMARY, Position.SPELL):
-            codes = codes[:1]
-        elif node.position is Position.SECONDARY:
-            codes = codes[1:]
-        return any(code in node.codes.codes for code in codes)
-
-    def visit_in(self, node: In) -> bool:
-        value = self.activity.fields.get(node.field)
-        return value is not None and value in node.values
-
-    def visit_is_null(self, node: IsNull) -> bool:
-        return self.activity.fields.get(node.field) is None
-
-    def visit_not(self, node: Not) -> bool:
-        return not self.visit(node.operand)
-
-    def visit_or(self, node: Or) -> bool:
-        return any(self.visit(operand) for operand in node.operands)
-
-    def visit_recorded(self, node: Recorded) -> bool:
-        return bool(self.activity.codes[node.code_field])
-
-    def visit_starts_with(self, node: StartsWith) -> bool:
-        value = self.activity.fields.get(node.field)
-        return value is not None and str(value).startswith(node.prefix)
+def _value_matches(atom: Between | Compare | In | IsNull | StartsWith, value: str | int | None) -> bool:
+    if value is None:
+        return isinstance(atom, IsNull)
+    match atom:
+        case Between(_, low, high):
+            return low <= int(value) <= high
+        case Compare(_, comparison, bound):
+            return bool(_COMPARISONS[comparison](value, bound))
+        case In(_, values):
+            return value in values
+        case IsNull():
+            return False
+        case StartsWith(_, prefix):
+            return str(value).startswith(prefix)
+    assert False, f"Unhandled node: {atom}"

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ebi_rules._support.errors import unknown
-
 
 class Kind(Enum):
     """How a field's values compare."""
@@ -213,14 +211,6 @@ MISSING_TEXTS = ("", "NULL")
 
 BABY_AGES = range(7001, 7008)
 """HES writes the age of a child under one year as 7001 to 7007 (HES data dictionary, APPTAGE, STARTAGE)."""
-
-
-def field_named(name: str) -> Field:
-    """Give the canonical field; raises `KeyError` whose message names the nearest."""
-    try:
-        return FIELDS[name]
-    except KeyError:
-        raise KeyError(unknown("field", name, FIELDS)) from None
 
 
 def normal_code(definition: Field, value: object) -> str | None:

@@ -1,15 +1,13 @@
 """One recoding: its codes by label, read from TOML; and the recoding of sources of referral that is in force."""
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules._support.errors import DataFileError, unknown
 from ebi_rules._support.package_data import data_folder
+from ebi_rules._support.toml_file import TomlFile, read_text_file
 from ebi_rules.criteria.fields import FIELDS, Kind, normal_code
 from ebi_rules.criteria.nodes import Criterion, CriterionError, In, Not
 
@@ -18,7 +16,7 @@ VARIABLE = "EBI_REFERRAL_SETTINGS"
 """The environment variable that names a file of one's own in the place of the package's."""
 
 _REQUIRED = {"name", "field", "otherwise", "groups"}
-_ENTRIES = {*_REQUIRED, "source", "limits"}
+_OPTIONAL = {"source", "limits"}
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Recoding:
 def referral_settings() -> Recoding:
     """Give the settings of sources of referral: the package's, or those of the file that EBI_REFERRAL_SETTINGS names.
 
-    Raises `UsageError` for a file that is wrong.
+    Raises `DataFileError` for a file that is wrong.
     """
     return _referral_settings(os.environ.get(VARIABLE) or None)
 
@@ -76,59 +74,54 @@ def _referral_settings(path: str | None) -> Recoding:
     if path is None:
         own = data_folder("recodings") / f"{REFERRAL_SETTING}.toml"
         return read_recoding(own.read_text(encoding="utf-8"), own.name)
-    try:
-        content = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"the referral settings {path} cannot be read: {reason}.") from None
-    found = read_recoding(content, path)
-    if (found.name, found.field) != (REFERRAL_SETTING, "referral_source"):
-        raise UsageError(f"{path}: its name is {REFERRAL_SETTING!r} and its field 'referral_source'.")
-    return found
+    recoding = read_recoding(read_text_file(path, "the referral settings"), path)
+    if (recoding.name, recoding.field) != (REFERRAL_SETTING, "referral_source"):
+        raise DataFileError(f"{path}: the name must be {REFERRAL_SETTING!r} and the field 'referral_source'.")
+    return recoding
 
 
 def read_recoding(content: str, file: str) -> Recoding:
-    """Read a recoding from TOML. Raises `UsageError` that names the file and the entry."""
-    try:
-        table = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file}: {error}.") from None
-    for entry in table:
-        if entry not in _ENTRIES:
-            raise UsageError(f"{file}: " + unknown("entry", entry, sorted(_ENTRIES)))
-    for entry in sorted(_REQUIRED - set(table)):
-        raise UsageError(f"{file}: the entry {entry} is missing.")
-    for entry, kind in (("name", str), ("field", str), ("otherwise", str), ("groups", dict), ("limits", list)):
-        if not isinstance(table.get(entry, kind()), kind):
-            raise UsageError(f"{file}: {entry} is not of the kind that it must be.")
-    if table["field"] not in FIELDS or FIELDS[table["field"]].kind is not Kind.CODE:
-        coded = [name for name, each in FIELDS.items() if each.kind is Kind.CODE]
-        raise UsageError(f"{file}: " + unknown("coded field", table["field"], coded))
-    labels = _labels(table, file)
+    """Read a recoding from the text of its file.
+
+    Args:
+        content: The text of the file.
+        file: The file's name, for error messages.
+
+    Raises:
+        DataFileError: The file is wrong; the message names the file, the line and the entry.
+    """
+    source = TomlFile(content, file)
+    table = source.table
+    source.require_keys((), table, _REQUIRED, _OPTIONAL)
+    coded = [name for name, field in FIELDS.items() if field.kind is Kind.CODE]
+    if table["field"] not in coded:
+        source.fail(("field",), unknown("coded field", str(table["field"]), coded))
+    if not isinstance(table["groups"], dict) or not table["groups"]:
+        source.fail(("groups",), "this must be a table with at least one group of codes.")
     return Recoding(
-        table["name"],
-        table["field"],
-        labels,
-        table["otherwise"],
-        table.get("source", ""),
-        tuple(table.get("limits", ())),
+        name=source.text(("name",), table["name"]),
+        field=table["field"],
+        labels=_labels(source),
+        otherwise=source.text(("otherwise",), table["otherwise"]),
+        source=table.get("source", ""),
+        limits=source.texts(("limits",), table["limits"]) if "limits" in table else (),
     )
 
 
-def _labels(table: Mapping[str, Any], file: str) -> dict[str, str]:
+def _labels(source: TomlFile) -> dict[str, str]:
+    field = FIELDS[source.table["field"]]
     labels: dict[str, str] = {}
-    for label, codes in table["groups"].items():
-        if label == table["otherwise"]:
-            raise UsageError(f"{file}: {label!r} is what all other codes are called: it names none itself.")
+    for label, codes in source.table["groups"].items():
+        place = ("groups", label)
+        if label == source.table["otherwise"]:
+            source.fail(place, "this is the label of all other codes, so it cannot have codes of its own.")
         if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):
-            raise UsageError(f"{file}: {label!r} is a list of codes in quotation marks, at least one.")
-        for written in codes:
-            code = normal_code(FIELDS[table["field"]], written)
+            source.fail(place, "this must be a list of codes in quotation marks, at least one.")
+        for text in codes:
+            code = normal_code(field, text)
             if code is None:
-                raise UsageError(f"{file}: {label!r} holds an empty code.")
+                source.fail(place, "one of its codes is empty.")
             if code in labels:
-                raise UsageError(f"{file}: the code {code} stands twice.")
+                source.fail(place, f"the code {code} appears more than once.")
             labels[code] = label
-    if not labels:
-        raise UsageError(f"{file}: it names no group of codes.")
     return labels

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
+from ebi_rules._support.errors import RuleError
 from ebi_rules.criteria.fields import FIELDS, Field, Kind
 from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem
 
@@ -19,7 +20,7 @@ Comparison = Literal["=", "<", "<=", ">", ">="]
 _PLAIN_TEXT = re.compile(r"[0-9A-Z]+")
 
 
-class CriterionError(ValueError):
+class CriterionError(RuleError):
     """A criterion asks for something that does not make sense; the message says what and the repair."""
 
 

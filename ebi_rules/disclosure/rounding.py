@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 import polars as pl
 
-from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules._support.errors import InvalidInputError, UsageError, unknown
 
 Method = Literal["hes", "midpoint6", "none"]
 
@@ -51,9 +51,9 @@ def controlled(count: pl.Expr, method: str) -> pl.Expr:
 
 
 def control(count: int, method: str) -> int | None:
-    """Give one count as it may be shown, None where it is suppressed. Raises `ValueError` for a negative count."""
+    """Give one count as it may be shown, None where it is suppressed. Raises `InvalidInputError` for a negative count."""
     if count < 0:
-        raise ValueError("a count is not negative.")
+        raise InvalidInputError("a count is not negative.")
     shown = pl.select(controlled(pl.lit(count, dtype=pl.Int64), find_method(method))).item()
     return None if shown is None else int(shown)
 

@@ -4,8 +4,7 @@ Codes come in one of three shapes: one delimited column, numbered columns (both 
 of the extract, in order), or a child table (`ChildTable`).
 """
 
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,10 +12,11 @@ from typing import Any
 
 from ebi_rules._support.errors import LayoutError, UsageError, unknown
 from ebi_rules._support.package_data import data_folder, toml_files
+from ebi_rules._support.toml_file import TomlFile, read_text_file
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELDS, SPELL_FIELD
 
-_TOP_LEVEL = {"name", "title", "dataset", "source", "baby_ages", "not_with", "fields", *CODE_FIELDS}
+_OPTIONAL = {"title", "source", "baby_ages", "not_with", *CODE_FIELDS}
 _SHAPES = {
     "delimited": ({"column"}, set[str]()),
     "numbered": ({"columns", "positions"}, {"first"}),
@@ -97,74 +97,59 @@ def find_layout(name: str | Path | Layout) -> Layout:
         return builtin_layouts()[text]
     if not text.endswith(".toml"):
         raise UsageError(unknown("layout", text, builtin_layouts()) + " A layout of your own is a .toml file.")
-    try:
-        content = Path(text).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise LayoutError(f"the layout file {text} cannot be read: {_reason(error)}.") from None
-    return read_layout(content, text)
+    return read_layout(read_text_file(text, "the layout file", LayoutError), text)
 
 
 def read_layout(content: str, file: str) -> Layout:
-    """Read a layout file's text; raises `LayoutError` that names the file and the place."""
-    try:
-        table = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
-        raise LayoutError(f"{file}: {error}.") from None
-    _only(file, "the file", table, _TOP_LEVEL, required={"name", "dataset", "fields"})
+    """Read a layout from the text of its file.
+
+    Args:
+        content: The text of the file.
+        file: The file's name, for error messages.
+
+    Raises:
+        LayoutError: The file is wrong; the message names the file, the line and the entry.
+    """
+    source = TomlFile(content, file, LayoutError)
+    table = source.table
+    source.require_keys((), table, {"name", "dataset", "fields"}, _OPTIONAL)
     if table["dataset"] not in ("outpatient", "admitted"):
-        raise LayoutError(f"{file}: the dataset is outpatient or admitted.")
-    fields = {}
-    for name, columns in table["fields"].items():
-        if name not in FIELDS:
-            raise LayoutError(f"{file}: [fields]: {unknown('field', name, FIELDS)}")
-        fields[name] = _texts(file, f"[fields] {name}", columns)
-    if "id" not in fields:
-        raise LayoutError(f"{file}: [fields] names no id: every activity needs its key.")
+        source.fail(("dataset",), "the dataset must be outpatient or admitted.")
     return Layout(
-        name=table["name"],
-        title=table.get("title", table["name"]),
+        name=source.text(("name",), table["name"]),
+        title=source.text(("title",), table.get("title", table["name"])),
         dataset=table["dataset"],
         source=table.get("source", ""),
-        fields=fields,
-        codes={name: _shape(file, name, table[name]) for name in CODE_FIELDS if name in table},
-        baby_ages=table.get("baby_ages", False) is True,
-        not_with=_texts(file, "not_with", table["not_with"]) if "not_with" in table else (),
+        fields=_fields(source),
+        codes={name: _shape(source, name, table[name]) for name in CODE_FIELDS if name in table},
+        baby_ages=source.flag(("baby_ages",), table.get("baby_ages", False)),
+        not_with=source.texts(("not_with",), table["not_with"]) if "not_with" in table else (),
     )
 
 
-def _shape(file: str, name: str, table: Mapping[str, Any]) -> Numbered | ChildTable:
+def _fields(source: TomlFile) -> dict[str, tuple[str, ...]]:
+    fields = {}
+    for name, columns in source.table["fields"].items():
+        if name not in FIELDS:
+            source.fail(("fields", name), unknown("field", name, FIELDS))
+        fields[name] = source.texts(("fields", name), columns)
+    if "id" not in fields:
+        source.fail(("fields",), "the field id is missing: every activity needs its key.")
+    return fields
+
+
+def _shape(source: TomlFile, name: str, table: Mapping[str, Any]) -> Numbered | ChildTable:
     shape = table.get("shape")
     if name in SPELL_FIELD.values() and shape != "delimited":
-        raise LayoutError(f"{file}: [{name}] is one code in one column: shape = 'delimited'.")
+        source.fail((name, "shape"), "this is one code in one column: shape = 'delimited'.")
     if shape not in _SHAPES:
-        raise LayoutError(f"{file}: [{name}] needs shape = one of {', '.join(map(repr, _SHAPES))}.")
+        source.fail((name, "shape"), f"the shape must be one of {', '.join(map(repr, _SHAPES))}.")
     required, optional = _SHAPES[shape]
-    _only(file, f"[{name}]", table, {"shape"} | required | optional, required)
+    source.require_keys((name,), table, {"shape"} | required, optional)
     if shape == "child":
-        return ChildTable(**{key: str(value) for key, value in table.items() if key != "shape"})
+        return ChildTable(**{key: source.text((name, key), value) for key, value in table.items() if key != "shape"})
     if shape == "delimited":
-        return Numbered(_texts(file, f"[{name}] column", table["column"]))
-    positions = table["positions"]
-    if not isinstance(positions, int) or not 1 <= positions <= 99:
-        raise LayoutError(f"{file}: [{name}] positions is a whole number from 1 to 99.")
-    first = _texts(file, f"[{name}] first", table["first"]) if "first" in table else ()
-    return Numbered(_texts(file, f"[{name}] columns", table["columns"]), positions, first)
-
-
-def _only(file: str, place: str, table: Mapping[str, Any], known: set[str], required: set[str]) -> None:
-    for key in table:
-        if key not in known:
-            raise LayoutError(f"{file}: {place}: {unknown('entry', key, sorted(known))}")
-    for key in sorted(required - set(table)):
-        raise LayoutError(f"{file}: {place} lacks {key}.")
-
-
-def _texts(file: str, place: str, value: object) -> tuple[str, ...]:
-    texts: Sequence[object] = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    if not texts or not all(isinstance(text, str) and text for text in texts):
-        raise LayoutError(f"{file}: {place} is a column name or a list of them.")
-    return tuple(str(text) for text in texts)
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else "it is not UTF-8 text"
+        return Numbered(source.texts((name, "column"), table["column"]))
+    positions = source.whole_number((name, "positions"), table["positions"], 1, 99)
+    first = source.texts((name, "first"), table["first"]) if "first" in table else ()
+    return Numbered(source.texts((name, "columns"), table["columns"]), positions, first)

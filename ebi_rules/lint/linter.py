@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from ebi_rules._support.toml_lines import find_line
 from ebi_rules.lint import code_existence as codes
 from ebi_rules.lint import code_list_checks as code_lists
 from ebi_rules.lint import criteria_checks as meaning
@@ -10,7 +11,6 @@ from ebi_rules.lint import example_coverage as examples
 from ebi_rules.lint.finding import ERROR, NOTE, Finding, Reading, Told, readings
 from ebi_rules.rule_model.coded_source import Shared
 from ebi_rules.rule_model.rule_parser import read_with_problems
-from ebi_rules.rule_model.toml_source import find_line
 from opcs_icd import CodeList, CodeSystem
 from opcs_icd.reference import Reference
 

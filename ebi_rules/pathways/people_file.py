@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any, TypeVar
 
-from ebi_rules._support.errors import RuleError, UsageError, unknown
+from ebi_rules._support.errors import InvalidInputError, RuleError, UsageError, unknown
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.nodes import CriterionError
 from ebi_rules.criteria.parser import parse
@@ -95,7 +95,7 @@ class PeopleSource(CodedSource):
             self.fail(where, unknown("dataset", str(dataset), DATASETS))
         try:
             return Event(table["on"], dataset, Activity.of(values))
-        except ValueError as error:
+        except InvalidInputError as error:
             self.fail(where, str(error))
 
 

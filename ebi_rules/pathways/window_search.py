@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ebi_rules._support.errors import InvalidInputError
 from ebi_rules.pathways.measure import Window
 
 DAY_BITS = 16
@@ -31,7 +32,7 @@ def keys_of(person: Whole, day: Whole, margin: int) -> Whole:
     """Give person and day in one number; `margin` is the longest window, so that none reaches another person."""
     first = int(day.min()) if day.size else 0
     if day.size and int(day.max()) - first + 2 * margin >= 2**DAY_BITS:
-        raise ValueError("the days are more than 170 years apart.")
+        raise InvalidInputError("the days are more than 170 years apart.")
     keys: Whole = person * 2**DAY_BITS + (day - first + margin)
     return keys
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ebi_rules._support.errors import Problem, RuleError, unknown
+from ebi_rules._support.errors import InvalidInputError, Problem, RuleError, unknown
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.nodes import Criterion, code_atoms, lists_named
 from ebi_rules.rule_model.coded_source import CodedSource, Shared
@@ -230,7 +230,7 @@ class _RuleFile(CodedSource):
                 self.only(where, table, _EXAMPLE, {"about", "activity", "flagged"})
                 try:
                     activity = Activity.of(table["activity"])
-                except ValueError as error:
+                except InvalidInputError as error:
                     self.fail((*where, "activity"), str(error))
                 examples.append(
                     Example(

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ebi_rules._support.errors import InvalidInputError
 from ebi_rules.statistics.intervals import normal_quantile
 
 Overdispersion = Literal["shmi", "cqc"]
@@ -67,7 +68,7 @@ def funnel(
     on log(O/E), where half an event stands for none; `cqc` on sqrt(O/E), with limits squared back and none below 0.
     `trim` is the share of units at each end whose z-scores do not count for the dispersion: shmi leaves them out, cqc
     pulls them in to that quantile. A dispersion that chance explains (tau2 = 0), or fewer than two units to tell it by,
-    leaves the exact limits. Raises `ValueError` for numbers that are negative or not as many, and a trim outside 0 to
+    leaves the exact limits. Raises `InvalidInputError` for numbers that are negative or not as many, and a trim outside 0 to
     0.5.
     """
     events, hoped = _pair("observed", observed, "expected", expected)
@@ -103,12 +104,12 @@ def proportion_funnel(
 ) -> Funnel:
     """Give the funnel of proportions, count over n, around that of all units together.
 
-    On the arcsine square root scale, with its ends as limits: no proportion is below 0 or above 1. Raises `ValueError`
+    On the arcsine square root scale, with its ends as limits: no proportion is below 0 or above 1. Raises `InvalidInputError`
     also for a count above its n.
     """
     counts, sizes = _pair("count", count, "n", n)
     if np.any(counts > sizes):
-        raise ValueError("a count is above its n.")
+        raise InvalidInputError("a count is above its n.")
     known = sizes > 0
     target = float(counts.sum() / sizes.sum()) if sizes.sum() else float("nan")
     angle = np.arcsin(np.sqrt(target))
@@ -163,13 +164,13 @@ def _ratio_scores(events: Numbers, hoped: Numbers, method: Overdispersion) -> tu
         return np.sqrt(hoped) * np.log(np.where(events == 0, _NO_EVENT, events) / hoped), hoped
     if method == "cqc":
         return 2 * np.sqrt(hoped) * (np.sqrt(events / hoped) - 1), 4 * hoped
-    raise ValueError(f"overdispersion is 'shmi', 'cqc' or None, not {method!r}.")
+    raise InvalidInputError(f"overdispersion is 'shmi', 'cqc' or None, not {method!r}.")
 
 
 def _dispersion(z: Numbers, precision: Numbers, trim: float, truncate: bool) -> tuple[float, float]:
     """Give phi and tau squared from trimmed z-scores (method of moments; DerSimonian and Laird, 1986)."""
     if not 0 <= trim < 0.5:
-        raise ValueError("trim is a share from 0 to below 0.5.")
+        raise InvalidInputError("trim is a share from 0 to below 0.5.")
     if truncate:
         kept = _untrimmed(z, trim)
         z, precision = z[kept], precision[kept]
@@ -228,10 +229,10 @@ def _log_ratio_variance(above: Numbers, below: Numbers) -> Numbers:
 def _pair(one: str, ones: Column, other: str, others: Column) -> tuple[Numbers, Numbers]:
     first, second = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (ones, others))
     if first.shape != second.shape:
-        raise ValueError(f"{one} and {other} are not as many.")
+        raise InvalidInputError(f"{one} and {other} are not as many.")
     for name, values in ((one, first), (other, second)):
         if not np.all(values >= 0):
-            raise ValueError(f"{name} has a number that is missing or negative.")
+            raise InvalidInputError(f"{name} has a number that is missing or negative.")
     return first, second
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ebi_rules._support.errors import InvalidInputError
 from ebi_rules.statistics.intervals import normal_quantile
 
 Numbers = npt.ArrayLike
@@ -80,9 +81,9 @@ def rate_ratio(
 def _groups(*given: Numbers) -> tuple[npt.NDArray[np.float64], ...]:
     rates, variances, people = (np.asarray(values, dtype=np.float64) for values in given)
     if not len(rates) == len(variances) == len(people):
-        raise ValueError("the groups are not as many in each.")
+        raise InvalidInputError("the groups are not as many in each.")
     if np.any(people < 0) or np.any(variances < 0):
-        raise ValueError("a number is negative.")
+        raise InvalidInputError("a number is negative.")
     held = people > 0
     return rates[held], variances[held], people[held] / people[held].sum() if held.any() else people[held]
 

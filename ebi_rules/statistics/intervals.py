@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ebi_rules._support.errors import InvalidInputError
+
 Numbers = npt.NDArray[np.float64]
 Given = float | npt.ArrayLike
 
@@ -20,7 +22,7 @@ def poisson(count: Given, confidence: float = 0.95) -> tuple[Any, Any]:
     """Give the lower and upper limit of the mean of a Poisson count: two floats, or two arrays for several counts.
 
     Below 10 exact (Garwood, 1936: quantiles of chi-square), from 10 Byar's approximation (Breslow and Day, 1987).
-    A missing count (NaN) has missing limits. Raises `ValueError` for a negative count or a confidence outside 0 to 1.
+    A missing count (NaN) has missing limits. Raises `InvalidInputError` for a negative count or a confidence outside 0 to 1.
 
     >>> [round(limit, 3) for limit in poisson(100)]
     [81.362, 121.627]
@@ -45,7 +47,7 @@ def poisson(count: Given, confidence: float = 0.95) -> tuple[Any, Any]:
 def wilson(count: Given, n: Given, confidence: float = 0.95) -> tuple[Any, Any]:
     """Give the lower and upper limit of the proportion count / n by Wilson's score method (1927).
 
-    Two floats, or two arrays for several; missing (NaN) where n is 0. Raises `ValueError` for negative numbers or
+    Two floats, or two arrays for several; missing (NaN) where n is 0. Raises `InvalidInputError` for negative numbers or
     counts above n.
 
     >>> [round(limit, 4) for limit in wilson(10, 100)]
@@ -53,7 +55,7 @@ def wilson(count: Given, n: Given, confidence: float = 0.95) -> tuple[Any, Any]:
     """
     counts, sizes = _numbers("count", count), _numbers("n", n)
     if np.any(counts > sizes):
-        raise ValueError("a count is above its n.")
+        raise InvalidInputError("a count is above its n.")
     z = normal_quantile(confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = 2 * counts + z**2
@@ -73,14 +75,14 @@ def normal_quantile(confidence: float) -> float:
 
 def _tail(confidence: float) -> float:
     if not 0 < confidence < 1:
-        raise ValueError("a confidence lies between 0 and 1, such as 0.95.")
+        raise InvalidInputError("a confidence lies between 0 and 1, such as 0.95.")
     return (1 - confidence) / 2
 
 
 def _numbers(name: str, values: Given) -> Numbers:
     numbers = np.asarray(values, dtype=np.float64)
     if np.any(numbers < 0):
-        raise ValueError(f"{name} is negative.")
+        raise InvalidInputError(f"{name} is negative.")
     return numbers
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from ebi_rules._support.errors import InvalidInputError
 from ebi_rules.statistics.intervals import poisson
 
 FEWEST_FOR_DIRECT = 10
@@ -56,7 +57,7 @@ def crude_rate(
     """Give events per `multiplier` of n, with the limits of `poisson`: rate, lower, upper. Missing (NaN) for n = 0."""
     lower, upper = poisson(count, confidence)
     if n < 0:
-        raise ValueError("n is negative.")
+        raise InvalidInputError("n is negative.")
     if n == 0:
         return float("nan"), float("nan"), float("nan")
     return count / n * multiplier, lower / n * multiplier, upper / n * multiplier
@@ -74,12 +75,12 @@ def standardised_ratio(
     `population` are the area's people or activity by stratum, `reference_count` and `reference_population` the events
     and people of the reference in the same strata; `observed` is the area's events, by stratum or in all. Expected is
     the sum of population times reference rate; the limits are those of the observed count over the expected. The ratio
-    is missing (NaN) where nothing is expected. Raises `ValueError` for strata of different number, negative numbers,
+    is missing (NaN) where nothing is expected. Raises `InvalidInputError` for strata of different number, negative numbers,
     or a stratum with people here and none in the reference.
     """
     people, events, reference = _strata(population, reference_count, reference_population)
     if np.any((reference == 0) & (people > 0)):
-        raise ValueError("a stratum has people here and none in the reference: join it to another.")
+        raise InvalidInputError("a stratum has people here and none in the reference: join it to another.")
     rates = np.divide(events, reference, out=np.zeros_like(events), where=reference > 0)
     expected = float((people * rates).sum())
     total = float(np.sum(observed))
@@ -110,11 +111,11 @@ def directly_standardised_rate(
     """Give the directly standardised rate per `multiplier`, with Dobson's limits (Dobson et al., 1991).
 
     All three are by stratum; `weights` are the standard population, such as `EUROPEAN_STANDARD`. Missing (NaN) for
-    fewer than 10 events in all. Raises `ValueError` for a stratum without people.
+    fewer than 10 events in all. Raises `InvalidInputError` for a stratum without people.
     """
     events, people, standard = _strata(count, population, weights)
     if np.any(people == 0):
-        raise ValueError("a stratum has no people: join it to another.")
+        raise InvalidInputError("a stratum has no people: join it to another.")
     total = float(events.sum())
     if total < FEWEST_FOR_DIRECT:
         return float("nan"), float("nan"), float("nan")
@@ -130,7 +131,7 @@ def directly_standardised_rate(
 def _strata(*given: Strata) -> list[npt.NDArray[np.float64]]:
     arrays = [np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in given]
     if len({array.shape for array in arrays}) > 1:
-        raise ValueError("the strata are not as many in each.")
+        raise InvalidInputError("the strata are not as many in each.")
     if any(np.any(array < 0) for array in arrays):
-        raise ValueError("a number is negative.")
+        raise InvalidInputError("a number is negative.")
     return arrays

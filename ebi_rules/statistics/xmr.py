@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ebi_rules._support.errors import InvalidInputError
+
 Numbers = npt.NDArray[np.float64]
 
 _TO_LIMITS = 2.66
@@ -40,17 +42,17 @@ def xmr(
     `signal` is null, or the first that holds of above_limit, below_limit, trend_up, trend_down (part of 7 points of
     which each is above, or below, the one before), two_of_three_above, two_of_three_below (beyond two thirds of the way
     to the limit, with another such among three points in a row on one side of the mean), shift_above, shift_below
-    (part of 7 points on one side of the mean). Limits are missing for a period of one point. Raises `ValueError` for a
+    (part of 7 points on one side of the mean). Limits are missing for a period of one point. Raises `InvalidInputError` for a
     missing value, a baseline below 2, or a place to rebase that is outside.
     """
     numbers = np.asarray(values, dtype=np.float64)
     if not np.all(np.isfinite(numbers)):
-        raise ValueError("a value is missing: leave months that are not in the extract out, and say 0 for none.")
+        raise InvalidInputError("a value is missing: leave months that are not in the extract out, and say 0 for none.")
     if baseline is not None and baseline < 2:
-        raise ValueError("a baseline has at least 2 points.")
+        raise InvalidInputError("a baseline has at least 2 points.")
     starts = sorted({0, *rebase})
     if numbers.size and not all(0 <= start < numbers.size for start in starts):
-        raise ValueError("a place to rebase is outside the values.")
+        raise InvalidInputError("a place to rebase is outside the values.")
     judged = numbers.size - partial_last
     parts = [
         _period(numbers[start:end], screen_outliers, baseline, max(0, min(end, judged) - start))

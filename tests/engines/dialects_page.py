@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ebi_rules.layouts.layout import builtin_layouts
 from ebi_rules.rule_model.catalogue import rule
-from ebi_rules.translate.dialects.dialect import Dialect, dialects
+from ebi_rules.translate.dialects.dialect import Dialect, builtin_dialects
 from tests.engines.engine import Evidence
 from tests.engines.evaluators import EVALUATORS, JUDGES
 from tests.engines.tally import TALLY, Tally
@@ -53,7 +53,7 @@ def page(tally: Tally) -> str:
 def short_form() -> str:
     """Give the README's table: the engines that ran each dialect, or else everything that was tried."""
     rows = []
-    for name, dialect in dialects().items():
+    for name, dialect in builtin_dialects().items():
         proofs = {kind: [by for of, found, by in _proofs() if of == name and found is kind] for kind in Evidence}
         shown = [Evidence.EXECUTED] if proofs[Evidence.EXECUTED] else list(filter(proofs.get, Evidence))
         evidence = "; ".join(f"{kind.value}: {', '.join(proofs[kind])}" for kind in shown)
@@ -70,7 +70,7 @@ def _proofs() -> Iterator[tuple[str, Evidence, str]]:
 
 
 def _evidence(tally: Tally) -> Iterator[Sequence[str]]:
-    for name in dialects():
+    for name in builtin_dialects():
         for evaluator in EVALUATORS.values():
             if evaluator.dialect == name:
                 numbers = _numbers(tally, evaluator.engine, evaluator.name)
@@ -100,8 +100,8 @@ def _numbers(tally: Tally, engine: str, name: str) -> list[str]:
 
 
 def _differences() -> Iterator[Sequence[str]]:
-    texts = {name: _texts(name) for name in dialects()}
-    for name, dialect in dialects().items():
+    texts = {name: _texts(name) for name in builtin_dialects()}
+    for name, dialect in builtin_dialects().items():
         differs = [*_switches(dialect)]
         alike = [f"`{other}`" for other, text in texts.items() if other != name and text == texts[name]]
         if alike:

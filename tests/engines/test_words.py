@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from sqlglot import Dialect
 
-from ebi_rules.translate.dialects.dialect import dialects
+from ebi_rules.translate.dialects.dialect import builtin_dialects
 from tests.engines.engine import Evidence, SqlEngine, quoted
 from tests.engines.evaluators import EVALUATORS, SQL_ENGINES, require
 
@@ -39,7 +39,7 @@ _MORE = """
 def words() -> list[str]:
     """Give every single word that is a keyword of sqlglot's dialects or reserved in ours, in small letters."""
     found = {word.lower() for name in Dialect.classes for word in Dialect.get_or_raise(name).tokenizer_class.KEYWORDS}
-    found |= {word.lower() for dialect in dialects().values() for word in dialect.reserved.split()}
+    found |= {word.lower() for dialect in builtin_dialects().values() for word in dialect.reserved.split()}
     return sorted({word for word in found if _PLAIN.fullmatch(word)} | set(_MORE))
 
 

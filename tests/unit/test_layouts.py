@@ -124,13 +124,13 @@ def test_a_layout_of_ones_own(tmp_path: Path) -> None:
     ("old", "new", "problem"),
     [
         ('age = ["Age 1", "Age 2"]', 'aeg = "Age 1"', "there is no field 'aeg'; the nearest is age"),
-        ('id = "Key"\n', "", "names no id"),
-        ('shape = "numbered"', 'shape = "wide"', "needs shape = one of"),
-        ("positions = 3\n", "", "lacks positions"),
+        ('id = "Key"\n', "", "the field id is missing"),
+        ('shape = "numbered"', 'shape = "wide"', "the shape must be one of"),
+        ("positions = 3\n", "", "the entry positions is missing"),
         ("positions = 3", "positions = 0", "a whole number from 1 to 99"),
         ("positions = 3", "postions = 3", "the nearest is positions"),
-        ('column = "Diags"', "column = 3", "is a column name or a list of them"),
-        ('dataset = "outpatient"\n', "", "lacks dataset"),
+        ('column = "Diags"', "column = 3", "this must be a name in quotation marks, or a list of names"),
+        ('dataset = "outpatient"\n', "", "the entry dataset is missing"),
         ("[fields]", "[fields", "ours.toml"),
     ],
 )

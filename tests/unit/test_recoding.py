@@ -105,7 +105,7 @@ def test_settings_of_ones_own_take_the_place_of_ours(
         "hospital",
     ]
     monkeypatch.setenv("EBI_REFERRAL_SETTINGS", str(tmp_path / "none.toml"))
-    with pytest.raises(ebi.UsageError, match=r"the referral settings .*none\.toml cannot be read: No such file"):
+    with pytest.raises(ebi.DataFileError, match=r"the referral settings .*none\.toml cannot be read: No such file"):
         ebi.audit(extract, ["2S"], by=["referral_setting"])
 
 
@@ -114,17 +114,17 @@ def test_settings_of_ones_own_take_the_place_of_ours(
     [
         ("otherwise", "otherwize", "there is no entry 'otherwize'; the nearest is otherwise"),
         ('name = "referral_setting"\n', "", "the entry name is missing"),
-        ('["3"]', '"3"', "'general practice' is a list of codes in quotation marks"),
-        ('["3"]', "[3]", "'general practice' is a list of codes"),
-        ('["3"]', '[" "]', "'general practice' holds an empty code"),
-        ('["3"]', '["5"]', "the code 05 stands twice"),
-        ("general practice", "elsewhere", "'elsewhere' is what all other codes are called"),
+        ('["3"]', '"3"', "groups.general practice: this must be a list of codes in quotation marks"),
+        ('["3"]', "[3]", "this must be a list of codes"),
+        ('["3"]', '[" "]', "groups.general practice: one of its codes is empty"),
+        ('["3"]', '["5"]', "the code 05 appears more than once"),
+        ("general practice", "elsewhere", "groups.elsewhere: this is the label of all other codes"),
         ('"referral_source"', '"age"', "there is no coded field 'age'"),
         ("[groups]", "[groups", "mine.toml: "),
     ],
 )
 def test_a_wrong_file_of_settings_is_told(old: str, new: str, message: str) -> None:
-    with pytest.raises(ebi.UsageError, match=message):
+    with pytest.raises(ebi.DataFileError, match=message):
         read_recoding(SMALL.replace(old, new), "mine.toml")
 
 

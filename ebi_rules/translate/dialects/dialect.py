@@ -1,23 +1,34 @@
-"""What a dialect is: its name in sqlglot and the few ways in which our subset must differ for it."""
+"""What a dialect is: its name in sqlglot, and the few ways in which our subset of SQL must differ for it."""
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
+from pathlib import Path
+
+from sqlglot import Dialects
 
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.package_data import data_folder, toml_files
+from ebi_rules._support.toml_file import TomlFile, read_text_file
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """One SQL dialect.
+    """One SQL dialect, as its file describes it.
 
-    `like_classes`: LIKE knows [0-9]. `empty_is_null`: an empty text is NULL. `concat_with_pipes`: texts are
-    joined by ||. `extract`: dates know EXTRACT(MONTH FROM ...). `day_numbers`: a day plus a number is a later day, and
-    days are subtracted. `dates_have_time`: a date keeps the time of day, which TRUNC takes away. `from_nothing`: the
-    table that a SELECT of constants must name. `distinct`: it runs faster when codes are decided once for every
-    distinct text. `reserved`: words, in capitals, that cannot stand as a bare name and that sqlglot does not know of.
+    Attributes:
+        name: The name that users give, in small letters.
+        title: The name of the product.
+        sqlglot: The name of the dialect in sqlglot.
+        like_classes: LIKE knows classes of characters such as [0-9].
+        empty_is_null: An empty text is NULL.
+        concat_with_pipes: Texts are joined by ||.
+        extract: Dates know EXTRACT(MONTH FROM ...).
+        day_numbers: A day plus a number is a later day, and days can be subtracted.
+        dates_have_time: A date contains the time of day, which TRUNC removes.
+        distinct: Statements run faster when codes are decided once for every distinct text.
+        reserved: Words, in capitals, that cannot be a bare name and that sqlglot does not know of.
+        from_nothing: The table that a SELECT of constants must name; empty where none is needed.
     """
 
     name: str
@@ -35,14 +46,50 @@ class Dialect:
 
 
 @cache
-def dialects() -> Mapping[str, Dialect]:
-    """Give every dialect by name."""
-    tables = [tomllib.loads(file.read_text(encoding="utf-8")) for file in toml_files(data_folder("dialects"))]
-    return {table["name"]: Dialect(**table) for table in sorted(tables, key=lambda table: table["name"])}
+def builtin_dialects() -> Mapping[str, Dialect]:
+    """Return the dialects that come with the package, by name."""
+    files = toml_files(data_folder("dialects"))
+    dialects = (read_dialect(file.read_text(encoding="utf-8"), file.name) for file in files)
+    return {dialect.name: dialect for dialect in dialects}
 
 
-def find_dialect(name: str) -> Dialect:
-    """Give a dialect by its name, without regard to case. Raises `UsageError`."""
-    if name.lower() not in dialects():
-        raise UsageError(unknown("dialect", name, dialects()))
-    return dialects()[name.lower()]
+def find_dialect(name: str | Path) -> Dialect:
+    """Return a dialect by its name, without regard to case, or read one from a TOML file.
+
+    Raises:
+        UsageError: There is no dialect of that name.
+        DataFileError: The file is wrong.
+    """
+    text = str(name)
+    if text.lower() in builtin_dialects():
+        return builtin_dialects()[text.lower()]
+    if text.endswith(".toml"):
+        return read_dialect(read_text_file(text, "the dialect file"), text)
+    raise UsageError(unknown("dialect", text, builtin_dialects()))
+
+
+def read_dialect(content: str, file: str) -> Dialect:
+    """Read a dialect from the text of its file.
+
+    Args:
+        content: The text of the file.
+        file: The file's name, for error messages.
+
+    Raises:
+        DataFileError: The file is wrong; the message names the file, the line and the entry.
+    """
+    source = TomlFile(content, file)
+    kinds = {field.name: field.type for field in fields(Dialect)}
+    required = {"name", "title", "sqlglot"}
+    source.require_keys((), source.table, required, set(kinds) - required)
+    values = {
+        key: source.flag((key,), value) if kinds[key] is bool else source.text((key,), value)
+        for key, value in source.table.items()
+    }
+    dialect = Dialect(**values)  # type: ignore[arg-type]
+    known = [each.value for each in Dialects if each.value]
+    if dialect.sqlglot not in known:
+        source.fail(("sqlglot",), unknown("dialect of sqlglot", dialect.sqlglot, known))
+    if dialect.name != dialect.name.lower():
+        source.fail(("name",), "the name must be in small letters.")
+    return dialect
