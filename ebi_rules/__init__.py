@@ -10,11 +10,13 @@ A flag means that activity is in scope of the guidance, never that it was inappr
 """
 
 # `audit`, `flows`, `measures` and `rules` are names of modules too: the calls are imported last, so that they win.
-from ebi_rules._support.errors import DataFileError, InvalidInputError, (
+from ebi_rules._support.errors import (
+    DataFileError,
     DialectError,
     EbiError,
     EngineError,
     ExtractError,
+    InvalidInputError,
     LayoutError,
     RuleError,
     UsageError,
