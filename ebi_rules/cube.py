@@ -8,7 +8,7 @@ It is what an engine returns for an audit, and all that comes after needs only i
 - `count`: activities, but codes for the measures of codes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -18,7 +18,9 @@ import polars as pl
 from ebi_rules._support.errors import ExtractError, unknown
 from ebi_rules.criteria.fields import FIELDS, GROUPABLE, Kind, normal_code
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.rule_model.rule import Rule, unavailable
+from ebi_rules.rule_model.availability import why_unavailable
+from ebi_rules.rule_model.rule import Rule
+from ebi_rules.rule_model.rule_logic import RuleLogic
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
 """Five-year bands, of which 15-19 is split where the programme's children end and its adults begin."""
@@ -51,45 +53,54 @@ OLDEST = 150
 
 
 @dataclass(frozen=True)
-class Audited:
-    """A rule under audit: the reading that is counted, and the readings that it is compared with.
+class AuditedRule:
+    """A rule under audit: the variant that is counted, and the variants it is compared with.
 
-    `skipped` says, by variant, why the extract cannot answer it.
+    Attributes:
+        rule: The rule as designed, with its variants.
+        counted: The variant that is counted.
+        skipped: Why the extract cannot answer a variant, by the variant's name.
     """
 
     rule: Rule
-    reading: Rule
+    counted: Rule
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def among(cls, rule: Rule, reading: Rule, binding: Binding) -> "Audited":
-        """Put beside a reading the variants that an extract can answer."""
-        reasons = {name: unavailable(other, binding) for name, other in rule.readings().items()}
-        return cls(rule, reading, {name: reason for name, reason in reasons.items() if reason})
+    def of(cls, rule: Rule, counted: Rule, binding: Binding) -> "AuditedRule":
+        """Return a rule with all the variants that an extract can answer."""
+        reasons = {name: why_unavailable(variant.logic, binding) for name, variant in rule.interpretations.items()}
+        return cls(rule, counted, {name: reason for name, reason in reasons.items() if reason})
 
     @property
     def key(self) -> str:
+        """The rule's key."""
         return self.rule.key
 
     @property
     def steps(self) -> list[str]:
         """The names of the criteria, in order: what is left after each is counted."""
-        return list(self.reading.criteria)
+        return list(self.counted.criteria)
 
     @property
     def variants(self) -> list[str]:
-        """The names of the readings that are compared, the counted one among them."""
-        return [reading.variant_name for reading in self.compared]
+        """The names of the variants that are compared, including the one that is counted."""
+        return [logic.variant_name for logic in self.compared]
 
     @property
     def counted_as(self) -> str:
-        """The name of the reading that is counted."""
-        return self.reading.variant_name
+        """The name of the variant that is counted."""
+        return self.counted.variant_name
 
     @property
-    def compared(self) -> list[Rule]:
-        """The rule itself and its variants, without those skipped."""
-        return [reading for name, reading in self.rule.readings().items() if name not in self.skipped]
+    def compared(self) -> list[RuleLogic]:
+        """The rule as designed and its variants, without those skipped."""
+        return [variant.logic for name, variant in self.rule.interpretations.items() if name not in self.skipped]
+
+
+def cube_dimensions(by: Iterable[str] = ()) -> list[str]:
+    """Return the fields a cube counts by: provider, month, age band, sex, then the fields in `by`, each once."""
+    return list(dict.fromkeys([*STANDARD_DIMENSIONS, *by]))
 
 
 def dimensions_of(cube: pl.DataFrame) -> tuple[str, ...]:

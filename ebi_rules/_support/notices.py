@@ -17,7 +17,7 @@ class Notice(str):
         notice.template, notice.rows = template, rows
         return notice
 
-    def told(self, control: Callable[[int], int | None]) -> str:
+    def shown(self, control: Callable[[int], int | None]) -> str:
         """Give the warning with its count as `control` shows it, or none where that suppresses it."""
         shown = control(self.rows)
         return self.template.format(rows_have="few rows have" if shown is None else rows_have(shown))
@@ -31,3 +31,7 @@ def rows_have(count: int) -> str:
 def braced(name: str) -> str:
     """Give a column's name for a template, whatever braces it has."""
     return name.replace("{", "{{").replace("}", "}}")
+
+
+class ExtractWarning(UserWarning):
+    """Something in an extract that the user must know, such as repeated keys."""

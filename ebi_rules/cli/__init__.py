@@ -1,19 +1,15 @@
-"""The command line: `ebi-rules`, also `python -m ebi_rules`."""
+"""The command line: `ebi-rules`, also `python -m ebi_rules`. Commands are thin: the library does the work."""
 
 import os
 import signal
 import sys
 
-from ebi_rules.cli import audit_command as audits
-from ebi_rules.cli import extract_commands as extracts
-from ebi_rules.cli import measure_commands as pathways
-from ebi_rules.cli import rule_commands as rules
-from ebi_rules.cli import rule_file_commands as files
+from ebi_rules.cli import audit_command, extract_commands, measure_commands, rule_commands, rule_file_commands
 from ebi_rules.cli.command_line import cli
 
 __all__ = ["cli", "main"]
 
-for module in (extracts, audits, pathways, rules, files):
+for module in (extract_commands, audit_command, measure_commands, rule_commands, rule_file_commands):
     for command in module.COMMANDS:
         cli.add_command(command)
 
@@ -22,6 +18,6 @@ def main() -> None:
     """Run the command line; also the entry point `ebi-rules`."""
     # Polars reads many row groups ahead. Over wide extracts that is gigabytes, and on two cores no faster.
     os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "2")
-    # A polite end is an end like Ctrl-C's: what was half written goes.
+    # SIGTERM ends the program as Ctrl-C does, so that no partial output is left.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     cli(prog_name="ebi-rules")

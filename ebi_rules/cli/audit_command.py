@@ -9,52 +9,43 @@ import click
 
 from ebi_rules._support.atomic_output import require_apart, require_free, whole_file
 from ebi_rules._support.errors import UsageError
-from ebi_rules.cli.command_line import (
-    SCOPE,
+from ebi_rules.cli.command_line import SCOPE, shown_count, status, warn, warn_of_exact_counts
+from ebi_rules.cli.options import (
+    adjust_option,
     areas_option,
-    asked,
+    combined,
+    completing,
+    disclosure_option,
+    extract_options,
     force_option,
-    options,
-    reading_options,
+    named_rules,
+    names_option,
+    opened,
+    output_folder,
     reference_option,
+    require_one_of,
     rules_option,
     scope_options,
     skip_option,
-    status,
     variant_option,
-    warn,
 )
+from ebi_rules.engines.engine_names import engine_names
 
 if TYPE_CHECKING:
     from ebi_rules.provider_audit.settings import Settings
     from ebi_rules.results.audit_result import Audit
 
-_FILES = ("procedures", "diagnoses", "names", "population", "standard")
-_COMPARED = (
-    "disclosure",
-    "names",
-    "population",
-    "standard",
-    "adjust",
-    "casemix",
-    "fewest_expected",
-    "real_codes",
-    "overdispersion",
-    "trim",
-    "baseline",
-    "rebase",
-)
-"""The options of `_comparing`, which make the settings of an audit."""
+_EXTRACT_OPTIONS = ("layout", "columns", "procedures", "diagnoses", "engine")
+"""How to open an extract."""
 
-_comparing = options(
-    click.option(
-        "--disclosure",
-        default="hes",
-        show_default=True,
-        metavar="METHOD",
-        help="Disclosure control: hes, midpoint6, or none for exact counts.",
-    ),
-    click.option("--names", type=click.Path(), metavar="FILE", help="Providers' names: CSV with code and name."),
+_COUNTING_OPTIONS = ("months", "providers", "areas", "any_dataset", "skip_unavailable")
+"""What to count of an extract."""
+
+_INPUT_FILES = ("procedures", "diagnoses", "areas", "names", "population", "standard")
+
+_comparison_options = combined(
+    disclosure_option,
+    names_option,
     click.option(
         "--population",
         type=click.Path(),
@@ -65,77 +56,79 @@ _comparing = options(
         "--standard",
         type=click.Path(),
         metavar="FILE",
-        help="Rates to standardise by: CSV with rule, age_band, sex, eligible, flagged; all providers "
-        "together, when not given.",
+        help="Rates to standardise by: CSV with rule, age_band, sex, eligible, flagged; by default those of all "
+        "providers together.",
     ),
-    click.option(
-        "--adjust",
-        multiple=True,
-        metavar="FIELD",
-        help="Fields of case mix to allow for: age_band, sex (these two when not given), imd_decile, ethnic_category.",
-    ),
+    adjust_option,
     click.option(
         "--casemix",
         default="auto",
         show_default=True,
-        metavar="WAY",
-        help="How: strata, model (logistic; needs statsmodels), or auto, the model where strata grow thin.",
+        metavar="METHOD",
+        help="How to adjust: strata, model (logistic; needs statsmodels), or auto, which uses the model if strata are "
+        "thin.",
     ),
     click.option(
         "--fewest-expected",
         default=10.0,
         show_default=True,
         metavar="NUMBER",
-        help="With --by consultant or referrer, show those of whom so much is expected in scope.",
+        help="With --by consultant or referrer, show only those with at least this expected count.",
     ),
-    click.option("--real-codes", is_flag=True, help="Show their codes; pseudonyms of one run, when not given."),
+    click.option("--real-codes", is_flag=True, help="Show their codes; by default pseudonyms, new in every run."),
     click.option(
         "--overdispersion",
         default="shmi",
         show_default=True,
         metavar="METHOD",
-        help="How funnel limits allow for the usual spread between providers: shmi, cqc or none.",
+        help="How funnel limits allow for normal differences between providers: shmi, cqc or none.",
     ),
-    click.option("--trim", default=0.1, show_default=True, help="Share of providers at each end left out of it."),
-    click.option("--baseline", type=int, metavar="MONTHS", help="Fix a trend's mean and limits after so many months."),
-    click.option("--rebase", multiple=True, metavar="MONTH", help="Begin a new mean and limits here (2024-04)."),
+    click.option(
+        "--trim", default=0.1, show_default=True, help="Share of providers at each end to leave out of the estimate."
+    ),
+    click.option(
+        "--baseline", type=int, metavar="MONTHS", help="Fix the mean and limits of a trend after this many months."
+    ),
+    click.option(
+        "--rebase", multiple=True, metavar="MONTH", help="Start a new mean and limits in this month (2024-04)."
+    ),
 )
 
 
 @click.command()
 @click.argument("extract", required=False)
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
+@output_folder
 @click.option(
     "--from-cube",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Start from a cube that a warehouse counted, parquet or CSV, and from no extract; several are parts of one.",
+    help="Start from a cube that a warehouse counted, parquet or CSV, instead of an extract; several are parts of one.",
 )
 @click.option(
     "--save-cube",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Also write the cube, whose counts are exact, as parquet or .csv.",
+    help="Also write the cube, which has exact counts, as parquet or .csv.",
 )
 @rules_option
 @variant_option
 @click.option(
-    "--by", multiple=True, metavar="FIELD", help="Count by this field too, beside provider, month, age band and sex."
+    "--by", multiple=True, metavar="FIELD", help="Also count by this field, beside provider, month, age band and sex."
 )
 @click.option(
     "--engine",
     default="polars",
     show_default=True,
     metavar="NAME",
-    help="Where to count: polars, duckdb, postgres, spark, snowflake, bigquery or sqlserver; a warehouse's "
-    "EXTRACT is a table.",
+    shell_complete=completing(engine_names),
+    help=f"Where to count: {', '.join(engine_names())}. In a warehouse, EXTRACT is the name of a table.",
 )
 @scope_options
 @areas_option
-@_comparing
+@_comparison_options
 @click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, audit.xlsx.")
-@reading_options
+@extract_options
 @reference_option
 @skip_option
 @force_option
@@ -145,83 +138,62 @@ def audit(
     from_cube: Sequence[Path],
     save_cube: Path | None,
     rules: Sequence[str],
-    folders: Sequence[str],
-    variant: str,
+    places: Sequence[str],
     by: Sequence[str],
-    engine: str,
-    months: str | None,
-    providers: Sequence[str],
-    areas: str | None,
     xlsx: bool,
     reference: str | None,
     force: bool,
     **options: Any,
 ) -> None:
-    """Compare providers: tables, what was run, and a report."""
+    """Compare providers: write tables, a record of the run, and a report."""
     from ebi_rules.results.audit_run import audit as audit_extract
     from ebi_rules.results.audit_run import audit_cube
     from ebi_rules.rule_model.code_titles import find_reference
 
-    if (extract is None) == (not from_cube):
-        raise UsageError("name an extract, or a cube with --from-cube: one of them.")
-    comparing = {name: options[name] for name in _COMPARED}
-    reading = {name: value for name, value in options.items() if name not in _COMPARED}
-    given = [extract, *from_cube, areas, *(options[name] for name in _FILES)]
-    inputs = [Path(path) for path in given if path]
+    require_one_of(extract, from_cube, "name either an extract, or a cube with --from-cube.")
+    files = [extract, *from_cube, *(options[name] for name in _INPUT_FILES)]
+    inputs = [Path(path) for path in files if path]
     for path in (output, save_cube):
         if path is not None:
             require_free(path, force)
             require_apart(path, inputs)
-    settings = _settings(**comparing)
+    if extract is None:
+        _refuse_extract_options({"by": by, **options})
+    extract_settings = {name: options.pop(name) for name in _EXTRACT_OPTIONS}
+    settings = _settings(**options)
     titles = find_reference(reference)
-    chosen = asked(rules, folders)
-    with status() as progress, ExitStack() as files:
+    chosen = named_rules(rules, places)
+    with status() as progress, ExitStack() as outputs:
         if extract is not None:
-            found = audit_extract(
-                extract,
-                chosen,
-                by=by,
-                variant=variant,
-                settings=settings,
-                reference=titles,
-                engine=engine,
-                months=months,
-                providers=providers,
-                areas=areas,
-                progress=progress,
-                **reading,
-            )
+            progress("opening the extract")
+            result = audit_extract(opened(extract, **extract_settings), chosen, by, settings, titles, progress)
         else:
-            _refuse_options_of_extracts({"by": by, "months": months, "provider": providers, "areas": areas, **reading})
             progress("reading the cube")
-            found = audit_cube(from_cube, chosen, variant, settings=settings, reference=titles)
+            result = audit_cube(from_cube, chosen, settings, titles)
         if save_cube is not None:
-            target = files.enter_context(whole_file(save_cube, force))
-            (found.cube.write_csv if target.suffix == ".csv" else found.cube.write_parquet)(target)
-        found.write(output, force, xlsx, progress)
-    echo_audit(found)
+            target = outputs.enter_context(whole_file(save_cube, force))
+            write = result.exact_cube.write_csv if target.suffix == ".csv" else result.exact_cube.write_parquet
+            write(target)
+        result.write(output, force, xlsx, progress)
+    show_audit(result)
     if save_cube is not None:
-        click.echo(f"Wrote {save_cube}, whose counts are exact: keep it inside your organisation.")
+        click.echo(f"Wrote {save_cube}, which has exact counts: keep it inside your organisation.")
     click.echo(f"Wrote {output}. {SCOPE}")
 
 
-def echo_audit(found: "Audit") -> None:
-    """Say on the screen what was found, under the audit's disclosure control."""
-    warn(found.warnings)
-    click.echo(f"Layout {found.run['layout']}; {_told(found.said['rows'])} rows.")
-    for total in found.totals().iter_rows(named=True):
+def show_audit(result: "Audit") -> None:
+    """Show the result of an audit on the screen, under its disclosure control."""
+    warn(result.warnings)
+    click.echo(f"Layout {result.run['layout']}; {shown_count(result.run_record['rows'])} rows.")
+    for total in result.totals().iter_rows(named=True):
         rate = total["rate_per_1000_eligible"]
-        per = "" if rate is None else f", {rate:.2f} per 1,000"
+        per_1000 = "" if rate is None else f", {rate:.2f} per 1,000"
         click.echo(
-            f"{total['rule']}: {_told(total['flagged'])} in scope of {_told(total['eligible'])} eligible "
-            f"({_told(total['activity'])} activity){per}."
+            f"{total['rule']}: {shown_count(total['flagged'])} in scope of {shown_count(total['eligible'])} eligible "
+            f"({shown_count(total['activity'])} activity){per_1000}."
         )
-    if found.settings.disclosure == "none":
-        click.echo("Counts are exact: do not pass them on outside the organisation.", err=True)
-
-
-def _told(count: int | str | None) -> str:
-    return "*" if count is None else f"{count:,}" if isinstance(count, int) else count
+    if result.settings.disclosure == "none":
+        warn_of_exact_counts()
 
 
 def _settings(
@@ -230,6 +202,7 @@ def _settings(
     standard: str | None,
     adjust: Sequence[str],
     rebase: Sequence[str],
+    providers: Sequence[str],
     **others: Any,
 ) -> "Settings":
     from ebi_rules.provider_audit.input_files import read_names, read_population, read_standard
@@ -241,15 +214,19 @@ def _settings(
         population=read_population(population) if population else None,
         adjust=tuple(dict.fromkeys(adjust)) or AGE_AND_SEX,
         rebase=tuple(rebase),
+        providers=tuple(providers),
         **others,
     )
 
 
-def _refuse_options_of_extracts(given: dict[str, Any]) -> None:
-    """Refuse what says how to read an extract, where there is none."""
-    said = [f"--{name.replace('_', '-')}" for name, value in given.items() if value]
-    if said:
-        raise UsageError(f"{', '.join(said).replace('--overrides', '--column')}: a cube has been counted already.")
+def _refuse_extract_options(options: dict[str, Any]) -> None:
+    """Refuse options about an extract when there is a cube: it is already counted."""
+    names = {"columns": "column", "providers": "provider"}
+    relevant = ("by", *_EXTRACT_OPTIONS, *_COUNTING_OPTIONS)
+    used = [name for name in relevant if options[name] and not (name == "engine" and options[name] == "polars")]
+    if used:
+        flags = ", ".join(f"--{names.get(name, name).replace('_', '-')}" for name in used)
+        raise UsageError(f"{flags}: a cube is already counted.")
 
 
 COMMANDS = (audit,)

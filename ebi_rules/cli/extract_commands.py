@@ -1,59 +1,55 @@
-"""The commands over extracts: make one up, flag it, explain one activity. Thin: the library does the work."""
+"""The commands over extracts: make one up, flag it, explain one activity."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ebi_rules._support.errors import UsageError
-from ebi_rules.cli.command_line import (
-    SCOPE,
-    asked,
+from ebi_rules.cli.command_line import SCOPE, row_progress, status, warn
+from ebi_rules.cli.options import (
     completing,
     extract_argument,
-    folders_option,
+    extract_options,
     force_option,
     layout_names,
-    reading_options,
+    named_rules,
+    opened,
+    places_option,
     rule_names,
     rules_option,
     skip_option,
-    status,
     variant_option,
-    warn,
 )
 
 
 @click.command()
-@click.option("--rows", default=100_000, show_default=True, help="Rows of the made-up extract.")
+@click.option("--rows", default=100_000, show_default=True, help="Rows of the sample extract.")
 @click.option("--out", default="ebi-demo", show_default=True, type=click.Path(path_type=Path), help="Folder to write.")
-@click.option("--seed", default=1, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="Seed of the random numbers.")
 @force_option
 def demo(rows: int, out: Path, seed: int, force: bool) -> None:
-    """Make an extract up, audit it and write the report."""
+    """Create a sample extract and its report."""
     from ebi_rules._support.atomic_output import whole_folder
-    from ebi_rules.cli.audit_command import echo_audit
+    from ebi_rules.cli.audit_command import show_audit
     from ebi_rules.provider_audit.input_files import read_names
     from ebi_rules.provider_audit.settings import Settings
-    from ebi_rules.results.audit_result import OURS
+    from ebi_rules.results.audit_result import OUR_FILES
     from ebi_rules.results.audit_run import audit
     from ebi_rules.synth.made_up_extract import write_extract
 
-    ours = re.compile(rf"(extract|truth)\.parquet|providers\.csv|audit/({OURS.pattern})")
-    with whole_folder(out, ours, force) as folder, status() as progress:
-        progress("making an extract up")
-        write_extract(
-            folder / "extract.parquet", rows, seed, truth=folder / "truth.parquet", names=folder / "providers.csv"
-        )
-        settings = Settings(names=read_names(folder / "providers.csv"))
-        found = audit(
-            folder / "extract.parquet", by=["ethnic_category", "referral_setting"], settings=settings, progress=progress
-        )
-        found.recorded_at(str(out)).write(folder / "audit", progress=progress)
-    echo_audit(found)
-    click.echo(f"Open {out / 'audit' / 'report.html'} in a browser. Everything here is made up.")
+    demo_files = re.compile(rf"(extract|truth)\.parquet|providers\.csv|audit/({OUR_FILES.pattern})")
+    with whole_folder(out, demo_files, force) as folder, status() as progress:
+        progress("making up an extract")
+        extract, names = folder / "extract.parquet", folder / "providers.csv"
+        write_extract(extract, rows, seed, truth=folder / "truth.parquet", names=names)
+        settings = Settings(names=read_names(names))
+        result = audit(extract, by=["ethnic_category", "referral_setting"], settings=settings, progress=progress)
+        result.with_inputs_in(str(out)).write(folder / "audit", progress=progress)
+    show_audit(result)
+    click.echo(f"Open {out / 'audit' / 'report.html'} in a browser. All data are made up.")
 
 
 @click.command()
@@ -61,7 +57,7 @@ def demo(rows: int, out: Path, seed: int, force: bool) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file to write.")
 @rules_option
 @variant_option
-@reading_options
+@extract_options
 @click.option("--explain", "with_reasons", is_flag=True, help="Add what stopped each rule and which codes matched.")
 @skip_option
 @force_option
@@ -69,35 +65,30 @@ def flag(
     extract: str,
     output: Path,
     rules: Sequence[str],
-    folders: Sequence[str],
+    places: Sequence[str],
     variant: str,
-    layout: str | None,
-    overrides: dict[str, str],
-    procedures: str | None,
-    diagnoses: str | None,
     any_dataset: bool,
     with_reasons: bool,
     skip_unavailable: bool,
     force: bool,
+    **source: Any,
 ) -> None:
-    """Write the activity key and one true or false column a rule."""
+    """Write the activity key and one true or false column per rule."""
+    from ebi_rules._support.atomic_output import require_free
     from ebi_rules.results.flags import write_flags
 
+    require_free(output, force)
     with status() as progress:
         written = write_flags(
-            extract,
+            opened(extract, **source),
             output,
-            asked(rules, folders),
-            layout,
+            named_rules(rules, places),
             variant,
-            overrides,
-            procedures,
-            diagnoses,
-            explain=with_reasons,
-            skip_unavailable=skip_unavailable,
-            any_dataset=any_dataset,
-            force=force,
-            progress=progress,
+            with_reasons,
+            skip_unavailable,
+            any_dataset,
+            force,
+            progress,
         )
     warn(written.warnings)
     click.echo(f"Layout {written.layout}; {written.rows:,} rows.")
@@ -110,56 +101,44 @@ def flag(
 @extract_argument
 @click.option("--id", "key", required=True, help="The activity's key.")
 @click.option("--rule", required=True, shell_complete=completing(rule_names), help="Rule key or alias.")
-@folders_option
+@places_option
 @variant_option
-@reading_options
+@extract_options
 def explain(
-    extract: str,
-    key: str,
-    rule: str,
-    folders: Sequence[str],
-    variant: str,
-    layout: str | None,
-    overrides: dict[str, str],
-    procedures: str | None,
-    diagnoses: str | None,
-    any_dataset: bool,
+    extract: str, key: str, rule: str, places: Sequence[str], variant: str, any_dataset: bool, **source: Any
 ) -> None:
-    """Say why a rule flags one activity, or does not."""
-    from ebi_rules.engines.activity_lookup import find_activities
-    from ebi_rules.rule_model.catalogue import catalogue
+    """Explain why a rule flags one activity, or does not."""
+    from ebi_rules.results.explanations import explain as explain_activity
+    from ebi_rules.rule_model.catalogue import open_catalogue
     from ebi_rules.translate.english import say
 
-    reading = catalogue(*folders).rule(rule).variant(variant)
-    found = find_activities(extract, key, reading, layout, overrides, procedures, diagnoses, any_dataset)
-    for place, activity in enumerate(found, start=1):
-        result = reading.explain(activity)
-        outcome = "in scope" if result.flagged else f"not in scope, stopped by {result.stopped_by}"
-        row = f" (row {place} of {len(found)} with this key)" if len(found) > 1 else ""
-        click.echo(f"{reading.key}{row}: {outcome}.")
-        for each in result.criteria:
-            codes = f" [{', '.join(each.codes)}]" if each.codes else ""
-            text = say(reading.criteria[each.name], reading.words)
-            click.echo(f"  {'yes' if each.held else 'no ':<3} {each.name}: {text}{codes}")
+    chosen = open_catalogue(*places).rule(rule).variant(variant)
+    explanations = explain_activity(opened(extract, **source), chosen, id=key, any_dataset=any_dataset)
+    for place, explanation in enumerate(explanations, start=1):
+        outcome = "in scope" if explanation.flagged else f"not in scope, stopped by {explanation.stopped_by}"
+        row = f" (row {place} of {len(explanations)} with this key)" if len(explanations) > 1 else ""
+        click.echo(f"{chosen.key}{row}: {outcome}.")
+        for result in explanation.criteria:
+            codes = f" [{', '.join(result.codes)}]" if result.codes else ""
+            text = say(chosen.criteria[result.name], chosen.documentation.words)
+            click.echo(f"  {'yes' if result.held else 'no ':<3} {result.name}: {text}{codes}")
     click.echo(SCOPE)
 
 
 @click.command()
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file or folder to write.")
+@click.option("--rows", default=100_000, show_default=True, help="Rows of the extract.")
+@click.option("--seed", default=1, show_default=True, help="Seed of the random numbers.")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file to write, or folder."
+    "--layout", default="ncdr-opa", show_default=True, shell_complete=completing(layout_names), help="Layout name."
 )
-@click.option("--rows", default=100_000, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option("--layout", default="ncdr-opa", show_default=True, shell_complete=completing(layout_names))
 @click.option(
-    "--truth", type=click.Path(path_type=Path), metavar="FILE", help="Also write what was planted in scope, and why."
+    "--truth", type=click.Path(path_type=Path), metavar="FILE", help="Also write which rows are in scope, and why."
 )
 @click.option(
     "--names", type=click.Path(path_type=Path), metavar="FILE", help="Also write the providers' made-up names, as CSV."
 )
-@click.option(
-    "--people", type=int, metavar="N", help="Make so many people up instead, with planted pathways: a folder."
-)
+@click.option("--people", type=int, metavar="N", help="Make up this many people with known pathways instead: a folder.")
 @force_option
 def synth(
     output: Path,
@@ -171,32 +150,20 @@ def synth(
     people: int | None,
     force: bool,
 ) -> None:
-    """Make an outpatient extract up, by seed, in any layout; or people with outpatient and admitted activity."""
+    """Make up an extract in any layout, or people with outpatient and admitted activity."""
     from ebi_rules.synth.made_up_extract import write_extract
     from ebi_rules.synth.made_up_people import write_population
 
     if people is not None:
         if truth or names:
-            raise UsageError("--people writes its truth beside the extracts: leave --truth and --names out.")
-        with _row_progress(people, "people") as progress:
+            raise UsageError("--people writes the truth beside the extracts: do not use --truth or --names with it.")
+        with row_progress(people, "people") as progress:
             write_population(output, people, seed, force, progress)
         click.echo(f"Wrote {output}: {people:,} made-up people.")
         return
-    with _row_progress(rows, "rows") as progress:
-        written = write_extract(output, rows, seed, layout, truth, names, force, progress)
-    click.echo(f"Wrote {rows:,} made-up rows: {', '.join(map(str, written))}.")
-
-
-@contextmanager
-def _row_progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """Show what is done and time left, on a terminal; elsewhere be quiet."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.advance(task, done)
+    with row_progress(rows, "rows") as progress:
+        files = write_extract(output, rows, seed, layout, truth, names, force, progress)
+    click.echo(f"Wrote {rows:,} made-up rows: {', '.join(map(str, files))}.")
 
 
 COMMANDS = (demo, flag, explain, synth)

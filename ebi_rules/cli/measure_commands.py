@@ -1,85 +1,70 @@
-"""The commands over pathways: list the measures, run them. Thin: the library does the work."""
+"""The commands over pathways: list measures and flows, run them, print them as SQL."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebi_rules._support.errors import UsageError, unknown
-from ebi_rules.cli.command_line import (
-    SCOPE,
+from ebi_rules._support.errors import UsageError
+from ebi_rules.cli.command_line import SCOPE, shown_count, status, warn, warn_of_exact_counts
+from ebi_rules.cli.options import (
+    adjust_option,
     areas_option,
     column_option,
-    completing,
-    dialect_names,
+    dialect_option,
+    disclosure_option,
     force_option,
+    names_option,
+    output_folder,
     skip_option,
-    status,
-    warn,
+)
+
+if TYPE_CHECKING:
+    from ebi_rules.pathways.flow import Flow
+    from ebi_rules.pathways.measure import Measure
+    from ebi_rules.results.measure_result import MeasureResult
+
+_measure_folder_option = click.option(
+    "--measures", "measure_folder", metavar="FOLDER", help="Your own measures: a folder or a file."
 )
 
 
 @click.command("measures")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_measures(as_json: bool) -> None:
-    """List the pathway measures and flows, a line each."""
-    from ebi_rules.pathways.definitions import measures
-    from ebi_rules.pathways.flow import Flow
-    from ebi_rules.pathways.flow_definitions import flows
-    from ebi_rules.pathways.measure import Measure
+    """List the pathway measures and flows, one per line."""
+    from ebi_rules.pathways.definitions import flows, measures
 
-    found: list[tuple[Measure | Flow, str]] = [
-        *((each, each.gives) for each in measures()),
+    listed: list[tuple[Measure | Flow, str]] = [
+        *((measure, measure.gives) for measure in measures()),
         *((flow, "flow") for flow in flows()),
     ]
     if as_json:
-        entries = [
-            {
-                "key": each.key,
-                "title": each.title,
-                "gives": gives,
-                "about": each.about,
-                "source": each.source,
-                "shows": each.shows,
-                "limits": each.limits,
-            }
-            for each, gives in found
-        ]
-        click.echo(json.dumps(entries, indent=2))
+        click.echo(json.dumps([_entry(definition, gives) for definition, gives in listed], indent=2))
         return
-    for each, gives in found:
-        click.echo(f"{each.key:<32} {each.title} ({gives})")
+    for definition, gives in listed:
+        click.echo(f"{definition.key:<32} {definition.title} ({gives})")
 
 
 @click.command()
 @click.argument("extracts", nargs=-1, required=True, metavar="EXTRACT...")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder to write.")
-@click.option("--measure", "measures", multiple=True, metavar="KEY", help="Measure; all when not given.")
-@click.option("--measures", "folder", metavar="FOLDER", help="Measures of your own: a folder or a file.")
+@output_folder
+@click.option("--measure", "measures", multiple=True, metavar="KEY", help="Measure; by default all.")
+@_measure_folder_option
 @click.option(
     "--flow",
     "flows",
     multiple=True,
     metavar="KEY",
-    help="Flow, such as musculoskeletal; all when neither measures nor flows are given.",
+    help="Flow, such as musculoskeletal; by default all, unless measures are named.",
 )
-@click.option("--flows", "flow_folder", metavar="FOLDER", help="Flows of your own: a folder or a file.")
-@click.option("--by", multiple=True, metavar="FIELD", help="Break index activities down by this field too.")
-@click.option(
-    "--adjust",
-    multiple=True,
-    metavar="FIELD",
-    help="Fields of case mix: age_band, sex (these two when not given), imd_decile, ethnic_category.",
-)
-@click.option(
-    "--disclosure",
-    default="hes",
-    show_default=True,
-    metavar="METHOD",
-    help="Disclosure control: hes, midpoint6, or none for exact counts.",
-)
-@click.option("--names", type=click.Path(), metavar="FILE", help="Providers' names: CSV with code and name.")
+@click.option("--flows", "flow_folder", metavar="FOLDER", help="Your own flows: a folder or a file.")
+@click.option("--by", multiple=True, metavar="FIELD", help="Also group index activities by this field.")
+@adjust_option
+@disclosure_option
+@names_option
 @areas_option
 @column_option
 @skip_option
@@ -88,72 +73,62 @@ def measure(
     extracts: Sequence[str],
     output: Path,
     measures: Sequence[str],
-    folder: str | None,
+    measure_folder: str | None,
     flows: Sequence[str],
     flow_folder: str | None,
     by: Sequence[str],
     adjust: Sequence[str],
-    disclosure: str,
     names: str | None,
-    areas: str | None,
-    overrides: dict[str, str],
-    skip_unavailable: bool,
+    columns: dict[str, str],
     force: bool,
+    **settings: Any,
 ) -> None:
     """Measure what happened before and after, over extracts of the same people."""
     from ebi_rules._support.atomic_output import require_free
     from ebi_rules.provider_audit.input_files import read_names
     from ebi_rules.provider_audit.settings import AGE_AND_SEX, Settings
-    from ebi_rules.results.measure_run import measure as run
+    from ebi_rules.results.measure_run import run_measures
+    from ebi_rules.results.opened_extract import open_extract
 
-    for what, keys, own in (("measure", measures, folder), ("flow", flows, flow_folder)):
-        if keys and own:
-            raise UsageError(f"name {what}s with --{what}, or a folder of your own with --{what}s: one of them.")
+    for noun, keys, folder in (("measure", measures, measure_folder), ("flow", flows, flow_folder)):
+        if keys and folder:
+            raise UsageError(f"use either --{noun} or --{noun}s, not both.")
     require_free(output, force)
-    fields = tuple(dict.fromkeys(adjust)) or AGE_AND_SEX
-    settings = Settings(disclosure, names=read_names(names) if names else {}, adjust=fields)
+    adjusted = tuple(dict.fromkeys(adjust)) or AGE_AND_SEX
+    chosen = Settings(names=read_names(names) if names else {}, adjust=adjusted, **settings)
     with status() as progress:
-        found = run(
-            extracts,
-            folder or measures or None,
-            flow_folder or flows or None,
+        progress("opening the extracts")
+        result = run_measures(
+            [open_extract(extract, columns=columns) for extract in extracts],
+            Path(measure_folder) if measure_folder else measures or None,
+            Path(flow_folder) if flow_folder else flows or None,
             by,
-            overrides,
-            areas,
-            settings,
-            skip_unavailable,
+            chosen,
             progress=progress,
         )
-        found.write(output, force, progress)
-    warn(found.warnings)
-    overall = found.shares.filter(provider="all providers").rows(named=True) if found.entries else []
-    for row in overall:
-        percent = "" if row["percent"] is None else f", {row['percent']}%"
-        click.echo(f"{row['measure']}: {_told(row['outcome'])} of {_told(row['followed'])} followed{percent}.")
-    for flow, _ in found.walked:
-        stages = found.table("flow_stages").filter(flow=flow.key, provider="all providers")
-        told = [f"{stage} {_told(entered)}" for stage, entered in stages.select("stage", "entered").iter_rows()]
-        click.echo(f"{flow.key}: {', '.join(told)}.")
-    if disclosure == "none":
-        click.echo("Counts are exact: do not pass them on outside the organisation.", err=True)
+        result.write(output, force, progress)
+    _show(result)
     click.echo(f"Wrote {output}. {SCOPE}")
 
 
 @click.command("measure-sql")
 @click.argument("key", metavar="MEASURE")
-@click.option("--dialect", required=True, shell_complete=completing(dialect_names), help="SQL dialect.")
+@dialect_option
 @click.option(
     "--table",
     "tables",
     multiple=True,
     required=True,
     metavar="LAYOUT=TABLE",
-    help="A table and its layout, such as ncdr-opa=sus.opa; as many as hold the same people.",
+    help="A table and its layout, such as ncdr-opa=sus.opa; name every table of the same people.",
 )
 @click.option(
-    "--shape", default="rows", show_default=True, help="rows, one an index activity, or counts by provider and month."
+    "--shape",
+    default="rows",
+    show_default=True,
+    help="rows, one per index activity, or counts by provider and month.",
 )
-@click.option("--measures", "folder", metavar="FOLDER", help="Measures of your own: a folder or a file.")
+@_measure_folder_option
 @click.option("--strategy", metavar="NAME", help="How codes are decided: distinct or inline, as for rules.")
 @column_option
 def measure_sql(
@@ -161,27 +136,51 @@ def measure_sql(
     dialect: str,
     tables: Sequence[str],
     shape: str,
-    folder: str | None,
+    measure_folder: str | None,
     strategy: str | None,
-    overrides: dict[str, str],
+    columns: dict[str, str],
 ) -> None:
     """Print a measure as SQL over the tables of a data warehouse."""
+    from ebi_rules._support.errors import unknown
     from ebi_rules.pathways.definitions import measures
+    from ebi_rules.results.sql_text import measure_sql as sql_of_measure
 
-    found = {each.key: each for each in measures(folder)}
-    if key not in found:
-        raise UsageError(unknown("measure", key, found))
+    known = {measure.key: measure for measure in measures(Path(measure_folder) if measure_folder else None)}
+    if key not in known:
+        raise UsageError(unknown("measure", key, known))
     pairs = []
     for text in tables:
         layout, equals, table = text.partition("=")
         if not (layout and equals and table):
             raise UsageError(f"--table {text}: write LAYOUT=TABLE, such as ncdr-opa=sus.opa.")
         pairs.append((layout, table))
-    click.echo(found[key].sql(dialect, pairs, shape, overrides, strategy))
+    click.echo(sql_of_measure(known[key], dialect, pairs, shape, columns, strategy))
 
 
-def _told(count: int | None) -> str:
-    return "*" if count is None else f"{count:,}"
+def _entry(definition: "Measure | Flow", gives: str) -> dict[str, object]:
+    return {
+        "key": definition.key,
+        "title": definition.title,
+        "gives": gives,
+        "about": definition.about,
+        "source": definition.source,
+        "shows": definition.shows,
+        "limits": definition.limits,
+    }
+
+
+def _show(result: "MeasureResult") -> None:
+    warn(result.warnings)
+    everyone = {"provider": "all providers"}
+    for row in result.shares.filter(**everyone).rows(named=True) if result.tables.entries else []:
+        percent = "" if row["percent"] is None else f", {row['percent']}%"
+        counts = f"{shown_count(row['outcome'])} of {shown_count(row['followed'])} followed"
+        click.echo(f"{row['measure']}: {counts}{percent}.")
+    for flow, _ in result.tables.moves:
+        stages = result.table("flow_stages").filter(flow=flow.key, **everyone).select("stage", "entered")
+        click.echo(f"{flow.key}: {', '.join(f'{stage} {shown_count(entered)}' for stage, entered in stages.rows())}.")
+    if result.tables.settings.disclosure == "none":
+        warn_of_exact_counts()
 
 
 COMMANDS = (list_measures, measure, measure_sql)

@@ -1,61 +1,60 @@
-"""The commands over rule files: lint, test. Thin: the library does the work."""
+"""The commands over rule files: check them, and run their examples."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ebi_rules._support.errors import RuleError, UsageError
-from ebi_rules.cli.command_line import counted, reference_option
+from ebi_rules.cli.command_line import counted
+from ebi_rules.cli.options import reference_option
+
+if TYPE_CHECKING:
+    from ebi_rules.rule_model.rule_files import RuleFile
 
 
-@click.command()
+@click.command("lint")
 @click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--catalogue", "whole", is_flag=True, help="Look at the rules that come with the package too.")
+@click.option("--catalogue", "with_catalogue", is_flag=True, help="Also check the rules that come with the package.")
 @reference_option
-def lint(files: Sequence[Path], whole: bool, reference: str | None) -> None:
-    """Say what is wrong or odd in rule files, or in those of folders, with line and repair.
+def lint_files(files: Sequence[Path], with_catalogue: bool, reference: str | None) -> None:
+    """Check rule files for errors: each finding has its line and what to do.
 
     Errors end with exit code 3.
     """
     from ebi_rules.lint.finding import ERROR
-    from ebi_rules.lint.linter import lint as look
-    from ebi_rules.rule_model.catalogue import codes_by_rule, own_files, shared
+    from ebi_rules.lint.linter import check_rule_text
+    from ebi_rules.rule_model.catalogue import builtin_files, codes_by_rule
     from ebi_rules.rule_model.code_titles import find_reference
-    from ebi_rules.rule_model.rule_files import find_files
 
-    if not files and not whole:
-        raise UsageError("name at least one rule file, or --catalogue.")
-    found = [file for place in files for file in find_files(place, shared())]
-    if whole:
-        found += own_files()
-    held = find_reference(reference)
+    if not files and not with_catalogue:
+        raise UsageError("name at least one rule file, or use --catalogue.")
+    rule_files = [*_rule_files(files), *(builtin_files() if with_catalogue else ())]
+    classifications = find_reference(reference)
     errors = findings = 0
-    for file in found:
-        for finding in look(file.content, file.name, file.shared, held, codes_by_rule()):
+    for file in rule_files:
+        for finding in check_rule_text(file.content, file.name, file.shared, classifications, codes_by_rule()):
             click.echo(f"{file.name}, {finding}")
             findings += 1
             errors += finding.severity == ERROR
-    click.echo(
-        f"{counted(len(found), 'file')}: {counted(errors, 'error')}, {counted(findings, 'finding')} in all.", err=True
-    )
+    summary = f"{counted(len(rule_files), 'file')}: {counted(errors, 'error')}, {counted(findings, 'finding')} in all."
+    click.echo(summary, err=True)
     if errors:
         raise click.exceptions.Exit(RuleError.exit_code)
 
 
-@click.command()
+@click.command("test")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-def test(files: Sequence[Path]) -> None:
+def run_files(files: Sequence[Path]) -> None:
     """Run the examples of rule files, or of folders, on every evaluator that is installed.
 
     A wrong answer ends with exit code 3.
     """
     from ebi_rules.engines.rule_examples import run_examples
-    from ebi_rules.rule_model.catalogue import shared
-    from ebi_rules.rule_model.rule_files import find_files
 
     wrong = 0
-    for file in [file for place in files for file in find_files(place, shared())]:
+    for file in _rule_files(files):
         examples = len(file.rule.examples)
         click.echo(f"{file.name}: {file.rule.key}, {counted(examples, 'example')}")
         for outcome in run_examples(file.rule):
@@ -70,4 +69,11 @@ def test(files: Sequence[Path]) -> None:
         raise click.exceptions.Exit(RuleError.exit_code)
 
 
-COMMANDS = (lint, test)
+def _rule_files(places: Sequence[Path]) -> "list[RuleFile]":
+    from ebi_rules.rule_model.catalogue import shared_definitions
+    from ebi_rules.rule_model.rule_files import find_rule_files
+
+    return [file for place in places for file in find_rule_files(place, shared_definitions())]
+
+
+COMMANDS = (lint_files, run_files)

@@ -1,37 +1,31 @@
-"""Look one activity up in an extract by its key, in the form that the reference reads."""
+"""Look activities up in an extract by their key, in the form that the reference reads."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable
 
 import polars as pl
 
 from ebi_rules._support.errors import UsageError
 from ebi_rules.criteria.activity import Activity
-from ebi_rules.engines.extract import Source, open_extract
+from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.value_checks import check_types, count_odd_values
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.layouts.layout import Layout
-from ebi_rules.rule_model.rule import Rule, available
 
 
-def find_activities(
-    source: Source,
-    key: str,
-    rule: Rule,
-    layout: str | Path | Layout | None = None,
-    overrides: Mapping[str, str] | None = None,
-    procedures: Source | None = None,
-    diagnoses: Source | None = None,
-    any_dataset: bool = False,
-) -> list[Activity]:
-    """Give the activities of an extract with a key: one, or more where the key is repeated.
+def find_activities(extract: FrameExtract, key: str, fields: Iterable[str]) -> list[Activity]:
+    """Return the activities of an extract with a key: one, or more if the key is repeated.
 
-    Raises `UsageError` when there is none; otherwise as `open_extract`.
+    Args:
+        extract: The extract.
+        key: The key as text.
+        fields: The canonical fields to read, as far as the extract has them; codes are always read.
+
+    Raises:
+        UsageError: No activity has the key.
+        ExtractError: A value is not one that its field can have.
     """
-    extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
-    available([rule], binding, skip_unavailable=False, any_dataset=any_dataset)
-    needed = [name for name in binding.fields if name in rule.fields_needed]
+    binding = extract.binding
+    needed = [name for name in binding.fields if name in set(fields)]
     check_types(binding, needed, extract.table.schema)
     rows = collect(extract.table.frame.filter(pl.col(binding.key).cast(pl.String) == key))
     if rows.is_empty():

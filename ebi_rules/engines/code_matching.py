@@ -21,10 +21,9 @@ from ebi_rules.criteria.nodes import (
     Recorded,
     lists_named,
 )
-from ebi_rules.engines.extract import Extract
+from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX
-from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.translate.polars import code_text, matched, stems, verdict
 from opcs_icd import SEPARATORS
@@ -42,11 +41,11 @@ UPPER_HALF = 2**32
 class CodeField:
     """One field of codes of an extract, and the atoms that are asked of it."""
 
-    def __init__(self, name: str, extract: Extract, binding: Binding, atoms: Iterable[CodeAtom]) -> None:
+    def __init__(self, name: str, extract: FrameExtract, atoms: Iterable[CodeAtom]) -> None:
         self.name = name
         self.extract = extract
-        self.binding = binding
-        self.child = binding.child(name)
+        self.binding = extract.binding
+        self.child = extract.binding.child(name)
         self.atoms = [atom for atom in atoms if atom.code_field == name]
         self.lists = list(dict.fromkeys(named for atom in self.atoms for named in lists_named(atom)))
         self.asks_recorded = any(isinstance(atom, Recorded) for atom in self.atoms)
@@ -55,7 +54,7 @@ class CodeField:
         self.coded = f"{PREFIX}{name}_coded"
         self.matched = f"{PREFIX}{name}_matched"
         self.has_text = f"{PREFIX}{name}_text"
-        own = binding.code_columns(name)
+        own = extract.binding.code_columns(name)
         self.is_one_text = len(own) == 1 and extract.table.schema[own[0]] == pl.String
         self.row_key_column = f"{PREFIX}{name}_key"
         self.join_key = own[0] if self.is_one_text else self.row_key_column
@@ -225,7 +224,7 @@ def single_code(code: pl.Expr) -> pl.Expr:
     return bare.str.replace_all(f"[{SEPARATORS}]", "/")
 
 
-def code_fields(extract: Extract, binding: Binding, atoms: Sequence[CodeAtom]) -> list[CodeField]:
+def code_fields(extract: FrameExtract, atoms: Sequence[CodeAtom]) -> list[CodeField]:
     """Give the fields of codes that atoms ask about."""
-    fields = [CodeField(name, extract, binding, atoms) for name in CODE_FIELDS]
+    fields = [CodeField(name, extract, atoms) for name in CODE_FIELDS]
     return [field for field in fields if field.atoms]

@@ -18,12 +18,12 @@ ROWS = f"{PREFIX}rows"
 
 
 @dataclass(frozen=True)
-class Values:
+class CodedValues:
     """The distinct values of coded fields, and how many rows have each: `value` as the extract has it, and `ROWS`."""
 
     binding: Binding
     schema: Mapping[str, pl.DataType]
-    held: Mapping[str, pl.DataFrame]
+    by_field: Mapping[str, pl.DataFrame]
 
     def raw(self, name: str) -> pl.Expr:
         """Give the expression of a coded field as the extract has it."""
@@ -34,9 +34,9 @@ class Values:
 
         None for every other node.
         """
-        if not isinstance(node, FieldAtom) or node.field not in self.held:
+        if not isinstance(node, FieldAtom) or node.field not in self.by_field:
             return None
-        distinct = self.held[node.field]
+        distinct = self.by_field[node.field]
         binding = self._of_values(node.field)
         translator = PolarsTranslator(lambda name: field_value(binding, name, distinct.schema), _no_codes)
         holding = distinct.filter(translator.visit(node))[VALUE]
@@ -66,7 +66,7 @@ class Values:
         return pl.Series(VALUE, sorted(label for label in labels if label), dtype=pl.String)
 
     def _raw_texts(self, name: str) -> pl.Series:
-        distinct = self.held[name]
+        distinct = self.by_field[name]
         text = raw_code(self._of_values(name), name, distinct.schema)
         return distinct.select(text.alias(VALUE))[VALUE].drop_nulls().unique().sort()
 
@@ -77,7 +77,7 @@ class Values:
 
 def distinct_values(
     frame: pl.LazyFrame, binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]
-) -> Values:
+) -> CodedValues:
     """Read the distinct values of coded fields."""
     held: dict[str, pl.DataFrame] = {}
     for name in fields:
@@ -88,7 +88,7 @@ def distinct_values(
                 continue
             raw = _raw(name, binding, schema).alias(VALUE)
             held[name] = collect(frame.select(raw).group_by(VALUE).agg(pl.len().alias(ROWS)))
-    return Values(binding, schema, held)
+    return CodedValues(binding, schema, held)
 
 
 def _raw(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:

@@ -1,30 +1,21 @@
 """Count an extract into the cube, by Polars: rows are grouped in one pass (`grouping`), and groups summed up here."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from ebi_rules._support.progress import Progress, RowsDone, quiet
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELD, Criterion, Or
-from ebi_rules.cube import LAST_DATE, Audited, in_order, missing_counted, normal_values, schema
+from ebi_rules.cube import LAST_DATE, AuditedRule, in_order, missing_counted, normal_values, schema
+from ebi_rules.engines.checked_extract import check_extract
 from ebi_rules.engines.code_matching import UPPER_HALF, needs_codes
-from ebi_rules.engines.coded_values import distinct_values
-from ebi_rules.engines.extract import Extract, InputFile, Source, open_extract
+from ebi_rules.engines.counted_cube import CountedCube
+from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.polars_flags import fields_of
-from ebi_rules.engines.polars_groups import ROWS, Grouping, day_of, with_codes
-from ebi_rules.engines.registry import Counted
-from ebi_rules.engines.value_checks import check_types, count_odd_values
-from ebi_rules.layouts.binding import Binding
-from ebi_rules.layouts.layout import Layout
-from ebi_rules.layouts.scope import EVERYTHING, Scope
-
-_FIELDS_BEHIND = ("activity_date", "age", "sex", "administrative_category")
-"""Fields that every audit reads, beside those it groups by."""
+from ebi_rules.engines.polars_groups import ROWS, Grouping, with_codes
+from ebi_rules.rule_model.rule_logic import criteria_of
 
 
 @dataclass(frozen=True)
@@ -37,81 +28,30 @@ class _Count:
     expression: pl.Expr
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """An extract that this process reads."""
-
-    extract: Extract
-    binding: Binding
-
-    @property
-    def files(self) -> Sequence[InputFile]:
-        return self.extract.files
-
-    def count(
-        self,
-        audited: Sequence[Audited],
-        dimensions: Sequence[str],
-        scope: Scope = EVERYTHING,
-        progress: Progress = quiet,
-    ) -> Counted:
-        """Check the extract's values and count."""
-        return count_cube(_narrowed(self.extract, self.binding, scope), self.binding, audited, dimensions, progress)
-
-
-def open_source(
-    source: Source,
-    layout: str | Path | Layout | None = None,
-    overrides: Mapping[str, str] | None = None,
-    children: Mapping[str, Source | None] | None = None,
-) -> _Opened:
-    """Open an extract as `open_extract` does."""
-    return _Opened(*open_extract(source, layout, overrides, children))
-
-
-def _narrowed(extract: Extract, binding: Binding, scope: Scope) -> Extract:
-    """Give the part of an extract that is asked for, as filters that the scan takes over."""
-    scope.check(binding)
-    table = extract.table
-    frame = table.frame
-    if scope.months:
-        day = day_of(binding, table.schema)
-        first, last = (date(number // 100, number % 100, 1) for number in scope.months)
-        frame = frame.filter(day.is_between(first, _end_of_month(last)))
-    provider = scope.provider_criterion()
-    if provider:
-        values = distinct_values(table.frame, binding, ["provider"], table.schema)
-        among = values.decide(provider)
-        assert among is not None, "providers are a coded field"
-        frame = frame.filter(among)
-    return replace(extract, table=replace(table, frame=frame))
-
-
-def _end_of_month(first: date) -> date:
-    return (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-
-
-def count_cube(
-    extract: Extract,
-    binding: Binding,
-    audited: Sequence[Audited],
+def count_frame(
+    extract: FrameExtract,
+    audited: Sequence[AuditedRule],
     dimensions: Sequence[str],
     progress: Progress = quiet,
-) -> Counted:
-    """Check an extract and count it; `dimensions` are `provider`, `month`, `age_band`, `sex` and further fields.
+) -> CountedCube:
+    """Check an extract and count it.
 
-    Raises `ExtractError` when the extract breaks what a rule needs.
+    Args:
+        extract: The extract.
+        audited: The rules to count.
+        dimensions: provider, month, age_band, sex and further fields.
+        progress: Is called with each step.
+
+    Raises:
+        ExtractError: A column has a type or a value that its field cannot have.
     """
-    readings = [reading for entry in audited for reading in (entry.reading, *entry.compared)]
-    criteria = list(dict.fromkeys(criterion for rule in readings for criterion in rule.criteria.values()))
-    needed = fields_of(criteria, binding, [*dimensions, *_FIELDS_BEHIND])
-    table = extract.table
-    check_types(binding, needed, table.schema)
-    grouping = Grouping(extract, binding, criteria, dimensions)
-    rows, notices = count_odd_values(table.frame, binding, needed, table.schema, grouping.values.held)
-    groups = grouping.groups(RowsDone(progress, "counting", rows))
+    variants = [logic for entry in audited for logic in (entry.counted.logic, *entry.compared)]
+    criteria = criteria_of(variants)
+    checked = check_extract(extract, criteria, [*dimensions, *missing_counted(dimensions), "activity_date"])
+    grouping = Grouping(checked, criteria, dimensions)
+    groups = grouping.groups(RowsDone(progress, "counting", checked.rows))
     progress("adding up")
-    return Counted(_cube(groups, grouping, audited, dimensions), rows, tuple(notices))
+    return CountedCube(_cube(groups, grouping, audited, dimensions), checked.rows, checked.notices)
 
 
 def _named(wide: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
@@ -122,7 +62,7 @@ def _named(wide: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
 
 
 def _cube(
-    groups: pl.DataFrame, grouping: Grouping, audited: Sequence[Audited], dimensions: Sequence[str]
+    groups: pl.DataFrame, grouping: Grouping, audited: Sequence[AuditedRule], dimensions: Sequence[str]
 ) -> pl.DataFrame:
     """Sum the groups up: what every activity has over all, what a rule leaves over those that some criterion may."""
     over_all = [*_of_activity(grouping, dimensions), *_eligible(grouping, audited)]
@@ -201,30 +141,30 @@ def _of_activity(grouping: Grouping, dimensions: Sequence[str]) -> Iterator[_Cou
         yield _Count(None, "missing", name, pl.col(ROWS) if answer is None else _rows_where(answer))
 
 
-def _eligible(grouping: Grouping, audited: Sequence[Audited]) -> Iterator[_Count]:
+def _eligible(grouping: Grouping, audited: Sequence[AuditedRule]) -> Iterator[_Count]:
     for entry in audited:
-        denominator = [entry.reading.criteria[name] for name in entry.reading.eligible]
+        denominator = [entry.counted.criteria[name] for name in entry.counted.logic.eligible]
         yield _Count(entry.key, "eligible", None, _rows_where(grouping.holds(denominator)))
 
 
-def _of_rule(grouping: Grouping, entry: Audited) -> Iterator[tuple[_Count, Sequence[Criterion]]]:
+def _of_rule(grouping: Grouping, entry: AuditedRule) -> Iterator[tuple[_Count, Sequence[Criterion]]]:
     """Give a rule's counts, each with criteria that all hold wherever it counts anything."""
-    criteria = list(entry.reading.criteria.items())
+    criteria = list(entry.counted.criteria.items())
     for place, (name, _) in enumerate(criteria, start=1):
         left = [criterion for _, criterion in criteria[:place]]
         yield _Count(entry.key, "left", name, _rows_where(grouping.holds(left))), left
-    every = list(entry.reading.criteria.values())
+    every = list(entry.counted.criteria.values())
     flagged = grouping.holds(every)
     yield _Count(entry.key, "flagged", None, _rows_where(flagged)), every
-    for reading in entry.compared:
-        own = list(reading.criteria.values())
+    for variant in entry.compared:
+        own = list(variant.criteria.values())
         there = grouping.holds(own)
-        yield _Count(entry.key, "variant", reading.variant_name, _rows_where(there)), own
-        if reading.variant_name != entry.reading.variant_name:
+        yield _Count(entry.key, "variant", variant.variant_name, _rows_where(there)), own
+        if variant.variant_name != entry.counted.variant_name:
             # It counts where one of the two holds, so it needs codes when both do.
             needing = [found for found in (_needing(own), _needing(every)) if found]
             either: list[Criterion] = [Or(tuple(needing))] if len(needing) > 1 else []
-            yield _Count(entry.key, "differs", reading.variant_name, _rows_where(there != flagged)), either
+            yield _Count(entry.key, "differs", variant.variant_name, _rows_where(there != flagged)), either
 
 
 def _rows_where(held: pl.Expr) -> pl.Expr:

@@ -4,22 +4,20 @@ Of codes the answer is a pattern (`codes`), of fields a bit; with the dimensions
 group by (`packing`). The criteria of all rules are then decided on the groups, of which there are few.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 
 import polars as pl
 
 from ebi_rules._support.progress import RowsDone
 from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, FieldAtom, IsNull, Recorded, atoms
-from ebi_rules.cube import AGE_BAND_STARTS, AGE_BANDS, AGE_BANDS_PARTED, OLDEST, missing_counted
+from ebi_rules.cube import AGE_BANDS, missing_counted
+from ebi_rules.engines.checked_extract import CheckedExtract
 from ebi_rules.engines.code_matching import CodeField
-from ebi_rules.engines.coded_values import distinct_values
-from ebi_rules.engines.extract import Extract
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
-from ebi_rules.engines.polars_flags import Answering, all_hold, fields_of, with_numbers
-from ebi_rules.layouts.binding import Binding
-from ebi_rules.translate.polars import as_date
+from ebi_rules.engines.polars_answers import Answering, all_hold, with_numbers
+from ebi_rules.engines.polars_dates import age_band_number, day_of
 
 ROWS = f"{PREFIX}rows"
 """The column of groups that counts their rows."""
@@ -29,30 +27,28 @@ _BELOW_ZERO = 2**31
 class Grouping:
     """Group an extract's rows by dimensions and answers, and read the answers of a group."""
 
-    def __init__(
-        self, extract: Extract, binding: Binding, criteria: Sequence[Criterion], dimensions: Sequence[str]
-    ) -> None:
-        self.extract = extract
-        self.binding = binding
+    def __init__(self, checked: CheckedExtract, criteria: Sequence[Criterion], dimensions: Sequence[str]) -> None:
+        self.extract = checked.extract
+        self.binding = checked.extract.binding
+        self.fields = checked.fields
+        self.values = checked.values
         self.dimensions = dimensions
         self.criteria = criteria
         asked = list(dict.fromkeys(atom for criterion in criteria for atom in atoms(criterion)))
         code_atoms = [atom for atom in asked if isinstance(atom, CodeAtom)]
         coded = {*CODE_FIELD.values(), *(atom.code_field for atom in code_atoms)}
         self.code_fields = [
-            CodeField(name, extract, binding, code_atoms)
+            CodeField(name, self.extract, code_atoms)
             for name in CODE_FIELDS
-            if name in coded and binding.codes.get(name)
+            if name in coded and self.binding.codes.get(name)
         ]
         self.missing = {
             name: IsNull(name)
             for name in missing_counted(dimensions)
-            if name in binding.fields and name not in dimensions
+            if name in self.binding.fields and name not in dimensions
         }
         own = [atom for atom in asked if isinstance(atom, FieldAtom)]
         self.field_atoms: list[FieldAtom] = list(dict.fromkeys([*own, *self.missing.values()]))
-        self.fields = fields_of([*criteria, *self.missing.values()], binding, [*dimensions, "age"])
-        self.values = distinct_values(extract.table.frame, binding, self.fields, extract.table.schema)
         self.days = self._days()
         self.meanings: dict[str, pl.DataFrame] = {}
         self.columns = {criterion: f"{PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
@@ -151,10 +147,10 @@ class Grouping:
             return self._month()
         if name == "age_band":
             age = numbers("age") if "age" in self.binding.fields else pl.lit(None, pl.Int64)
-            return Part(name, band_of_age(age.cast(pl.Int32, strict=False)), len(AGE_BANDS))
+            return Part(name, age_band_number(age.cast(pl.Int32, strict=False)), len(AGE_BANDS))
         if name not in self.binding.fields:
             return Part(name, pl.lit(None), 0)
-        if name in self.values.held:
+        if name in self.values.by_field:
             return self.values.part(name)
         return Part(name, numbers(name).cast(pl.Int32, strict=False).cast(pl.Int64) + _BELOW_ZERO, 2 * _BELOW_ZERO)
 
@@ -165,15 +161,9 @@ class Grouping:
             return pl.format("{}-{}", year.str.zfill(4), month.str.zfill(2))
         if name == "age_band":
             return pl.lit(pl.Series(AGE_BANDS, dtype=pl.String)).gather(value)
-        if name in self.values.held:
+        if name in self.values.by_field:
             return pl.lit(self.values.texts(name)).gather(value)
         return (value.cast(pl.Int64) - _BELOW_ZERO).cast(pl.String)
-
-
-def day_of(binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    """Give the expression of an activity's day."""
-    columns = binding.fields["activity_date"]
-    return as_date(pl.coalesce([pl.col(column) for column in columns]), schema[columns[0]])
 
 
 def _telling(frame: pl.LazyFrame, passed: RowsDone) -> pl.LazyFrame:
@@ -197,9 +187,3 @@ def _recorded(field: CodeField) -> str:
 def with_codes(field: CodeField) -> str:
     """Give the column of groups that counts activities with codes in a field."""
     return f"{PREFIX}{field.name}_with_codes"
-
-
-def band_of_age(age: pl.Expr) -> pl.Expr:
-    """Give the place of an age in `AGE_BANDS`: five years each, but 15 to 18, 19, and 90 or more."""
-    fives = age.clip(upper_bound=AGE_BAND_STARTS[-1]) // 5
-    return pl.when(age.is_between(0, OLDEST)).then(fives + (age >= AGE_BANDS_PARTED).cast(pl.Int32))

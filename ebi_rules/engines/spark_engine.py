@@ -1,71 +1,58 @@
-"""The Spark engine: in the session there is (a notebook, Databricks Connect, spark-submit), or a local one.
+"""The Spark engine: in the active session (a notebook, Databricks Connect, spark-submit), or in a local one.
 
 A source is the name of a table or view, or the path of parquet files that Spark can reach.
 """
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import polars as pl
 
-from ebi_rules._support.errors import EngineError, UsageError
-from ebi_rules.criteria.nodes import CODE_FIELDS
-from ebi_rules.engines.extract import Source
-from ebi_rules.engines.warehouse import Query, Warehouse, guarded, open_table
-from ebi_rules.layouts.layout import Layout
+from ebi_rules._support.errors import UsageError
+from ebi_rules.engines.connections import driver
+from ebi_rules.engines.extract import ExtractSource
+from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+__all__ = ["count_cube", "open_source"]
 
 _ACTIVITY = "ebi_activity"
 
 
-def open_source(
-    source: Source,
-    layout: str | Path | Layout | None = None,
-    overrides: Mapping[str, str] | None = None,
-    children: Mapping[str, Source | None] | None = None,
-) -> Warehouse:
-    """Open a table, view or parquet files. Raises `EngineError` when Spark is absent."""
-    if not isinstance(source, str | Path):
-        raise UsageError("the engine spark counts a table or parquet files: give a name or a path.")
+def open_source(source: ExtractSource) -> WarehouseExtract:
+    """Open a table, a view or parquet files. Raises `UsageError` for a frame, `EngineError` without Spark."""
+    if not isinstance(source.data, str | Path):
+        raise UsageError("the engine spark counts a table or parquet files: pass a name or a path.")
     session = _session()
-    named: dict[str, Source | None] = {}
-    for name in CODE_FIELDS:
-        child = (children or {}).get(name)
-        if child is not None:
-            named[name] = _named(session, str(child), f"ebi_{name}")
-    table = _named(session, str(source), _ACTIVITY)
-    return open_table(_query(session), "spark", table, layout, overrides, named)
+    children = {name: _table_of(session, str(child), f"ebi_{name}") for name, child in source.children.items()}
+    table = _table_of(session, str(source.data), _ACTIVITY)
+    return open_named_table("spark", "spark", _query(session), replace(source, data=table, children=children))
 
 
-def _session() -> "SparkSession":
-    try:
-        from pyspark.sql import SparkSession
-    except ImportError:
-        raise EngineError("the engine spark is not installed: pip install 'ebi-rules[spark]'.") from None
-    # An extract with a backslash in a name or a value must mean what it means elsewhere.
-    return SparkSession.getActiveSession() or SparkSession.builder.config("spark.ui.enabled", "false").getOrCreate()
+def _session() -> Any:
+    sql = driver("pyspark.sql", "spark")
+    return sql.SparkSession.getActiveSession() or (
+        sql.SparkSession.builder.config("spark.ui.enabled", "false").getOrCreate()
+    )
 
 
-def _named(session: "SparkSession", source: str, name: str) -> str:
-    """Give the name of a table; files are given one."""
+def _table_of(session: Any, source: str, name: str) -> str:
+    """Return the name of a table; parquet files become a view called `name`."""
     if not (source.endswith(".parquet") or "/" in source or "\\" in source):
         return source
 
-    def read(path: str) -> pl.DataFrame:
+    def make_view(path: str) -> pl.DataFrame:
         session.read.parquet(path).createOrReplaceTempView(name)
         return pl.DataFrame()
 
-    guarded("Spark", read)(source)
+    guarded("Spark", make_view)(source)
     return name
 
 
-def _query(session: "SparkSession") -> Query:
-    def run(text: str) -> pl.DataFrame:
-        found = pl.from_arrow(session.sql(text).toArrow())
-        assert isinstance(found, pl.DataFrame)
-        return found
+def _query(session: Any) -> Query:
+    def run(statement: str) -> pl.DataFrame:
+        rows = pl.from_arrow(session.sql(statement).toArrow())
+        assert isinstance(rows, pl.DataFrame)
+        return rows
 
     return guarded("Spark", run)

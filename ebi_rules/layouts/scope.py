@@ -39,7 +39,7 @@ class Scope:
         """Give the criterion that the provider is one of those asked for, None when all are."""
         return In("provider", self.providers) if self.providers else None
 
-    def said(self) -> dict[str, object]:
+    def as_record(self) -> dict[str, object]:
         """Give what is asked for run.json."""
         return {"months": self.months, "providers": self.providers}
 

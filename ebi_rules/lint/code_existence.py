@@ -3,20 +3,20 @@
 import re
 from collections.abc import Iterator
 
-from ebi_rules.lint.finding import ERROR, WARNING, Place, Reading, Told
+from ebi_rules.lint.finding import ERROR, WARNING, Interpretation, Place, UnplacedFinding
 from opcs_icd import OPCS4, CodeList, CodeSystem
 from opcs_icd.reference import Reference, Release
 
 
-def of_codes(reading: Reading, reference: Reference) -> Iterator[Told]:
+def of_codes(interpretation: Interpretation, reference: Reference) -> Iterator[UnplacedFinding]:
     """Find codes that do not exist, that ended before the edition or began after it, and what prefixes cover since."""
-    month = month_of(reading.rule.edition_name)
-    for named in reading.rule.lists_asked():
+    month = month_of(interpretation.rule.edition_name)
+    for named in interpretation.rule.logic.code_lists():
         release = reference.in_force(named.system, month)
         if release is None:
             continue
         kind = "opcs" if named.system is OPCS4 else "icd"
-        place = (*reading.place, "codes", kind, named.name)
+        place = (*interpretation.place, "codes", kind, named.name)
         for prefix in named.codes.prefixes:
             yield from _of_prefix(prefix, place, named.system, release, reference)
 
@@ -27,19 +27,23 @@ def month_of(edition: str) -> str:
     return f"{found[1]}-{found[2] or '12'}" if found else "9999-12"
 
 
-def _of_prefix(prefix: str, place: Place, system: CodeSystem, release: Release, reference: Reference) -> Iterator[Told]:
+def _of_prefix(
+    prefix: str, place: Place, system: CodeSystem, release: Release, reference: Reference
+) -> Iterator[UnplacedFinding]:
     written = str(CodeList(system, [prefix]))
     if not release.starting(prefix):
         others = [other for other in reference.of(system) if other.starting(prefix)]
         earlier = [other for other in others if other.since < release.since]
         if earlier:
             text = f"{written} ended: it is in {earlier[-1].name} and no longer in {release.name}. Take it out."
-            yield Told(WARNING, "code-ended", place, text)
+            yield UnplacedFinding(WARNING, "code-ended", place, text)
         elif others:
             text = f"{written} began with {others[0].name}, after this edition ({release.name}). Is the edition right?"
-            yield Told(WARNING, "code-not-begun", place, text)
+            yield UnplacedFinding(WARNING, "code-not-begun", place, text)
         else:
-            yield Told(ERROR, "no-such-code", place, f"{written} does not exist in {release.name}. Correct it.")
+            yield UnplacedFinding(
+                ERROR, "no-such-code", place, f"{written} does not exist in {release.name}. Correct it."
+            )
         return
     held = set(release.starting(prefix))
     since = [
@@ -52,4 +56,4 @@ def _of_prefix(prefix: str, place: Place, system: CodeSystem, release: Release, 
     if since:
         added = CodeList(system, since)
         text = f"{written} covers {added} too, which began after this edition. Are they meant?"
-        yield Told(WARNING, "unexpected-siblings", place, text)
+        yield UnplacedFinding(WARNING, "unexpected-siblings", place, text)

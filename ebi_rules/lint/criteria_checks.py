@@ -23,7 +23,7 @@ from ebi_rules.criteria.nodes import (
     lists_named,
 )
 from ebi_rules.criteria.parser import mixes_connectives
-from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Place, Reading, Told
+from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Interpretation, Place, UnplacedFinding
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.translate.english import say
 from opcs_icd import OPCS4, CodeList, CodeSystem
@@ -37,26 +37,30 @@ _BANDS = {(0, 18), (19, 120)}
 """The programme's age bands, children and adults."""
 
 
-def of_criteria(reading: Reading) -> Iterator[Told]:
-    """Find what is wrong in the criteria of one reading, each by itself and all together."""
-    criteria = reading.rule.criteria
+def of_criteria(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
+    """Find what is wrong in the criteria of one interpretation, each by itself and all together."""
+    criteria = interpretation.rule.criteria
     for name, criterion in criteria.items():
-        place = (*reading.place, "criteria", name)
+        place = (*interpretation.place, "criteria", name)
         if not possible(criterion):
-            yield Told(ERROR, "never-holds", place, "this can never hold, so nothing is ever in scope. Correct it.")
+            yield UnplacedFinding(
+                ERROR, "never-holds", place, "this can never hold, so nothing is ever in scope. Correct it."
+            )
         elif not possible(Not(criterion)):
-            yield Told(WARNING, "always-holds", place, "this always holds, and so changes nothing. Take it out.")
+            yield UnplacedFinding(
+                WARNING, "always-holds", place, "this always holds, and so changes nothing. Take it out."
+            )
         else:
-            yield from _redundant_parts(criterion, place, reading.rule)
+            yield from _redundant_parts(criterion, place, interpretation.rule)
         yield from _age_bands(criterion, place)
-    yield from _together(reading)
-    yield from _supplementary(reading)
-    if reading.is_variant and _changes_nothing(reading):
-        place = reading.place
-        yield Told(WARNING, "variant-changes-nothing", place, "it flags what the rule flags. Take it out.")
+    yield from _together(interpretation)
+    yield from _supplementary(interpretation)
+    if interpretation.is_variant and _changes_nothing(interpretation):
+        place = interpretation.place
+        yield UnplacedFinding(WARNING, "variant-changes-nothing", place, "it flags what the rule flags. Take it out.")
 
 
-def between_editions(rule: Rule) -> Iterator[Told]:
+def between_editions(rule: Rule) -> Iterator[UnplacedFinding]:
     """Find codes that one edition asks for and another excludes: a revision, or a NOT too many or too few."""
     here = codes_by_sign(And(tuple(rule.criteria.values())))
     for name, edition in rule.editions.items():
@@ -66,16 +70,16 @@ def between_editions(rule: Rule) -> Iterator[Told]:
                 turned = (here[sign][system] & there[not sign][system]) - (here if not sign else there)[True][system]
                 if len(turned):
                     text = f"this edition {ours} {turned}, which the edition {name} {theirs}."
-                    yield Told(NOTE, "turned-round", ("criteria",), text + " Is the revision meant so?")
+                    yield UnplacedFinding(NOTE, "turned-round", ("criteria",), text + " Is the revision meant so?")
 
 
-def mixed_connectives(content: str) -> Iterator[Told]:
+def mixed_connectives(content: str) -> Iterator[UnplacedFinding]:
     """Find criteria in which AND and OR stand side by side without parentheses."""
 
-    def below(table: dict[str, Any], place: Place) -> Iterator[Told]:
+    def below(table: dict[str, Any], place: Place) -> Iterator[UnplacedFinding]:
         for name, text in table.get("criteria", {}).items():
             if isinstance(text, str) and mixes_connectives(text):
-                yield Told(
+                yield UnplacedFinding(
                     WARNING,
                     "mixed-and-or",
                     (*place, "criteria", name),
@@ -88,41 +92,45 @@ def mixed_connectives(content: str) -> Iterator[Told]:
     return below(tomllib.loads(content), ())
 
 
-def _together(reading: Reading) -> Iterator[Told]:
+def _together(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
     """Find criteria that contradict each other, and those that the others imply."""
-    criteria = reading.rule.criteria
+    criteria = interpretation.rule.criteria
     whole = And(tuple(criteria.values()))
     if possible(whole):
         for name, criterion in criteria.items():
             others = [other for key, other in criteria.items() if key != name]
             if others and possible(Not(criterion)) and implies(And(tuple(others)), criterion):
-                place = (*reading.place, "criteria", name)
-                yield Told(WARNING, "changes-nothing", place, "the other criteria imply it: nothing is stopped here.")
+                place = (*interpretation.place, "criteria", name)
+                yield UnplacedFinding(
+                    WARNING, "changes-nothing", place, "the other criteria imply it: nothing is stopped here."
+                )
         return
     if not all(map(possible, criteria.values())):
         return
     pairs = [(one, two) for one, two in combinations(criteria, 2) if not possible(And((criteria[one], criteria[two])))]
     for one, two in pairs:
-        place = (*reading.place, "criteria", two)
+        place = (*interpretation.place, "criteria", two)
         if isinstance(criteria[two], Not):
             text = f"this exclusion removes everything that {one} includes. Correct one of them."
-            yield Told(ERROR, "excludes-everything", place, text)
+            yield UnplacedFinding(ERROR, "excludes-everything", place, text)
         else:
-            yield Told(ERROR, "contradiction", place, f"it contradicts {one}: they never hold together. Correct one.")
+            yield UnplacedFinding(
+                ERROR, "contradiction", place, f"it contradicts {one}: they never hold together. Correct one."
+            )
     if not pairs:
         text = "the criteria never hold all together, so nothing is ever in scope. Correct them."
-        yield Told(ERROR, "contradiction", (*reading.place, "criteria"), text)
+        yield UnplacedFinding(ERROR, "contradiction", (*interpretation.place, "criteria"), text)
 
 
-def _supplementary(reading: Reading) -> Iterator[Told]:
+def _supplementary(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
     """Find a rule that codes of approach or site can meet alone, which only say more of an operation."""
-    whole = And(tuple(reading.rule.criteria.values()))
+    whole = And(tuple(interpretation.rule.criteria.values()))
     asked = {atom for atom in code_atoms(whole) if atom.code_field in _OF_OPERATIONS}
     with_none = with_answers(whole, dict.fromkeys(asked, False))
     alone = with_answers(whole, {atom: _restricted(atom) for atom in asked})
     if asked and not _can_hold(with_none) and _can_hold(alone):
         text = "a code of chapter Y or Z alone meets them, without an operation. Ask for the operation too."
-        yield Told(WARNING, "no-operation", (*reading.place, "criteria"), text)
+        yield UnplacedFinding(WARNING, "no-operation", (*interpretation.place, "criteria"), text)
 
 
 def _restricted(atom: CodeAtom) -> Criterion | bool:
@@ -142,13 +150,15 @@ def _can_hold(criterion: Criterion | bool) -> bool:
     return criterion if isinstance(criterion, bool) else possible(criterion)
 
 
-def _redundant_parts(criterion: Criterion, place: Place, rule: Rule) -> Iterator[Told]:
+def _redundant_parts(criterion: Criterion, place: Place, rule: Rule) -> Iterator[UnplacedFinding]:
     """Find parts without which a criterion would mean the same: the first of each AND or OR."""
     for node, whole_without in _with_one_part_less(criterion):
         if equivalent(criterion, whole_without):
             kind = "alternative" if isinstance(node[0], Or) else "part"
-            text = f"the {kind} {say(node[1], rule.words)!r} changes nothing beside the others. Take it out."
-            yield Told(WARNING, "redundant", place, text)
+            text = (
+                f"the {kind} {say(node[1], rule.documentation.words)!r} changes nothing beside the others. Take it out."
+            )
+            yield UnplacedFinding(WARNING, "redundant", place, text)
             return
 
 
@@ -167,23 +177,23 @@ def _with_one_part_less(criterion: Criterion) -> Iterator[tuple[tuple[And | Or, 
                 yield node, Not(changed)
 
 
-def _age_bands(criterion: Criterion, place: Place) -> Iterator[Told]:
+def _age_bands(criterion: Criterion, place: Place) -> Iterator[UnplacedFinding]:
     asked = [atom for atom in atoms(criterion) if isinstance(atom, Between | Compare) and atom.field == "age"]
     bands = [(atom.low, atom.high) for atom in asked if isinstance(atom, Between)]
     if any(isinstance(atom, Compare) for atom in asked):
         text = "a bound without its other end lets in what no age is. Write age BETWEEN ... AND ...."
-        yield Told(WARNING, "age-band", place, text)
+        yield UnplacedFinding(WARNING, "age-band", place, text)
     for low, high in bands:
         if (low, high) not in _BANDS:
             text = f"{low} to {high} years is none of the programme's bands, 0 to 18 and 19 to 120. Is it meant so?"
-            yield Told(WARNING, "age-band", place, text)
+            yield UnplacedFinding(WARNING, "age-band", place, text)
     for one, two in combinations(sorted(set(bands)), 2):
         if two[0] <= one[1]:
             text = f"the bands {one[0]} to {one[1]} and {two[0]} to {two[1]} overlap. Let them meet."
-            yield Told(WARNING, "age-band", place, text)
+            yield UnplacedFinding(WARNING, "age-band", place, text)
 
 
-def _changes_nothing(reading: Reading) -> bool:
-    ours, theirs = (And(tuple(rule.criteria.values())) for rule in (reading.rule, reading.base))
-    same_rate = reading.rule.eligible == reading.base.eligible
+def _changes_nothing(interpretation: Interpretation) -> bool:
+    ours, theirs = (And(tuple(rule.criteria.values())) for rule in (interpretation.rule, interpretation.base))
+    same_rate = interpretation.rule.logic.eligible == interpretation.base.logic.eligible
     return same_rate and equivalent(ours, theirs)

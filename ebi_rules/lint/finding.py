@@ -1,9 +1,10 @@
-"""A finding, and the reading of a rule that a check looks at."""
+"""A finding, and the interpretation of a rule that a check looks at."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ebi_rules.rule_model.rule import DEFAULT, Rule
+from ebi_rules.rule_model.rule import Rule
+from ebi_rules.rule_model.rule_logic import DEFAULT
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 """An error is certainly wrong, a warning most likely is; a note is something to know."""
@@ -26,8 +27,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Told:
-    """A finding before its line is looked up."""
+class UnplacedFinding:
+    """A finding whose line is not known yet."""
 
     severity: str
     check: str
@@ -36,8 +37,14 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One reading of a rule, with its place in the file; `base` is the edition's own, which a variant changes."""
+class Interpretation:
+    """One interpretation of a rule, with its place in the file.
+
+    Attributes:
+        rule: The interpretation.
+        base: The edition as designed, which a variant changes.
+        place: The path of keys to its table.
+    """
 
     rule: Rule
     base: Rule
@@ -45,16 +52,17 @@ class Reading:
 
     @property
     def is_variant(self) -> bool:
+        """Whether it is a variant."""
         return self.rule is not self.base
 
     @property
     def is_as_written(self) -> bool:
-        """Whether the reading keeps what a source wrote, right or wrong."""
+        """Whether it keeps what a source wrote, right or wrong."""
         return self.rule.variant_name.startswith("as_")
 
 
-def readings(rule: Rule) -> Iterator[Reading]:
-    """Give every reading of a rule: the rule itself, its variants, its editions and their variants."""
+def interpretations(rule: Rule) -> Iterator[Interpretation]:
+    """Return every interpretation of a rule: the rule itself, its variants, its editions and their variants."""
     for place, edition in [((), rule), *((("editions", name), other) for name, other in rule.editions.items())]:
-        for name, reading in edition.readings().items():
-            yield Reading(reading, edition, place if name == DEFAULT else (*place, "variants", name))
+        for name, variant in edition.interpretations.items():
+            yield Interpretation(variant, edition, place if name == DEFAULT else (*place, "variants", name))

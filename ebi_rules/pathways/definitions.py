@@ -1,73 +1,91 @@
-"""Pathway measures: what happened before and after, per person; one TOML file each, found by key."""
+"""The pathway measures and flows: one TOML file each, found by key."""
 
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 
-from ebi_rules._support.errors import UsageError, unknown
-from ebi_rules._support.package_data import data_folder, toml_files
+from ebi_rules.pathways.definition_files import Definitions
+from ebi_rules.pathways.flow import Flow
+from ebi_rules.pathways.flow_parser import parse_flow
 from ebi_rules.pathways.measure import Measure
-from ebi_rules.pathways.measure_parser import read_measure
-from ebi_rules.rule_model.catalogue import rule, shared
-from ebi_rules.rule_model.coded_source import Shared
-from ebi_rules.rule_model.rule_files import SHARED
-from ebi_rules.rule_model.rule_parser import read_shared, read_text
+from ebi_rules.pathways.measure_parser import parse_measure
+from ebi_rules.rule_model.catalogue import rule
+from ebi_rules.rule_model.coded_source import SharedDefinitions
 
-__all__ = ["Measure", "measure", "measures", "read_measure_file"]
+MeasureNames = str | Path | Measure | Iterable[str | Path | Measure]
+"""Measures, keys of measures, or folders and files with measures; one or several."""
+
+FlowNames = str | Path | Flow | Iterable[str | Path | Flow]
+"""Flows, keys of flows, or folders and files with flows; one or several."""
 
 
 def measure(name: str) -> Measure:
-    """Give a measure by its key. Raises `UsageError` for an unknown one."""
-    found = _own()
-    if name not in found:
-        raise UsageError(unknown("measure", name, found))
-    return found[name]
+    """Return a pathway measure by its key.
 
+    Raises:
+        UsageError: There is no measure of that key.
 
-def measures(names: Iterable[str | Measure] | str | Path | None = None) -> list[Measure]:
-    """Give the measures named, each once, or all of them; or those of a folder or a file, given by its path.
-
-    Raises `UsageError`, or `RuleError` for a file that is wrong.
+    Example:
+        >>> measure("re_entry").gives
+        'share'
     """
-    if isinstance(names, str | Path):
-        return [read_measure_file(file) for file in files_of(Path(names), "measure")]
-    every = (
-        list(_own().values())
-        if names is None
-        else [name if isinstance(name, Measure) else measure(name) for name in names]
-    )
-    if not every:
-        raise UsageError("name at least one measure, or none for all of them.")
-    return list({each.key: each for each in every}.values())
+    return MEASURES.find(name)
 
 
-def files_of(path: Path, what: str) -> list[Path]:
-    """Give the files of a folder, or one that is named itself. Raises `UsageError` where there are none."""
-    files = sorted(file for file in path.glob("*.toml") if not file.name.startswith("_")) if path.is_dir() else [path]
-    if not files:
-        raise UsageError(f"{path} holds no {what} file: they are called NAME.toml.")
-    return files
+def measures(names: MeasureNames | None = None) -> list[Measure]:
+    """Return several measures, each once.
+
+    Args:
+        names: Keys, measures, or folders and files with measures; one or several. Without names, all measures of the
+            package.
+
+    Raises:
+        UsageError: A key is unknown, or a folder has no measures.
+        RuleError: A file is wrong.
+
+    Example:
+        >>> [measure.key for measure in measures("re_entry")]
+        ['re_entry']
+    """
+    return MEASURES.find_all(names)
 
 
-def read_measure_file(path: Path) -> Measure:
-    """Read the measure in a file, which may use what `_shared.toml` beside it holds. Raises `RuleError`."""
-    return read_measure(read_text(path), str(path), shared_by(path), rule)
+def flow(name: str) -> Flow:
+    """Return a flow by its key.
+
+    Raises:
+        UsageError: There is no flow of that key.
+
+    Example:
+        >>> flow("musculoskeletal").key
+        'musculoskeletal'
+    """
+    return FLOWS.find(name)
 
 
-def shared_by(path: Path | None = None) -> Shared:
-    """Give what measures and flows share: that of the package and, for a file, of `_shared.toml` beside it."""
-    beside = path.with_name(SHARED) if path else None
-    return read_shared(read_text(beside), str(beside), _shared()) if beside and beside.exists() else _shared()
+def flows(names: FlowNames | None = None) -> list[Flow]:
+    """Return several flows, each once.
+
+    Args:
+        names: Keys, flows, or folders and files with flows; one or several. Without names, all flows of the package.
+
+    Raises:
+        UsageError: A key is unknown, or a folder has no flows.
+        RuleError: A file is wrong.
+
+    Example:
+        >>> [flow.key for flow in flows()]
+        ['musculoskeletal']
+    """
+    return FLOWS.find_all(names)
 
 
-@cache
-def _shared() -> Shared:
-    file = data_folder("measures") / SHARED
-    return read_shared(file.read_text(encoding="utf-8"), f"measures/{SHARED}", shared())
+def _parse_measure(content: str, file: str, shared: SharedDefinitions) -> Measure:
+    return parse_measure(content, file, shared, rule)
 
 
-@cache
-def _own() -> dict[str, Measure]:
-    files = toml_files(data_folder("measures"))
-    read = (read_measure(file.read_text(encoding="utf-8"), f"measures/{file.name}", _shared(), rule) for file in files)
-    return {each.key: each for each in read}
+def _parse_flow(content: str, file: str, shared: SharedDefinitions) -> Flow:
+    return parse_flow(content, file, shared, rule)
+
+
+MEASURES = Definitions("measure", "measures", _parse_measure)
+FLOWS = Definitions("flow", "flows", _parse_flow)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from ebi_rules.pathways.measure import Asked, Event
+from ebi_rules.pathways.measure import Event
 from ebi_rules.pathways.measure_meaning import is_a
+from ebi_rules.rule_model.measure_logic import EventDefinition
 
 BEGINS, LOST, IN_VIEW = "referral", "lost to view", "still in view"
 """Where every pathway begins, and where one ends that no stage ends."""
@@ -19,7 +20,7 @@ class Stage:
     """A stage: its name, the activity that it is, and whether it ends a pathway."""
 
     name: str
-    asked: Asked
+    asked: EventDefinition
     ends: bool
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow, PathsExample, Stage, paths
 from ebi_rules.pathways.people_file import FindRule, PeopleSource
-from ebi_rules.rule_model.coded_source import Shared
-from ebi_rules.rule_model.toml_source import are_texts
+from ebi_rules.rule_model.coded_source import SharedDefinitions
+from ebi_rules.rule_model.toml_source import is_list_of_texts
 
 _REQUIRED = {"key", "title", "about", "source", "stages", "lost_after", "shows", "limits", "examples"}
 _OPTIONAL = {"codes", "criteria", "words"}
@@ -16,7 +16,7 @@ _EXAMPLE = {"about", "person", "paths", "data"}
 _LONGEST = 3660
 
 
-def read_flow(content: str, file: str, shared: Shared, find_rule: FindRule) -> Flow:
+def parse_flow(content: str, file: str, shared: SharedDefinitions, find_rule: FindRule) -> Flow:
     """Read the flow in a file's text. Raises `RuleError` that names the file, the line and the repair."""
     return _FlowFile(content, file, shared, find_rule).flow()
 
@@ -52,7 +52,7 @@ class _FlowFile(PeopleSource):
 
     def _stage(self, number: int, table: Mapping[str, Any]) -> Stage:
         where = ("stages", str(number))
-        self.only(where, table, _STAGE, {"name", "when"})
+        self.require_keys(where, table, _STAGE, {"name", "when"})
         name, ends = table["name"], table.get("ends", False)
         if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z ]*", name) or name in (BEGINS, LOST, IN_VIEW):
             self.fail(
@@ -64,8 +64,8 @@ class _FlowFile(PeopleSource):
 
     def _example(self, number: int, table: Mapping[str, Any]) -> PathsExample:
         where = ("examples", str(number))
-        self.only(where, table, _EXAMPLE, _EXAMPLE - {"data"})
-        if table["paths"] != [] and not are_texts(table["paths"]):
+        self.require_keys(where, table, _EXAMPLE, _EXAMPLE - {"data"})
+        if table["paths"] != [] and not is_list_of_texts(table["paths"]):
             self.fail((*where, "paths"), "this is a list of pathways, such as 'referral > imaging > lost to view'.")
         first, last = self.days_of_data(where, table)
         events = tuple(self.event((*where, "person"), each) for each in table["person"])
@@ -78,10 +78,10 @@ class _FlowFile(PeopleSource):
             got = tuple(map(str, found))
             seen.update(stage for path in found for stage in path.stages)
             if got != example.paths:
-                self.problem(
+                self.note(
                     ("examples", str(number)),
                     f"the example {example.about!r} says {list(example.paths)}, but the pathways are {list(got)}.",
                 )
         for name in (*(stage.name for stage in flow.stages), *flow.ends):
             if name not in seen:
-                self.problem(("examples", "0"), f"no example goes through {name!r}: add one that does.")
+                self.note(("examples", "0"), f"no example goes through {name!r}: add one that does.")

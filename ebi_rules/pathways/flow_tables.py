@@ -13,7 +13,7 @@ from ebi_rules.disclosure.secondary_suppression import Relation, Tables, withhel
 from ebi_rules.pathways.flow import BEGINS, Flow
 from ebi_rules.pathways.flow_moves import FURTHER, MOVE
 from ebi_rules.provider_audit.percentages import PERCENT, with_percent
-from ebi_rules.provider_audit.rate_tables import ALL_PROVIDERS
+from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 
 _PROVIDER, _QUARTER = (("provider", "provider"),), (("month", "month"),)
 _OUT, _INTO = (("value", "unit"),), (("value", "value"),)

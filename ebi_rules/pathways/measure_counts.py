@@ -11,9 +11,10 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.cube import in_order, schema
-from ebi_rules.pathways.measure import COUNT, DAYS, FIRST, WITHIN_DAYS, WITHOUT, Measure
+from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.people_events import People, Source, span
 from ebi_rules.pathways.window_search import Marks, Whole, first_of_each, keys_of, look
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, WITHIN_DAYS, WITHOUT
 
 INDEX, FOLLOWED, OUTCOME = "index activity", "window within the data", "outcome"
 STEPS = (INDEX, FOLLOWED, OUTCOME)

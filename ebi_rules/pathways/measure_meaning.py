@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ebi_rules.criteria.evaluate import holds
-from ebi_rules.pathways.measure import COUNT, DAYS, FIRST, WITHOUT, Asked, Event, Measure
+from ebi_rules.pathways.measure import Event, Measure
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, WITHOUT, EventDefinition
 
 INCOMPLETE = "incomplete"
 Answer = str | int
@@ -69,7 +70,7 @@ def _told(measure: Measure, outcomes: int) -> Answer:
     return "yes" if bool(outcomes) != (measure.gives == WITHOUT) else "no"
 
 
-def is_a(asked: Asked, event: Event) -> bool:
+def is_a(asked: EventDefinition, event: Event) -> bool:
     """Say whether an activity is what is asked."""
     here = asked.dataset in (None, event.dataset)
     return here and all(holds(criterion, event.activity) for criterion in asked.criteria)

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ebi_rules.pathways.definitions import measures
+from ebi_rules.pathways.definitions import flows, measures
 from ebi_rules.pathways.flow import Flow
-from ebi_rules.pathways.flow_definitions import flows
-from ebi_rules.pathways.measure import DAYS, FIRST, KINDS, Asked, Measure
+from ebi_rules.pathways.measure import Measure
+from ebi_rules.rule_model.measure_logic import DAYS, FIRST, KINDS, EventDefinition
 from ebi_rules.translate.english import say
 
 _HEAD = """# The measures and flows
@@ -82,7 +82,7 @@ def _when(measure: Measure) -> str:
     return f", {window.first} to {window.days} days {'after' if window.after else 'before'}"
 
 
-def _said(asked: Asked, measure: Measure | Flow) -> str:
+def _said(asked: EventDefinition, measure: Measure | Flow) -> str:
     text = "; and ".join(say(criterion, measure.words) for criterion in asked.criteria)
     place = {"admitted": "admitted care of which ", "outpatient": "an appointment of which "}
     where = place.get(asked.dataset or "", "")

@@ -5,10 +5,11 @@ from typing import Any
 
 from ebi_rules._support.errors import unknown
 from ebi_rules.criteria.fields import FIELDS, Kind
-from ebi_rules.pathways.measure import DAYS, EACH, FIRST, KINDS, SHARE, WITHOUT, Asked, Measure, PersonExample, Window
+from ebi_rules.pathways.measure import Measure, PersonExample
 from ebi_rules.pathways.measure_meaning import INCOMPLETE, answers
 from ebi_rules.pathways.people_file import FindRule, PeopleSource
-from ebi_rules.rule_model.coded_source import Shared
+from ebi_rules.rule_model.coded_source import SharedDefinitions
+from ebi_rules.rule_model.measure_logic import DAYS, EACH, FIRST, KINDS, SHARE, WITHOUT, EventDefinition, Window
 
 _REQUIRED = {"key", "title", "about", "source", "index", "shows", "limits", "examples"}
 _OPTIONAL = {"outcome", "within", "gives", "of", "start", "index_in", "outcome_in", "codes", "criteria", "words"}
@@ -18,7 +19,7 @@ _LONGEST = 3660
 """The longest window, ten years: no extract that this is asked of is longer."""
 
 
-def read_measure(content: str, file: str, shared: Shared, find_rule: FindRule) -> Measure:
+def parse_measure(content: str, file: str, shared: SharedDefinitions, find_rule: FindRule) -> Measure:
     """Read the measure in a file's text. Raises `RuleError` that names the file, the line and the repair."""
     return _MeasureFile(content, file, shared, find_rule).measure()
 
@@ -32,9 +33,9 @@ class _MeasureFile(PeopleSource):
     def _read(self) -> Measure:
         table = self.table
         gives = table.get("gives", SHARE)
-        self.one_of((), "gives", gives, tuple(KINDS))
+        self.require_one_of(("gives",), gives, tuple(KINDS))
         of = table.get("of", EACH)
-        self.one_of((), "of", of, (EACH, FIRST))
+        self.require_one_of(("of",), of, (EACH, FIRST))
         index = self._asked("index")
         if gives == DAYS:
             for name in ("outcome", "within"):
@@ -65,14 +66,14 @@ class _MeasureFile(PeopleSource):
             examples=tuple(self._example(number, each) for number, each in enumerate(table["examples"])),
         )
 
-    def _asked(self, name: str) -> Asked:
+    def _asked(self, name: str) -> EventDefinition:
         return self.asked((name,), self.table[name], self.table.get(f"{name}_in"))
 
     def _window(self) -> Window | None:
         table = self.table.get("within")
         if table is None:
             return None
-        self.only(("within",), table, _WITHIN, {"days", "after"})
+        self.require_keys(("within",), table, _WITHIN, {"days", "after"})
         after, days = table["after"], table["days"]
         first = table.get("from", 0 if after is True else 1)
         if not isinstance(after, bool):
@@ -99,7 +100,7 @@ class _MeasureFile(PeopleSource):
 
     def _example(self, number: int, table: Mapping[str, Any]) -> PersonExample:
         where = ("examples", str(number))
-        self.only(where, table, _EXAMPLE, _EXAMPLE - {"data"})
+        self.require_keys(where, table, _EXAMPLE, _EXAMPLE - {"data"})
         first, last = self.days_of_data(where, table)
         given = table["answers"]
         if not isinstance(given, list) or not all(
@@ -116,11 +117,11 @@ class _MeasureFile(PeopleSource):
             got = tuple(index.answer for index in found)
             seen.update(got)
             if got != example.answers:
-                self.problem(
+                self.note(
                     ("examples", str(number)),
                     f"the example {example.about!r} says {list(example.answers)}, but the measure gives {list(got)}.",
                 )
         wanted = {"yes", "no"} if measure.gives in (SHARE, WITHOUT) else set()
         wanted |= {INCOMPLETE} if measure.window or measure.gives == DAYS else set()
         for answer in sorted(wanted - seen):
-            self.problem(("examples", "0"), f"no example is answered {answer!r}: add one that is.")
+            self.note(("examples", "0"), f"no example is answered {answer!r}: add one that is.")

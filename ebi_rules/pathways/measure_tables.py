@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.disclosure.rounding import WITHHELD
-from ebi_rules.pathways.measure import COUNT
 from ebi_rules.pathways.measure_counts import INDEX, MeasureEntry
 from ebi_rules.provider_audit.percentages import PERCENT, with_percent
-from ebi_rules.provider_audit.rate_tables import ALL_PROVIDERS, funnel_of, totals
-from ebi_rules.provider_audit.rate_tables import by_field as audited_by_field
+from ebi_rules.provider_audit.rate_tables import funnel_of, rates_by_field, total_rates
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts
+from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
+from ebi_rules.rule_model.measure_logic import COUNT
 from ebi_rules.statistics.intervals import poisson
 
 _FUNNEL = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
@@ -28,10 +28,12 @@ def shares(counts: Counts, settings: Settings) -> pl.DataFrame:
     suppressed.
     """
     nothing = {name: pl.lit(None, pl.Float64) for name in _FUNNEL}
-    overall = totals(counts).with_columns(provider=pl.lit(ALL_PROVIDERS), signal=pl.lit(None, pl.String), **nothing)
+    overall = total_rates(counts).with_columns(
+        provider=pl.lit(ALL_PROVIDERS), signal=pl.lit(None, pl.String), **nothing
+    )
     names = ["rule", "provider", "eligible", "flagged", *_FUNNEL, "signal", f"eligible{WITHHELD}", f"flagged{WITHHELD}"]
     rows = [overall.select(names)]
-    for part in audited_by_field(counts, "provider", settings).partition_by("rule", maintain_order=True):
+    for part in rates_by_field(counts, "provider", settings).partition_by("rule", maintain_order=True):
         signals = pl.lit(funnel_of(part, settings).signals)
         known = pl.col("flagged").is_not_null() & (pl.col("expected") > 0)
         rows.append(part.with_columns(signal=pl.when(known).then(signals)).select(names))
@@ -68,7 +70,7 @@ def by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
     Further columns: the ends of Wilson's interval and, but by age band and sex, expected, standardised_ratio and its
     interval, as in an audit. Null where suppressed.
     """
-    table = with_percent(as_followed(audited_by_field(counts, field, settings)), "outcome", "followed")
+    table = with_percent(as_followed(rates_by_field(counts, field, settings)), "outcome", "followed")
     figures = [name for name in _FUNNEL if name in table.columns]
     return table.select(
         "rule", field, "followed", "outcome", *PERCENT, *figures, f"followed{WITHHELD}", f"outcome{WITHHELD}"

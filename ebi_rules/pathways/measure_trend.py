@@ -12,16 +12,16 @@ import polars as pl
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.pathways.measure_tables import as_followed
 from ebi_rules.provider_audit.percentages import PERCENT, with_percent
-from ebi_rules.provider_audit.rate_tables import ALL_PROVIDERS
 from ebi_rules.provider_audit.rate_trend import FEWEST_MONTHS, MOST_HIDDEN, partial_month
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts, stand_in
+from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.statistics.xmr import xmr
 
 _LIMITS = ["mean", "lower", "upper"]
 
 
-def trend(counts: Counts, settings: Settings) -> pl.DataFrame:
+def measure_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
     """Give each measure's share by month of the index, all providers together first and then each, with XmR limits.
 
     Columns: rule (the measure), provider, month, followed, outcome, percent, mean, lower, upper (per cent), signal (see

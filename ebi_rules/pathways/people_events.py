@@ -16,17 +16,16 @@ from ebi_rules._support.notices import Notice, braced
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.fields import FIELDS, TEXTS
 from ebi_rules.cube import AGE_BANDS, normal_values
-from ebi_rules.engines.coded_values import Values, distinct_values
-from ebi_rules.engines.extract import Extract
+from ebi_rules.engines.checked_extract import check_extract
+from ebi_rules.engines.coded_values import CodedValues
+from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.polars_flags import prepare
-from ebi_rules.engines.polars_groups import band_of_age, day_of
+from ebi_rules.engines.polars_dates import age_band_number, day_of
+from ebi_rules.engines.polars_flags import decide_rows
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.pathways.measure import Asked
-from ebi_rules.rule_model.measure_availability import can_hold
+from ebi_rules.rule_model.measure_availability import can_contain
+from ebi_rules.rule_model.measure_logic import EventDefinition
 from ebi_rules.translate.polars import as_date, field_value
-
-Opened = tuple[Extract, Binding]
 
 _MOST_ASKED = 64
 """As many bits as say what an event is."""
@@ -44,7 +43,7 @@ class Source:
     people: int
     first: date | None
     last: date | None
-    holds: frozenset[Asked]
+    holds: frozenset[EventDefinition]
 
 
 @dataclass(frozen=True)
@@ -58,12 +57,12 @@ class People:
     """
 
     frame: pl.DataFrame
-    asked: Sequence[Asked]
+    asked: Sequence[EventDefinition]
     sources: Sequence[Source]
     activity: pl.DataFrame
     notices: tuple[str, ...]
 
-    def is_a(self, asked: Asked) -> np.ndarray:
+    def is_a(self, asked: EventDefinition) -> np.ndarray:
         """Mark the events that are what is asked."""
         bit = np.uint64(1 << list(self.asked).index(asked))
         marks: np.ndarray = (self.frame["bits"].to_numpy() & bit) != 0
@@ -71,8 +70,8 @@ class People:
 
 
 def gather(
-    opened: Sequence[Opened],
-    asked: Iterable[Asked],
+    extracts: Sequence[FrameExtract],
+    asked: Iterable[EventDefinition],
     dimensions: Sequence[str],
     today: date,
     starts: Iterable[str] = (),
@@ -84,16 +83,17 @@ def gather(
     `dimensions` are provider, month, age_band, sex and further fields, `starts` fields of days on which clocks start.
     Keys are kept, at the cost of their size, where they are to give events of one day their order.
     Days after `today` are events, but the data end on it. Raises `ExtractError` for an extract that breaks what a
-    criterion needs. What no extract has (`nowhere`) must have been refused before.
+    criterion needs. What no extract has (`why_unanswerable`) must have been refused before.
     """
     asked, starts = list(dict.fromkeys(asked)), sorted(set(starts))
     if len(asked) > _MOST_ASKED:
         raise UsageError(f"{len(asked)} different things are asked, and {_MOST_ASKED} fit in one run: name fewer.")
     frames, sources, notices, activity = [], [], [], []
-    for place, (extract, binding) in enumerate(opened):
+    for place, extract in enumerate(extracts):
+        binding = extract.binding
         progress(f"reading {binding.layout.dataset} activity")
-        held = [each for each in asked if can_hold(each, binding)]
-        frame, rows, noticed = _events(extract, binding, asked, held, starts, dimensions, keyed)
+        held = [each for each in asked if can_contain(each, binding)]
+        frame, rows, noticed = _events(extract, asked, held, starts, dimensions, keyed)
         notices += noticed
         activity.append(_activity(frame, dimensions))
         frames.append(_in_order_of_keys(frame).filter(pl.col("bits") > 0).with_columns(source=pl.lit(place, pl.UInt8)))
@@ -112,25 +112,25 @@ def gather(
 
 
 def _events(
-    extract: Extract,
-    binding: Binding,
-    asked: Sequence[Asked],
-    held: Sequence[Asked],
+    extract: FrameExtract,
+    asked: Sequence[EventDefinition],
+    held: Sequence[EventDefinition],
     starts: Sequence[str],
     dimensions: Sequence[str],
     keyed: bool,
 ) -> tuple[pl.DataFrame, int, list[str]]:
     """Read one extract: person (hash), day, bits, starts, dimensions and key of activity of a known person and day."""
     criteria = list(dict.fromkeys(criterion for each in held for criterion in each.criteria))
-    prepared = prepare(extract, binding, criteria)
-    schema = extract.table.schema
-    bits = [pl.when(prepared.holds(each.criteria)).then(1 << asked.index(each)).otherwise(0) for each in held]
+    binding, schema = extract.binding, extract.table.schema
+    coded = [name for name in dimensions if name in binding.fields and FIELDS[name].kind in TEXTS]
+    checked = check_extract(extract, criteria, coded)
+    decided = decide_rows(checked, criteria)
+    values = checked.values
+    bits = [pl.when(decided.all_hold(each.criteria)).then(1 << asked.index(each)).otherwise(0) for each in held]
     person, day = field_value(binding, "patient", schema), day_of(binding, schema)
-    fields = [name for name in dimensions if name in binding.fields and FIELDS[name].kind in TEXTS]
-    values = distinct_values(extract.table.frame, binding, fields, schema)
     columns = [_dimension(name, binding, schema, values).alias(name) for name in dimensions if name != "month"]
     days = {name: _started(name, binding, schema) for name in starts}
-    read = prepared.frame.select(
+    read = decided.frame.select(
         person=pl.when(person.is_not_null()).then(person.hash()),
         day=day.to_physical(),
         bits=pl.sum_horizontal([pl.lit(0, pl.UInt64), *(each.cast(pl.UInt64) for each in bits)]),
@@ -139,7 +139,7 @@ def _events(
         **{column.meta.output_name(): column for column in columns},
     )
     frame = collect(read)
-    notices = list(prepared.warnings)
+    notices: list[str] = list(checked.notices)
     for name, what in (("person", binding.fields["patient"][0]), ("day", binding.fields["activity_date"][0])):
         if missing := frame[name].null_count():
             text = f"no value in the column {braced(what)}, which no measure can do without."
@@ -151,7 +151,7 @@ def _events(
         for name, texts in labels.items()
     ]
     months = _months(frame["day"])
-    return frame.with_columns(*named, *([months] if "month" in dimensions else [])), prepared.rows, notices
+    return frame.with_columns(*named, *([months] if "month" in dimensions else [])), checked.rows, notices
 
 
 def _started(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
@@ -167,17 +167,17 @@ def _in_order_of_keys(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort("key").with_columns(pl.col("key").cast(pl.String)) if "key" in frame.columns else frame
 
 
-def _dimension(name: str, binding: Binding, schema: Mapping[str, pl.DataType], values: Values) -> pl.Expr:
+def _dimension(name: str, binding: Binding, schema: Mapping[str, pl.DataType], values: CodedValues) -> pl.Expr:
     """Give a dimension as the place of its label among `_labels`."""
-    if name in values.held:
+    if name in values.by_field:
         return values.part(name).value.cast(pl.UInt32)
     if name == "age_band" and "age" in binding.fields:
-        return band_of_age(field_value(binding, "age", schema).cast(pl.Int32, strict=False)).cast(pl.UInt32)
+        return age_band_number(field_value(binding, "age", schema).cast(pl.Int32, strict=False)).cast(pl.UInt32)
     return pl.lit(None, pl.UInt32)
 
 
-def _labels(name: str, binding: Binding, values: Values) -> Sequence[str | None]:
-    if name in values.held:
+def _labels(name: str, binding: Binding, values: CodedValues) -> Sequence[str | None]:
+    if name in values.by_field:
         return normal_values(values.texts(name).alias(name)).to_list()
     return AGE_BANDS if name == "age_band" else [None]
 
@@ -209,7 +209,7 @@ def _number(day: date) -> int:
     return day.toordinal() - date(1970, 1, 1).toordinal()
 
 
-def span(sources: Sequence[Source], asked: Iterable[Asked | None]) -> tuple[int, int]:
+def span(sources: Sequence[Source], asked: Iterable[EventDefinition | None]) -> tuple[int, int]:
     """Give the first and the last day of the data in which anything asked is looked for: what all of it covers."""
     sought = set(asked)
     looked = [

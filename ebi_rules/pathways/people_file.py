@@ -9,10 +9,12 @@ from ebi_rules._support.errors import InvalidInputError, RuleError, UsageError, 
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.nodes import CriterionError
 from ebi_rules.criteria.parser import parse
-from ebi_rules.pathways.measure import Asked, Event
-from ebi_rules.rule_model.coded_source import CodedSource, Shared
-from ebi_rules.rule_model.rule import DATASETS, Rule
-from ebi_rules.rule_model.toml_source import are_texts
+from ebi_rules.pathways.measure import Event
+from ebi_rules.rule_model.coded_source import CodedSource, SharedDefinitions
+from ebi_rules.rule_model.measure_logic import EventDefinition
+from ebi_rules.rule_model.rule import Rule
+from ebi_rules.rule_model.rule_logic import DATASETS
+from ebi_rules.rule_model.toml_source import is_list_of_texts
 
 FindRule = Callable[[str], Rule]
 Read = TypeVar("Read")
@@ -23,7 +25,7 @@ _DATA = ("2020-01-01", "2029-12-31")
 class PeopleSource(CodedSource):
     """A TOML file that asks something of people's activity, and has examples of people."""
 
-    def __init__(self, content: str, file: str, shared: Shared, find_rule: FindRule) -> None:
+    def __init__(self, content: str, file: str, shared: SharedDefinitions, find_rule: FindRule) -> None:
         super().__init__(content, file, shared)
         self.find_rule = find_rule
         self.words: dict[str, str] = {}
@@ -32,11 +34,11 @@ class PeopleSource(CodedSource):
         self, required: set[str], optional: set[str], read: Callable[[], Read], check: Callable[[Read], None]
     ) -> Read:
         """Read the file by `read` and check it by `check`, where it has the right entries; every problem is told."""
-        with self.noting():
-            self.only((), self.table, required | optional, required)
+        with self.continuing():
+            self.require_keys((), self.table, required | optional, required)
         self.raise_problems()
         found = None
-        with self.noting():
+        with self.continuing():
             found = read()
         self.raise_problems()
         assert found is not None, "what could not be read was told"
@@ -52,18 +54,18 @@ class PeopleSource(CodedSource):
 
     def sentences(self, name: str) -> tuple[str, ...]:
         """Read a list of texts."""
-        if not are_texts(self.table[name]):
+        if not is_list_of_texts(self.table[name]):
             self.fail((name,), "this is a list of texts in quotation marks.")
         return tuple(self.table[name])
 
-    def asked(self, where: tuple[str, ...], text: object, dataset: object) -> Asked:
+    def asked(self, where: tuple[str, ...], text: object, dataset: object) -> EventDefinition:
         """Read what is asked of activity, by the name of a rule or as a criterion, and in which dataset (or None)."""
         if not isinstance(text, str):
             self.fail(where, "this is the name of a rule, or a criterion, in quotation marks.")
         if dataset is not None and dataset not in DATASETS:
             self.fail(where, unknown("dataset", str(dataset), DATASETS))
         within = None if dataset is None else str(dataset)
-        lists = self.lists(self.table, ())
+        lists = self.code_lists(self.table, ())
         own = self.criteria(self.table, (), lists)
         known = {**self.shared.criteria, **own}
         if re.fullmatch(r"[\w@-]+", text) and text not in known:
@@ -71,10 +73,10 @@ class PeopleSource(CodedSource):
                 rule = self.find_rule(text)
             except UsageError as error:
                 self.fail(where, f"{error} No criterion is called so either.")
-            self.words |= rule.words
-            return Asked(tuple(rule.criteria.values()), within or rule.dataset, text)
+            self.words |= rule.documentation.words
+            return EventDefinition(tuple(rule.criteria.values()), within or rule.dataset, text)
         try:
-            return Asked((parse(text, {**self.shared.lists, **lists}, known),), within, text)
+            return EventDefinition((parse(text, {**self.shared.lists, **lists}, known),), within, text)
         except CriterionError as error:
             self.fail(where, str(error))
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ebi_rules._support.errors import InvalidInputError
-from ebi_rules.pathways.measure import Window
+from ebi_rules.rule_model.measure_logic import Window
 
 DAY_BITS = 16
 """Days fit into 65,536, which is 179 years, with room for a window at both ends."""

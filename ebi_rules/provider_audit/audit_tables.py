@@ -1,83 +1,169 @@
-"""All tables of an audit, each once, with the marks of what is withheld: files and report need those."""
+"""All tables of an audit, each made once, with what the report and the files say about them.
 
-from collections.abc import Sequence
+Columns whose names end in `_withheld` mark counts that are withheld to protect others; no file has them.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import polars as pl
 
-from ebi_rules.cube import Audited
-from ebi_rules.provider_audit import inequality_table as unequal
-from ebi_rules.provider_audit import rate_tables as tables
-from ebi_rules.provider_audit import rate_trend as trending
-from ebi_rules.provider_audit import referral_shares as shares
-from ebi_rules.provider_audit import standardisation as standardising
+from ebi_rules._support.notices import Notice
+from ebi_rules.cube import AuditedRule
+from ebi_rules.disclosure.rounding import ABOUT, control
+from ebi_rules.provider_audit.attrition_table import attrition_table
+from ebi_rules.provider_audit.inequality_table import inequality_table
+from ebi_rules.provider_audit.quality_table import quality_table
+from ebi_rules.provider_audit.rate_tables import provider_rates, rates_by_field, total_rates
+from ebi_rules.provider_audit.rate_trend import rate_trend
+from ebi_rules.provider_audit.referral_shares import referral_shares
+from ebi_rules.provider_audit.sensitivity_table import sensitivity_table
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts
+from ebi_rules.provider_audit.standardisation import population_rates
+from opcs_icd.reference import Reference
+
+SIGNS = "* means a suppressed count; ** means hidden because it could reveal a suppressed number."
+"""What the signs in files and reports mean."""
 
 
 @dataclass(frozen=True)
-class MarkedTables:
-    """The tables of an audit; columns that end in `_withheld` say which counts are withheld to protect another."""
+class AuditTables:
+    """The tables of an audit, and what must be said beside them.
 
-    counts: Counts
-    audited: Sequence[Audited]
+    Attributes:
+        cube: The cube, with exact counts.
+        audited: The rules that were audited.
+        settings: How counts are shown and compared.
+        run: What was run, with exact counts.
+        notices: What a reader must know, with exact counts.
+        reference: The user's own classification files, for the titles of codes.
+    """
+
+    cube: pl.DataFrame
+    audited: tuple[AuditedRule, ...]
     settings: Settings
-    _grouped: dict[str, pl.DataFrame] = field(default_factory=dict)
+    run: Mapping[str, Any]
+    notices: tuple[str, ...] = ()
+    reference: Reference | None = None
+    _by_field: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def counts(self) -> Counts:
+        """The counts that may be shown, from which all tables are made."""
+        return Counts(self.cube, self.audited, self.settings.disclosure)
 
     @cached_property
     def totals(self) -> pl.DataFrame:
-        return tables.totals(self.counts)
+        """See `rate_tables.total_rates`."""
+        return total_rates(self.counts)
 
     @cached_property
     def providers(self) -> pl.DataFrame:
-        return tables.providers(self.counts, self.settings)
+        """See `rate_tables.provider_rates`."""
+        return provider_rates(self.counts, self.settings)
 
     @cached_property
     def attrition(self) -> pl.DataFrame:
-        return tables.attrition(self.counts)
+        """See `attrition_table.attrition_table`."""
+        return attrition_table(self.counts)
 
     @cached_property
     def trend(self) -> pl.DataFrame:
-        return trending.trend(self.counts, self.settings)
+        """See `rate_trend.rate_trend`."""
+        return rate_trend(self.counts, self.settings)
 
     @cached_property
     def sensitivity(self) -> pl.DataFrame:
-        return tables.sensitivity(self.counts, self.audited)
+        """See `sensitivity_table.sensitivity_table`."""
+        return sensitivity_table(self.counts, self.audited)
 
     @cached_property
     def quality(self) -> pl.DataFrame:
-        return tables.quality(self.counts)
+        """See `quality_table.quality_table`."""
+        return quality_table(self.counts)
 
     @cached_property
-    def who_asked(self) -> pl.DataFrame:
-        return shares.shares(self.counts, self.audited)
+    def referrals(self) -> pl.DataFrame:
+        """See `referral_shares.referral_shares`."""
+        return referral_shares(self.counts, self.audited)
 
     @cached_property
     def inequalities(self) -> pl.DataFrame:
-        return unequal.inequalities(self.counts, self.settings)
+        """See `inequality_table.inequality_table`."""
+        return inequality_table(self.counts, self.settings)
 
     @cached_property
     def population(self) -> pl.DataFrame | None:
-        given = self.settings.population
-        return standardising.by_population(self.counts, given) if given else None
+        """See `standardisation.population_rates`; None if no population was given."""
+        population = self.settings.population
+        return population_rates(self.counts, population) if population else None
 
-    def grouped(self, field: str) -> pl.DataFrame:
-        """Give `tables.by_field`, worked out once."""
-        if field not in self._grouped:
-            self._grouped[field] = tables.by_field(self.counts, field, self.settings)
-        return self._grouped[field]
+    def by_field(self, name: str) -> pl.DataFrame:
+        """Return `rate_tables.rates_by_field` for a field, made once."""
+        if name not in self._by_field:
+            self._by_field[name] = rates_by_field(self.counts, name, self.settings)
+        return self._by_field[name]
 
     def by_file(self) -> dict[str, pl.DataFrame]:
-        """Give every table that an audit writes, by the name of its file."""
-        found = {
+        """Return every table that an audit writes, by the name of its file."""
+        tables = {
             "providers": self.providers,
             "attrition": self.attrition,
             "trend": self.trend,
             "sensitivity": self.sensitivity,
             "quality": self.quality,
+            **{f"by_{name}": self.by_field(name) for name in self.counts.fields},
+            "inequalities": self.inequalities,
         }
-        found |= {f"by_{name}": self.grouped(name) for name in self.counts.fields}
-        found["inequalities"] = self.inequalities
-        found |= {"who_asked": self.who_asked} if self.who_asked.height else {}
-        return found if self.population is None else {**found, "population": self.population}
+        if self.referrals.height:
+            tables["who_asked"] = self.referrals
+        if self.population is not None:
+            tables["population"] = self.population
+        return tables
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know, with counts as they may be shown."""
+        notices = [notice.shown(self._shown) if isinstance(notice, Notice) else notice for notice in self.notices]
+        return (*notices, *self._low_coding())
+
+    @cached_property
+    def run_record(self) -> dict[str, Any]:
+        """What was run, as run.json contains it, with counts as they may be shown."""
+        inputs = [{**file, "rows": self._shown_rows(file["rows"])} for file in self.run["inputs"]]
+        return {
+            **self.run,
+            "inputs": inputs,
+            "rows": self._shown_rows(self.run["rows"]),
+            "shown": self.settings.as_record(),
+            "disclosure": ABOUT[self.settings.disclosure],
+            "warnings": list(self.warnings),
+        }
+
+    def _shown(self, count: int) -> int | None:
+        return control(count, self.settings.disclosure)
+
+    def _shown_rows(self, rows: int) -> int | str:
+        """Return a number of rows as it may be shown; the total may have to be withheld."""
+        _, is_withheld = self.counts.total(None, "activity")
+        if is_withheld:
+            return "**"
+        shown = self._shown(rows)
+        return "*" if shown is None else shown
+
+    def _low_coding(self) -> list[str]:
+        """Warn about providers whose low rate goes with incomplete coding."""
+        if "low_coding" not in self.providers.columns:
+            return []
+        low = self.providers.filter(pl.col("signal").is_in(["below_95", "below_998"]), "low_coding")
+        warnings = []
+        for (rule,), part in low.group_by("rule", maintain_order=True):
+            names = ", ".join(part["provider"].fill_null("not recorded"))
+            warnings.append(
+                f"{rule}: {names}: a rate below the limits, with few procedures coded. Providers with incomplete coding "
+                "will appear to do less."
+            )
+        return warnings

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.cube import AGE_BANDS
-from ebi_rules.provider_audit.rate_tables import PER, by_field
+from ebi_rules.provider_audit.rate_tables import rates_by_field
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import STAND_IN, Counts
+from ebi_rules.provider_audit.table_columns import PER
 from ebi_rules.statistics.inequality_indices import NONE, Index, rate_ratio, relative_index, slope_index
 
 CHARACTERISTICS = ("imd_decile", "ethnic_category", "sex", "age_band")
@@ -32,7 +33,7 @@ _SCHEMA = {
 }
 
 
-def inequalities(counts: Counts, settings: Settings) -> pl.DataFrame:
+def inequality_table(counts: Counts, settings: Settings) -> pl.DataFrame:
     """Give, for every rule and characteristic that was counted, how unequal rates are and how much is not recorded.
 
     Columns: rule, characteristic (imd_decile, ethnic_category, sex, age_band), basis (crude, or standardised for the
@@ -41,7 +42,7 @@ def inequalities(counts: Counts, settings: Settings) -> pl.DataFrame:
     eligible, most less least deprived) and `relative_index` over deprivation deciles; `rate_ratio` of a value against
     another, for deciles 1 against 10. Where a count behind a figure is suppressed there is no figure.
     """
-    tables = {name: by_field(counts, name, settings) for name in CHARACTERISTICS if name in counts.fields}
+    tables = {name: rates_by_field(counts, name, settings) for name in CHARACTERISTICS if name in counts.fields}
     rows = [
         (entry.key, name, *row)
         for name, table in tables.items()

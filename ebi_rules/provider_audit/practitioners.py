@@ -15,14 +15,14 @@ CAUTION = (
 )
 
 
-def among(fields: Iterable[str]) -> list[str]:
+def practitioner_fields(fields: Iterable[str]) -> list[str]:
     """Give those of some fields that name practitioners."""
     return [name for name in fields if name in PRACTITIONERS]
 
 
 def with_pseudonyms(cube: pl.DataFrame, fields: Iterable[str]) -> pl.DataFrame:
     """Put pseudonyms in the place of practitioners' codes: numbers in an order drawn at every call, kept nowhere."""
-    for name in among(fields):
+    for name in practitioner_fields(fields):
         codes = cube[name].cast(pl.String).drop_nulls().unique().sort().to_list()
         random.SystemRandom().shuffle(codes)
         width = len(str(len(codes)))
@@ -34,4 +34,4 @@ def with_pseudonyms(cube: pl.DataFrame, fields: Iterable[str]) -> pl.DataFrame:
             .cast(pl.Categorical())
             .alias(name)
         )
-    return in_order(cube, dimensions_of(cube)) if among(fields) else cube
+    return in_order(cube, dimensions_of(cube)) if practitioner_fields(fields) else cube

@@ -7,9 +7,9 @@ import polars as pl
 
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.disclosure.rounding import WITHHELD
-from ebi_rules.provider_audit.rate_tables import ALL_PROVIDERS, PER
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts, stand_in
+from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS, PER
 from ebi_rules.statistics.xmr import xmr
 
 FEWEST_MONTHS = 12
@@ -34,7 +34,7 @@ def partial_month(counts: Counts) -> str | None:
     return month if days - last.day > _LATE and month == counts.months[-1] else None
 
 
-def trend(counts: Counts, settings: Settings) -> pl.DataFrame:
+def rate_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
     """Give the rate per 1,000 eligible by month, all providers together first and then each, with XmR limits.
 
     Columns: rule, provider, month, eligible, flagged, rate_per_1000_eligible, mean, lower, upper, signal (see

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from ebi_rules.criteria.labels import REFERRAL_SETTING
-from ebi_rules.cube import Audited
+from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.percentages import with_percent
 from ebi_rules.provider_audit.shown_counts import Counts
@@ -14,12 +14,12 @@ EVERY_UNIT = "all"
 _SOURCE = "referral_source"
 
 
-def parted(entry: Audited) -> str:
+def parted(entry: AuditedRule) -> str:
     """Give the measure whose shares tell who asked: activity in scope, or what a rule that asks about it parts."""
-    return "eligible" if _SOURCE in entry.reading.fields_needed else "flagged"
+    return "eligible" if _SOURCE in entry.counted.logic.fields_needed else "flagged"
 
 
-def shares(counts: Counts, audited: Sequence[Audited]) -> pl.DataFrame:
+def referral_shares(counts: Counts, audited: Sequence[AuditedRule]) -> pl.DataFrame:
     """Give who asked, as shares by referral setting of all activity and of that of each unit.
 
     Columns: rule, level (all, provider, commissioner, or an area), unit, referral_setting, of (flagged, or eligible for
@@ -50,19 +50,19 @@ _SCHEMA = {
 }
 
 
-def _of_all(counts: Counts, audited: Sequence[Audited]) -> pl.DataFrame:
+def _of_all(counts: Counts, audited: Sequence[AuditedRule]) -> pl.DataFrame:
     parts = counts.table(REFERRAL_SETTING).with_columns(unit=pl.lit(None, pl.String))
     wholes = counts.table("total").with_columns(unit=pl.lit(None, pl.String))
     return _joined(audited, EVERY_UNIT, parts, wholes)
 
 
-def _of_units(counts: Counts, audited: Sequence[Audited], table: str, units: str) -> pl.DataFrame:
+def _of_units(counts: Counts, audited: Sequence[AuditedRule], table: str, units: str) -> pl.DataFrame:
     column = "provider" if units == "provider" else "value"
     wholes = counts.table(units).with_columns(pl.col(column).alias("unit"))
     return _joined(audited, units, counts.table(table), wholes)
 
 
-def _joined(audited: Sequence[Audited], level: str, parts: pl.DataFrame, wholes: pl.DataFrame) -> pl.DataFrame:
+def _joined(audited: Sequence[AuditedRule], level: str, parts: pl.DataFrame, wholes: pl.DataFrame) -> pl.DataFrame:
     """Put beside each part of a unit the whole of it, of the measure that the rule parts."""
     found = []
     for entry in audited:
@@ -77,7 +77,7 @@ def _joined(audited: Sequence[Audited], level: str, parts: pl.DataFrame, wholes:
     return pl.concat(found)
 
 
-def in_order(table: pl.DataFrame, known: tuple[str, ...]) -> list[str]:
+def settings_in_order(table: pl.DataFrame, known: tuple[str, ...]) -> list[str]:
     """Give the settings that a table has, in the order of the recoding."""
     there = table[REFERRAL_SETTING].unique().to_list()
     return [name for name in known if name in there] + sorted(name for name in there if name not in known)

@@ -1,31 +1,37 @@
-"""How an audit's counts are shown and compared; none of it touches what was counted."""
+"""How an audit counts, shows and compares: one object for everything but the extract, the rules and the grouping."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.disclosure.rounding import find_method
-
-if TYPE_CHECKING:
-    from ebi_rules.statistics.funnel import Overdispersion
+from ebi_rules.layouts.scope import Scope
+from ebi_rules.rule_model.rule_logic import DEFAULT
+from ebi_rules.statistics.funnel import Overdispersion
 
 ADJUSTABLE = ("age_band", "sex", "imd_decile", "ethnic_category")
-"""Fields by which case mix may be adjusted for."""
+"""Fields that case mix can be adjusted for."""
 
 FEWEST_ALLOWED = 5
-"""The least that `fewest_expected` may be: with fewer, chance alone makes a ratio of 0 or of 2 usual."""
+"""The lowest value of `fewest_expected`: below it, chance alone makes a ratio of 0 or of 2 usual."""
 
 AGE_AND_SEX = ADJUSTABLE[:2]
 CASEMIX = ("auto", "strata", "model")
-OVERDISPERSION: Mapping[str, "Overdispersion | None"] = {"shmi": "shmi", "cqc": "cqc", "none": None}
+OVERDISPERSION: Mapping[str, Overdispersion | None] = {"shmi": "shmi", "cqc": "cqc", "none": None}
 
 
 @dataclass(frozen=True)
 class Population:
-    """People by area, age band and sex, for rates per 100,000: `field` says what an area is."""
+    """People, for rates per 100,000.
+
+    Attributes:
+        field: The field that names an area.
+        people: One row per area, age band and sex: the field, age_band, sex, people.
+    """
 
     field: str
     people: pl.DataFrame
@@ -33,34 +39,86 @@ class Population:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to show and compare.
+    """How an audit, or a run of measures, counts, shows and compares.
 
-    `disclosure` is the method of disclosure control (hes, midpoint6, none). `names` are providers' names by code.
-    `standard` has the rates to standardise by (rule, age_band, sex, eligible, flagged), None for those of all providers
-    together. `population` gives rates per 100,000 people. `overdispersion` is shmi, cqc or none, with the share `trim`
-    at each end left out of it. `baseline` fixes a trend's mean and limits after so many months; `rebase` are months
-    (2024-04) in which new ones begin. `adjust` are the fields of case mix (`ADJUSTABLE`); `casemix` says how expected
-    numbers come from them: strata, model (logistic; statsmodels), or auto, the model where strata are thin and fields
-    beside age and sex were asked for. `fewest_expected` is what must be expected in scope of a practitioner to be
-    shown; their codes are pseudonyms of one run, unless `real_codes`. Raises `UsageError` for an unknown method or
-    field.
+    The first six say what is counted, the others how counts are shown and compared.
+
+    Attributes:
+        variant: The variant of the rules that is counted; all variants are compared.
+        months: The months to count, "2024-04" or "2024-04..2025-03"; None for all.
+        providers: Codes of the providers to count; empty for all.
+        areas: A CSV file that says in which PCN, borough and ICB each GP practice or LSOA is.
+        skip_unavailable: Warn about rules and measures that the extract cannot answer, instead of raising an error.
+        any_dataset: Allow rules for another dataset than the extract's.
+        real_codes: Show the codes of practitioners; if not, pseudonyms that are new in every run.
+        disclosure: The method of disclosure control: hes, midpoint6 or none.
+        names: Providers' names by code.
+        adjust: The fields of case mix, from `ADJUSTABLE`.
+        casemix: How expected counts are made from them: strata, model (logistic; needs statsmodels), or auto, which
+            uses the model if strata are thin and there are fields beside age and sex.
+        standard: The rates to standardise by: rule, age_band, sex, eligible, flagged. None for those of all providers.
+        population: People, for rates per 100,000.
+        overdispersion: How funnel limits allow for normal differences between providers: shmi, cqc or none.
+        trim: The share of providers at each end, from 0 to below 0.5, that is left out when these are estimated.
+        baseline: After how many months the mean and limits of a trend are fixed; None for all.
+        rebase: Months ("2024-04") in which new means and limits begin.
+        fewest_expected: The count that must be expected of a practitioner for the practitioner to be shown.
+
+    Raises:
+        UsageError: A value is unknown or impossible.
+
+    Example:
+        >>> Settings(disclosure="midpoint6", months="2024-04..2025-03").scope.months
+        (202404, 202503)
     """
 
+    variant: str = DEFAULT
+    months: str | None = None
+    providers: tuple[str, ...] = ()
+    areas: str | Path | None = None
+    skip_unavailable: bool = False
+    any_dataset: bool = False
+    real_codes: bool = False
     disclosure: str = "hes"
     names: Mapping[str, str] = field(default_factory=dict)
+    adjust: tuple[str, ...] = AGE_AND_SEX
+    casemix: str = "auto"
     standard: pl.DataFrame | None = None
     population: Population | None = None
     overdispersion: str = "shmi"
     trim: float = 0.1
     baseline: int | None = None
     rebase: tuple[str, ...] = ()
-    adjust: tuple[str, ...] = AGE_AND_SEX
-    casemix: str = "auto"
     fewest_expected: float = 10
-    real_codes: bool = False
 
     def __post_init__(self) -> None:
         find_method(self.disclosure)
+        self._check_comparison()
+        self._check_trend()
+        Scope.of(self.months, self.providers)
+
+    @property
+    def scope(self) -> Scope:
+        """The months and providers to count."""
+        return Scope.of(self.months, self.providers)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return how counts are shown and compared, for run.json."""
+        return {
+            "disclosure": self.disclosure,
+            "overdispersion": self.overdispersion,
+            "trim": self.trim,
+            "baseline": self.baseline,
+            "rebase": list(self.rebase),
+            "standard": "all providers" if self.standard is None else "a file",
+            "population": self.population.field if self.population else None,
+            "adjust": list(self.adjust),
+            "casemix": self.casemix,
+            "fewest_expected": self.fewest_expected,
+            "real_codes": self.real_codes,
+        }
+
+    def _check_comparison(self) -> None:
         if self.overdispersion not in OVERDISPERSION:
             raise UsageError("--overdispersion: " + unknown("method", self.overdispersion, OVERDISPERSION))
         for name in self.adjust:
@@ -69,12 +127,17 @@ class Settings:
         if not self.adjust:
             raise UsageError("--adjust: name at least one field.")
         if self.casemix not in CASEMIX:
-            raise UsageError("--casemix: " + unknown("way", self.casemix, CASEMIX))
+            raise UsageError("--casemix: " + unknown("method", self.casemix, CASEMIX))
         if self.standard is not None and self.adjust != AGE_AND_SEX:
-            raise UsageError("--standard has rates by age band and sex: leave --adjust out.")
+            raise UsageError("--standard has rates by age band and sex: do not use --adjust with it.")
         if self.fewest_expected < FEWEST_ALLOWED:
-            raise UsageError(f"--fewest-expected: at least {FEWEST_ALLOWED}, or comparing practitioners means nothing.")
+            raise UsageError(
+                f"--fewest-expected must be at least {FEWEST_ALLOWED}: below it, a comparison of practitioners means "
+                "nothing."
+            )
         if not 0 <= self.trim < 0.5:
-            raise UsageError("--trim: a share from 0 to below 0.5, such as 0.1.")
+            raise UsageError("--trim must be a share from 0 to below 0.5, such as 0.1.")
+
+    def _check_trend(self) -> None:
         if self.baseline is not None and self.baseline < 2:
-            raise UsageError("--baseline: at least 2 months.")
+            raise UsageError("--baseline must be at least 2 months.")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from ebi_rules.disclosure.rounding import WITHHELD
-from ebi_rules.provider_audit import case_mix as casemix
+from ebi_rules.provider_audit.case_mix import controlled_or_stand_in, is_thin, modelled_rates, observed_rates
 from ebi_rules.provider_audit.settings import AGE_AND_SEX, Population, Settings
 from ebi_rules.provider_audit.shown_counts import Counts, stand_in
 from ebi_rules.statistics import rates
@@ -17,7 +17,7 @@ from ebi_rules.statistics import rates
 PER_PEOPLE = 100_000
 
 
-def expected(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
+def expected_counts(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
     """Give the number in scope that is expected of each group: rule, the field, expected, casemix (strata or model).
 
     It is the sum over strata of the group's eligible times the standard's rate. When the standard is all providers
@@ -58,19 +58,19 @@ def _rates_of_strata(counts: Counts, cells: pl.DataFrame, settings: Settings) ->
     for (rule,), part in reference.group_by("rule", maintain_order=True):
         part = part.sort(strata, nulls_last=True)
         by_model = settings.casemix == "model" or (
-            settings.casemix == "auto" and settings.adjust != AGE_AND_SEX and casemix.is_thin(part, counts.method)
+            settings.casemix == "auto" and settings.adjust != AGE_AND_SEX and is_thin(part, counts.method)
         )
         if by_model:
-            rate = casemix.modelled_rates(part, strata, float(totals[rule]), counts.method)
+            rate = modelled_rates(part, strata, float(totals[rule]), counts.method)
         else:
-            rate = casemix.observed_rates(part, counts.method)
-        shown = casemix.controlled_or_stand_in(pl.col("flagged"), counts.method)
+            rate = observed_rates(part, counts.method)
+        shown = controlled_or_stand_in(pl.col("flagged"), counts.method)
         parts.append(part.with_columns(shown, rate.alias("rate"), casemix=pl.lit("model" if by_model else "strata")))
     empty = reference.with_columns(rate=pl.lit(None, pl.Float64), casemix=pl.lit(None, pl.String)).clear()
     return pl.concat(parts) if parts else empty
 
 
-def by_population(counts: Counts, population: Population) -> pl.DataFrame:
+def population_rates(counts: Counts, population: Population) -> pl.DataFrame:
     """Give rates per 100,000 people, crude and directly standardised to the European Standard Population of 2013.
 
     Columns: rule, the field, flagged, people, rate_per_100000, standardised_rate_per_100000, standardised_lower_95,

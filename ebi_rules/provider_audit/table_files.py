@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from ebi_rules.disclosure.rounding import SUPPRESSED, WITHHELD
-from ebi_rules.provider_audit.rate_tables import SUPPRESSIBLE
+from ebi_rules.provider_audit.table_columns import SUPPRESSIBLE
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """What a cell begins with when a spreadsheet takes it for a formula (OWASP, CSV injection)."""

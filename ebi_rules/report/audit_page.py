@@ -1,46 +1,41 @@
 """Make the report's page from an audit: one HTML file that loads nothing."""
 
 import json
-from importlib import resources
-from typing import TYPE_CHECKING
 
-import jinja2
 import polars as pl
 from markupsafe import Markup
 
 from ebi_rules.disclosure.rounding import ABOUT
-from ebi_rules.provider_audit import rate_tables as tables
-from ebi_rules.report import audit_sentences as words
+from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
+from ebi_rules.provider_audit.table_columns import ALL_MONTHS, ALL_PROVIDERS
+from ebi_rules.report.audit_sentences import method, period
 from ebi_rules.report.charts import labelled
 from ebi_rules.report.page_tables import PageTable, counted, page_table
+from ebi_rules.report.page_templates import environment, resource
 from ebi_rules.report.rule_section import overview, rule_section, trend_data
-from ebi_rules.results.audit_result import SIGNS
-
-if TYPE_CHECKING:
-    from ebi_rules.results.audit_result import Audit
 
 
-def render(audit: "Audit") -> str:
+def audit_page(audit: AuditTables) -> str:
     """Give the report of an audit as one HTML page that loads nothing from outside."""
     sections = [rule_section(audit, entry, place) for place, entry in enumerate(audit.audited)]
     trends = trend_data(audit)
     of_rules = tuple(f"{entry.key}: " for entry in audit.audited)
-    by_month = audit.marked.quality.filter(provider=tables.ALL_PROVIDERS)
+    by_month = audit.quality.filter(provider=ALL_PROVIDERS)
     return (
         environment()
         .get_template("page.jinja")
         .render(
-            run=audit.said,
+            run=audit.run_record,
             exact=audit.settings.disclosure == "none",
             disclosure=ABOUT[audit.settings.disclosure],
             signs=SIGNS,
-            period=words.period(audit),
+            period=period(audit),
             warnings=[text for text in audit.warnings if not text.startswith(of_rules)],
             overview=overview(audit, sections),
             rules=sections,
             quality=_quality(audit),
             quality_by_month=page_table(by_month, "All providers by month", _quality_columns(by_month, "month")),
-            method=words.method(audit),
+            method=method(audit),
             counted=counted,
             trends=None if trends is None else _json(trends),
             vega=_vega() if trends else None,
@@ -48,22 +43,6 @@ def render(audit: "Audit") -> str:
             script=Markup(resource("script.js")),
         )
     )
-
-
-def environment() -> jinja2.Environment:
-    """Give what fills the templates in: everything is escaped, nothing may be undefined."""
-    return jinja2.Environment(
-        loader=jinja2.FunctionLoader(resource),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-
-
-def resource(name: str) -> str:
-    """Give the text of a template, style or script."""
-    return (resources.files(__package__) / "templates" / name).read_text("utf-8")
 
 
 def _json(data: object) -> Markup:
@@ -80,8 +59,8 @@ def _vega() -> Markup:
     return Markup(script.replace("</script", "<\\/script"))
 
 
-def _quality(audit: "Audit") -> PageTable:
-    table = audit.marked.quality.filter(pl.col("month") == tables.ALL_MONTHS)
+def _quality(audit: AuditTables) -> PageTable:
+    table = audit.quality.filter(pl.col("month") == ALL_MONTHS)
     if audit.settings.names:
         name = pl.col("provider").replace_strict(audit.settings.names, default=None, return_dtype=pl.String)
         table = table.with_columns(provider_name=name)

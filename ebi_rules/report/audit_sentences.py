@@ -1,28 +1,25 @@
 """What a report says in sentences: of one rule's counts, its funnel, its trend, and of the method."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ebi_rules.cube import Audited
+from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.rounding import ABOUT
+from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.rate_trend import FEWEST_MONTHS, partial_month
 from ebi_rules.report.charts import SIGNAL_WORDS, labelled
 from ebi_rules.report.page_tables import counted
 from ebi_rules.statistics.funnel import Funnel
 from ebi_rules.translate.english import month_name
 
-if TYPE_CHECKING:
-    from ebi_rules.results.audit_result import Audit
-
 _MOST_NAMED = 8
 
 
-def period(audit: "Audit") -> str:
+def period(audit: AuditTables) -> str:
     """Say of what months and providers the report is."""
     months = audit.counts.months
-    providers = audit.marked.providers["provider"].n_unique()
+    providers = audit.providers["provider"].n_unique()
     when = f"{month_name(months[0])} to {month_name(months[-1])}" if months else "no months known"
     return f"{when}; {_several(providers, 'provider')}; {_several(len(audit.audited), 'rule')}."
 
@@ -35,7 +32,7 @@ def headline(totals: dict[str, object], ranks: pl.DataFrame) -> str:
     return f"{counted(totals['flagged'])} in scope{per}; {high} above and {low} below the 99.8% limits"
 
 
-def summary(audit: "Audit", entry: Audited, totals: dict[str, object], ranks: pl.DataFrame) -> list[str]:
+def summary(audit: AuditTables, entry: AuditedRule, totals: dict[str, object], ranks: pl.DataFrame) -> list[str]:
     """Say what was found of a rule, for someone who reads no further."""
     months = audit.counts.months
     when = f"From {month_name(months[0])} to {month_name(months[-1])}, " if months else ""
@@ -55,7 +52,7 @@ def summary(audit: "Audit", entry: Audited, totals: dict[str, object], ranks: pl
             )
     if not named.filter(pl.col("signal").is_in(["above_998", "below_998"])).height:
         said.append("No provider shown lies beyond the 99.8% limits, given the ages and sexes of its patients.")
-    readings = audit.marked.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
+    readings = audit.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
     widest = readings.sort("differs", descending=True).head(1).row(0, named=True) if readings.height else None
     if widest:
         said.append(
@@ -66,7 +63,7 @@ def summary(audit: "Audit", entry: Audited, totals: dict[str, object], ranks: pl
     return said
 
 
-def funnel_words(audit: "Audit", providers: pl.DataFrame, found: Funnel) -> list[str]:
+def funnel_words(audit: AuditTables, providers: pl.DataFrame, found: Funnel) -> list[str]:
     """Say how to read a funnel, and what it leaves out."""
     standard = "all providers together" if audit.settings.standard is None else "the standard given"
     said = [
@@ -94,7 +91,7 @@ def funnel_words(audit: "Audit", providers: pl.DataFrame, found: Funnel) -> list
     return said
 
 
-def trend_words(audit: "Audit", series: pl.DataFrame) -> list[str]:
+def trend_words(audit: AuditTables, series: pl.DataFrame) -> list[str]:
     """Say how to read a trend, and what its last signals are."""
     if not audit.counts.months:
         return ["The extract has no dates, so there is no trend."]
@@ -121,7 +118,7 @@ def trend_words(audit: "Audit", series: pl.DataFrame) -> list[str]:
     return said
 
 
-def method(audit: "Audit") -> Sequence[str]:
+def method(audit: AuditTables) -> Sequence[str]:
     """Say how figures were made, with sources."""
     settings = audit.settings
     spread = {
@@ -155,18 +152,16 @@ def method(audit: "Audit") -> Sequence[str]:
     ]
 
 
-def _adjusted(audit: "Audit") -> str:
+def _adjusted(audit: AuditTables) -> str:
     """Name the fields of case mix."""
     called = {"age_band": "five-year age band", "imd_decile": "deprivation decile"}
     names = [called.get(name, name.replace("_", " ")) for name in audit.settings.adjust]
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
-def _ways(audit: "Audit") -> str:
+def _ways(audit: AuditTables) -> str:
     """Say by which rules' strata, or by a model, expected numbers were found."""
-    by_rule = dict(
-        audit.marked.providers.select("rule", "casemix").drop_nulls().unique(maintain_order=True).iter_rows()
-    )
+    by_rule = dict(audit.providers.select("rule", "casemix").drop_nulls().unique(maintain_order=True).iter_rows())
     modelled = [rule for rule, way in by_rule.items() if way == "model"]
     if not modelled:
         return ", stratum by stratum"
@@ -174,7 +169,7 @@ def _ways(audit: "Audit") -> str:
     return f", by a logistic model with an effect of each value and no interactions{which}, as strata are thin"
 
 
-def _unseen(audit: "Audit") -> str:
+def _unseen(audit: AuditTables) -> str:
     return "" if "imd_decile" in audit.settings.adjust else "deprivation, "
 
 

@@ -5,20 +5,14 @@ says too.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import altair as alt
 import numpy as np
 import polars as pl
 
-from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.criteria.fields import FIELDS
-from ebi_rules.provider_audit import rate_tables as tables
 from ebi_rules.provider_audit.settings import OVERDISPERSION
 from ebi_rules.statistics.funnel import Funnel, ratio_limits
-
-if TYPE_CHECKING:
-    from ebi_rules.results.audit_result import Audit
 
 BLUE, ORANGE, BLACK, GREY = "#0072B2", "#E69F00", "#000000", "#767676"
 PARTS = (BLUE, "#56B4E9", ORANGE, BLACK, "#CC79A7", "#BBBBBB")
@@ -49,35 +43,6 @@ SIGNAL_WORDS = {
     "shift_below": "shift downwards",
 }
 """Signals of funnels and of trends, as a reader would say them."""
-
-
-def chart_of(audit: "Audit", name: str, rule: str | None, provider: str | None) -> Chart:
-    """Give one chart of one rule. Raises `UsageError` for a name, rule or provider that the audit has not."""
-    keys = [entry.key for entry in audit.audited]
-    named = {alias.lower(): entry.key for entry in audit.audited for alias in (entry.key, *entry.rule.aliases)}
-    if rule is not None and rule.lower() not in named:
-        raise UsageError(unknown("rule", rule, keys))
-    entry = next(each for each in audit.audited if each.key == (named[rule.lower()] if rule else keys[0]))
-    own = pl.col("rule") == entry.key
-    words = {step: entry.reading.words.get(step, step.replace("_", " ")) for step in entry.reading.criteria}
-    if name == "attrition":
-        return attrition(audit.marked.attrition.filter(own, pl.col("provider") == tables.ALL_PROVIDERS), words)
-    if name == "funnel":
-        part = audit.marked.providers.filter(own)
-        return funnel(part, tables.funnel_of(part, audit.settings), audit.settings.overdispersion)
-    if name == "rates":
-        return rates(audit.marked.providers.filter(own))
-    if name == "sensitivity":
-        return sensitivity(audit.marked.sensitivity.filter(own))
-    if name == "trend":
-        wanted = provider or tables.ALL_PROVIDERS
-        series = audit.marked.trend.filter(own, pl.col("provider") == wanted)
-        if not series.height:
-            raise UsageError(unknown("provider", wanted, audit.marked.trend["provider"].drop_nulls().unique().sort()))
-        return trend(series)
-    if name in audit.fields:
-        return breakdown(audit.marked.grouped(name).filter(own), name)
-    raise UsageError(unknown("chart", name, ["attrition", "funnel", "rates", "trend", "sensitivity", *audit.fields]))
 
 
 def labelled(table: pl.DataFrame) -> pl.DataFrame:

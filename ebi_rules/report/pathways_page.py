@@ -1,7 +1,7 @@
 """Make the report of pathways: measures and flows, one HTML file that loads nothing."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 from markupsafe import Markup
@@ -9,19 +9,18 @@ from markupsafe import Markup
 from ebi_rules.disclosure.rounding import ABOUT
 from ebi_rules.pathways.flow import BEGINS
 from ebi_rules.pathways.flow_tables import places
-from ebi_rules.pathways.measure import COUNT, DAYS, WITHIN_DAYS, WITHOUT, Measure
+from ebi_rules.pathways.measure import Measure
+from ebi_rules.pathways.pathway_tables import PathwayTables
+from ebi_rules.provider_audit.audit_tables import SIGNS
 from ebi_rules.provider_audit.percentages import PERCENT
-from ebi_rules.provider_audit.rate_tables import ALL_PROVIDERS
+from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report import charts
-from ebi_rules.report.audit_page import environment, resource
 from ebi_rules.report.flow_picture import flow_picture
 from ebi_rules.report.page_tables import PageTable, Row, counted, page_table
+from ebi_rules.report.page_templates import environment, resource
 from ebi_rules.report.rule_section import inequalities, titled
 from ebi_rules.report.svg_charts import svg
-from ebi_rules.results.audit_result import SIGNS
-
-if TYPE_CHECKING:
-    from ebi_rules.results.measure_run import Measured
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WITHIN_DAYS, WITHOUT
 
 _MOST_DRAWN = 8
 """Of so many providers, those with the most pathways, the flow is drawn."""
@@ -32,7 +31,7 @@ _TREND = ["month", "followed", "outcome", "percent", "mean", "lower", "upper", "
 _NUMBERS = ["mean", "mean_lower_95", "mean_upper_95", "median", "percentile_90"]
 
 
-def render(found: "Measured") -> str:
+def pathways_page(found: PathwayTables) -> str:
     """Give the report of measures and flows as one HTML page."""
     measures = [_measure(found, entry.measure, place) for place, entry in enumerate(found.entries)]
     return (
@@ -47,7 +46,7 @@ def render(found: "Measured") -> str:
             lead=_lead(found),
             overview=_overview(found, measures) if measures else None,
             measures=measures,
-            flows=[_flow(found, place) for place in range(len(found.walked))],
+            flows=[_flow(found, place) for place in range(len(found.moves))],
             method=_method(found),
             style=Markup(resource("style.css")),
             script=Markup(resource("script.js")),
@@ -55,15 +54,15 @@ def render(found: "Measured") -> str:
     )
 
 
-def _lead(found: "Measured") -> str:
+def _lead(found: PathwayTables) -> str:
     spans = [
         f"{each['dataset']} activity from {each['first_day']} to {each['last_day']}" for each in found.run["extracts"]
     ]
     return "; ".join(spans)[:1].upper() + "; ".join(spans)[1:] + "."
 
 
-def _overview(found: "Measured", sections: Sequence[dict[str, Any]]) -> PageTable:
-    table = found.marked["measures"].filter(provider=ALL_PROVIDERS)
+def _overview(found: PathwayTables, sections: Sequence[dict[str, Any]]) -> PageTable:
+    table = found.by_file["measures"].filter(provider=ALL_PROVIDERS)
     told = page_table(
         table.rename({"rule": "measure"}),
         "All measures, all providers together",
@@ -74,14 +73,14 @@ def _overview(found: "Measured", sections: Sequence[dict[str, Any]]) -> PageTabl
     return PageTable(told.caption, told.headings, tuple(rows))
 
 
-def _measure(found: "Measured", measure: Measure, place: int) -> dict[str, Any]:
+def _measure(found: PathwayTables, measure: Measure, place: int) -> dict[str, Any]:
     """Give all that the page says of one measure."""
     own = pl.col("rule") == measure.key
-    shares = found.marked["measures"].filter(own)
+    shares = found.by_file["measures"].filter(own)
     providers = _named(found, shares.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)))
     told, row = _of_what(measure), shares.filter(provider=ALL_PROVIDERS).row(0, named=True)
-    numbers = found.marked["numbers"].filter(own)
-    everyone = found.marked["trend"].filter(own, pl.col("provider") == ALL_PROVIDERS)
+    numbers = found.by_file["numbers"].filter(own)
+    everyone = found.by_file["trend"].filter(own, pl.col("provider") == ALL_PROVIDERS)
     ranked = charts.ranked(providers, "percent")
     name = f"{measure.title}, per cent {told}"
     return {
@@ -108,7 +107,7 @@ def _measure(found: "Measured", measure: Measure, place: int) -> dict[str, Any]:
             _TREND,
         ),
         "groups": [_group(found, measure, field, told) for field in found.counts.fields],
-        "inequalities": inequalities(found.marked["inequalities"].filter(own), "followed"),
+        "inequalities": inequalities(found.by_file["inequalities"].filter(own), "followed"),
     }
 
 
@@ -139,14 +138,14 @@ def _figures(row: dict[str, Any], numbers: pl.DataFrame, measure: Measure) -> It
             yield f"{every['percentile_90'][0]:.0f}", "days, the 90th percentile"
 
 
-def _named(found: "Measured", table: pl.DataFrame) -> pl.DataFrame:
+def _named(found: PathwayTables, table: pl.DataFrame) -> pl.DataFrame:
     """Give a table with providers' names, where these are known, and signals in words."""
     signal = [pl.col("signal").replace(charts.SIGNAL_WORDS)] if "signal" in table.columns else []
     return table.with_columns(pl.col("provider").replace(found.settings.names).fill_null("not recorded"), *signal)
 
 
-def _group(found: "Measured", measure: Measure, field: str, told: str) -> dict[str, Any]:
-    table = found.marked[f"by_{field}"].filter(pl.col("rule") == measure.key, pl.col("followed").fill_null(1) > 0)
+def _group(found: PathwayTables, measure: Measure, field: str, told: str) -> dict[str, Any]:
+    table = found.by_file[f"by_{field}"].filter(pl.col("rule") == measure.key, pl.col("followed").fill_null(1) > 0)
     labels = pl.Series(field, [charts.value_label(field, value) for value in table[field]], dtype=pl.String)
     name, drawn = titled(field), table["percent"].count()
     return {
@@ -160,12 +159,12 @@ def _group(found: "Measured", measure: Measure, field: str, told: str) -> dict[s
     }
 
 
-def _flow(found: "Measured", place: int) -> dict[str, Any]:
+def _flow(found: PathwayTables, place: int) -> dict[str, Any]:
     """Give all that the page says of one flow."""
-    flow, _ = found.walked[place]
-    moved = found.marked["flow"].filter(flow=flow.key)
-    stages = found.marked["flow_stages"].filter(flow=flow.key)
-    quarters = found.marked["flow_quarters"].filter(flow=flow.key)
+    flow, _ = found.moves[place]
+    moved = found.by_file["flow"].filter(flow=flow.key)
+    stages = found.by_file["flow_stages"].filter(flow=flow.key)
+    quarters = found.by_file["flow_quarters"].filter(flow=flow.key)
     begun = stages.filter(pl.col("stage") == BEGINS, pl.col("provider").ne_missing(ALL_PROVIDERS))
     largest = begun.filter(pl.col("entered").is_not_null()).top_k(_MOST_DRAWN, by="entered")["provider"].to_list()
     overall, names = stages.filter(provider=ALL_PROVIDERS), found.settings.names
@@ -204,10 +203,10 @@ def _flow(found: "Measured", place: int) -> dict[str, Any]:
     }
 
 
-def picture(found: "Measured", place: int, provider: str | None) -> Markup | None:
+def picture(found: PathwayTables, place: int, provider: str | None) -> Markup | None:
     """Draw one flow, the first being 0, of all providers or of one; None where nothing may be shown of it."""
-    (flow, _), shown = found.walked[place], found.flow_cells[place]
-    own = found.marked["flow"].filter(pl.col("flow") == flow.key, pl.col("provider").eq_missing(provider))
+    (flow, _), shown = found.moves[place], found.flow_cells[place]
+    own = found.by_file["flow"].filter(pl.col("flow") == flow.key, pl.col("provider").eq_missing(provider))
     if not own.height:
         return None
     who = provider or "provider not recorded"
@@ -227,7 +226,7 @@ def _wide(table: pl.DataFrame, by: str, caption: str) -> PageTable:
     return PageTable(caption, tuple(headings), tuple(rows))
 
 
-def _method(found: "Measured") -> list[str]:
+def _method(found: PathwayTables) -> list[str]:
     """Say how figures were made."""
     said = [
         "Activity of one person is found by its pseudonym. A window is in whole days; on one day the index comes "
@@ -238,7 +237,7 @@ def _method(found: "Measured") -> list[str]:
         "what --adjust named; funnel signals as in the audit's report.",
         "Trends are XmR charts. In limits and means a suppressed count stands in as 4.",
     ]
-    for flow, _ in found.walked:
+    for flow, _ in found.moves:
         said.append(
             f"{flow.title}: a pathway is lost to view when nothing follows for more than {flow.lost_after} "
             "days, and still in view when the data end before that. Those whose first activity comes in the "

@@ -1,30 +1,28 @@
 """What a report shows of who asked: the shares of referral settings, overall and of each provider and commissioner."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from ebi_rules.criteria.labels import REFERRAL_SETTING, referral_settings
-from ebi_rules.cube import Audited
-from ebi_rules.provider_audit.referral_shares import EVERY_UNIT, in_order, parted
+from ebi_rules.cube import AuditedRule
+from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.referral_shares import EVERY_UNIT, parted, settings_in_order
 from ebi_rules.report import charts
 from ebi_rules.report.page_tables import page_table
 from ebi_rules.report.svg_charts import svg
-
-if TYPE_CHECKING:
-    from ebi_rules.results.audit_result import Audit
 
 _COLUMNS = [REFERRAL_SETTING, "count", "of_all", "percent", "percent_lower_95", "percent_upper_95"]
 _OF = {"flagged": "activity in scope", "eligible": "eligible activity, in scope or not"}
 
 
-def who_asked(audit: "Audit", entry: Audited, title: str) -> dict[str, Any] | None:
+def who_asked(audit: AuditTables, entry: AuditedRule, title: str) -> dict[str, Any] | None:
     """Give the part of a rule's section that says who asked; None where it was not counted."""
-    table = audit.marked.who_asked.filter(rule=entry.key)
+    table = audit.referrals.filter(rule=entry.key)
     if not table.height:
         return None
     recoding = referral_settings()
-    settings = in_order(table, recoding.known)
+    settings = settings_in_order(table, recoding.known)
     place = pl.col(REFERRAL_SETTING).replace_strict({name: number for number, name in enumerate(settings)})
     names = audit.settings.names
     label = pl.col("unit").replace(names).fill_null("not recorded")

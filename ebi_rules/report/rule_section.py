@@ -2,23 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 from markupsafe import Markup
 
-from ebi_rules.cube import Audited
+from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.rounding import WITHHELD
-from ebi_rules.provider_audit import rate_tables as tables
-from ebi_rules.report import audit_sentences as words
-from ebi_rules.report import charts
+from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.rate_tables import funnel_of
+from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
+from ebi_rules.report import audit_sentences, charts
 from ebi_rules.report.page_tables import PageTable, Row, counted, page_table
 from ebi_rules.report.referral_section import who_asked
-from ebi_rules.report.svg_charts import svg
-from ebi_rules.translate.english import origin, say, told_codes
-
-if TYPE_CHECKING:
-    from ebi_rules.results.audit_result import Audit
+from ebi_rules.report.svg_charts import styled, svg
+from ebi_rules.rule_model.rule_description import described_codes, origin
+from ebi_rules.translate.english import say
 
 _RATES = ["rate_per_1000_eligible", "rate_lower_95", "rate_upper_95"]
 _RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
@@ -42,23 +41,24 @@ _TITLES = {
 }
 
 
-def rule_section(audit: "Audit", entry: Audited, place: int) -> dict[str, Any]:
+def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str, Any]:
     """Give all that the page says of one rule."""
     own = pl.col("rule") == entry.key
-    reading, title = entry.reading, entry.reading.title
-    phrases = {name: reading.words.get(name, name.replace("_", " ")) for name in reading.criteria}
-    totals = audit.marked.totals.filter(own).row(0, named=True)
-    providers = charts.labelled(audit.marked.providers.filter(own))
-    steps = audit.marked.attrition.filter(own)
-    overall = steps.filter(pl.col("provider") == tables.ALL_PROVIDERS)
-    series = audit.marked.trend.filter(own)
-    everyone = series.filter(pl.col("provider") == tables.ALL_PROVIDERS)
-    readings = audit.marked.sensitivity.filter(own)
-    found = tables.funnel_of(providers, audit.settings)
+    rule, documentation = entry.counted, entry.counted.documentation
+    title, words = rule.title, documentation.words
+    phrases = {name: documentation.phrase(name) for name in rule.criteria}
+    totals = audit.totals.filter(own).row(0, named=True)
+    providers = charts.labelled(audit.providers.filter(own))
+    steps = audit.attrition.filter(own)
+    overall = steps.filter(pl.col("provider") == ALL_PROVIDERS)
+    series = audit.trend.filter(own)
+    everyone = series.filter(pl.col("provider") == ALL_PROVIDERS)
+    variants = audit.sensitivity.filter(own)
+    found = funnel_of(providers, audit.settings)
     drawn, ranked = charts.drawable(providers), charts.ranked(providers)
     pictures = {
         "attrition": svg(charts.attrition(overall, phrases), f"Activity left after each criterion, {title}"),
-        "sensitivity": svg(charts.sensitivity(readings), f"In scope under each variant, {title}"),
+        "sensitivity": svg(charts.sensitivity(variants), f"In scope under each variant, {title}"),
         "funnel": svg(
             charts.funnel(providers, found, audit.settings.overdispersion),
             f"Funnel of standardised ratios by provider, {title}",
@@ -70,24 +70,24 @@ def rule_section(audit: "Audit", entry: Audited, place: int) -> dict[str, Any]:
     }
     return {
         "key": f"rule{place}",
-        "rule": reading,
-        "letters": ", ".join(each.letter for each in reading.interventions) or reading.key,
-        "criteria": [(phrases[name], say(criterion, reading.words)) for name, criterion in reading.criteria.items()],
-        "eligible": "; ".join(phrases[name] for name in reading.eligible) or "any activity",
-        "limits": [*reading.limits, *(reading.port.limits if reading.port else ())],
-        "origin": origin(reading),
-        "codes": told_codes(reading, audit.reference),
+        "rule": rule,
+        "letters": ", ".join(intervention.letter for intervention in documentation.interventions) or rule.key,
+        "criteria": [(phrases[name], say(criterion, words)) for name, criterion in rule.criteria.items()],
+        "eligible": "; ".join(phrases[name] for name in rule.logic.eligible) or "any activity",
+        "limits": documentation.all_limits,
+        "origin": origin(documentation),
+        "codes": described_codes(rule, audit.reference),
         "totals": {
             "flagged": counted(totals["flagged"]),
             "eligible": counted(totals["eligible"]),
             "rate": "–" if totals[_RATES[0]] is None else f"{totals[_RATES[0]]:.2f}",
             "providers": providers.height,
         },
-        "headline": words.headline(totals, providers),
-        "summary": words.summary(audit, entry, totals, providers),
+        "headline": audit_sentences.headline(totals, providers),
+        "summary": audit_sentences.summary(audit, entry, totals, providers),
         "warnings": [text.partition(": ")[2] for text in audit.warnings if text.startswith(f"{entry.key}: ")],
-        "funnel_words": words.funnel_words(audit, providers, found),
-        "trend_words": words.trend_words(audit, everyone),
+        "funnel_words": audit_sentences.funnel_words(audit, providers, found),
+        "trend_words": audit_sentences.trend_words(audit, everyone),
         "charts": pictures,
         "attrition": page_table(
             overall.with_columns(pl.col("criterion").fill_null("all activity").replace(phrases)),
@@ -97,26 +97,28 @@ def rule_section(audit: "Audit", entry: Audited, place: int) -> dict[str, Any]:
         "attrition_by_provider": _steps_by_provider(steps, phrases),
         "providers": _providers(providers, drawn, ranked),
         "sensitivity": page_table(
-            readings, "In scope under each variant", ["variant", "flagged", "difference", "differs", "about"]
+            variants, "In scope under each variant", ["variant", "flagged", "difference", "differs", "about"]
         ),
         "trend": _trend_table(everyone, "All providers by month"),
         "trend_signals": _signals(audit, series),
         "trend_providers": ["all providers", *_trend_labels(audit, series)],
         "breakdowns": _breakdowns(audit, entry, title),
         "who_asked": who_asked(audit, entry, title),
-        "not_broken_down": " or ".join(name for field, name in _USUAL_FIELDS.items() if field not in audit.fields),
-        "inequalities": inequalities(audit.marked.inequalities.filter(own)),
+        "not_broken_down": " or ".join(
+            name for field, name in _USUAL_FIELDS.items() if field not in audit.counts.fields
+        ),
+        "inequalities": inequalities(audit.inequalities.filter(own)),
         "population": _population(audit, entry),
     }
 
 
-def overview(audit: "Audit", sections: Sequence[dict[str, Any]]) -> PageTable:
+def overview(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> PageTable:
     """Give a row a rule, each with a link to what the page says of it."""
-    signals = audit.marked.providers.group_by("rule", maintain_order=True).agg(
+    signals = audit.providers.group_by("rule", maintain_order=True).agg(
         above=(pl.col("signal") == "above_998").sum().cast(pl.Int64),
         below=(pl.col("signal") == "below_998").sum().cast(pl.Int64),
     )
-    table = audit.marked.totals.join(signals, on="rule", how="left", maintain_order="left")
+    table = audit.totals.join(signals, on="rule", how="left", maintain_order="left")
     names = {"rule": "guidance", "above": "providers above 99.8%", "below": "providers below 99.8%"}
     told = page_table(
         table.rename(names),
@@ -128,23 +130,21 @@ def overview(audit: "Audit", sections: Sequence[dict[str, Any]]) -> PageTable:
     return replace(told, rows=tuple(linked))
 
 
-def trend_data(audit: "Audit") -> dict[str, Any] | None:
+def trend_data(audit: AuditTables) -> dict[str, Any] | None:
     """Give single providers' trends for the page's script: counts, mean and limits, signals; None without months."""
     months = audit.counts.months
     if not months:
         return None
     rules: dict[str, list[dict[str, Any]]] = {}
     for place, entry in enumerate(audit.audited):
-        own = audit.marked.trend.filter(
-            pl.col("rule") == entry.key, pl.col("provider").ne_missing(tables.ALL_PROVIDERS)
-        )
+        own = audit.trend.filter(pl.col("rule") == entry.key, pl.col("provider").ne_missing(ALL_PROVIDERS))
         rules[f"rule{place}"] = [_series(part) for part in own.iter_slices(len(months))]
     empty = dict.fromkeys(("rate", "mean", "lower", "upper"), pl.Float64) | {"month": pl.String, "kind": pl.String}
     return {
         "months": months,
         "rules": rules,
         "chart": _chart_without_data(pl.DataFrame(schema=empty)),
-        "partial": audit.marked.trend.filter("partial")["month"].max(),
+        "partial": audit.trend.filter("partial")["month"].max(),
     }
 
 
@@ -164,8 +164,6 @@ def _series(part: pl.DataFrame) -> dict[str, Any]:
 
 
 def _chart_without_data(empty: pl.DataFrame) -> dict[str, Any]:
-    from ebi_rules.report.svg_charts import styled
-
     spec = styled(charts.trend_spec(empty))
     spec.pop("datasets", None)
     spec["data"] = {"name": "shown"}
@@ -201,7 +199,7 @@ def _providers(providers: pl.DataFrame, drawn: pl.DataFrame, ranked: pl.DataFram
 
 
 def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTable:
-    by = steps.filter(pl.col("provider").ne_missing(tables.ALL_PROVIDERS)).with_columns(
+    by = steps.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)).with_columns(
         pl.col("provider").fill_null("not recorded"), pl.col("criterion").fill_null("all activity").replace(phrases)
     )
     columns = by["criterion"].unique(maintain_order=True).to_list()
@@ -217,16 +215,16 @@ def _trend_table(series: pl.DataFrame, caption: str) -> PageTable:
     return page_table(series.with_columns(signal.alias("signal")), caption, _TREND)
 
 
-def _trend_labels(audit: "Audit", series: pl.DataFrame) -> list[str]:
-    codes = series.filter(pl.col("provider").ne_missing(tables.ALL_PROVIDERS))["provider"].unique(maintain_order=True)
+def _trend_labels(audit: AuditTables, series: pl.DataFrame) -> list[str]:
+    codes = series.filter(pl.col("provider").ne_missing(ALL_PROVIDERS))["provider"].unique(maintain_order=True)
     return [audit.settings.names.get(code) or code if code else "not recorded" for code in codes]
 
 
-def _signals(audit: "Audit", series: pl.DataFrame) -> PageTable:
+def _signals(audit: AuditTables, series: pl.DataFrame) -> PageTable:
     """Give each provider's latest signal in the last six months."""
     recent = audit.counts.months[-_LATELY:]
     table = series.filter(
-        pl.col("provider").ne_missing(tables.ALL_PROVIDERS),
+        pl.col("provider").ne_missing(ALL_PROVIDERS),
         pl.col("month").is_in(recent),
         pl.col("signal").is_not_null(),
     )
@@ -250,10 +248,10 @@ def titled(field: str) -> str:
     return _TITLES.get(field, f"By {field.replace('_', ' ')}")
 
 
-def _breakdowns(audit: "Audit", entry: Audited, title: str) -> list[dict[str, Any]]:
+def _breakdowns(audit: AuditTables, entry: AuditedRule, title: str) -> list[dict[str, Any]]:
     parts = []
-    for field in audit.fields:
-        table = audit.marked.grouped(field).filter(pl.col("rule") == entry.key, pl.col("eligible").fill_null(1) > 0)
+    for field in audit.counts.fields:
+        table = audit.by_field(field).filter(pl.col("rule") == entry.key, pl.col("eligible").fill_null(1) > 0)
         labels = [charts.value_label(field, value) for value in table[field]]
         name = titled(field)
         told = table.drop(field).with_columns(pl.Series(field, labels, dtype=pl.String))
@@ -296,10 +294,10 @@ def inequalities(table: pl.DataFrame, of: str = "eligible") -> PageTable | None:
     return page_table(told, "Groups of people compared, with 95% intervals", told.columns) if told.height else None
 
 
-def _population(audit: "Audit", entry: Audited) -> PageTable | None:
-    if audit.marked.population is None:
+def _population(audit: AuditTables, entry: AuditedRule) -> PageTable | None:
+    if audit.population is None:
         return None
-    table = audit.marked.population.filter(pl.col("rule") == entry.key).drop("rule")
+    table = audit.population.filter(pl.col("rule") == entry.key).drop("rule")
     return page_table(
         table, "Per 100,000 people, crude and standardised to the European Standard Population of 2013", table.columns
     )

@@ -1,10 +1,9 @@
-"""An audit: what was counted, how it is shown, its tables, and its files."""
+"""What an audit returns: its tables, its charts, its files and its report."""
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,243 +11,207 @@ import polars as pl
 
 from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
 from ebi_rules._support.errors import UsageError, unknown
-from ebi_rules._support.notices import Notice
 from ebi_rules._support.progress import Progress, quiet
-from ebi_rules.cube import Audited
-from ebi_rules.disclosure.rounding import ABOUT, control, plain
+from ebi_rules.disclosure.rounding import ABOUT, plain
+from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
 from ebi_rules.provider_audit.settings import Settings
-from opcs_icd.reference import Reference
 
 if TYPE_CHECKING:
     import altair as alt
 
-    from ebi_rules.provider_audit.audit_tables import MarkedTables
-    from ebi_rules.provider_audit.shown_counts import Counts
-
-OURS = re.compile(
+OUR_FILES = re.compile(
     r"(providers|attrition|trend|sensitivity|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
     r"|run\.json|report\.html|audit\.xlsx"
 )
 """The names of the files that an audit writes."""
-
-SIGNS = "* is a suppressed count, ** one that is withheld as it would give another away; so are figures from them."
-"""What stands in files and report for what is not shown."""
 
 SCOPE = "In scope of the guidance does not mean inappropriate."
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found: everything but `run` and `notices` is worked out from `cube`.
+    """The result of an audit.
 
-    `cube` has exact counts; every table, chart and file has them under the disclosure control that `settings` name,
-    where a missing number is a suppressed one. `run` says what was run. With the user's own classification files as
-    `reference` the report gives codes their titles.
+    Tables have counts under disclosure control; a missing number is a suppressed one.
+
+    Attributes:
+        tables: All tables, with marks of what is withheld.
     """
 
-    cube: pl.DataFrame
-    audited: tuple[Audited, ...]
-    run: Mapping[str, Any]
-    notices: tuple[str, ...] = ()
-    settings: Settings = field(default_factory=Settings)
-    reference: Reference | None = None
+    tables: AuditTables
 
-    @cached_property
-    def counts(self) -> "Counts":
-        """The counts that may be shown, from which all tables come."""
-        from ebi_rules.provider_audit.shown_counts import Counts
+    @property
+    def exact_cube(self) -> pl.DataFrame:
+        """The cube, with exact counts: keep it inside your organisation."""
+        return self.tables.cube
 
-        return Counts(self.cube, self.audited, self.settings.disclosure)
+    @property
+    def settings(self) -> Settings:
+        """How counts are shown and compared."""
+        return self.tables.settings
 
-    @cached_property
-    def marked(self) -> "MarkedTables":
-        """The tables with the marks of what is withheld, as files and report need them."""
-        from ebi_rules.provider_audit.audit_tables import MarkedTables
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """What was run, with exact counts."""
+        return self.tables.run
 
-        return MarkedTables(self.counts, self.audited, self.settings)
+    @property
+    def run_record(self) -> dict[str, Any]:
+        """What was run, as run.json contains it."""
+        return self.tables.run_record
 
-    @cached_property
-    def providers(self) -> pl.DataFrame:
-        """A row a rule and provider: counts, crude and standardised rates with intervals, funnel limits, signal."""
-        return plain(self.marked.providers)
-
-    @cached_property
-    def attrition(self) -> pl.DataFrame:
-        """How much activity is left after each criterion: rule, provider, step, criterion, left, removed."""
-        return plain(self.marked.attrition)
-
-    @cached_property
-    def trend(self) -> pl.DataFrame:
-        """The rate by month with XmR limits and signals, of all providers and of each."""
-        return plain(self.marked.trend)
-
-    @cached_property
-    def sensitivity(self) -> pl.DataFrame:
-        """What each variant flags: rule, variant, flagged, difference, differs, about."""
-        return plain(self.marked.sensitivity)
-
-    @cached_property
-    def quality(self) -> pl.DataFrame:
-        """How complete the coding is, by provider and month."""
-        return plain(self.marked.quality)
-
-    @cached_property
-    def who_asked(self) -> pl.DataFrame:
-        """Shares by referral setting, overall and of each provider and commissioner; empty unless counted so."""
-        return plain(self.marked.who_asked)
-
-    @cached_property
-    def inequalities(self) -> pl.DataFrame:
-        """How unequal rates are by deprivation, ethnic category, sex and age, and how much of these is missing."""
-        return self.marked.inequalities
-
-    @cached_property
-    def population(self) -> pl.DataFrame | None:
-        """Rates per 100,000 people by area, None when no population was given."""
-        return None if self.marked.population is None else plain(self.marked.population)
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know, with counts as they may be shown."""
+        return self.tables.warnings
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The fields, beside provider, that `grouped` can be asked for."""
-        return self.counts.fields
+        """The fields, beside provider, that `grouped` accepts."""
+        return self.tables.counts.fields
 
     def totals(self) -> pl.DataFrame:
-        """All providers together, a row a rule: activity, eligible, flagged, rate with its interval."""
-        return plain(self.marked.totals)
+        """Return all providers together, one row per rule: activity, eligible, flagged, rate with its interval."""
+        return plain(self.tables.totals)
+
+    @property
+    def providers(self) -> pl.DataFrame:
+        """One row per rule and provider: counts, crude and standardised rates with intervals, funnel limits, signal."""
+        return plain(self.tables.providers)
+
+    @property
+    def attrition(self) -> pl.DataFrame:
+        """How much activity is left after each criterion: rule, provider, step, criterion, left, removed."""
+        return plain(self.tables.attrition)
+
+    @property
+    def trend(self) -> pl.DataFrame:
+        """The rate by month with XmR limits and signals, for all providers and for each."""
+        return plain(self.tables.trend)
+
+    @property
+    def sensitivity(self) -> pl.DataFrame:
+        """What each variant flags: rule, variant, flagged, difference, differs, about."""
+        return plain(self.tables.sensitivity)
+
+    @property
+    def quality(self) -> pl.DataFrame:
+        """How complete the coding is, by provider and month."""
+        return plain(self.tables.quality)
+
+    @property
+    def who_asked(self) -> pl.DataFrame:
+        """Shares by source of referral, overall and by provider and commissioner; empty unless counted."""
+        return plain(self.tables.referrals)
+
+    @property
+    def inequalities(self) -> pl.DataFrame:
+        """Differences by deprivation, ethnic category, sex and age, and how much of these is not recorded."""
+        return self.tables.inequalities
+
+    @property
+    def population(self) -> pl.DataFrame | None:
+        """Rates per 100,000 people by area; None if no population was given."""
+        return None if self.tables.population is None else plain(self.tables.population)
 
     def grouped(self, field: str) -> pl.DataFrame:
-        """Counts and rates by `age_band`, `sex`, or another field that was asked for. Raises `UsageError`."""
-        if field not in ("provider", *self.fields):
-            raise UsageError(unknown("grouping", field, ["provider", *self.fields]))
-        return plain(self.marked.grouped(field))
+        """Return counts and rates by age_band, sex, or another field that was counted.
+
+        Raises:
+            UsageError: The field was not counted.
+        """
+        fields = ["provider", *self.fields]
+        if field not in fields:
+            raise UsageError(unknown("grouping", field, fields))
+        return plain(self.tables.by_field(field))
 
     def shown(self, disclosure: str) -> "Audit":
-        """Give the same audit under another disclosure control: hes, midpoint6 or none. Raises `UsageError`."""
-        return replace(self, settings=replace(self.settings, disclosure=disclosure))
+        """Return the same audit under another method of disclosure control: hes, midpoint6 or none.
+
+        Raises:
+            UsageError: There is no such method.
+        """
+        tables = self.tables
+        settings = replace(tables.settings, disclosure=disclosure)
+        return Audit(AuditTables(tables.cube, tables.audited, settings, tables.run, tables.notices, tables.reference))
 
     def chart(self, name: str, rule: str | None = None, provider: str | None = None) -> "alt.TopLevelMixin":
-        """Give a chart of one rule (the first when none is named) as an altair chart.
+        """Return a chart of one rule as an altair chart.
 
-        `name` is attrition, funnel, rates, trend (of one `provider`, or of all), sensitivity, or a field of `fields`.
-        Raises `UsageError`.
+        Args:
+            name: attrition, funnel, rates, trend, sensitivity, or one of `fields`.
+            rule: The rule; None for the first.
+            provider: The provider of a trend; None for all providers together.
+
+        Raises:
+            UsageError: There is no such chart, rule or provider.
         """
-        from ebi_rules.report import charts
+        from ebi_rules.report.audit_charts import chart_of
 
-        return charts.chart_of(self, name, rule, provider)
+        return chart_of(self.tables, name, rule, provider)
 
-    @cached_property
-    def warnings(self) -> tuple[str, ...]:
-        """What a reader must know, with counts as they may be shown."""
-        return tuple(
-            notice.told(self._control) if isinstance(notice, Notice) else notice for notice in self.notices
-        ) + tuple(self._low_coding())
+    def write(self, folder: str | Path, force: bool = False, xlsx: bool = False, progress: Progress = quiet) -> None:
+        """Write the tables as CSV, run.json and report.html. If the run fails, no partial output is left.
 
-    @cached_property
-    def said(self) -> dict[str, Any]:
-        """What was run, as run.json has it: with counts as they may be shown."""
-        inputs = [{**file, "rows": self._told(file["rows"])} for file in self.run["inputs"]]
-        settings = {
-            "disclosure": self.settings.disclosure,
-            "overdispersion": self.settings.overdispersion,
-            "trim": self.settings.trim,
-            "baseline": self.settings.baseline,
-            "rebase": list(self.settings.rebase),
-            "standard": "all providers" if self.settings.standard is None else "a file",
-            "population": self.settings.population.field if self.settings.population else None,
-            "adjust": list(self.settings.adjust),
-            "casemix": self.settings.casemix,
-            "fewest_expected": self.settings.fewest_expected,
-            "real_codes": self.settings.real_codes,
-        }
-        return {
-            **self.run,
-            "inputs": inputs,
-            "rows": self._told(self.run["rows"]),
-            "shown": settings,
-            "disclosure": ABOUT[self.settings.disclosure],
-            "warnings": list(self.warnings),
-        }
+        Args:
+            folder: The folder to write.
+            force: Replace a folder that exists, if only an audit wrote to it.
+            xlsx: Write the tables as a workbook too, audit.xlsx.
+            progress: Is called with each step.
 
-    def recorded_at(self, folder: str) -> "Audit":
-        """Give the same audit with its inputs recorded as they stand once their folder has its final name."""
-        inputs = [{**file, "path": f"{folder}/{Path(str(file['path'])).name}"} for file in self.run["inputs"]]
-        return replace(self, run={**self.run, "inputs": inputs})
-
-    def write(
-        self,
-        folder: str | Path,
-        force: bool = False,
-        xlsx: bool = False,
-        progress: Progress = quiet,
-    ) -> None:
-        """Write the tables as CSV, what was run as run.json, the report as report.html; with `xlsx` also audit.xlsx.
-
-        The folder appears whole or not at all. Raises `UsageError` when it exists and `force` is not given, when
-        it holds files that no audit wrote, or an input.
+        Raises:
+            UsageError: The folder exists, or contains an input or files that no audit wrote.
         """
-        from ebi_rules.provider_audit import table_files as files
+        from ebi_rules.provider_audit.table_files import write_csv, write_workbook
 
-        require_apart(Path(folder), self._input_paths())
-        with whole_folder(Path(folder), OURS, force) as target:
+        require_apart(Path(folder), self._inputs())
+        with whole_folder(Path(folder), OUR_FILES, force) as target:
             progress("writing tables")
-            for name, table in self.marked.by_file().items():
-                files.write_csv(table, target / f"{name}.csv")
-            (target / "run.json").write_text(json.dumps(self.said, indent=2) + "\n", encoding="utf-8")
+            for name, table in self.tables.by_file().items():
+                write_csv(table, target / f"{name}.csv")
+            (target / "run.json").write_text(json.dumps(self.run_record, indent=2) + "\n", encoding="utf-8")
             if xlsx:
-                files.write_workbook(self.marked.by_file(), self._front_page(), target / "audit.xlsx")
+                write_workbook(self.tables.by_file(), self._front_page(), target / "audit.xlsx")
             progress("drawing the report")
             self._write_report(target / "report.html")
 
     def report(self, path: str | Path, force: bool = False) -> None:
-        """Write the report alone: one HTML file that loads nothing. Raises `UsageError` when it exists."""
-        require_apart(Path(path), self._input_paths())
+        """Write the report alone: one HTML file that loads nothing.
+
+        Raises:
+            UsageError: The file exists and `force` is not given, or it is an input.
+        """
+        require_apart(Path(path), self._inputs())
         with whole_file(Path(path), force) as target:
             self._write_report(target)
 
+    def with_inputs_in(self, folder: str) -> "Audit":
+        """Return the same audit with its inputs recorded in another folder, where they will be moved."""
+        inputs = [{**file, "path": f"{folder}/{Path(str(file['path'])).name}"} for file in self.run["inputs"]]
+        return Audit(replace(self.tables, run={**self.run, "inputs": inputs}))
+
     def _repr_html_(self) -> str:
-        """Show totals and warnings in a notebook."""
-        from ebi_rules.report.notebook import notebook_audit
+        """Return totals and warnings for a notebook."""
+        from ebi_rules.report.notebook import audit_in_notebook
 
-        return notebook_audit(self)
-
-    def _control(self, count: int) -> int | None:
-        return control(count, self.settings.disclosure)
-
-    def _told(self, rows: int) -> int | str:
-        """Give a number of rows as it may be shown; their total may have to be withheld."""
-        shown = self._control(rows)
-        if self.counts.total(None, "activity")[1]:
-            return "**"
-        return "*" if shown is None else shown
-
-    def _low_coding(self) -> list[str]:
-        """Warn of providers whose low rate goes with low coding."""
-        if "low_coding" not in self.providers.columns:
-            return []
-        low = self.providers.filter(pl.col("signal").is_in(["below_95", "below_998"]), "low_coding")
-        return [
-            f"{rule}: {', '.join(part['provider'].fill_null('not recorded'))}: a rate below the limits goes with few "
-            "procedures coded. It may say more of coding than of care."
-            for (rule,), part in low.group_by("rule", maintain_order=True)
-        ]
+        return audit_in_notebook(self.tables)
 
     def _front_page(self) -> list[tuple[str, str]]:
-        rules = ", ".join(
-            f"{rule['key']} (edition {rule['edition']}, {rule['variant']})" for rule in self.said["rules"]
-        )
+        record = self.run_record
+        rules = [f"{rule['key']} (edition {rule['edition']}, {rule['variant']})" for rule in record["rules"]]
         return [
             ("Evidence-Based Interventions", "Activity in scope of the guidance, by provider"),
             ("What a flag means", SCOPE),
             ("Disclosure control", f"{ABOUT[self.settings.disclosure]} {SIGNS}"),
-            ("Rules", rules),
-            ("Made by", f"ebi-rules {self.said['version']}, {self.said['started']}"),
+            ("Rules", ", ".join(rules)),
+            ("Made by", f"ebi-rules {record['version']}, {record['started']}"),
             *(("Warning", text) for text in self.warnings),
         ]
 
-    def _input_paths(self) -> list[Path]:
+    def _inputs(self) -> list[Path]:
         return [Path(file["path"]) for file in self.run["inputs"]]
 
     def _write_report(self, path: Path) -> None:
-        from ebi_rules.report.audit_page import render
+        from ebi_rules.report.audit_page import audit_page
 
-        path.write_text(render(self), encoding="utf-8")
+        path.write_text(audit_page(self.tables), encoding="utf-8")

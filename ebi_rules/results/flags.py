@@ -1,32 +1,37 @@
-"""Flag activity: the Python call over a frame, and the file that the command line writes."""
+"""Flag activity: the Python call over an extract, and the file that the command line writes."""
 
 import warnings as python_warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import polars as pl
 
 from ebi_rules._support.atomic_output import require_apart, require_free, whole_file
 from ebi_rules._support.errors import UsageError
+from ebi_rules._support.notices import ExtractWarning
 from ebi_rules._support.progress import Progress, quiet
-from ebi_rules.engines.extract import Extract, Source, open_extract
+from ebi_rules.engines.checked_extract import check_extract
+from ebi_rules.engines.extract import Extract, FrameExtract, Source
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.polars_flags import Prepared, flag_columns, prepare
-from ebi_rules.layouts.binding import Binding
-from ebi_rules.layouts.layout import Layout
-from ebi_rules.rule_model.catalogue import choose
-from ebi_rules.rule_model.rule import DEFAULT, Rule, criteria_of
-
-
-class ExtractWarning(UserWarning):
-    """Something in an extract that a user should know, such as repeated keys."""
+from ebi_rules.engines.polars_engine import require_frame
+from ebi_rules.engines.polars_flags import DecidedRows, decide_rows, flag_columns
+from ebi_rules.results.opened_extract import as_extract
+from ebi_rules.rule_model.catalogue import RuleNames, choose_rules
+from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic, criteria_of
 
 
 @dataclass(frozen=True)
-class Flagged:
-    """What `write_flags` wrote: rows, rows flagged by rule key, the layout's name, and warnings."""
+class WrittenFlags:
+    """What `write_flags` wrote.
+
+    Attributes:
+        rows: How many rows.
+        flagged: How many rows are flagged, by rule key.
+        layout: The name of the extract's layout.
+        warnings: What the user must know.
+    """
 
     rows: int
     flagged: Mapping[str, int]
@@ -34,15 +39,22 @@ class Flagged:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Flagged:
+    """An extract with the answers to the criteria of rules, not yet read."""
+
+    extract: FrameExtract
+    rules: Sequence[RuleLogic]
+    decided: DecidedRows
+    rows: int
+    warnings: tuple[str, ...]
+
+
 @overload
 def flag(
-    frame: pl.DataFrame,
-    rules: Iterable[str | Rule] | None = None,
-    layout: str | Path | Layout | None = None,
+    extract: pl.DataFrame,
+    rules: RuleNames | None = None,
     variant: str = DEFAULT,
-    overrides: Mapping[str, str] | None = None,
-    procedures: Source | None = None,
-    diagnoses: Source | None = None,
     explain: bool = False,
     any_dataset: bool = False,
 ) -> pl.DataFrame: ...
@@ -50,90 +62,140 @@ def flag(
 
 @overload
 def flag(
-    frame: str | Path | pl.LazyFrame,
-    rules: Iterable[str | Rule] | None = None,
-    layout: str | Path | Layout | None = None,
+    extract: str | Path | pl.LazyFrame,
+    rules: RuleNames | None = None,
     variant: str = DEFAULT,
-    overrides: Mapping[str, str] | None = None,
-    procedures: Source | None = None,
-    diagnoses: Source | None = None,
     explain: bool = False,
     any_dataset: bool = False,
 ) -> pl.LazyFrame: ...
 
 
+@overload
 def flag(
-    frame: Source,
-    rules: Iterable[str | Rule] | None = None,
-    layout: str | Path | Layout | None = None,
+    extract: Extract,
+    rules: RuleNames | None = None,
     variant: str = DEFAULT,
-    overrides: Mapping[str, str] | None = None,
-    procedures: Source | None = None,
-    diagnoses: Source | None = None,
     explain: bool = False,
     any_dataset: bool = False,
-) -> pl.DataFrame | pl.LazyFrame:
-    """Add one boolean column a rule, named by the rule's key, to an extract.
+) -> Any: ...
 
-    A DataFrame gives a DataFrame; a LazyFrame, or the path of parquet files, gives a LazyFrame. Rows and their
-    order stay. `layout` is detected when not given; `overrides` maps canonical fields to columns; `procedures`
-    and `diagnoses` are the child tables of layouts that have them. With `explain` two columns more a rule:
-    `<key>__stopped_by` (text, null when flagged) and `<key>__codes` (list of text). A rule that is named must be of
-    the extract's dataset, unless `any_dataset`; when none is named these are all rules of that dataset.
 
-    The columns that the rules need are read when this is called, to check them and to decide codes; a LazyFrame
-    is read again when the result is collected. Raises `UsageError`, `LayoutError` or `ExtractError`; warns with
-    `ExtractWarning`.
+def flag(
+    extract: Source | Extract,
+    rules: RuleNames | None = None,
+    variant: str = DEFAULT,
+    explain: bool = False,
+    any_dataset: bool = False,
+) -> Any:
+    """Add one boolean column per rule, named by the rule's key, to an extract.
+
+    The columns that the rules need are read now, to check them and to decide codes; a lazy frame is read again when the
+    result is collected.
+
+    Args:
+        extract: An extract, a path, a Polars frame or an Arrow table.
+        rules: Names of rules, rules, or folders and files with rules; one or several. Without names, all rules for the
+            extract's dataset.
+        variant: The variant of the rules.
+        explain: Add two more columns per rule: `<key>__stopped_by` (text, the first criterion that failed, null when
+            flagged) and `<key>__codes` (list of text, the codes that matched).
+        any_dataset: Allow rules for another dataset than the extract's.
+
+    Returns:
+        The same kind as was passed: a DataFrame, a LazyFrame (also for paths), or an Arrow table. Rows and their order
+        stay the same.
+
+    Raises:
+        UsageError: A name is unknown, or the extract already has a column of a rule's name.
+        LayoutError: The layout file is wrong.
+        ExtractError: The extract cannot be read, or cannot answer a rule.
+
+    Warns:
+        ExtractWarning: Something in the extract that the user must know, such as repeated keys.
+
+    Example:
+        >>> import polars as pl, ebi_rules as ebi
+        >>> frame = pl.DataFrame({"OPA_Ident": [1, 2], "Der_Procedure_All": ["||U055", "||U051"],
+        ...                       "Der_Diagnosis_All": [None, "M545"], "Age_at_Start_of_Episode_SUS": [45, 45],
+        ...                       "Administrative_Category": ["01", "01"]})
+        >>> ebi.flag(frame, "2S")["2S_lower_back_imaging"].to_list()
+        [True, False]
     """
-    extract, binding = open_extract(frame, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
-    chosen, warnings = choose(rules, variant, binding, any_dataset=any_dataset)
-    readings = [reading for _, reading in chosen]
-    prepared = _prepared(extract, binding, readings, explain).with_warnings(warnings)
-    for text in prepared.warnings:
+    flagged = _flag(require_frame(as_extract(extract)), rules, variant, explain, any_dataset=any_dataset)
+    for text in flagged.warnings:
         python_warnings.warn(text, ExtractWarning, stacklevel=2)
-    flags = flag_columns(prepared, readings, explain)
-    result = prepared.frame.select([*map(pl.col, prepared.schema), *flags])
-    return collect(result) if isinstance(frame, pl.DataFrame) else result
+    flags = flag_columns(flagged.decided, flagged.rules, explain)
+    frame = flagged.decided.frame.select([*map(pl.col, flagged.extract.table.schema), *flags])
+    if flagged.extract.kind == "lazy":
+        return frame
+    return collect(frame) if flagged.extract.kind == "frame" else collect(frame).to_arrow()
 
 
 def write_flags(
-    source: str,
-    output: Path,
-    rules: Iterable[str | Rule] | None = None,
-    layout: str | Path | Layout | None = None,
+    extract: Source | Extract,
+    output: str | Path,
+    rules: RuleNames | None = None,
     variant: str = DEFAULT,
-    overrides: Mapping[str, str] | None = None,
-    procedures: Source | None = None,
-    diagnoses: Source | None = None,
     explain: bool = False,
     skip_unavailable: bool = False,
     any_dataset: bool = False,
     force: bool = False,
     progress: Progress = quiet,
-) -> Flagged:
-    """Write the activity key and one boolean column a rule, in the extract's order, to a parquet file.
+) -> WrittenFlags:
+    """Write the activity key and one boolean column per rule, in the extract's order, to a parquet file.
 
-    The file appears whole or not at all. Arguments as for `flag`.
+    If the run fails, no partial output is left.
+
+    Args:
+        extract: An extract, a path, a Polars frame or an Arrow table.
+        output: The file to write.
+        rules: As for `flag`.
+        variant: As for `flag`.
+        explain: As for `flag`.
+        skip_unavailable: Warn about rules that the extract cannot answer, instead of raising an error.
+        any_dataset: As for `flag`.
+        force: Replace a file that exists.
+        progress: Is called with each step.
+
+    Returns:
+        How many rows were written, and how many are flagged.
+
+    Raises:
+        UsageError: As for `flag`; or the output exists, or is an input.
+        LayoutError: As for `flag`.
+        ExtractError: As for `flag`.
     """
-    require_free(output, force)
-    extract, binding = open_extract(source, layout, overrides, {"procedures": procedures, "diagnoses": diagnoses})
-    require_apart(output, [Path(source), *(Path(file.path) for file in extract.files)])
+    target_path = Path(output)
+    require_free(target_path, force)
+    opened = require_frame(as_extract(extract))
+    inputs = [Path(file.path) for file in opened.files]
+    require_apart(target_path, [*inputs, *([Path(extract)] if isinstance(extract, str | Path) else [])])
     progress("checking values and deciding codes")
-    chosen, warnings = choose(rules, variant, binding, skip_unavailable, any_dataset)
-    readings = [reading for _, reading in chosen]
-    prepared = _prepared(extract, binding, readings, explain).with_warnings(warnings)
+    flagged = _flag(opened, rules, variant, explain, skip_unavailable, any_dataset)
     progress("writing flags")
-    flags = flag_columns(prepared, readings, explain)
-    with whole_file(output, force) as target:
-        prepared.frame.select(pl.col(prepared.binding.key), *flags).sink_parquet(target)
-        sums = [pl.col(rule.key).sum() for rule in readings]
+    flags = flag_columns(flagged.decided, flagged.rules, explain)
+    with whole_file(target_path, force) as target:
+        flagged.decided.frame.select(pl.col(opened.binding.key), *flags).sink_parquet(target)
+        sums = [pl.col(rule.key).sum() for rule in flagged.rules]
         counts = collect(pl.scan_parquet(target).select(sums)).row(0)
-    flagged = dict(zip((rule.key for rule in readings), counts, strict=True))
-    return Flagged(prepared.rows, flagged, prepared.binding.layout.name, prepared.warnings)
+    by_key = dict(zip((rule.key for rule in flagged.rules), counts, strict=True))
+    return WrittenFlags(flagged.rows, by_key, opened.binding.layout.name, flagged.warnings)
 
 
-def _prepared(extract: Extract, binding: Binding, readings: list[Rule], explain: bool) -> Prepared:
-    for rule in readings:
-        if rule.key in extract.table.columns:
-            raise UsageError(f"the extract has a column {rule.key} already, where the rule's flag would go.")
-    return prepare(extract, binding, criteria_of(readings), explain)
+def _flag(
+    extract: FrameExtract,
+    rules: RuleNames | None,
+    variant: str,
+    explain: bool,
+    skip_unavailable: bool = False,
+    any_dataset: bool = False,
+) -> _Flagged:
+    chosen, warnings = choose_rules(rules, variant, extract.binding, skip_unavailable, any_dataset)
+    logics = [interpretation.logic for _, interpretation in chosen]
+    for logic in logics:
+        if logic.key in extract.table.columns:
+            raise UsageError(f"the extract already has a column {logic.key}, where the rule's flag would go.")
+    criteria = criteria_of(logics)
+    checked = check_extract(extract, criteria)
+    decided = decide_rows(checked, criteria, explain)
+    return _Flagged(extract, logics, decided, checked.rows, (*warnings, *checked.notices))

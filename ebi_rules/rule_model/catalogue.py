@@ -1,10 +1,9 @@
-"""The catalogue: every rule that comes with the package, one TOML file each, and those of folders of one's own.
+"""The catalogue: every rule that comes with the package, one TOML file each, and rules of the user's folders.
 
-Folders that the variable EBI_RULES_PATH names join the catalogue; others are named where they are wanted.
+Folders named by the environment variable EBI_RULES_PATH join the catalogue; others are named where they are needed.
 """
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -12,145 +11,180 @@ from pathlib import Path
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.package_data import data_folder
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.rule_model.coded_source import Shared
-from ebi_rules.rule_model.rule import Intervention, Rule, available
-from ebi_rules.rule_model.rule_files import Catalogue, RuleFile, find_files, in_folder
+from ebi_rules.rule_model.availability import available_rules
+from ebi_rules.rule_model.coded_source import SharedDefinitions
+from ebi_rules.rule_model.rule import Rule
+from ebi_rules.rule_model.rule_documentation import Intervention
+from ebi_rules.rule_model.rule_files import (
+    Catalogue,
+    RuleFile,
+    files_of_folder,
+    find_rule_files,
+    is_place_of_rules,
+    read_interventions,
+)
 from opcs_icd import CodeList, CodeSystem
 
-__all__ = [
-    "Catalogue",
-    "catalogue",
-    "choose",
-    "codes_by_rule",
-    "contents",
-    "interventions",
-    "names",
-    "own_files",
-    "policy",
-    "rule",
-    "rules",
-    "shared",
-]
+PATH_VARIABLE = "EBI_RULES_PATH"
+"""The environment variable that names folders of rules, separated as the system separates paths."""
 
-PATH = "EBI_RULES_PATH"
-"""The environment variable that names folders of rules, parted as the system parts paths."""
-
-_INTERVENTIONS = "_interventions.toml"
-
-
-def shared() -> Shared:
-    """Give the code lists and criteria that rules share."""
-    return own_files()[0].shared
+RuleNames = str | Path | Rule | Iterable[str | Path | Rule]
+"""Rules, names of rules, or folders, files and policies with rules; one or several."""
 
 
 @cache
 def interventions() -> tuple[Intervention, ...]:
-    """Give every intervention of lists 1 and 2, coded or not, in the order of the lists."""
-    file = data_folder("catalogue") / _INTERVENTIONS
-    tables = tomllib.loads(file.read_text(encoding="utf-8"))["interventions"]
-    return tuple(
-        Intervention(
-            table["letter"],
-            table["title"],
-            table["list"],
-            table["category"],
-            table["specialty"],
-            table.get("page"),
-            table.get("letter_seen", False),
-        )
-        for table in tables
-    )
+    """Return every intervention of lists 1 and 2, coded or not, in the order of the lists."""
+    return read_interventions(data_folder("catalogue"))
 
 
-def catalogue(*places: str | Path) -> Catalogue:
-    """Give the package's rules with those of EBI_RULES_PATH and of further folders, files or policies.
+@cache
+def builtin_files() -> tuple[RuleFile, ...]:
+    """Return the rule files of the package."""
+    return tuple(files_of_folder(data_folder("catalogue"), "catalogue", SharedDefinitions()))
 
-    Raises `UsageError` for a place without rules, `RuleError` for files that cannot be told apart or read.
+
+def shared_definitions() -> SharedDefinitions:
+    """Return the code lists and criteria that the package's rules share."""
+    return builtin_files()[0].shared
+
+
+def open_catalogue(*places: str | Path) -> Catalogue:
+    """Return the package's rules with those of EBI_RULES_PATH and of further folders, files or policies.
+
+    Raises:
+        UsageError: A place has no rules.
+        RuleError: A file cannot be read, or two files use the same name.
     """
-    known = [*own_files()]
-    for folder in filter(None, os.environ.get(PATH, "").split(os.pathsep)):
-        known += find_files(folder, shared(), f"{PATH}: ")
+    files = list(builtin_files())
+    for folder in filter(None, os.environ.get(PATH_VARIABLE, "").split(os.pathsep)):
+        files += find_rule_files(folder, shared_definitions(), f"{PATH_VARIABLE}: ")
     for place in places:
-        known += find_files(place, shared())
-    return Catalogue(known)
+        files += find_rule_files(place, shared_definitions())
+    return Catalogue(files)
 
 
-def policy(*places: str | Path) -> Catalogue:
-    """Give the rules of folders, files or policies alone."""
-    return Catalogue(file for place in places for file in find_files(place, shared()))
+def open_policy(*places: str | Path) -> Catalogue:
+    """Return the rules of folders, files or policies alone.
 
-
-def names() -> list[str]:
-    """Give every key and alias, in order."""
-    return catalogue().names()
+    Raises:
+        UsageError: A place has no rules.
+        RuleError: A file cannot be read, or two files use the same name.
+    """
+    return Catalogue(file for place in places for file in find_rule_files(place, shared_definitions()))
 
 
 def rule(name: str) -> Rule:
-    """Give a rule by its key or an alias, without regard to case; 2E@2020 is its edition of 2020.
+    """Return a rule by its key or an alias, without regard to case.
 
-    Raises `UsageError` for an unknown name and `RuleError` when its file is wrong.
+    Args:
+        name: The key or an alias; `2E@2020` is the edition of 2020.
+
+    Returns:
+        The rule as designed, in its current edition unless another is named.
+
+    Raises:
+        UsageError: There is no rule or edition of that name.
+        RuleError: The rule's file is wrong.
+
+    Example:
+        >>> rule("2s").key
+        '2S_lower_back_imaging'
     """
-    return catalogue().rule(name)
+    return open_catalogue().rule(name)
 
 
-def rules(names: Iterable[str | Rule] | str | Path | None = None) -> list[Rule]:
-    """Give the rules named, each once, or all of them; or those of a folder, a file or a policy, given by its path.
+def rules(names: RuleNames | None = None) -> list[Rule]:
+    """Return several rules, each once.
 
-    Raises `UsageError`, also for two editions of one rule, and `RuleError`.
+    Args:
+        names: Names of rules, rules, or folders, files and policies with rules; one or several. A text that is the
+            name of a rule is that rule, whatever folders there are. Without names, all rules of the catalogue.
+
+    Returns:
+        The rules in the order of their names.
+
+    Raises:
+        UsageError: A name is unknown, there are no names, or two editions of one rule are named.
+        RuleError: A rule's file is wrong.
+
+    Example:
+        >>> [rule.title for rule in rules("2S")]
+        ['Low back pain imaging']
     """
-    if isinstance(names, str | Path):
-        return policy(names).rules()
-    if isinstance(names, Catalogue):
-        return names.rules()
-    return catalogue().rules(names)
+    catalogue = open_catalogue()
+    if names is None:
+        return _without_repetition(catalogue)
+    several = [names] if isinstance(names, str | Path | Rule) else list(names)
+    chosen: list[Rule] = []
+    for name in several:
+        if isinstance(name, Rule):
+            chosen.append(name)
+        elif isinstance(name, str) and (name in catalogue or not is_place_of_rules(name)):
+            chosen.append(catalogue.rule(name))
+        else:
+            chosen += open_policy(name)
+    return _without_repetition(chosen)
 
 
-def choose(
-    names: Iterable[str | Rule] | None,
+def choose_rules(
+    names: RuleNames | None,
     variant: str,
     binding: Binding,
     skip_unavailable: bool = False,
     any_dataset: bool = False,
 ) -> tuple[list[tuple[Rule, Rule]], list[str]]:
-    """Give the rules to run over an extract, each with its reading called `variant`, and warnings.
+    """Return the rules to run over an extract, each with its variant, and warnings.
 
-    Rules that are named must fit the extract. When none is named, or a whole `Catalogue`, these are all its rules of
-    the extract's dataset that have the variant; what is left out for want of it is warned of. Raises `UsageError` or
-    `ExtractError`.
+    Rules that are named must fit the extract. Without names, or for a whole `Catalogue`, all its rules for the
+    extract's dataset that have the variant are chosen; a warning lists those without it.
+
+    Args:
+        names: As for `rules`.
+        variant: The name of the variant to run.
+        binding: The extract's layout, bound to its columns.
+        skip_unavailable: Warn about a rule that the extract cannot answer, instead of raising an error.
+        any_dataset: Allow rules for another dataset than the extract's.
+
+    Raises:
+        UsageError: A name or the variant is unknown.
+        ExtractError: The extract cannot answer a rule.
     """
-    found = rules(names)
+    chosen = rules(names)
     warnings = []
     if names is None or isinstance(names, Catalogue):
-        found = [each for each in found if any_dataset or each.dataset == binding.layout.dataset]
-        without = [each.key for each in found if variant not in each.readings()]
-        if len(without) == len(found) > 0:
-            every = list(dict.fromkeys(name for each in found for name in each.readings()))
-            raise UsageError(unknown("variant", variant, every))
+        chosen = [rule for rule in chosen if any_dataset or rule.dataset == binding.layout.dataset]
+        without = [rule.key for rule in chosen if variant not in rule.interpretations]
+        if len(without) == len(chosen) > 0:
+            known = list(dict.fromkeys(name for rule in chosen for name in rule.interpretations))
+            raise UsageError(unknown("variant", variant, known))
         if without:
-            warnings.append(f"left out for want of a variant {variant}: {', '.join(without)}.")
-        found = [each for each in found if each.key not in without]
-    readings, skipped = available([each.variant(variant) for each in found], binding, skip_unavailable, any_dataset)
-    return [(each, readings[each.key]) for each in found if each.key in readings], warnings + skipped
+            warnings.append(f"skipped (no variant {variant}): {', '.join(without)}.")
+        chosen = [rule for rule in chosen if rule.key not in without]
+    variants = {rule.key: rule.variant(variant) for rule in chosen}
+    logics = [interpretation.logic for interpretation in variants.values()]
+    available, skipped = available_rules(logics, binding, skip_unavailable, any_dataset)
+    return [(rule, variants[rule.key]) for rule in chosen if rule.key in available], warnings + skipped
 
 
 @cache
 def codes_by_rule() -> Mapping[str, Mapping[CodeSystem, CodeList]]:
-    """Give the codes that the package's rules ask for in any edition, by rule and classification."""
-    return {each.key: {system: _codes_asked(each, system) for system in CodeSystem} for each in Catalogue(own_files())}
+    """Return the codes that the package's rules name in any edition, by rule and classification."""
+    return {rule.key: {system: _codes_of(rule, system) for system in CodeSystem} for rule in Catalogue(builtin_files())}
 
 
-def contents() -> Mapping[str, str]:
-    """Give the text of every rule file of the package, by the file's name."""
-    return {file.name.rpartition("/")[2]: file.content for file in own_files()}
-
-
-def _codes_asked(found: Rule, system: CodeSystem) -> CodeList:
-    named = [codes for edition in (found, *found.editions.values()) for codes in edition.lists_asked()]
+def _codes_of(rule: Rule, system: CodeSystem) -> CodeList:
+    named = [codes for edition in (rule, *rule.editions.values()) for codes in edition.logic.code_lists()]
     return CodeList(system, [prefix for codes in named if codes.system is system for prefix in codes.codes.prefixes])
 
 
-@cache
-def own_files() -> tuple[RuleFile, ...]:
-    """Give the rule files of the package."""
-    letters = {each.letter: each for each in interventions()}
-    return tuple(in_folder(data_folder("catalogue"), "catalogue", Shared(interventions=letters)))
+def _without_repetition(chosen: Iterable[Rule]) -> list[Rule]:
+    by_key: dict[str, Rule] = {}
+    for rule in chosen:
+        if by_key.setdefault(rule.key, rule).edition_name != rule.edition_name:
+            raise UsageError(
+                f"two editions of {rule.key} would have the same name in every output: run them separately."
+            )
+    if not by_key:
+        raise UsageError("name at least one rule, or none to run all of them.")
+    return list(by_key.values())

@@ -1,18 +1,23 @@
-"""Write the catalogue's pages as Markdown, one a rule and an index: `python -m ebi_rules.catalogue.pages FOLDER`."""
+"""Write the catalogue's pages as Markdown, one per rule and an index.
+
+Run `python -m ebi_rules.rule_model.catalogue_pages FOLDER`.
+"""
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ebi_rules.rule_model.catalogue import rules
-from ebi_rules.rule_model.catalogue_listing import entries
-from ebi_rules.rule_model.editions_diff import differences
-from ebi_rules.rule_model.rule import DEFAULT, Example, Rule
+from ebi_rules.rule_model.catalogue_listing import catalogue_entries
+from ebi_rules.rule_model.editions_diff import compare_editions
+from ebi_rules.rule_model.rule import Example, Rule
+from ebi_rules.rule_model.rule_description import rule_as_markdown
+from ebi_rules.rule_model.rule_logic import DEFAULT
 
 _HEAD = """# The rules
 
-One page a rule: what it asks, its codes, its variants and editions, every example, and where it comes from. How
+One page per rule: what it asks, its codes, its variants and editions, every example, and where it comes from. How
 published, ported and uncoded differ: [the catalogue](../catalogue.md). These pages are written by `make docs` from the
 rule files; do not change them by hand.
 
@@ -21,39 +26,40 @@ rule files; do not change them by hand.
 """
 
 
-def pages() -> dict[str, str]:
-    """Give the text of every page by its file's name; the index is README.md."""
-    return {"README.md": _index(), **{f"{rule.key}.md": _page(rule) for rule in rules()}}
+def catalogue_pages() -> dict[str, str]:
+    """Return the text of every page by the name of its file; the index is README.md."""
+    every = rules()
+    return {"README.md": _index(every), **{f"{rule.key}.md": _page(rule) for rule in every}}
 
 
-def _index() -> str:
-    return _HEAD + "".join(f"{row}\n" for row in map(_row, entries()))
+def _index(every: Sequence[Rule]) -> str:
+    return _HEAD + "".join(f"{_row(entry)}\n" for entry in catalogue_entries(every))
 
 
 def _row(entry: Mapping[str, object]) -> str:
     title = entry["title"]
     if entry["key"] is None:
-        linked = f"[{title}]({entry['page']})" if entry["page"] else title
-        return f"| {entry['letter']} | {linked} | | {entry['status']} | | | |"
+        link = f"[{title}]({entry['page']})" if entry["page"] else title
+        return f"| {entry['letter']} | {link} | | {entry['status']} | | | |"
     cells = [
         f"[{title}]({entry['key']}.md)",
         entry["dataset"],
         entry["status"],
-        _listed(entry["editions"]),
-        _listed(entry["variants"]),
+        _joined(entry["editions"]),
+        _joined(entry["variants"]),
         entry["examples"],
     ]
     return f"| {entry['letter'] or ''} | {' | '.join(map(str, cells))} |"
 
 
 def _page(rule: Rule) -> str:
-    parts = [rule.describe()]
-    parts += [_demoted(differences(edition, rule)) for edition in rule.editions.values()]
+    parts = [rule_as_markdown(rule)]
+    parts += [_one_level_lower(compare_editions(edition, rule)) for edition in rule.editions.values()]
     return "\n".join([*parts, *_examples(rule)]) + "\n"
 
 
-def _demoted(text: str) -> str:
-    """Put every heading one level lower."""
+def _one_level_lower(text: str) -> str:
+    """Return Markdown with every heading one level lower."""
     return re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE)
 
 
@@ -66,16 +72,16 @@ def _examples(rule: Rule) -> Iterator[str]:
         yield ""
         yield f"### Edition {edition}"
         yield ""
-        yield "| activity | | reading | in scope |"
+        yield "| activity | | variant | in scope |"
         yield "|---|---|---|---|"
         for example in rule.examples:
             if (example.edition or rule.edition_name) == edition:
-                yield f"| {example.about} | {_given(example)} | {_reading(example)} | {_answer(example)} |"
+                yield f"| {example.about} | {_activity(example)} | {_variant(example)} | {_answer(example)} |"
 
 
-def _given(example: Example) -> str:
-    held = [(name, value) for name, value in example.given.items() if value not in (None, [])]
-    return "; ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in held) or "nothing recorded"
+def _activity(example: Example) -> str:
+    values = [(name, value) for name, value in example.values.items() if value not in (None, [])]
+    return "; ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in values) or "nothing recorded"
 
 
 def _value(value: object) -> str:
@@ -83,7 +89,7 @@ def _value(value: object) -> str:
     return f"`{text.replace('|', chr(92) + '|')}`"
 
 
-def _reading(example: Example) -> str:
+def _variant(example: Example) -> str:
     return "" if example.variant in (None, DEFAULT) else str(example.variant)
 
 
@@ -93,20 +99,20 @@ def _answer(example: Example) -> str:
     return f"no: {example.stopped_by.replace('_', ' ')}" if example.stopped_by else "no"
 
 
-def _listed(values: object) -> str:
+def _joined(values: object) -> str:
     assert isinstance(values, list)
     return ", ".join(values)
 
 
 def main() -> None:
-    """Write the pages into the folder that is named, and remove those of rules that are gone."""
+    """Write the pages to the folder named on the command line, and remove those of rules that no longer exist."""
     folder = Path(sys.argv[1])
-    written = pages()
+    pages = catalogue_pages()
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.md"):
-        if old.name not in written:
+        if old.name not in pages:
             old.unlink()
-    for name, text in written.items():
+    for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 

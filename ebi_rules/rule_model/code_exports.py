@@ -10,42 +10,40 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ebi_rules.criteria.nodes import NamedCodes
+from ebi_rules.rule_model.rule import Rule
 from ebi_rules.translate.english import heading, with_dot
 from opcs_icd import ICD10, OPCS4
 from opcs_icd.reference import Reference
-
-if TYPE_CHECKING:
-    from ebi_rules.rule_model.rule import Rule
 
 _SYSTEMS = {OPCS4: "https://fhir.hl7.org.uk/CodeSystem/OPCS-4", ICD10: "http://hl7.org/fhir/sid/icd-10-uk"}
 """The addresses under which the NHS terminology server keeps the classifications."""
 
 
-def csv_codes(rule: "Rule", reference: Reference | None = None) -> str:
+def csv_codes(rule: Rule, reference: Reference | None = None) -> str:
     """Give the codes of a rule as CSV with the columns code (no dot), term (may be empty) and category (the list)."""
     target = io.StringIO(newline="")
     writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow(["code", "term", "category"])
-    for named in rule.lists_asked():
+    for named in rule.logic.code_lists():
         for code in _codes(named, reference):
-            writer.writerow([code, rule.title_of(named.system, code, reference) or "", named.name])
+            writer.writerow([code, rule.documentation.code_title(named.system, code, reference) or "", named.name])
     return target.getvalue()
 
 
-def value_sets(rule: "Rule", reference: Reference | None = None) -> str:
+def value_sets(rule: Rule, reference: Reference | None = None) -> str:
     """Give the code lists of a rule as a FHIR R4 Bundle of ValueSet resources, in JSON."""
     entries = [
         {"fullUrl": f"urn:uuid:{_identity(rule, named)}", "resource": _value_set(rule, named, reference)}
-        for named in rule.lists_asked()
+        for named in rule.logic.code_lists()
     ]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
     return json.dumps(bundle, indent=2, ensure_ascii=False) + "\n"
 
 
-FORMS: Mapping[str, Callable[["Rule", Reference | None], str]] = {"csv": csv_codes, "fhir": value_sets}
+FORMATS: Mapping[str, Callable[[Rule, Reference | None], str]] = {"csv": csv_codes, "fhir": value_sets}
 
 
 def _codes(named: NamedCodes, reference: Reference | None) -> list[str]:
@@ -53,7 +51,7 @@ def _codes(named: NamedCodes, reference: Reference | None) -> list[str]:
     return held or list(named.codes.prefixes)
 
 
-def _value_set(rule: "Rule", named: NamedCodes, reference: Reference | None) -> dict[str, Any]:
+def _value_set(rule: Rule, named: NamedCodes, reference: Reference | None) -> dict[str, Any]:
     edition = re.match(r"\d{4}(-\d{2})?", rule.edition_name)
     return {
         "resourceType": "ValueSet",
@@ -61,16 +59,16 @@ def _value_set(rule: "Rule", named: NamedCodes, reference: Reference | None) -> 
         "url": f"urn:uuid:{_identity(rule, named)}",
         "version": rule.edition_name,
         "name": "".join(part.capitalize() for part in re.split(r"\W|_", f"ebi_{rule.key}_{named.name}")),
-        "title": f"{rule.title}: {heading(named.name, rule.words)}",
-        "status": "draft" if rule.status == "local" else "active",
+        "title": f"{rule.title}: {heading(named.name, rule.documentation.words)}",
+        "status": "draft" if rule.documentation.status == "local" else "active",
         "experimental": False,
         **({"date": edition[0]} if edition else {}),
-        "description": f"Code list {named.name} of the rule {rule.key}. Source: {rule.source}",
+        "description": f"Code list {named.name} of the rule {rule.key}. Source: {rule.documentation.source}",
         "compose": {"include": list(_includes(rule, named, reference))},
     }
 
 
-def _includes(rule: "Rule", named: NamedCodes, reference: Reference | None) -> Iterator[dict[str, Any]]:
+def _includes(rule: Rule, named: NamedCodes, reference: Reference | None) -> Iterator[dict[str, Any]]:
     """Give the whole codes as concepts, and a filter for each prefix that stands for the codes under it."""
     expanded = bool(reference and reference.expand(named.codes))
     codes = _codes(named, reference)
@@ -79,7 +77,7 @@ def _includes(rule: "Rule", named: NamedCodes, reference: Reference | None) -> I
     if whole:
         concepts = []
         for code in whole:
-            title = rule.title_of(named.system, code, reference)
+            title = rule.documentation.code_title(named.system, code, reference)
             concepts.append({"code": with_dot(code), **({"display": title} if title else {})})
         yield {"system": system, "concept": concepts}
     for code in codes:
@@ -87,6 +85,6 @@ def _includes(rule: "Rule", named: NamedCodes, reference: Reference | None) -> I
             yield {"system": system, "filter": [{"property": "code", "op": "regex", "value": rf"{code}(\..*)?"}]}
 
 
-def _identity(rule: "Rule", named: NamedCodes) -> uuid.UUID:
+def _identity(rule: Rule, named: NamedCodes) -> uuid.UUID:
     content = f"{rule.key} {rule.edition_name} {rule.variant_name} {named.name} {named.codes}"
     return uuid.uuid5(uuid.NAMESPACE_URL, content)

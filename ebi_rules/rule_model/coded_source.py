@@ -1,4 +1,4 @@
-"""The part of a TOML file that rules and measures have in common: code lists and criteria over them."""
+"""What rule files and measure files have in common: code lists, and criteria over them."""
 
 import re
 from collections.abc import Mapping
@@ -9,18 +9,24 @@ from ebi_rules._support.errors import unknown
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELDS, Criterion, CriterionError, NamedCodes
 from ebi_rules.criteria.parser import parse
-from ebi_rules.rule_model.rule import Intervention, Port
-from ebi_rules.rule_model.toml_source import RuleSource, WrongEntryError, are_texts
+from ebi_rules.rule_model.rule_documentation import Intervention, Port
+from ebi_rules.rule_model.toml_source import Place, RuleSource, WrongEntryError, is_list_of_texts
 from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem, PatternError
 
 _SYSTEMS = {"opcs": OPCS4, "icd": ICD10}
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Code lists, criteria, words, ports and interventions that every rule may use by name.
+class SharedDefinitions:
+    """What every rule of a folder may use by name.
 
-    `limits` are what no rule of a folder can show.
+    Attributes:
+        lists: Code lists.
+        criteria: Whole criteria.
+        words: Phrases for criteria and code lists.
+        ports: Other organisations' versions of the scripts.
+        interventions: The programme's interventions, by letter.
+        limits: What no rule of the folder can show.
     """
 
     lists: Mapping[str, NamedCodes] = field(default_factory=dict)
@@ -32,67 +38,79 @@ class Shared:
 
 
 class CodedSource(RuleSource):
-    """A TOML file with code lists and criteria, which may use what is shared by name."""
+    """A TOML file with code lists and criteria, which may use shared definitions by name.
 
-    def __init__(self, content: str, file: str, shared: Shared) -> None:
+    A file of shared definitions may repeat a definition that is already shared: the package's own file, checked as a
+    user's file is, is added to itself.
+    """
+
+    def __init__(self, content: str, file: str, shared: SharedDefinitions) -> None:
         super().__init__(content, file)
         self.shared = shared
-        self.broken: set[str] = set()
+        self.broken_lists: set[str] = set()
+        self.may_repeat_shared = False
 
-    def lists(self, table: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, NamedCodes]:
+    def code_lists(self, table: Mapping[str, Any], place: Place) -> dict[str, NamedCodes]:
         """Read the code lists of a table, by name."""
         lists: dict[str, NamedCodes] = {}
         for kind, group in table.get("codes", {}).items():
             if kind not in _SYSTEMS:
                 self.fail((*place, "codes", kind), unknown("kind of code", kind, _SYSTEMS))
             if not isinstance(group, dict):
-                self.fail((*place, "codes", kind), "this is a table of code lists.")
+                self.fail((*place, "codes", kind), "this must be a table of code lists.")
             for name, patterns in group.items():
-                where = (*place, "codes", kind, name)
-                self.broken.add(name)
-                with self.noting():
-                    if name in lists or name in self.shared.lists:
-                        self.fail(where, f"another list is called {name} too: choose another name.")
-                    if name in FIELDS or name in CODE_FIELDS:
-                        self.fail(where, f"{name} is the name of a field: choose another name.")
-                    if not patterns or not are_texts(patterns):
-                        self.fail(where, "a code list is a list of patterns in quotation marks, at least one.")
-                    lists[name] = NamedCodes(name, self._codes(where, _SYSTEMS[kind], patterns))
-                    self.broken.discard(name)
+                self.broken_lists.add(name)
+                with self.continuing():
+                    lists[name] = self._code_list((*place, "codes", kind, name), _SYSTEMS[kind], patterns, lists)
+                    self.broken_lists.discard(name)
         return lists
 
-    def _codes(self, where: tuple[str, ...], system: CodeSystem, patterns: list[str]) -> CodeList:
-        """Read the patterns of a list, and note each that cannot be read."""
-        readable = []
-        for pattern in patterns:
-            try:
-                CodeList(system, [pattern])
-                readable.append(pattern)
-            except PatternError as error:
-                self.problem(where, str(error))
-        if len(readable) < len(patterns):
-            raise WrongEntryError
-        return CodeList(system, patterns)
-
-    def criteria(
-        self, table: Mapping[str, Any], place: tuple[str, ...], lists: Mapping[str, NamedCodes]
-    ) -> dict[str, Criterion]:
-        """Read named criteria, which may name these lists and what is shared."""
+    def criteria(self, table: Mapping[str, Any], place: Place, lists: Mapping[str, NamedCodes]) -> dict[str, Criterion]:
+        """Read the criteria of a table, which may name these lists and shared definitions."""
         criteria = {}
-        known = {**self.shared.lists, **lists}
+        known_lists = {**self.shared.lists, **lists}
         for name, text in table.get("criteria", {}).items():
-            where = (*place, "criteria", name)
-            with self.noting():
-                if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                    self.fail(where, "the name of a criterion is small letters, digits and underscores.")
-                if not isinstance(text, str):
-                    self.fail(where, "a criterion is a text in quotation marks.")
-                if self.broken & set(re.findall(r"\w+", text)):
-                    raise WrongEntryError  # The list that it names is told already.
-                try:
-                    criteria[name] = parse(text, known, self.shared.criteria)
-                except CriterionError as error:
-                    self.fail(where, str(error))
+            with self.continuing():
+                criteria[name] = self._criterion((*place, "criteria", name), text, known_lists)
         if self.problems:
             raise WrongEntryError
         return criteria
+
+    def _code_list(
+        self, place: Place, system: CodeSystem, patterns: object, lists: Mapping[str, NamedCodes]
+    ) -> NamedCodes:
+        name = place[-1]
+        if name in lists or (name in self.shared.lists and not self.may_repeat_shared):
+            self.fail(place, f"another list is also called {name}: choose another name.")
+        if name in FIELDS or name in CODE_FIELDS:
+            self.fail(place, f"{name} is the name of a field: choose another name.")
+        if not patterns or not is_list_of_texts(patterns):
+            self.fail(place, "a code list must be a list of patterns in quotation marks, at least one.")
+        named = NamedCodes(name, self._codes(place, system, patterns))
+        if self.shared.lists.get(name, named) != named:
+            self.fail(place, f"another shared list with other codes is also called {name}: choose another name.")
+        return named
+
+    def _codes(self, place: Place, system: CodeSystem, patterns: Any) -> CodeList:
+        """Read the patterns of a list, and note each that cannot be read."""
+        for pattern in patterns:
+            try:
+                CodeList(system, [pattern])
+            except PatternError as error:
+                self.note(place, str(error))
+        try:
+            return CodeList(system, patterns)
+        except PatternError:
+            raise WrongEntryError from None
+
+    def _criterion(self, place: Place, text: object, known_lists: Mapping[str, NamedCodes]) -> Criterion:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", place[-1]):
+            self.fail(place, "the name of a criterion must be small letters, digits and underscores.")
+        if not isinstance(text, str):
+            self.fail(place, "a criterion must be text in quotation marks.")
+        if self.broken_lists & set(re.findall(r"\w+", text)):
+            raise WrongEntryError  # The problem of the list that it names is already noted.
+        try:
+            return parse(text, known_lists, self.shared.criteria)
+        except CriterionError as error:
+            self.fail(place, str(error))

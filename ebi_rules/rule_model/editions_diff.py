@@ -1,65 +1,69 @@
 """What changed between two codings of a rule, in words and codes, and whether they flag more or less."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from ebi_rules.criteria.logic import codes_by_sign, implies
 from ebi_rules.criteria.nodes import And
+from ebi_rules.rule_model.rule import Rule
 from ebi_rules.translate.english import dotted, heading, month_name, say
 from opcs_icd import CodeSystem
 
-if TYPE_CHECKING:
-    from ebi_rules.rule_model.rule import Rule
-
 _SCOPES = {
     (True, True): "Both put the same activity in scope.",
-    (True, False): "All activity in scope of {old} is in scope of {new}, and more is.",
+    (True, False): "All activity in scope of {old} is in scope of {new}, and there is more.",
     (False, True): "Less activity is in scope of {new}: all of it was in scope of {old}.",
-    (False, False): "Some activity is in scope of {new} alone, and some of {old} alone.",
+    (False, False): "Some activity is only in scope of {new}, and some is only in scope of {old}.",
 }
 
 
-def differences(old: "Rule", new: "Rule") -> str:
-    """Give, as Markdown, what changed from one coding of a rule to another: criteria, then codes."""
+def compare_editions(old: Rule, new: Rule) -> str:
+    """Return as Markdown what changed from one coding of a rule to another: scope, criteria, codes and sources."""
     names = {
         "old": f"the edition of {month_name(old.edition_name)}",
         "new": f"the edition of {month_name(new.edition_name)}",
     }
-    lines = [f"# {new.title}: from {names['old']} to {names['new']}", ""]
-    before, after = (And(tuple(rule.criteria.values())) for rule in (old, new))
-    lines += [_SCOPES[implies(before, after), implies(after, before)].format(**names), ""]
-    criteria, codes = list(_criteria(old, new)), list(_codes(old, new))
-    lines += ["## Criteria", "", *(criteria or ["Nothing changed."]), ""]
-    lines += ["## Codes", "", *(codes or ["Nothing changed."]), ""]
-    lines += [f"Sources: {old.source} ({old.status}); {new.source} ({new.status}).", ""]
+    before, after = _whole(old), _whole(new)
+    scope = _SCOPES[implies(before, after), implies(after, before)].format(**names)
+    criteria = list(_changed_criteria(old, new)) or ["Nothing changed."]
+    codes = list(_changed_codes(old, new)) or ["Nothing changed."]
+    sources = [f"{rule.documentation.source} ({rule.documentation.status})" for rule in (old, new)]
+    lines = [f"# {new.title}: from {names['old']} to {names['new']}", "", scope, ""]
+    lines += ["## Criteria", "", *criteria, ""]
+    lines += ["## Codes", "", *codes, ""]
+    lines += [f"Sources: {'; '.join(sources)}.", ""]
     return "\n".join(lines)
 
 
-def _criteria(old: "Rule", new: "Rule") -> Iterator[str]:
+def _whole(rule: Rule) -> And:
+    return And(tuple(rule.criteria.values()))
+
+
+def _changed_criteria(old: Rule, new: Rule) -> Iterator[str]:
+    old_words, new_words = old.documentation.words, new.documentation.words
     for name, criterion in new.criteria.items():
-        words = say(criterion, new.words)
+        title, clause = heading(name, new_words), say(criterion, new_words)
         if name not in old.criteria:
-            yield f"- **{heading(name, new.words)}** is new: {words}."
-        elif (was := say(old.criteria[name], old.words)) != words:
-            yield f"- **{heading(name, new.words)}** was: {was}. Now: {words}."
+            yield f"- **{title}** is new: {clause}."
+        elif (old_clause := say(old.criteria[name], old_words)) != clause:
+            yield f"- **{title}** was: {old_clause}. Now: {clause}."
     for name, criterion in old.criteria.items():
         if name not in new.criteria:
-            yield f"- **{heading(name, old.words)}** is no longer asked: {say(criterion, old.words)}."
+            yield f"- **{heading(name, old_words)}** no longer applies: {say(criterion, old_words)}."
 
 
-def _codes(old: "Rule", new: "Rule") -> Iterator[str]:
-    before, after = (codes_by_sign(And(tuple(rule.criteria.values()))) for rule in (old, new))
-    for wanted, title in ((True, "Asked for"), (False, "Excluded")):
+def _changed_codes(old: Rule, new: Rule) -> Iterator[str]:
+    before, after = codes_by_sign(_whole(old)), codes_by_sign(_whole(new))
+    for included, title in ((True, "Included"), (False, "Excluded")):
         for system in CodeSystem:
-            added = after[wanted][system] - before[wanted][system]
-            dropped = before[wanted][system] - after[wanted][system]
-            told = [f"{what} {dotted(codes)}" for what, codes in (("new:", added), ("gone:", dropped)) if len(codes)]
-            if told:
-                yield f"- {title} ({system.value}), {'; '.join(told)}."
+            added = after[included][system] - before[included][system]
+            removed = before[included][system] - after[included][system]
+            changes = [f"{label} {dotted(codes)}" for label, codes in (("new:", added), ("removed:", removed)) if codes]
+            if changes:
+                yield f"- {title} ({system.value}), {'; '.join(changes)}."
     for system in CodeSystem:
-        for was, now, turned in (
-            ("asked for", "excluded", (before[True][system] & after[False][system]) - after[True][system]),
-            ("excluded", "asked for", (before[False][system] & after[True][system]) - before[True][system]),
-        ):
-            if len(turned):
-                yield f"- **Turned round** ({system.value}): {dotted(turned)}, {was} before, is now {now}."
+        to_excluded = (before[True][system] & after[False][system]) - after[True][system]
+        to_included = (before[False][system] & after[True][system]) - before[True][system]
+        if to_excluded:
+            yield f"- **Reversed** ({system.value}): {dotted(to_excluded)}, included before, is now excluded."
+        if to_included:
+            yield f"- **Reversed** ({system.value}): {dotted(to_included)}, excluded before, is now included."

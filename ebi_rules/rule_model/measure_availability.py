@@ -1,56 +1,61 @@
-"""Which extracts or tables can hold what measures ask, and why none can."""
+"""Which extracts or tables can answer a measure, and for each of the others why not."""
 
 from collections.abc import Sequence
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.pathways.measure import Asked, Measure
+from ebi_rules.rule_model.measure_logic import EventDefinition, MeasureLogic
 
-_NEEDED = {"patient": "pseudonyms that say which activities are of one person", "activity_date": "days"}
-
-
-def can_hold(asked: Asked, binding: Binding) -> bool:
-    """Say whether an extract can hold what is asked."""
-    here = asked.dataset in (None, binding.layout.dataset)
-    return here and not any(True for criterion in asked.criteria for _ in binding.lacking(criterion))
+_REASONS = {"patient": "pseudonyms that identify activities of the same person", "activity_date": "dates"}
 
 
-def nowhere(measure: Measure, bindings: Sequence[Binding]) -> str | None:
-    """Say why extracts cannot answer a measure: no extract has what it asks; None where they can.
+def can_contain(definition: EventDefinition, binding: Binding) -> bool:
+    """Return whether an extract can contain the events of a definition."""
+    if definition.dataset not in (None, binding.layout.dataset):
+        return False
+    return not any(True for criterion in definition.criteria for _ in binding.lacking(criterion))
 
-    Raises `ExtractError` for an extract without pseudonyms or days.
+
+def require_people(binding: Binding) -> None:
+    """Raise `ExtractError` for an extract without pseudonyms or dates."""
+    for field, reason in _REASONS.items():
+        if field not in binding.fields:
+            raise ExtractError(
+                f"this extract has no column for {field}, and measures need {reason}. {binding.why_lacking(field)}"
+            )
+
+
+def why_unanswerable(measure: MeasureLogic, bindings: Sequence[Binding]) -> str | None:
+    """Return why none of several extracts can answer a measure; None if they can.
+
+    Raises:
+        ExtractError: An extract has no pseudonyms or no dates.
     """
     for binding in bindings:
         require_people(binding)
-    for asked in measure.asked:
-        if not any(can_hold(asked, binding) for binding in bindings):
-            return _why_nowhere(measure, asked, bindings)
+    for definition in measure.definitions:
+        if not any(can_contain(definition, binding) for binding in bindings):
+            return _why_not_contained(measure, definition, bindings)
     if measure.start and not any(measure.start in binding.fields for binding in bindings):
         return (
-            f"no extract has a column for {measure.start}, on which the clock of {measure.key} starts. "
+            f"no extract has a column for {measure.start}, which starts the clock of {measure.key}. "
             f"{bindings[0].why_lacking(measure.start)}"
         )
     return None
 
 
-def require_people(binding: Binding) -> None:
-    """Raise `ExtractError` for an extract without pseudonyms or days."""
-    for field, what in _NEEDED.items():
-        if field not in binding.fields:
-            raise ExtractError(
-                f"this extract has no column for {field}, and measures need {what}. {binding.why_lacking(field)}"
-            )
-
-
-def _why_nowhere(measure: Measure, asked: Asked, bindings: Sequence[Binding]) -> str:
-    right = [binding for binding in bindings if asked.dataset in (None, binding.layout.dataset)]
-    if not right:
-        return f"{measure.key} asks for {asked.dataset} activity ({asked.text}), and no extract holds any: give one."
-    for binding in right:
-        for criterion in asked.criteria:
+def _why_not_contained(measure: MeasureLogic, definition: EventDefinition, bindings: Sequence[Binding]) -> str:
+    of_dataset = [binding for binding in bindings if definition.dataset in (None, binding.layout.dataset)]
+    if not of_dataset:
+        return (
+            f"{measure.key} needs {definition.dataset} activity ({definition.text}), and no extract contains any: "
+            "add one."
+        )
+    for binding in of_dataset:
+        for criterion in definition.criteria:
             for name in binding.lacking(criterion):
                 return (
-                    f"this extract has no column for {name}, which {measure.key} needs ({asked.text}). "
+                    f"this extract has no column for {name}, which {measure.key} needs ({definition.text}). "
                     f"{binding.why_lacking(name)}"
                 )
-    assert False, "what nothing is lacking for is held"
+    assert False, "an extract that lacks nothing can contain the events"

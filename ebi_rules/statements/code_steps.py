@@ -27,6 +27,7 @@ from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.statements.step_names import Naming
+from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.dialects.printing import identifier, table_name
 from ebi_rules.translate.sql import (
@@ -66,12 +67,15 @@ def decides_distinct(strategy: str | None, dialect: Dialect) -> bool:
 class Steps(Naming):
     """Write the steps for one dialect, layout and table; `scope` is the part of the table that is asked for."""
 
-    binding: Binding
-    table: str
-    child_tables: Mapping[str, str]
+    source: TableSource
     verdict_names: Mapping[CodeAtom, str]
     distinct: bool
     scope: Scope = EVERYTHING
+
+    @property
+    def binding(self) -> Binding:
+        """The layout of the activity table."""
+        return self.source.binding
 
     def keys(self) -> str:
         """Give the keys of all activities in the scope."""
@@ -187,7 +191,7 @@ class Steps(Naming):
         return code_text(raw, self.dialect, any(map(needs_order, asked))).as_(self._name(code_field))
 
     def _activity_table(self) -> exp.Table:
-        return table_name(self.table, self.dialect)
+        return table_name(self.source.table, self.dialect)
 
     def _child_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
         """Give the steps over a child table: its codes in normal form, where each activity's first code stands if
@@ -256,9 +260,9 @@ class Steps(Naming):
 
     def _child_table(self, code_field: str, child: ChildTable) -> exp.Table:
         """Give the table of codes: the one named, or the layout's own beside the activity table."""
-        if code_field in self.child_tables:
-            return table_name(self.child_tables[code_field], self.dialect)
-        beside = table_name(self.table, self.dialect)
+        if code_field in self.source.child_tables:
+            return table_name(self.source.child_tables[code_field], self.dialect)
+        beside = table_name(self.source.table, self.dialect)
         beside.set("this", identifier(child.table, self.dialect))
         return beside
 

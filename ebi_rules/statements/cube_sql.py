@@ -6,8 +6,9 @@ into one row a count above 0, as `ebi_rules.cube` has them. What follows `groupe
 Values of fields come as they stand in the table: whoever reads the cube puts them into normal form and sums up.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlglot import exp
 
@@ -15,12 +16,20 @@ from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.fields import BABY_AGES
 from ebi_rules.criteria.labels import Recoding
 from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, In, Recorded
-from ebi_rules.cube import AGE_BAND_STARTS, AGE_BANDS, LAST_DATE, OLDEST, STANDARD_DIMENSIONS, Audited, missing_counted
-from ebi_rules.layouts.binding import Binding
+from ebi_rules.cube import (
+    AGE_BAND_STARTS,
+    AGE_BANDS,
+    LAST_DATE,
+    OLDEST,
+    STANDARD_DIMENSIONS,
+    AuditedRule,
+    missing_counted,
+)
 from ebi_rules.layouts.scope import EVERYTHING, Scope
-from ebi_rules.rule_model.rule import Rule, criteria_of
+from ebi_rules.rule_model.rule_logic import RuleLogic, criteria_of
 from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts, no_codes
 from ebi_rules.statements.step_names import union
+from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.sql import SqlTranslator, all_of, any_of, as_number, negate, number, text
 
@@ -42,32 +51,40 @@ class _Count:
 
 
 def cube_statement(
-    audited: Sequence[Audited],
+    audited: Sequence[AuditedRule],
     dimensions: Sequence[str],
-    dialect: str,
-    binding: Binding,
-    table: str,
-    child_tables: Mapping[str, str] | None = None,
+    dialect: str | Path,
+    source: TableSource,
     strategy: str | None = None,
     scope: Scope = EVERYTHING,
 ) -> str:
-    """Give the SQL text that counts the cube of rules over a table.
+    """Return the SQL text that counts the cube of rules over a table.
 
-    `dimensions` are provider, month, age_band, sex and further fields. How many codes there are, and how many are
-    malformed, is not counted: SQL that means the same everywhere has no patterns for it. `strategy` and
-    `scope` as for `translate.statements.statement`. Raises `UsageError`,
-    `DialectError`, or `ExtractError` for a field that the layout lacks.
+    The number of codes, and of malformed ones, is not counted: SQL that means the same everywhere has no patterns.
+
+    Args:
+        audited: The rules to count.
+        dimensions: provider, month, age_band, sex and further fields.
+        dialect: The name of a dialect, or a dialect file.
+        source: The table.
+        strategy: `distinct` or `inline`; by default what the dialect runs faster.
+        scope: The months and providers to count.
+
+    Raises:
+        UsageError: A name is unknown.
+        DialectError: The dialect cannot express the statement.
+        ExtractError: The layout lacks a field.
     """
     recorded = [
         Recorded(system)
         for name, system in CODE_FIELDS.items()
-        if name in CODE_FIELD.values() and binding.codes.get(name)
+        if name in CODE_FIELD.values() and source.binding.codes.get(name)
     ]
-    readings = list(dict.fromkeys(reading for entry in audited for reading in (entry.reading, *entry.compared)))
+    variants = list(dict.fromkeys(variant for entry in audited for variant in (entry.counted.logic, *entry.compared)))
     found = find_dialect(dialect)
-    names = name_verdicts(criteria_of(readings), binding, recorded)
-    writer = _CubeWriter(found, binding, table, child_tables or {}, names, decides_distinct(strategy, found), scope)
-    return writer.cube(audited, readings, recorded, dimensions) + ";"
+    names = name_verdicts(criteria_of(variants), source.binding, recorded)
+    writer = _CubeWriter(found, source, names, decides_distinct(strategy, found), scope)
+    return writer.cube(audited, variants, recorded, dimensions) + ";"
 
 
 class _CubeWriter(Steps):
@@ -75,22 +92,22 @@ class _CubeWriter(Steps):
 
     def cube(
         self,
-        audited: Sequence[Audited],
-        readings: Sequence[Rule],
+        audited: Sequence[AuditedRule],
+        variants: Sequence[RuleLogic],
         recorded: Sequence[CodeAtom],
         dimensions: Sequence[str],
     ) -> str:
         for name in dimensions:
             if name not in STANDARD_DIMENSIONS and name not in self.binding.fields:
                 raise ExtractError(f"this extract has no column for {name}. {self.binding.why_lacking(name)}")
-        self._criteria = criteria_of(readings)
-        self._readings = list(readings)
+        self._criteria = criteria_of(variants)
+        self._variants = list(variants)
         counts = list(self._counts(audited, recorded, dimensions))
         criteria = self._criteria_step(recorded, dimensions)
         steps = [
             ("criteria", criteria),
             ("grouped", self._grouped_step(criteria.named_selects)),
-            ("readings", self._readings_step(criteria.named_selects)),
+            ("variants", self._variants_step(criteria.named_selects)),
             ("counted", self._counted_step(counts, dimensions)),
             ("measures", self._measures_step(counts)),
             ("cube_rows", self._long_step(counts, dimensions)),
@@ -136,12 +153,12 @@ class _CubeWriter(Steps):
             .group_by(*(key.copy() for key in keys))
         )
 
-    def _readings_step(self, carried: Sequence[str]) -> exp.Expr:
+    def _variants_step(self, carried: Sequence[str]) -> exp.Expr:
         """Add 1 or 0 for every reading to what the step `grouped` has."""
         columns: list[exp.Expr] = [self._column(name) for name in (*carried, _ROWS)]
-        for reading in self._readings:
-            holds = all_of([self._is_one(self._criterion_column(each)) for each in reading.criteria.values()])
-            columns.append(as_number(holds).as_(self._name(self._reading_column(reading))))
+        for variant in self._variants:
+            holds = all_of([self._is_one(self._criterion_column(each)) for each in variant.criteria.values()])
+            columns.append(as_number(holds).as_(self._name(self._variant_column(variant))))
         return exp.Select(expressions=columns).from_(self._step("grouped"))
 
     def _counted_step(self, counts: Sequence[_Count], dimensions: Sequence[str]) -> exp.Expr:
@@ -156,11 +173,11 @@ class _CubeWriter(Steps):
         if self.binding.fields.get("activity_date"):
             sums.append(exp.Max(this=self._column(_DAY)).as_(self._name(_LAST)))
         return (
-            exp.Select(expressions=[*keys, *sums]).from_(self._step("readings")).group_by(*(key.copy() for key in keys))
+            exp.Select(expressions=[*keys, *sums]).from_(self._step("variants")).group_by(*(key.copy() for key in keys))
         )
 
     def _counts(
-        self, audited: Sequence[Audited], recorded: Sequence[CodeAtom], dimensions: Sequence[str]
+        self, audited: Sequence[AuditedRule], recorded: Sequence[CodeAtom], dimensions: Sequence[str]
     ) -> Iterator[_Count]:
         yield _Count("", "activity", "", _ACTIVITY, number(1))
         for atom in recorded:
@@ -176,21 +193,21 @@ class _CubeWriter(Steps):
         for place, entry in enumerate(audited):
             yield from self._counts_of_rule(f"n{place}", entry)
 
-    def _counts_of_rule(self, prefix: str, entry: Audited) -> Iterator[_Count]:
-        criteria = list(entry.reading.criteria.items())
-        own = self._column(self._reading_column(entry.reading))
-        eligible = [entry.reading.criteria[name] for name in entry.reading.eligible]
+    def _counts_of_rule(self, prefix: str, entry: AuditedRule) -> Iterator[_Count]:
+        criteria = list(entry.counted.logic.criteria.items())
+        own = self._column(self._variant_column(entry.counted.logic))
+        eligible = [entry.counted.logic.criteria[name] for name in entry.counted.logic.eligible]
         yield _Count(entry.key, "eligible", "", f"{prefix}_eligible", self._all(eligible))
         for place, (name, _) in enumerate(criteria, start=1):
             left = self._all([criterion for _, criterion in criteria[:place]])
             yield _Count(entry.key, "left", name, f"{prefix}_left_{place}", left)
         yield _Count(entry.key, "flagged", "", f"{prefix}_flagged", own)
-        for place, reading in enumerate(entry.compared):
-            there = self._column(self._reading_column(reading))
-            yield _Count(entry.key, "variant", reading.variant_name, f"{prefix}_variant_{place}", there)
-            if reading.variant_name != entry.reading.variant_name:
+        for place, variant in enumerate(entry.compared):
+            there = self._column(self._variant_column(variant))
+            yield _Count(entry.key, "variant", variant.variant_name, f"{prefix}_variant_{place}", there)
+            if variant.variant_name != entry.counted.logic.variant_name:
                 differs = as_number(negate(exp.EQ(this=there.copy(), expression=own.copy())))
-                yield _Count(entry.key, "differs", reading.variant_name, f"{prefix}_differs_{place}", differs)
+                yield _Count(entry.key, "differs", variant.variant_name, f"{prefix}_differs_{place}", differs)
 
     def _measures_step(self, counts: Sequence[_Count]) -> exp.Expr:
         """List the counts as rows."""
@@ -296,5 +313,5 @@ class _CubeWriter(Steps):
     def _criterion_column(self, criterion: Criterion) -> str:
         return f"criterion_{self._criteria.index(criterion) + 1}"
 
-    def _reading_column(self, reading: Rule) -> str:
-        return f"reading_{self._readings.index(reading) + 1}"
+    def _variant_column(self, variant: RuleLogic) -> str:
+        return f"variant_{self._variants.index(variant) + 1}"

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from ebi_rules._support.atomic_output import whole_folder
 from ebi_rules._support.errors import UsageError
+from ebi_rules.cube import AuditedRule, cube_dimensions
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.rule_model.rule import Rule
-from ebi_rules.statements.rule_sql import statement
+from ebi_rules.statements.cube_sql import cube_statement
+from ebi_rules.statements.rule_sql import rule_statement
+from ebi_rules.statements.table_source import TableSource
 from ebi_rules.version import __version__
 
 OURS = re.compile(r"dbt_project\.yml|README\.md|models/(sources|schema)\.yml|models/ebi_[a-z0-9_]+\.sql")
@@ -26,36 +29,51 @@ CUBE = "ebi_cube"
 
 def write_package(
     rules: Sequence[Rule],
-    dialect: str,
-    binding: Binding,
-    tables: Mapping[str, str],
+    dialect: str | Path,
+    source: TableSource,
     folder: Path,
     by: Sequence[str] = (),
     force: bool = False,
 ) -> list[str]:
-    """Write a package that builds the rules in a warehouse, and give the names of its models.
+    """Write a package that builds the rules in a warehouse.
 
-    `tables` names the activity table as `activity`, and the child tables of the layout by their field (`procedures`,
-    `diagnoses`); each is `table` or `schema.table`. Raises `UsageError` for a folder that exists, unless `force`, and
-    otherwise as `statement` does.
+    Args:
+        rules: The rules, or variants of rules.
+        dialect: The name of a dialect, or a dialect file.
+        source: The activity table and its tables of codes, each `table` or `schema.table`.
+        folder: The folder to write. If the run fails, no partial output is left.
+        by: Further fields to count the cube by.
+        force: Replace a folder that exists.
+
+    Returns:
+        The names of the models.
+
+    Raises:
+        UsageError: The folder exists, or the tables are in different schemas.
+        DialectError: The dialect cannot express a statement.
+        ExtractError: The layout lacks a field.
     """
-    children = {name: _PLACE.format(name=name) for name in tables if name != "activity"}
-    activity = _PLACE.format(name="activity")
+    tables = {"activity": source.table, **source.child_tables}
+    placeholders = {name: _PLACE.format(name=name) for name in tables}
+    children = {name: placeholders[name] for name in source.child_tables}
+    reference = TableSource(source.binding, placeholders["activity"], children)
 
-    def model(chosen: Sequence[Rule], shape: str, grouped_by: Sequence[str] = ()) -> str:
-        text = statement(chosen, dialect, binding, activity, shape, children, grouped_by).rstrip(";")
-        for name in tables:
-            text = re.sub(rf"\b{_PLACE.format(name=name)}\b", f"{{{{ source('{_SOURCE}', '{name}') }}}}", text)
+    def model(statement: str) -> str:
+        text = statement.rstrip(";")
+        for name, placeholder in placeholders.items():
+            text = re.sub(rf"\b{placeholder}\b", f"{{{{ source('{_SOURCE}', '{name}') }}}}", text)
         return text + "\n"
 
-    models = {f"ebi_{rule.key.lower()}": model([rule], "flags") for rule in rules}
-    models[CUBE] = "{{ config(materialized='table') }}\n" + model(rules, "cube", by)
+    models = {f"ebi_{rule.key.lower()}": model(rule_statement([rule.logic], dialect, reference)) for rule in rules}
+    audited = [AuditedRule.of(rule, rule, source.binding) for rule in rules]
+    cube = cube_statement(audited, cube_dimensions(by), dialect, reference)
+    models[CUBE] = "{{ config(materialized='table') }}\n" + model(cube)
     with whole_folder(folder, OURS, force) as target:
         (target / "models").mkdir()
         (target / "dbt_project.yml").write_text(_yaml(_project()), encoding="utf-8")
         (target / "README.md").write_text(_readme(rules), encoding="utf-8")
         (target / "models" / "sources.yml").write_text(_yaml(_sources(tables)), encoding="utf-8")
-        (target / "models" / "schema.yml").write_text(_yaml(_schema(rules, binding)), encoding="utf-8")
+        (target / "models" / "schema.yml").write_text(_yaml(_schema(rules, source.binding)), encoding="utf-8")
         for name, text in models.items():
             (target / "models" / f"{name}.sql").write_text(text, encoding="utf-8")
     return list(models)
@@ -90,7 +108,7 @@ def _schema(rules: Sequence[Rule], binding: Binding) -> dict[str, object]:
     models: list[dict[str, object]] = [
         {
             "name": f"ebi_{rule.key.lower()}",
-            "description": f"{rule.title}, edition {rule.edition_name}, reading {rule.variant_name}. 1 is in scope of "
+            "description": f"{rule.title}, edition {rule.edition_name}, variant {rule.variant_name}. 1 is in scope of "
             "the guidance, which does not mean inappropriate.",
             "columns": [
                 {"name": binding.key, "data_tests": ["not_null", repeated]},

@@ -4,17 +4,18 @@ Each table has its own steps, as a rule's statement has, up to its events: who, 
 or an outcome. Outcomes are counted by person and day, and joined to the days on which a person has an index.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlglot import exp
 
 from ebi_rules._support.errors import ExtractError, UsageError, unknown
-from ebi_rules.layouts.binding import Binding
-from ebi_rules.pathways.measure import DAYS, FIRST, WITHIN_DAYS, WITHOUT, Asked, Measure
-from ebi_rules.rule_model.measure_availability import can_hold, nowhere
+from ebi_rules.rule_model.measure_availability import can_contain, why_unanswerable
+from ebi_rules.rule_model.measure_logic import DAYS, FIRST, WITHIN_DAYS, WITHOUT, EventDefinition, MeasureLogic
 from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts
 from ebi_rules.statements.step_names import Naming, union
+from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
 from ebi_rules.translate.sql import (
     all_of,
@@ -37,17 +38,12 @@ _STARTED = "started"
 _OUTCOMES = "outcomes"
 
 
-@dataclass(frozen=True)
-class Source:
-    """A table of activity as a measure's statement reads it; `child_tables` as for a rule's statement."""
-
-    binding: Binding
-    table: str
-    child_tables: Mapping[str, str] = field(default_factory=dict)
-
-
 def measure_statement(
-    measure: Measure, dialect: str, sources: Sequence[Source], shape: str = ROWS, strategy: str | None = None
+    measure: MeasureLogic,
+    dialect: str | Path,
+    sources: Sequence[TableSource],
+    shape: str = ROWS,
+    strategy: str | None = None,
 ) -> str:
     """Give the SQL text of a measure over one or several tables of the same people.
 
@@ -61,22 +57,20 @@ def measure_statement(
         raise UsageError("--shape: " + unknown("shape", shape, SHAPES))
     if not sources:
         raise UsageError("name at least one table.")
-    reason = nowhere(measure, [source.binding for source in sources])
+    reason = why_unanswerable(measure, [source.binding for source in sources])
     if reason:
         raise ExtractError(reason)
     found = find_dialect(dialect)
     tables = []
     for place, (prefix, source) in enumerate(zip(_prefixes(sources), sources, strict=True), start=1):
-        held = [asked for asked in measure.asked if can_hold(asked, source.binding)]
+        held = [asked for asked in measure.definitions if can_contain(asked, source.binding)]
         criteria = list(dict.fromkeys(criterion for asked in held for criterion in asked.criteria))
         names = name_verdicts(criteria, source.binding)
         distinct = decides_distinct(strategy, found)
         tables.append(
             _Table(
                 found,
-                source.binding,
-                source.table,
-                source.child_tables,
+                source,
                 names,
                 distinct,
                 measure=measure,
@@ -85,10 +79,10 @@ def measure_statement(
                 prefix=prefix,
             )
         )
-    return _Writer(found, measure, [table for table in tables if table.held]).statement(shape) + ";"
+    return _MeasureWriter(found, measure, [table for table in tables if table.held]).statement(shape) + ";"
 
 
-def _prefixes(sources: Sequence[Source]) -> list[str]:
+def _prefixes(sources: Sequence[TableSource]) -> list[str]:
     """Give what stands before the steps of each table: outpatient_, admitted_, outpatient_2_ ..."""
     datasets = [source.binding.layout.dataset for source in sources]
     places = [datasets[:place].count(dataset) + 1 for place, dataset in enumerate(datasets)]
@@ -101,8 +95,8 @@ def _prefixes(sources: Sequence[Source]) -> list[str]:
 class _Table(Steps):
     """Write the steps of one table: its events, and the first and last day of its data."""
 
-    measure: Measure = field(kw_only=True)
-    held: Sequence[Asked] = field(kw_only=True)
+    measure: MeasureLogic = field(kw_only=True)
+    held: Sequence[EventDefinition] = field(kw_only=True)
     place: int = field(kw_only=True)
 
     def steps(self) -> Iterator[exp.CTE]:
@@ -156,7 +150,7 @@ class _Table(Steps):
         known = all_of([negate(translator.is_missing("patient")), dated])
         return exp.Select(expressions=columns).from_(self._step("codes")).where(known)
 
-    def _is(self, asked: Asked | None) -> exp.Expr:
+    def _is(self, asked: EventDefinition | None) -> exp.Expr:
         if asked not in self.held or asked is None:
             return number(0)
         return as_number(all_of([self._translator().visit(criterion) for criterion in asked.criteria]))
@@ -168,10 +162,10 @@ class _Table(Steps):
         return exp.EQ(this=self._column(column), expression=number(1))
 
 
-class _Writer(Naming):
+class _MeasureWriter(Naming):
     """Put the steps of all tables together and answer the measure."""
 
-    def __init__(self, dialect: Dialect, measure: Measure, tables: Sequence[_Table]) -> None:
+    def __init__(self, dialect: Dialect, measure: MeasureLogic, tables: Sequence[_Table]) -> None:
         super().__init__(dialect)
         self.measure = measure
         self.tables = tables
@@ -320,6 +314,6 @@ class _Writer(Naming):
         return select.from_(self._step(left)).join(self._step(right), on=same, join_type="left")
 
 
-def _event(measure: Measure) -> Sequence[str]:
+def _event(measure: MeasureLogic) -> Sequence[str]:
     """Give the columns of an event: where a clock is asked for, with the day on which it started."""
     return (*_EVENT, _STARTED) if measure.start else _EVENT

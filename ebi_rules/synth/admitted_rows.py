@@ -150,7 +150,7 @@ def _numbers(rng: "Generator", planted: Array, codes: Sequence[Codes], examples:
 
 def _asked_about(population: Population, name: str) -> tuple[list[bool], list[Any]]:
     """Say for each planted example whether its rule asks about a field, and the value that the example has."""
-    needed = {rule.key: name in rule.fields_needed for rule in rules()}
+    needed = {rule.key: name in rule.logic.fields_needed for rule in rules()}
     return (
         [needed[rule] for rule, _ in population.planted],
         [example.activity.fields.get(name) for _, example in population.planted],

@@ -5,8 +5,6 @@ A code list speaks by the phrase that the rule file gives it, or failing that by
 
 import calendar
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import (
@@ -27,25 +25,12 @@ from ebi_rules.criteria.nodes import (
 )
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import OPCS4, CodeList, CodeSystem
-from opcs_icd.reference import Reference
-
-if TYPE_CHECKING:
-    from ebi_rules.rule_model.rule import Rule
 
 _NOUNS = {OPCS4: "procedure", CodeSystem.ICD10: "diagnosis"}
 _SPELL_CODES = {
     "dominant_procedure": "the dominant procedure of the spell",
     "spell_primary_diagnosis": "the primary diagnosis of the spell",
 }
-_ACTIVITIES = {"outpatient": "An outpatient appointment", "admitted": "An admitted episode or spell"}
-_STATUSES = {
-    "published": "The coding is published by the programme.",
-    "ported": "The codes come from a port of the programme's script, not from its page.",
-    "local": "The coding is a local policy's.",
-}
-_MOST_TITLES = 40
-"""How many codes a list may have for each to be told with its title."""
-
 _COMPARISONS = {"=": "", "<": "under ", "<=": "at most ", ">": "over ", ">=": "at least "}
 
 
@@ -70,7 +55,7 @@ class _English(Visitor[str]):
         if together := self._codes_together(node):
             return together
         inside = _English(self.words, self.recorded | said)
-        return _listed([inside._inside(operand, Or) for operand in node.operands], "and")
+        return listed([inside._inside(operand, Or) for operand in node.operands], "and")
 
     def visit_between(self, node: Between) -> str:
         if node.field == "age":
@@ -94,7 +79,7 @@ class _English(Visitor[str]):
         return f"{self._article(node)} code for {self._codes(node.codes)} is recorded"
 
     def visit_in(self, node: In) -> str:
-        values = _listed([self._value(node.field, value) for value in node.values], "or")
+        values = listed([self._value(node.field, value) for value in node.values], "or")
         return f"the {self._label(node.field)} is {values}"
 
     def visit_is_null(self, node: IsNull) -> str:
@@ -106,9 +91,9 @@ class _English(Visitor[str]):
             case Not(operand):
                 return self.visit(operand)
             case And(operands):
-                return f"it is not so that {_listed([self._inside(operand, Or) for operand in operands], 'and')}"
+                return f"it is not so that {listed([self._inside(operand, Or) for operand in operands], 'and')}"
             case Or(operands):
-                return _listed([self.visit_not(Not(operand)) for operand in operands], "and")
+                return listed([self.visit_not(Not(operand)) for operand in operands], "and")
             case HasCode(codes, position):
                 if position is Position.SPELL:
                     return f"{_SPELL_CODES[inside.code_field]} is not {self._codes(codes)}, or is not recorded"
@@ -130,7 +115,7 @@ class _English(Visitor[str]):
 
     def visit_or(self, node: Or) -> str:
         clauses = [self._inside(operand, And) for operand in node.operands]
-        return ("either " if len(clauses) == 2 else "") + _listed(clauses, "or")
+        return ("either " if len(clauses) == 2 else "") + listed(clauses, "or")
 
     def visit_recorded(self, node: Recorded) -> str:
         return f"at least one {_NOUNS[node.system]} is recorded"
@@ -159,7 +144,7 @@ class _English(Visitor[str]):
             return None
         both = "both " if len(lists) == 2 else ""
         phrases = [f"for {self._codes(codes)}" for codes in lists]
-        return f"{_NOUNS[lists[0].system]} codes are recorded {both}{_listed(phrases, 'and')}"
+        return f"{_NOUNS[lists[0].system]} codes are recorded {both}{listed(phrases, 'and')}"
 
     def _article(self, node: HasCode) -> str:
         noun = _NOUNS[node.codes.system]
@@ -177,11 +162,6 @@ class _English(Visitor[str]):
             return str(value)
         meaning = definition.meanings.get(str(value))
         return f"{value} ({meaning})" if meaning else str(value)
-
-
-def origin(rule: "Rule") -> str:
-    """Say whose coding a rule is: the programme's own, a port's, or a local policy's."""
-    return " ".join([_STATUSES[rule.status], *([rule.port.about] if rule.port else [])])
 
 
 def with_dot(code: str) -> str:
@@ -208,95 +188,6 @@ def _members(codes: CodeList, pattern: str) -> list[str]:
     return [prefix for prefix in codes.prefixes if prefix[:-1] == stem]
 
 
-def describe(rule: "Rule", reference: Reference | None = None) -> str:
-    """Give a rule as Markdown: what it asks, its codes, what it cannot show, its variants and its source.
-
-    With classification files, codes have their titles.
-    """
-    words = rule.words
-    lines = [f"# {rule.title} ({', '.join(rule.aliases[:1]) or rule.key})", ""]
-    if rule.about:
-        lines += [rule.about, ""]
-    if len(rule.interventions) > 1:
-        titles = _listed([f"{each.letter} {each.title}" for each in rule.interventions], "and")
-        lines += [f"This coding serves {titles}: the data cannot tell them apart.", ""]
-    if rule.edition_about:
-        lines += [f"This is the **edition of {month_name(rule.edition_name)}**. {rule.edition_about}", ""]
-    if rule.variant_about:
-        lines += [f"This is the variant **{rule.variant_name}**. {rule.variant_about}", ""]
-    lines += [f"{_ACTIVITIES[rule.dataset]} is in scope of the guidance when all of these hold:", ""]
-    for place, (name, criterion) in enumerate(rule.criteria.items(), start=1):
-        lines.append(f"{place}. **{heading(name, words)}**: {say(criterion, words)}.")
-    lines += ["", "To be in scope is not to be inappropriate: that is for a clinician who knows the patient.", ""]
-    lines += _denominator(rule)
-    lines += _codes_section(rule, reference)
-    lines += _section("What the coding cannot show", [*rule.limits, *(rule.port.limits if rule.port else ())])
-    variants = [f"**{name}**: {reading.variant_about}" for name, reading in rule.variants.items()]
-    lines += _section("Other readings (variants)", variants)
-    editions = [
-        f"**{name}** ({other.status}): {other.edition_about}".rstrip(": ") for name, other in rule.editions.items()
-    ]
-    lines += _section("Other editions", editions)
-    lines += ["## Source", "", origin(rule)]
-    lines += [rule.source, ""]
-    lines += [
-        f"Guidance on {each.title[:1].lower()}{each.title[1:]}: {each.page}\n"
-        for each in rule.interventions
-        if each.page and each.page != rule.source
-    ]
-    revised = (
-        f" The source says that its coding was updated in {_listed(list(map(month_name, rule.revised)), 'and')}."
-        if rule.revised
-        else ""
-    )
-    lines += [
-        f"Edition of {month_name(rule.edition_name)}.{revised}",
-        f"Rule key `{rule.key}`, content {rule.content_hash[:12]}.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _denominator(rule: "Rule") -> list[str]:
-    places = [str(place) for place, name in enumerate(rule.criteria, start=1) if name in rule.eligible]
-    asked = f"that meets {_listed(places, 'and')}" if places else "in the extract"
-    return [f"Rates are per 1,000 eligible, which is the activity {asked}.", ""]
-
-
-def _codes_section(rule: "Rule", reference: Reference | None) -> list[str]:
-    lines = ["## Codes", ""]
-    for told in told_codes(rule, reference):
-        lines.append(f"- {told.heading} ({told.system.value}): {told.codes}")
-        lines += [f"    - {code} {title}" for code, title in told.titles]
-    return [*lines, ""]
-
-
-@dataclass(frozen=True)
-class ToldCodes:
-    """A code list in words: its heading, its codes as a clinician writes them, and titles of codes as far as known."""
-
-    heading: str
-    system: CodeSystem
-    codes: str
-    titles: tuple[tuple[str, str], ...]
-
-
-def told_codes(rule: "Rule", reference: Reference | None = None) -> list[ToldCodes]:
-    """Give the code lists that a rule asks for; titles are those of the classification files or of its source."""
-    told = []
-    for named in rule.lists_asked():
-        printed = [code for code in sorted(rule.titles) if code in named.codes]
-        codes = named.codes.prefixes if reference and len(named.codes) <= _MOST_TITLES else printed
-        titles = [(with_dot(code), rule.title_of(named.system, code, reference)) for code in codes]
-        known = tuple((code, title) for code, title in titles if title)
-        told.append(ToldCodes(heading(named.name, rule.words), named.system, dotted(named.codes), known))
-    return told
-
-
-def _section(heading: str, items: Sequence[str]) -> list[str]:
-    return [f"## {heading}", "", *(f"- {item}" for item in items), ""] if items else []
-
-
 def heading(name: str, words: Mapping[str, str]) -> str:
     """Give the phrase for a criterion or a code list, as a heading."""
     phrase = words.get(name, name.replace("_", " "))
@@ -315,7 +206,7 @@ def _a(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
-def _listed(clauses: Sequence[str], word: str) -> str:
+def listed(clauses: Sequence[str], word: str) -> str:
     """Join clauses: `a`, `a and b`, `a, b and c`; long clauses keep a comma before the last."""
     if len(clauses) < 2:
         return "".join(clauses)

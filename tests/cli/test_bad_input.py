@@ -146,7 +146,7 @@ def test_files_that_do_not_agree(fails: Fails, extract: Extract, tmp_path: Path)
     ("source", "words"),
     [
         ("opa.parque", "there is no file opa.parque. The nearest name in that folder is opa.parquet."),
-        ("nowhere/opa.parquet", "there is no file nowhere/opa.parquet."),
+        ("why_unanswerable/opa.parquet", "there is no file why_unanswerable/opa.parquet."),
         ("*.pq", "no file matches *.pq."),
         ("empty", "the folder empty holds no .parquet file, nor one of .csv"),
     ],
@@ -236,8 +236,8 @@ def test_an_output_never_replaces_a_child_table_that_was_found(fails: Fails, run
 
 
 def test_an_output_in_no_folder(fails: Fails, extract: Extract) -> None:
-    assert "does not exist" in fails("flag", str(extract()), "-o", "nowhere/flags.parquet", code=2)
-    assert "does not exist" in fails("audit", str(extract()), "-o", "nowhere/out", code=2)
+    assert "does not exist" in fails("flag", str(extract()), "-o", "why_unanswerable/flags.parquet", code=2)
+    assert "does not exist" in fails("audit", str(extract()), "-o", "why_unanswerable/out", code=2)
 
 
 @pytest.mark.parametrize(

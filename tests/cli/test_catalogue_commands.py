@@ -51,7 +51,7 @@ def test_titles_come_from_ones_own_files(run: Run, monkeypatch: pytest.MonkeyPat
     assert "Made-up" not in run("show", "2R").stdout
     monkeypatch.setenv("EBI_REFERENCE", str(REFERENCE))
     assert "Made-up" in run("show", "2R").stdout
-    assert "is not a folder" in run("show", "2R", "--reference", "nowhere", code=2).output
+    assert "is not a folder" in run("show", "2R", "--reference", "why_unanswerable", code=2).output
 
 
 def test_codes_are_exported_as_csv(run: Run) -> None:

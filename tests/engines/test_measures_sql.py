@@ -11,7 +11,8 @@ import pytest
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.pathways.definitions import measure as find
 from ebi_rules.pathways.definitions import measures
-from ebi_rules.pathways.measure import COUNT, DAYS, Measure, Window
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
+from ebi_rules.pathways.measure import Measure
 from ebi_rules.statements.measure_sql import Source, measure_statement
 from tests.engines.engine import SqlEngine
 from tests.engines.evaluators import JUDGES, SQL_ENGINES, complaints, require, require_judge

@@ -16,7 +16,7 @@ key = "made_up"
 title = "Made up"
 dataset = "admitted"
 status = "local"
-source = "nowhere"
+source = "why_unanswerable"
 edition = "2024-01"
 
 [codes.opcs]
@@ -99,7 +99,7 @@ LOOK = 'look = ["W85[12]"]'
         (LOOK, 'look = ["W85[12]"]\nmore = ["W90"]', (ERROR, "reading", 10)),
         ('"K35[238]", "K36"]', '"I50", "K36"]\nheart = []', (ERROR, "reading", 14)),
         ("NOT diagnosis(inflammation)", "NOT diagnosis(look)", (ERROR, "reading", 17)),
-        ('source = "nowhere"\n', "", (ERROR, "reading", 1)),
+        ('source = "why_unanswerable"\n', "", (ERROR, "reading", 1)),
         ('edition = "2024-01"\n', "", (ERROR, "reading", 1)),
         (LOOK, 'look = ["W85[12]", "W851"]', (WARNING, "pattern-twice", 9)),
         (LOOK, 'look = ["W8512"]', (WARNING, "no-code-matches", 9)),

@@ -16,7 +16,8 @@ from ebi_rules.engines.extract import open_extract
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.pathways.definitions import measure as find
 from ebi_rules.pathways.definitions import measures
-from ebi_rules.pathways.measure import COUNT, DAYS, Measure, Window
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
+from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.measure_counts import answer
 from ebi_rules.pathways.measure_meaning import answers
 from ebi_rules.pathways.people_events import gather
@@ -31,7 +32,7 @@ def _worked_out(measure: Measure, people: list[Person], layouts: Sequence[str], 
     tables = [table_of(people, find_layout(name), shuffle=seed) for name in layouts]
     opened = [open_extract(table.activity, table.layout, table.overrides) for table in tables]
     starts = [measure.start] if measure.start else []
-    gathered = gather(opened, measure.asked, STANDARD_DIMENSIONS, TODAY, starts, keyed=True)
+    gathered = gather(opened, measure.definitions, STANDARD_DIMENSIONS, TODAY, starts, keyed=True)
     found = answer(gathered, measure)
     keys = gathered.frame["key"].cast(pl.Int64)[found.row]
     given = found.outcomes if measure.gives in (COUNT, DAYS) else np.where(found.held, "yes", "no")

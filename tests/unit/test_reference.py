@@ -53,4 +53,4 @@ def test_a_folder_without_a_release_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReferenceFolderError, match="holds no release of OPCS-4"):
         Reference.read(tmp_path)
     with pytest.raises(ReferenceFolderError, match="is not a folder"):
-        Reference.read(tmp_path / "nowhere")
+        Reference.read(tmp_path / "why_unanswerable")

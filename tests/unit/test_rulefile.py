@@ -15,7 +15,7 @@ key = "made_up"
 title = "Made up"
 dataset = "outpatient"
 status = "local"
-source = "nowhere"
+source = "why_unanswerable"
 edition = "2026-01"
 
 [codes.opcs]
@@ -103,7 +103,7 @@ def test_a_good_file_is_read() -> None:
         ),
         ("age = 3 }", 'age = "young" }', 29, "age is not a whole number"),
         ('title = "Made up"', "title = 3", 2, "a text in quotation marks"),
-        ('source = "nowhere"', 'source = "nowhere"\nlimits = "none"', 6, "a list of texts"),
+        ('source = "why_unanswerable"', 'source = "why_unanswerable"\nlimits = "none"', 6, "a list of texts"),
         ("flagged = true", 'flagged = "yes"', 25, "this is true or false"),
         ('[codes.opcs]\nscan = ["U05[45]"]', 'codes.opcs = ["U05[45]"]', 8, "a table of code lists"),
         ("[variants.seen]", '[titles]\nX629 = "Something"\n\n[variants.seen]', 16, "no list of the rule holds X629"),

@@ -1,0 +1,52 @@
+"""Check an extract's values once, before rules run; flags, the cube and pathways all start from the result."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ebi_rules._support.notices import Notice
+from ebi_rules.criteria.nodes import Criterion, fields_needed
+from ebi_rules.engines.coded_values import CodedValues, distinct_values
+from ebi_rules.engines.extract import FrameExtract
+from ebi_rules.engines.value_checks import check_types, count_odd_values
+
+
+@dataclass(frozen=True)
+class CheckedExtract:
+    """An extract whose values can be used.
+
+    Attributes:
+        extract: The extract.
+        fields: The canonical fields that were checked: those that criteria or the caller need, as far as it has them.
+        values: The distinct values of its coded fields.
+        rows: How many rows it has.
+        notices: What the user must know about it, with exact counts.
+    """
+
+    extract: FrameExtract
+    fields: tuple[str, ...]
+    values: CodedValues
+    rows: int
+    notices: tuple[Notice, ...]
+
+
+def check_extract(
+    extract: FrameExtract, criteria: Iterable[Criterion], further_fields: Iterable[str] = ()
+) -> CheckedExtract:
+    """Read the fields that criteria need, and check their types and values.
+
+    Args:
+        extract: The extract.
+        criteria: The criteria that will be evaluated.
+        further_fields: Canonical fields that are needed for another reason.
+
+    Raises:
+        ExtractError: A column has a type or a value that its field cannot have.
+    """
+    needed = {*further_fields, *(name for criterion in criteria for name in fields_needed(criterion))}
+    fields = tuple(name for name in extract.binding.fields if name in needed)
+    check_types(extract.binding, fields, extract.table.schema)
+    values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
+    rows, notices = count_odd_values(
+        extract.table.frame, extract.binding, fields, extract.table.schema, values.by_field
+    )
+    return CheckedExtract(extract, fields, values, rows, tuple(notices))

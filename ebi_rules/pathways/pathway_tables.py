@@ -1,0 +1,90 @@
+"""All tables of a run of measures and flows, each made once, with what the report and the files say about them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import polars as pl
+
+from ebi_rules._support.notices import Notice
+from ebi_rules.disclosure.rounding import ABOUT, control
+from ebi_rules.pathways.flow import Flow
+from ebi_rules.pathways.flow_tables import cells, move_table, stage_table
+from ebi_rules.pathways.measure_counts import MeasureEntry
+from ebi_rules.pathways.measure_tables import by_field, numbers, shares
+from ebi_rules.pathways.measure_trend import measure_trend
+from ebi_rules.provider_audit.attrition_table import attrition_table
+from ebi_rules.provider_audit.inequality_table import inequality_table
+from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.provider_audit.shown_counts import Counts
+
+
+@dataclass(frozen=True)
+class PathwayTables:
+    """The tables of measures and flows, and what must be said beside them.
+
+    Attributes:
+        cube: The counts of measures in the form of the audit's cube, exact.
+        spread: How many index activities have each number of outcomes or days: measure, provider, number, count.
+        moves: Each flow with the exact counts of its moves (see `flow_moves`).
+        entries: The measures that were counted.
+        run: What was run.
+        notices: What a reader must know, with exact counts.
+        settings: How counts are shown and compared.
+    """
+
+    cube: pl.DataFrame
+    spread: pl.DataFrame
+    moves: tuple[tuple[Flow, pl.DataFrame], ...]
+    entries: tuple[MeasureEntry, ...]
+    run: Mapping[str, Any]
+    notices: tuple[str, ...]
+    settings: Settings
+
+    @cached_property
+    def counts(self) -> Counts:
+        """The counts that may be shown."""
+        return Counts(self.cube, self.entries, self.settings.disclosure)
+
+    @cached_property
+    def flow_cells(self) -> tuple[pl.DataFrame, ...]:
+        """The counts of each flow as they may be shown (see `flow_tables.cells`)."""
+        return tuple(cells(moves, flow, self.settings.disclosure) for flow, moves in self.moves)
+
+    @cached_property
+    def by_file(self) -> dict[str, pl.DataFrame]:
+        """The tables by the names of their files, with marks of what is withheld."""
+        return {**(self._of_measures() if self.entries else {}), **(self._of_flows() if self.moves else {})}
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know, with counts as they may be shown."""
+        return tuple(notice.shown(self._shown) if isinstance(notice, Notice) else notice for notice in self.notices)
+
+    @cached_property
+    def run_record(self) -> dict[str, Any]:
+        """What was run, as run.json contains it."""
+        return {**self.run, "disclosure": ABOUT[self.settings.disclosure], "warnings": list(self.warnings)}
+
+    def _shown(self, count: int) -> int | None:
+        return control(count, self.settings.disclosure)
+
+    def _of_measures(self) -> dict[str, pl.DataFrame]:
+        counts, settings = self.counts, self.settings
+        return {
+            "measures": shares(counts, settings),
+            "numbers": numbers(counts, self.spread, self.entries),
+            "attrition": attrition_table(counts),
+            "trend": measure_trend(counts, settings),
+            "inequalities": inequality_table(counts, settings),
+            **{f"by_{name}": by_field(counts, name, settings) for name in counts.fields},
+        }
+
+    def _of_flows(self) -> dict[str, pl.DataFrame]:
+        flows = [(flow, shown) for (flow, _), shown in zip(self.moves, self.flow_cells, strict=True)]
+        return {
+            "flow": pl.concat(move_table(shown, flow) for flow, shown in flows),
+            "flow_stages": pl.concat(stage_table(shown, flow, "provider") for flow, shown in flows),
+            "flow_quarters": pl.concat(stage_table(shown, flow, "quarter") for flow, shown in flows),
+        }

@@ -1,0 +1,113 @@
+"""What a run of measures and flows returns: its tables, its files and its report."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
+from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules._support.progress import Progress, quiet
+from ebi_rules.disclosure.rounding import plain
+from ebi_rules.pathways.pathway_tables import PathwayTables
+
+OUR_FILES = re.compile(
+    r"(measures|numbers|attrition|trend|inequalities|by_[a-z_]+|flow(_stages|_quarters)?)\.csv|run\.json|report\.html"
+)
+"""The names of the files that a run of measures writes."""
+
+
+@dataclass(frozen=True)
+class MeasureResult:
+    """The result of measures and flows.
+
+    Tables have counts under disclosure control; a missing number is a suppressed one.
+
+    Attributes:
+        tables: All tables, with marks of what is withheld.
+    """
+
+    tables: PathwayTables
+
+    @property
+    def exact_cube(self) -> pl.DataFrame:
+        """The counts of measures in the form of the audit's cube: exact, so keep them inside your organisation."""
+        return self.tables.cube
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """What was run."""
+        return self.tables.run
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know, with counts as they may be shown."""
+        return self.tables.warnings
+
+    @property
+    def shares(self) -> pl.DataFrame:
+        """Each measure's share by provider, with intervals, ratios and signals."""
+        return self.table("measures")
+
+    @property
+    def numbers(self) -> pl.DataFrame:
+        """Means and percentiles of measures that count outcomes or days."""
+        return self.table("numbers")
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Return a table by the name of its file: attrition, trend, by_sex, flow and so on.
+
+        Raises:
+            UsageError: There is no table of that name.
+        """
+        if name not in self.tables.by_file:
+            raise UsageError(unknown("table", name, self.tables.by_file))
+        return _by_measure(plain(self.tables.by_file[name]))
+
+    def write(self, folder: str | Path, force: bool = False, progress: Progress = quiet) -> None:
+        """Write the tables as CSV, run.json and report.html. If the run fails, no partial output is left.
+
+        Args:
+            folder: The folder to write.
+            force: Replace a folder that exists, if only a run of measures wrote to it.
+            progress: Is called with each step.
+
+        Raises:
+            UsageError: The folder exists, or contains an input or files that no run of measures wrote.
+        """
+        from ebi_rules.provider_audit.table_files import write_csv
+
+        require_apart(Path(folder), self._inputs())
+        with whole_folder(Path(folder), OUR_FILES, force) as target:
+            progress("writing tables")
+            for name, table in self.tables.by_file.items():
+                write_csv(_by_measure(table), target / f"{name}.csv")
+            (target / "run.json").write_text(json.dumps(self.tables.run_record, indent=2) + "\n", encoding="utf-8")
+            progress("drawing the report")
+            self._write_report(target / "report.html")
+
+    def report(self, path: str | Path, force: bool = False) -> None:
+        """Write the report alone: one HTML file that loads nothing.
+
+        Raises:
+            UsageError: The file exists and `force` is not given, or it is an input.
+        """
+        require_apart(Path(path), self._inputs())
+        with whole_file(Path(path), force) as target:
+            self._write_report(target)
+
+    def _inputs(self) -> list[Path]:
+        return [Path(path) for path in self.run["inputs"]]
+
+    def _write_report(self, path: Path) -> None:
+        from ebi_rules.report.pathways_page import pathways_page
+
+        path.write_text(pathways_page(self.tables), encoding="utf-8")
+
+
+def _by_measure(table: pl.DataFrame) -> pl.DataFrame:
+    return table.rename({"rule": "measure"}, strict=False)

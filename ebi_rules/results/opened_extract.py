@@ -1,0 +1,57 @@
+"""Open an extract: the one way in, for files, frames and tables in a warehouse."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ebi_rules.engines.engine_names import DEFAULT_ENGINE
+from ebi_rules.engines.extract import Extract, ExtractSource, Source
+from ebi_rules.engines.registry import find_engine
+from ebi_rules.layouts.layout import Layout
+
+
+def open_extract(
+    source: Source,
+    layout: str | Path | Layout | None = None,
+    columns: Mapping[str, str] | None = None,
+    procedures: Source | None = None,
+    diagnoses: Source | None = None,
+    engine: str = DEFAULT_ENGINE,
+) -> Extract:
+    """Open an extract, and bind its layout to its columns.
+
+    No values are read yet. The result can be passed to `flag`, `audit`, `explain` and `run_measures` any number of
+    times.
+
+    Args:
+        source: A file, folder or glob (parquet, CSV, Arrow IPC, Delta, Iceberg), a Polars frame or an Arrow table; with
+            another engine than polars the name of a table.
+        layout: The name of a layout, a layout file, or a layout; None to detect it.
+        columns: Columns by canonical field, where they differ from the layout's: {"provider": "ProvCode"}.
+        procedures: The table of procedure codes, for layouts that have one; None to look for it beside the extract.
+        diagnoses: The table of diagnosis codes, likewise.
+        engine: Where the extract is counted, one of `ebi_rules.engines.registry.engine_names()`.
+
+    Returns:
+        The opened extract.
+
+    Raises:
+        UsageError: A name is unknown, or a column does not exist.
+        LayoutError: The layout file is wrong.
+        ExtractError: The extract cannot be read, or no layout fits its columns.
+        EngineError: The engine is not installed, or cannot be reached.
+
+    Example:
+        >>> import polars as pl, ebi_rules as ebi
+        >>> frame = pl.DataFrame({"OPA_Ident": [1], "Der_Procedure_All": ["||U055"], "Der_Diagnosis_All": [""],
+        ...                       "ProvCode": ["ZZ1"]})
+        >>> ebi.open(frame, columns={"provider": "ProvCode"}).binding.layout.name
+        'ncdr-opa'
+    """
+    children = {"procedures": procedures, "diagnoses": diagnoses}
+    given = {name: child for name, child in children.items() if child is not None}
+    return find_engine(engine).open_source(ExtractSource(source, layout, columns or {}, given))
+
+
+def as_extract(source: Source | Extract) -> Extract:
+    """Return an extract that is already open, or open a path or a frame."""
+    return source if isinstance(source, Extract) else open_extract(source)

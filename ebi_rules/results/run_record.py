@@ -1,0 +1,27 @@
+"""What made a result, and when: the beginning of every run.json."""
+
+import platform
+import time
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from ebi_rules.version import __version__
+
+
+def program_record(started: datetime, clock: float) -> dict[str, Any]:
+    """Return the program, its version, and the start and duration of a run.
+
+    Args:
+        started: When the run started.
+        clock: The value of `time.perf_counter` when the run started.
+    """
+    return {
+        "program": "ebi-rules",
+        "version": __version__,
+        "python": platform.python_version(),
+        "polars": pl.__version__,
+        "started": started.isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - clock, 3),
+    }

@@ -1,0 +1,93 @@
+"""The logic of a pathway measure: an index activity, an outcome, and the days between, for the same person.
+
+SQL statements and the search over people need only this; the documentation around it is in `pathways.measure`.
+"""
+
+from dataclasses import dataclass
+
+from ebi_rules.criteria.nodes import Criterion, NamedCodes, code_atoms, fields_needed, lists_named
+
+SHARE, WITHOUT, COUNT, DAYS = "share", "share without", "count", "days"
+KINDS = {
+    SHARE: "how many index activities have an outcome in the window",
+    WITHOUT: "how many index activities have no outcome in the window",
+    COUNT: "how many outcomes an index activity has in the window",
+    DAYS: "days from the start of the clock to the index activity",
+}
+"""What a measure can return, with a description of each."""
+
+WITHIN_DAYS = 126
+"""A wait of 18 weeks: in a measure of days, a longer wait has the outcome."""
+
+FIRST, EACH = "first", "each"
+"""Which index activities of a person count."""
+
+
+@dataclass(frozen=True)
+class EventDefinition:
+    """Which activities are an event: criteria that all hold, in one dataset or in any.
+
+    Attributes:
+        criteria: The criteria.
+        dataset: The dataset; None for any.
+        text: The definition as the file writes it.
+    """
+
+    criteria: tuple[Criterion, ...]
+    dataset: str | None
+    text: str
+
+    @property
+    def fields_needed(self) -> tuple[str, ...]:
+        """The canonical fields that the criteria ask about, each once."""
+        return tuple(dict.fromkeys(name for criterion in self.criteria for name in fields_needed(criterion)))
+
+    def code_lists(self) -> tuple[NamedCodes, ...]:
+        """Return the code lists that the criteria name, each once."""
+        atoms = (atom for criterion in self.criteria for atom in code_atoms(criterion))
+        return tuple(dict.fromkeys(codes for atom in atoms for codes in lists_named(atom)))
+
+
+@dataclass(frozen=True)
+class Window:
+    """The days in which outcomes count, relative to the index.
+
+    On the day of the index, the index comes first: everything else on that day is after it.
+
+    Attributes:
+        first: The nearest day, 0 for the day of the index.
+        days: The farthest day.
+        after: Whether the days are after the index; if not, they are before it.
+    """
+
+    first: int
+    days: int
+    after: bool
+
+
+@dataclass(frozen=True)
+class MeasureLogic:
+    """What a measure counts.
+
+    Attributes:
+        key: The measure's key.
+        gives: What it returns, a key of `KINDS`.
+        index: The index activity.
+        outcome: The outcome; None for a measure of days.
+        window: The days in which outcomes count; None for a measure of days, and if the outcome is the index itself.
+        of: `FIRST` if only the first index activity of a person counts, else `EACH`.
+        start: The field with the day on which the clock starts; None unless the measure is of days.
+    """
+
+    key: str
+    gives: str
+    index: EventDefinition
+    outcome: EventDefinition | None
+    window: Window | None
+    of: str
+    start: str | None
+
+    @property
+    def definitions(self) -> tuple[EventDefinition, ...]:
+        """The definitions of the index and, if there is one, of the outcome."""
+        return (self.index, *([self.outcome] if self.outcome else []))

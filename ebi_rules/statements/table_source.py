@@ -1,0 +1,22 @@
+"""The table that a statement reads: its layout, its name, and the tables of codes beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ebi_rules.layouts.binding import Binding
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """An activity table in a warehouse.
+
+    Attributes:
+        binding: The table's layout, bound to its columns or to none.
+        table: The name of the activity table, such as sus.opa.
+        child_tables: Names of the tables of codes by field (procedures, diagnoses), if they are not the layout's own
+            names beside the activity table.
+    """
+
+    binding: Binding
+    table: str
+    child_tables: Mapping[str, str] = field(default_factory=dict)
