@@ -32,7 +32,7 @@ def test_rules_can_be_filtered(run: Run, options: list[str], count: int) -> None
 
 def test_an_unknown_filter_names_the_known(run: Run) -> None:
     assert "the nearest is urology" in run("rules", "--specialty", "urologie", code=2).output
-    assert "there are 1, 2" in run("rules", "--list", "7", code=2).output
+    assert "choose from 1, 2" in run("rules", "--list", "7", code=2).output
 
 
 def test_show_tells_what_changed_between_editions(run: Run) -> None:
