@@ -47,7 +47,7 @@ class Relation:
 
 _STANDARD_TABLES = ("total", "provider", "month", "provider_month")
 FIELD = "field"
-"""Stands in a relation for the table of any one field."""
+"""In a relation, the table of any one field."""
 
 
 @dataclass(frozen=True)
