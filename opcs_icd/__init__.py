@@ -1,7 +1,7 @@
-"""OPCS-4 and ICD-10 codes and lists of them, as hospital data and coding scripts write them.
+"""OPCS-4 and ICD-10 codes and code lists, as hospital data and coding scripts write them.
 
-`CodeList` reads the patterns that coding scripts publish and says which codes they match. The package
-knows nothing of rules, extracts or data frames, and ships no classification.
+`CodeList` reads the patterns that coding scripts publish and finds the codes that match them. The package knows nothing
+of rules, extracts or data frames, and contains no classification.
 """
 
 from opcs_icd.codelist import CodeList, CodeSystemError
@@ -9,6 +9,7 @@ from opcs_icd.codes import (
     ICD10,
     OPCS4,
     SEPARATORS,
+    CodeError,
     CodeSystem,
     is_valid,
     normal_form,
@@ -21,6 +22,7 @@ __all__ = [
     "ICD10",
     "OPCS4",
     "SEPARATORS",
+    "CodeError",
     "CodeList",
     "CodeSystem",
     "CodeSystemError",

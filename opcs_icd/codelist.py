@@ -1,47 +1,83 @@
-"""A code list: a set of OPCS-4 or ICD-10 codes, given as published patterns and kept as prefixes.
+"""Code lists: sets of OPCS-4 or ICD-10 codes, written as published patterns and stored as prefixes.
 
-A code is in the list when its normal form begins with one of the prefixes. Two lists are equal when they
-match the same codes, however they were written.
+A code is in a list if its normal form begins with one of the prefixes. Two lists are equal if they match the same
+codes, however they are written. A list does not know which codes exist; see `reference` for that.
 """
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import groupby
 
-from opcs_icd.codes import ICD10, OPCS4, CodeSystem, normal_form
+from opcs_icd.codes import ICD10, OPCS4, CodeError, CodeSystem, normal_form
 from opcs_icd.patterns import expand
 
 _SHORTEST_RUN = 3
+"""The fewest neighbours that are written as a range."""
 
 
-class CodeSystemError(TypeError):
-    """Lists of OPCS-4 and of ICD-10 codes were mixed."""
+class CodeSystemError(CodeError, TypeError):
+    """A list of OPCS-4 codes was combined with a list of ICD-10 codes."""
 
 
 class CodeList:
     """An immutable set of codes of one classification.
 
-    `patterns` are kept as given; `prefixes` is the least set of prefixes that says the same, sorted.
-    Raises `PatternError` for a pattern that cannot be read.
+    `code in list` tests membership; `|`, `&` and `-` combine two lists of the same classification and raise
+    `CodeSystemError` for different ones. Iterating yields the prefixes; `str` writes the shortest patterns.
 
-    >>> imaging = CodeList.opcs(["U05[45]", "U13[2356]"])
-    >>> "U05.4" in imaging, str(imaging)
-    (True, 'U05[45], U13[2356]')
+    Args:
+        system: The classification.
+        patterns: Patterns as coding scripts write them (see `patterns.expand`).
+
+    Attributes:
+        system: The classification.
+        patterns: The patterns as they were written.
+        prefixes: The smallest set of prefixes that matches the same codes, sorted.
+
+    Raises:
+        PatternError: A pattern is malformed.
+
+    Example:
+        >>> imaging = CodeList.opcs(["U05[45]", "U13[2356]"])
+        >>> "U05.4" in imaging, str(imaging)
+        (True, 'U05[45], U13[2356]')
     """
 
     def __init__(self, system: CodeSystem, patterns: Iterable[str]) -> None:
         self.system = system
         self.patterns = tuple(patterns)
-        self.prefixes = _least(prefix for pattern in self.patterns for prefix in expand(system, pattern))
+        self.prefixes = _without_covered(prefix for pattern in self.patterns for prefix in expand(system, pattern))
 
     @classmethod
     def opcs(cls, patterns: Iterable[str]) -> "CodeList":
-        """Make a list of OPCS-4 codes from patterns."""
+        """Return a list of OPCS-4 codes.
+
+        Args:
+            patterns: Patterns as coding scripts write them.
+
+        Raises:
+            PatternError: A pattern is malformed.
+
+        Example:
+            >>> CodeList.opcs(["U054", "U055"])
+            CodeList.opcs(['U05[45]'])
+        """
         return cls(OPCS4, patterns)
 
     @classmethod
     def icd(cls, patterns: Iterable[str]) -> "CodeList":
-        """Make a list of ICD-10 codes from patterns."""
+        """Return a list of ICD-10 codes.
+
+        Args:
+            patterns: Patterns as coding scripts write them.
+
+        Raises:
+            PatternError: A pattern is malformed.
+
+        Example:
+            >>> CodeList.icd(["C00-C99", "D0"])
+            CodeList.icd(['C00-C99', 'D00-D09'])
+        """
         return cls(ICD10, patterns)
 
     @cached_property
@@ -53,10 +89,22 @@ class CodeList:
         return tuple(sorted({len(prefix) for prefix in self.prefixes}))
 
     def match(self, code: str) -> str | None:
-        """Give the prefix that `code` (any spelling) begins with, or None when it is not in the list."""
+        """Return the prefix that a code begins with.
+
+        Args:
+            code: A code in any spelling.
+
+        Returns:
+            The prefix, or None if the code is not in the list.
+
+        Example:
+            >>> imaging = CodeList.opcs(["U05[45]"])
+            >>> imaging.match("u05.41"), imaging.match("U056")
+            ('U054', None)
+        """
         normal = normal_form(code)
-        starts = (normal[:length] for length in self._lengths)
-        return next((start for start in starts if start in self._lookup), None)
+        candidates = (normal[:length] for length in self._lengths)
+        return next((candidate for candidate in candidates if candidate in self._lookup), None)
 
     def __contains__(self, code: str) -> bool:
         return self.match(code) is not None
@@ -76,65 +124,71 @@ class CodeList:
         return hash((self.system, self.prefixes))
 
     def __or__(self, other: "CodeList") -> "CodeList":
-        """Give the codes of either list."""
+        """Return a list of the codes that are in either list."""
         self._require_same_system(other)
         return CodeList(self.system, self.prefixes + other.prefixes)
 
     def __and__(self, other: "CodeList") -> "CodeList":
-        """Give the codes that are in both lists."""
+        """Return a list of the codes that are in both lists."""
         self._require_same_system(other)
-        inside = [prefix for prefix in self.prefixes if prefix in other]
-        return CodeList(self.system, inside + [prefix for prefix in other.prefixes if prefix in self])
+        prefixes_in_other = [prefix for prefix in self.prefixes if prefix in other]
+        prefixes_of_other = [prefix for prefix in other.prefixes if prefix in self]
+        return CodeList(self.system, prefixes_in_other + prefixes_of_other)
 
     def __sub__(self, other: "CodeList") -> "CodeList":
-        """Give the codes of this list that `other` does not match.
+        """Return a list of the codes in this list that are not in `other`.
 
-        Where `other` takes some subdivisions of a category out, the other subdivisions stay and the
-        category code itself goes: V38 without V381 is V38[02-9].
+        Where `other` has only some subdivisions of a category, the remaining subdivisions stay and the category code
+        itself does not: V38 without V381 is V38[02-9].
         """
         self._require_same_system(other)
-        kept: list[str] = []
-        waiting = list(self.prefixes)
-        while waiting:
-            prefix = waiting.pop()
+        kept_prefixes: list[str] = []
+        unchecked_prefixes = list(self.prefixes)
+        while unchecked_prefixes:
+            prefix = unchecked_prefixes.pop()
             if prefix in other:
                 continue
-            if any(taken.startswith(prefix) for taken in other.prefixes):
-                waiting.extend(f"{prefix}{digit}" for digit in range(10))
+            if any(removed.startswith(prefix) for removed in other.prefixes):
+                unchecked_prefixes.extend(f"{prefix}{digit}" for digit in range(10))
             else:
-                kept.append(prefix)
-        return CodeList(self.system, kept)
+                kept_prefixes.append(prefix)
+        return CodeList(self.system, kept_prefixes)
 
     def _require_same_system(self, other: "CodeList") -> None:
         if self.system is not other.system:
             raise CodeSystemError(
-                f"a list of {self.system.value} codes and one of {other.system.value} codes do not mix"
+                f"a list of {self.system.value} codes cannot be combined with a list of {other.system.value} codes"
             )
 
     @cached_property
     def compact(self) -> tuple[str, ...]:
-        """Give the shortest patterns that say the same as `prefixes`, in order: U05[45], C00-C99."""
-        return tuple(_compact(self.prefixes))
+        """The shortest patterns that match the same codes, in order.
+
+        Example:
+            >>> CodeList.opcs(["U055", "U054", "Z66"]).compact
+            ('U05[45]', 'Z66')
+        """
+        return tuple(_shortest_patterns(self.prefixes))
 
     def __str__(self) -> str:
         return ", ".join(self.compact)
 
     def __repr__(self) -> str:
-        maker = "opcs" if self.system is OPCS4 else "icd"
-        return f"CodeList.{maker}({list(self.compact)!r})"
+        constructor = "opcs" if self.system is OPCS4 else "icd"
+        return f"CodeList.{constructor}({list(self.compact)!r})"
 
 
-def _least(prefixes: Iterable[str]) -> tuple[str, ...]:
-    """Drop every prefix that a shorter one covers, and sort."""
-    least: list[str] = []
+def _without_covered(prefixes: Iterable[str]) -> tuple[str, ...]:
+    """Return the prefixes, sorted, without any that a shorter one covers."""
+    kept_prefixes: list[str] = []
     for prefix in sorted(set(prefixes)):
-        if not (least and prefix.startswith(least[-1])):
-            least.append(prefix)
-    return tuple(least)
+        if not (kept_prefixes and prefix.startswith(kept_prefixes[-1])):
+            kept_prefixes.append(prefix)
+    return tuple(kept_prefixes)
 
 
-def _compact(prefixes: tuple[str, ...]) -> Iterator[str]:
-    """Join categories into ranges and subdivisions into classes."""
+def _shortest_patterns(prefixes: tuple[str, ...]) -> Iterator[str]:
+    """Yield patterns that join categories into ranges and subdivisions into classes."""
     for is_category, group in groupby(prefixes, key=lambda prefix: len(prefix) == 3):
         if is_category:
             yield from _category_ranges(list(group))
@@ -144,6 +198,7 @@ def _compact(prefixes: tuple[str, ...]) -> Iterator[str]:
 
 
 def _category_ranges(categories: list[str]) -> Iterator[str]:
+    """Yield runs of three or more categories as ranges, and other categories as they are."""
     for run in _runs(categories):
         if len(run) < _SHORTEST_RUN:
             yield from run
@@ -152,11 +207,11 @@ def _category_ranges(categories: list[str]) -> Iterator[str]:
 
 
 def _runs(categories: list[str]) -> Iterator[list[str]]:
-    """Split sorted categories where the letter changes or a number is left out."""
+    """Yield runs of neighbouring categories: a run ends where the letter changes or a number is missing."""
     run: list[str] = []
     for category in categories:
-        follows = run and category[0] == run[-1][0] and int(category[1:]) == int(run[-1][1:]) + 1
-        if run and not follows:
+        is_next = run and category[0] == run[-1][0] and int(category[1:]) == int(run[-1][1:]) + 1
+        if run and not is_next:
             yield run
             run = []
         run.append(category)
@@ -165,13 +220,14 @@ def _runs(categories: list[str]) -> Iterator[list[str]]:
 
 
 def _digit_class(digits: str) -> str:
+    """Return digits as a class, or a single digit as it is."""
     if len(digits) == 1:
         return digits
     return f"[{''.join(_spans(digits))}]"
 
 
 def _spans(digits: str) -> Iterator[str]:
-    """Write runs of three or more digits as a span: 0123 is 0-3."""
+    """Yield runs of digits; a run of three or more is a span: 0-3 for 0123."""
     start = 0
     for end in range(1, len(digits) + 1):
         if end == len(digits) or int(digits[end]) != int(digits[end - 1]) + 1:

@@ -1,34 +1,42 @@
-"""What a code is: the two classifications, the normal form of a code, and how a string of codes is split.
+"""Codes of the two classifications: their normal form, their shape, and splitting text into codes.
 
-The normal form is deliberately weak: it settles case and dots and leaves the rest, because patterns are
-prefixes and a trailing `X`, `-`, `A` or `D` can then never matter.
+The normal form changes only case, blanks and dots. It keeps a trailing `X`, `-`, `A` or `D`, which makes no difference
+because patterns are prefixes. Nothing here knows which codes exist.
 """
 
 import re
 from enum import Enum
 
 SEPARATORS = ",|; "
-"""The characters that stand between codes in hospital data; every run of them is one boundary."""
+"""The characters that separate codes in hospital data; a run of them is one boundary."""
 
 _NOT_CODES = frozenset({"", "NULL", "-", "&"})
-_STROKES = str.maketrans(dict.fromkeys(SEPARATORS, "/"))
+_SEPARATORS_TO_STROKES = str.maketrans(dict.fromkeys(SEPARATORS, "/"))
 _SPLIT = re.compile(f"[{re.escape(SEPARATORS)}]+")
 
 
+class CodeError(ValueError):
+    """The base of every error that this package raises on purpose."""
+
+
 class CodeSystem(Enum):
-    """A classification of codes. Codes of different systems never compare: Z99.3 is in both."""
+    """A classification of codes. Codes of different systems are never compared: Z99.3 is in both."""
 
     OPCS4 = "OPCS-4"
     ICD10 = "ICD-10"
 
     @property
     def letters(self) -> str:
-        """The chapter letters in use: OPCS-4 has no chapter I."""
+        """The chapter letters of the classification: OPCS-4 has no chapter I."""
         return "ABCDEFGHJKLMNOPQRSTUVWXYZ" if self is CodeSystem.OPCS4 else "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
     @property
     def grammar(self) -> re.Pattern[str]:
-        """The shape of one code in normal form (NHS Data Dictionary, OPCS-4 CODE and ICD-10 CODE)."""
+        """The shape of one code in normal form.
+
+        Source:
+            NHS Data Dictionary, OPCS-4 CODE and ICD-10 CODE.
+        """
         return _GRAMMAR[self]
 
 
@@ -36,36 +44,80 @@ OPCS4 = CodeSystem.OPCS4
 ICD10 = CodeSystem.ICD10
 
 _GRAMMAR = {
-    # A locally added fifth character is removed before submission, so it exists in local data.
+    # A locally added fifth character is removed before submission, so only local data has it.
     CodeSystem.OPCS4: re.compile(r"[A-HJ-Z][0-9]{2}[0-9]{0,2}"),
     CodeSystem.ICD10: re.compile(r"[A-Z][0-9]{2}([0-9X][0-9-]?)?-?[AD]?"),
 }
 
 
 def normal_form(code: str) -> str:
-    """Give a code without blanks and dots, in upper case: ` u05.4` becomes `U054`."""
+    """Return a code in upper case, without blanks and dots.
+
+    Args:
+        code: A code in any spelling.
+
+    Returns:
+        The normal form; nothing else is changed or checked.
+
+    Example:
+        >>> normal_form(" u05.4")
+        'U054'
+    """
     return code.replace(" ", "").replace(".", "").upper()
 
 
 def is_valid(system: CodeSystem, code: str) -> bool:
-    """Say whether `code`, in any spelling, has the shape of a code of `system` (not whether it exists)."""
+    """Return whether a code has the shape of a code of a classification. It need not exist.
+
+    Args:
+        system: The classification.
+        code: A code in any spelling.
+
+    Returns:
+        True if the normal form of the code has the right shape.
+
+    Source:
+        NHS Data Dictionary, OPCS-4 CODE and ICD-10 CODE.
+
+    Example:
+        >>> is_valid(OPCS4, "U05.4"), is_valid(OPCS4, "I10"), is_valid(ICD10, "I10X")
+        (True, False, True)
+    """
     return system.grammar.fullmatch(normal_form(code)) is not None
 
 
 def single_code(cell: str | None) -> str:
-    """Read a cell that holds one code, give its normal form; what would separate codes becomes a stroke.
+    """Return the code in a cell that contains only one code, such as a cell of a numbered column.
 
-    `U13 2` is U132, and `U132,Z665` is one malformed code that begins as U132 does.
+    Args:
+        cell: The text of the cell, or None for a missing value.
+
+    Returns:
+        The normal form, with `/` for each comma, bar and semicolon, so that several codes in the cell make one
+        malformed code. Empty for a missing value.
+
+    Example:
+        >>> single_code("U13 2"), single_code("U132,Z665"), single_code(None)
+        ('U132', 'U132/Z665', '')
     """
     code = normal_form(cell or "")
-    return code.translate(_STROKES)
+    return code.translate(_SEPARATORS_TO_STROKES)
 
 
 def split_codes(text: str | None) -> tuple[str, ...]:
-    """Split one cell of hospital data into codes in normal form, in their order.
+    """Return the codes in a cell that contains several.
 
-    Any run of commas, bars, semicolons and blanks is a boundary: `||E119 ,E780||I801` holds three codes.
-    Empty tokens, the text NULL and HES's fillers `-` and `&` are no codes.
+    Args:
+        text: The text of the cell, or None for a missing value. Any run of commas, bars, semicolons and blanks
+            separates codes.
+
+    Returns:
+        Codes in normal form, in the order of the text. Empty tokens, the text NULL and the HES fillers `-` and `&`
+        are left out.
+
+    Example:
+        >>> split_codes("||E11.9 ,E780||NULL")
+        ('E119', 'E780')
     """
     if text is None:
         return ()

@@ -1,1 +1,1 @@
-"""Parts that know nothing of the domain: errors, progress, notices, outputs, small files, package data."""
+"""Helpers that know nothing of the domain: errors, progress, notices, outputs, small files, package data."""

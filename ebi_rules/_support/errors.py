@@ -1,6 +1,7 @@
-"""The errors a user meets, each with its exit code: what is wrong, where, and what to do.
+"""The errors that users see, each with the exit code of the command line.
 
-A message never holds a value from an extract: it names the column and counts the rows.
+A message says what is wrong, where, and what to do. It never contains a value from an extract: it names the column and
+counts the rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,27 +10,35 @@ from difflib import get_close_matches
 
 
 class EbiError(Exception):
-    """The base of every error that the project raises on purpose."""
+    """The base of every error that the project raises on purpose.
+
+    Attributes:
+        exit_code: The exit code of the command line.
+    """
 
     exit_code = 1
 
 
 class UsageError(EbiError):
-    """The call is wrong: an unknown name, an option that does not fit, an output that exists."""
+    """The call is wrong, for example an unknown name, a wrong option, or an output that already exists."""
 
     exit_code = 2
 
 
 class InvalidInputError(UsageError, ValueError):
-    """A value passed to a function is not one it can use, for example a negative count."""
+    """A function cannot use a value that was passed to it, for example a negative count."""
 
 
 class DialectError(UsageError):
-    """A statement cannot be printed so that it means the same in the dialect asked for."""
+    """A statement cannot be written in a dialect with the same meaning."""
 
 
 class RuleError(EbiError):
-    """A rule file is wrong. `problems` are all that reading it found, the first of which is the message."""
+    """A rule file is wrong.
+
+    Attributes:
+        problems: All problems in the file; the message is the first.
+    """
 
     exit_code = 3
 
@@ -40,7 +49,13 @@ class RuleError(EbiError):
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong in a rule file: the path of keys to the entry, its line, and what is wrong with the repair."""
+    """A problem in a rule file.
+
+    Attributes:
+        place: The path of keys to the entry; empty for the whole file.
+        line: The line number, from 1.
+        text: What is wrong and how to repair it.
+    """
 
     place: tuple[str, ...]
     line: int
@@ -61,31 +76,56 @@ class LayoutError(DataFileError):
 
 
 class ExtractError(EbiError):
-    """The extract is wrong: not readable, a column missing or of the wrong type."""
+    """The extract is wrong, for example it cannot be read, or a column is missing or has the wrong type."""
 
     exit_code = 4
 
 
 class EngineError(EbiError):
-    """An engine failed while it ran, for lack of memory, disk or permission."""
+    """An engine failed while running, for example because memory, disk space or permission was missing."""
 
     exit_code = 5
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Give the names in `known` most like `name`, best first, without regard to case."""
-    folded: dict[str, str] = {}
-    for candidate in known:
-        folded.setdefault(candidate.lower(), candidate)
-    return [folded[match] for match in get_close_matches(name.lower(), folded, n=count, cutoff=0.5)]
+    """Return the known names that are most similar to a name, ignoring case.
+
+    Args:
+        name: A name that may be misspelt.
+        known: The names that exist.
+        count: The most names to return.
+
+    Returns:
+        Similar names, the most similar first; empty if none is similar.
+
+    Example:
+        >>> nearest("outpatients", ["outpatient", "admitted"])
+        ['outpatient']
+    """
+    names: dict[str, str] = {}
+    for known_name in known:
+        names.setdefault(known_name.lower(), known_name)
+    return [names[match] for match in get_close_matches(name.lower(), names, n=count, cutoff=0.5)]
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
-    """Say that there is no `kind` called `name`, and name the nearest or, failing that, all of them."""
-    known = list(known)
-    close = nearest(name, known)
-    if close:
-        return f"there is no {kind} {name!r}; the nearest is {' or '.join(close)}."
-    if known:
-        return f"there is no {kind} {name!r}; there are {', '.join(known)}."
-    return f"there is no {kind} {name!r}; there are none."
+    """Return the message for an unknown name, with the nearest names or, if none is similar, all of them.
+
+    Args:
+        kind: What the name should be, for example "layout".
+        name: The unknown name.
+        known: The names that exist.
+
+    Example:
+        >>> unknown("layout", "hes-apd", ["hes-op", "hes-apc"])
+        "there is no layout 'hes-apd'; the nearest is hes-apc or hes-op."
+        >>> unknown("sex", "x", ["female", "male"])
+        "there is no sex 'x'; choose from female, male."
+    """
+    known_names = list(known)
+    nearest_names = nearest(name, known_names)
+    if nearest_names:
+        return f"there is no {kind} {name!r}; the nearest is {' or '.join(nearest_names)}."
+    if known_names:
+        return f"there is no {kind} {name!r}; choose from {', '.join(known_names)}."
+    return f"there is no {kind} {name!r}; none exist."

@@ -1,12 +1,17 @@
-"""Warnings that count rows: exact for whoever holds the extract, under disclosure control in what is passed on."""
+"""Warnings that count rows.
+
+Whoever has the extract sees the exact count; anything that is passed on shows it under disclosure control.
+"""
 
 from collections.abc import Callable
 
 
 class Notice(str):
-    """A warning as text, which remembers its count.
+    """A warning that remembers how many rows it is about. As text it shows the exact count.
 
-    `template` has `{rows_have}` where the count stands: "1 row has", "12 rows have".
+    Args:
+        template: The warning, with `{rows_have}` in place of "1 row has" or "12 rows have".
+        rows: The number of rows.
     """
 
     template: str
@@ -18,18 +23,35 @@ class Notice(str):
         return notice
 
     def shown(self, control: Callable[[int], int | None]) -> str:
-        """Give the warning with its count as `control` shows it, or none where that suppresses it."""
+        """Return the warning under disclosure control.
+
+        Args:
+            control: Returns a count as it may be shown, or None to suppress it.
+
+        Returns:
+            The warning with the count as it may be shown, or "few rows have" where it is suppressed.
+        """
         shown = control(self.rows)
         return self.template.format(rows_have="few rows have" if shown is None else rows_have(shown))
 
 
 def rows_have(count: int) -> str:
-    """Give the count as the beginning of a sentence."""
+    """Return a count of rows as the start of a sentence.
+
+    Example:
+        >>> rows_have(1), rows_have(1200)
+        ('1 row has', '1,200 rows have')
+    """
     return "1 row has" if count == 1 else f"{count:,} rows have"
 
 
 def braced(name: str) -> str:
-    """Give a column's name for a template, whatever braces it has."""
+    """Return a column's name for use in the template of a `Notice`, with its braces doubled.
+
+    Example:
+        >>> braced("age {years}")
+        'age {{years}}'
+    """
     return name.replace("{", "{{").replace("}", "}}")
 
 

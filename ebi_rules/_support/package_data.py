@@ -1,4 +1,4 @@
-"""Read the TOML files that come with the package, under `ebi_rules/data`."""
+"""Find the TOML files that come with the package, in `ebi_rules/data`."""
 
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -7,11 +7,11 @@ _PACKAGE = "ebi_rules"
 
 
 def data_folder(name: str) -> Traversable:
-    """Return the folder `name` of the package's data: catalogue, layouts, dialects and so on."""
+    """Return a folder of the package's data: catalogue, layouts, dialects and so on."""
     return resources.files(_PACKAGE) / "data" / name
 
 
 def toml_files(folder: Traversable) -> list[Traversable]:
-    """Return the TOML files of a folder by name, without those whose name begins with `_` or a dot."""
+    """Return the TOML files in a folder by name, without those whose names begin with `_` or a dot."""
     files = (file for file in folder.iterdir() if file.name.endswith(".toml") and not file.name.startswith(("_", ".")))
     return sorted(files, key=lambda file: file.name)

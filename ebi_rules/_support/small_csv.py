@@ -1,4 +1,4 @@
-"""Read a small CSV that an option names: as text, its headings in small letters."""
+"""Read a small CSV file that an option names. The content is not checked."""
 
 from pathlib import Path
 
@@ -8,7 +8,18 @@ from ebi_rules._support.errors import UsageError
 
 
 def read_small_csv(path: str | Path, option: str) -> pl.DataFrame:
-    """Read a CSV with a header. Raises `UsageError` that names the option."""
+    """Read a CSV file with a header.
+
+    Args:
+        path: The file.
+        option: The option that named the file, for error messages.
+
+    Returns:
+        All columns as String, with their names in lower case and without surrounding blanks.
+
+    Raises:
+        UsageError: The file does not exist or cannot be read as CSV.
+    """
     try:
         frame = pl.read_csv(path, infer_schema=False)
     except FileNotFoundError:

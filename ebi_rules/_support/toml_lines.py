@@ -1,4 +1,4 @@
-"""Find the line of an entry in a TOML file, which the parser does not tell."""
+"""Find the line of an entry in a TOML file, which the parser of the standard library does not report."""
 
 import re
 
@@ -8,29 +8,39 @@ _PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 
 
 def find_line(content: str, place: tuple[str, ...]) -> int:
-    """Give the line of a TOML text on which an entry stands, or the nearest entry around it.
+    """Return the line number of an entry, or of the nearest entry that contains it.
 
-    `place` is the path of keys; the tables of an array count from 0, as text.
+    Args:
+        content: The text of the file.
+        place: The path of keys to the entry. Tables in an array are numbered from 0, as text.
+
+    Returns:
+        The line number, from 1.
+
+    Example:
+        >>> find_line('title = "Scan"\\n[codes]\\nscan = ["U05"]', ("codes", "scan"))
+        3
     """
-    best, line_of_best = 0, 1
+    most_shared, line_number = 0, 1
     header: tuple[str, ...] = ()
-    counts: dict[tuple[str, ...], int] = {}
+    last_index: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(content.splitlines(), start=1):
-        if found := _HEADER.match(line):
-            header = _parts(found[2])
-            if found[1] == "[[":
-                counts[header] = counts.get(header, -1) + 1
-                header = (*header, str(counts[header]))
+        if match := _HEADER.match(line):
+            header = _parts(match[2])
+            if match[1] == "[[":
+                last_index[header] = last_index.get(header, -1) + 1
+                header = (*header, str(last_index[header]))
             path = header
-        elif found := _KEY.match(line):
-            path = (*header, *_parts(found[1]))
+        elif match := _KEY.match(line):
+            path = (*header, *_parts(match[1]))
         else:
             continue
         shared = min(len(path), len(place))
-        if shared > best and path[:shared] == place[:shared]:
-            best, line_of_best = shared, number
-    return line_of_best
+        if shared > most_shared and path[:shared] == place[:shared]:
+            most_shared, line_number = shared, number
+    return line_number
 
 
 def _parts(text: str) -> tuple[str, ...]:
+    """Return the keys of a dotted path, without quotation marks."""
     return tuple(part.strip("\"'") for part in _PART.findall(text))

@@ -1,1 +1,1 @@
-"""Disclosure control: which counts may be shown, and which must be withheld to protect others."""
+"""Disclosure control: which counts may be shown, and which must be hidden to protect others."""

@@ -1,9 +1,12 @@
-"""Disclosure control of counts: no small number of people is shown, nor to be worked out.
+"""Disclosure control of single counts: no small number of people is shown.
 
-`hes` is the method for HES, ECDS and SUS outputs since September 2018 (NHS Digital, "Change to disclosure control
-methodology for HES and ECDS"): 0 stays, 1 to 7 are suppressed, the rest are rounded to the nearest 5. `midpoint6` is
-OpenSAFELY's (documentation, statistical disclosure control): every count above 0 is the midpoint of its band of six.
-`none` shows what is there.
+- `hes` is the method for HES, ECDS and SUS outputs since September 2018 (NHS Digital, "Change to disclosure control
+  methodology for HES and ECDS"): 0 is shown, 1 to 7 are suppressed, and other counts are rounded to the nearest 5.
+- `midpoint6` is OpenSAFELY's method (documentation, statistical disclosure control): every count above 0 is shown as
+  the midpoint of its band of six.
+- `none` shows exact counts.
+
+Counts that could be worked out from others are the task of `secondary_suppression`.
 """
 
 from collections.abc import Mapping
@@ -20,10 +23,10 @@ SMALLEST_SHOWN = 8
 """The smallest count above 0 that `hes` shows, rounded."""
 
 SUPPRESSED = "*"
-"""What stands in a file or a table for a count that is not shown."""
+"""What files and tables show for a suppressed count."""
 
 WITHHELD = "_withheld"
-"""How the columns end that say which counts are withheld to protect another; no file has them."""
+"""The ending of columns that mark counts withheld to protect others; no file contains these columns."""
 
 ABOUT: Mapping[str, str] = {
     "hes": "Counts of 1 to 7 are suppressed and others rounded to the nearest 5; totals are rounded from true values, "
@@ -34,14 +37,44 @@ ABOUT: Mapping[str, str] = {
 
 
 def find_method(name: str) -> str:
-    """Give a method's name. Raises `UsageError` for an unknown one."""
+    """Return the name of a method, after checking it.
+
+    Args:
+        name: The name.
+
+    Returns:
+        The same name.
+
+    Raises:
+        UsageError: There is no method of this name.
+
+    Example:
+        >>> find_method("hes")
+        'hes'
+    """
     if name not in METHODS:
         raise UsageError("--disclosure: " + unknown("method", name, METHODS))
     return name
 
 
 def controlled(count: pl.Expr, method: str) -> pl.Expr:
-    """Give the count that may be shown: a whole number, null where it is suppressed."""
+    """Return counts as they may be shown.
+
+    Args:
+        count: Exact counts, whole numbers of 0 or more.
+        method: One of `METHODS`.
+
+    Returns:
+        The counts to show, null where suppressed.
+
+    Source:
+        `hes`: NHS Digital (2018). `midpoint6`: OpenSAFELY documentation.
+
+    Example:
+        >>> counts = pl.DataFrame({"count": [0, 3, 12]})
+        >>> counts.select(shown=controlled(pl.col("count"), "hes"))["shown"].to_list()
+        [0, None, 10]
+    """
     if method == "none":
         return count
     if method == "midpoint6":
@@ -51,13 +84,34 @@ def controlled(count: pl.Expr, method: str) -> pl.Expr:
 
 
 def control(count: int, method: str) -> int | None:
-    """Give one count as it may be shown, None where it is suppressed. Raises `InvalidInputError` for a negative count."""
+    """Return one count as it may be shown.
+
+    Args:
+        count: The exact count, 0 or more.
+        method: One of `METHODS`.
+
+    Returns:
+        The count to show, or None where suppressed.
+
+    Raises:
+        InvalidInputError: The count is negative.
+        UsageError: There is no method of this name.
+
+    Example:
+        >>> control(3, "hes"), control(12, "hes"), control(3, "midpoint6")
+        (None, 10, 3)
+    """
     if count < 0:
-        raise InvalidInputError("a count is not negative.")
+        raise InvalidInputError("a count cannot be negative.")
     shown = pl.select(controlled(pl.lit(count, dtype=pl.Int64), find_method(method))).item()
     return None if shown is None else int(shown)
 
 
 def plain(table: pl.DataFrame) -> pl.DataFrame:
-    """Give a table without the marks of what is withheld."""
+    """Return a table without the columns that mark withheld counts.
+
+    Example:
+        >>> plain(pl.DataFrame({"flagged": [10], "flagged_withheld": [False]})).columns
+        ['flagged']
+    """
     return table.select([name for name in table.columns if not name.endswith(WITHHELD)])

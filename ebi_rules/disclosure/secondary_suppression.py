@@ -1,15 +1,14 @@
-"""What could be worked out of counts that are shown, and what is therefore withheld besides.
+"""Secondary suppression: find counts that must be withheld because they would reveal a suppressed count.
 
-Suppression and rounding protect each count by itself. Counts that add up to one another can still give a small one
-away: if ten months are suppressed and their total is shown as 10, then hardly anything but ones fits. Here the
-attacker's arithmetic is done beforehand: every count lies in an interval, parts add up to their whole, and the
-intervals are narrowed until nothing changes. Where a small count is left with fewer than `FEWEST_POSSIBLE` values, the
-finest table that gives it away is withheld, and so on until none is.
+Suppression and rounding protect single counts. Counts that add up can still reveal a small one: if ten months are
+suppressed and their total is shown as 10, each is almost certainly 1. This module does the attacker's arithmetic first.
+Every count lies in an interval, parts add up to their whole, and the intervals are narrowed until nothing changes. If a
+small count has fewer than `FEWEST_POSSIBLE` values left, the most detailed table that reveals it is withheld. This is
+repeated until no small count is revealed.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +17,26 @@ import polars as pl
 from ebi_rules.disclosure.rounding import SMALLEST_SHOWN
 
 FEWEST_POSSIBLE = 3
-"""A suppressed count stays protected while at least so many values of it fit all that is shown."""
+"""A suppressed count is protected if at least this many values are consistent with everything shown."""
 
-_WITHOUT_END = 2**40
-_ROUNDS = 30
+_NO_UPPER_BOUND = 2**40
+_MOST_ROUNDS = 30
+_VARIANT_RANK = -1
+"""The rank of sums of variants: they are withheld before anything else."""
 
-Whole = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.int64]
 Marks = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Relation:
-    """Parts that add up to a whole: the tables they are in, and the columns of whole and part that agree.
+    """A table whose counts are parts of the counts of another table.
 
-    `gives_way` says which is withheld when they give a small count away: `parts` or `whole`.
+    Attributes:
+        whole: The table of the wholes.
+        parts: The table of the parts, or `FIELD`.
+        keys: Pairs of columns, of the whole and of the part, that must be equal.
+        gives_way: Which is withheld if they reveal a small count: `parts` or `whole`.
     """
 
     whole: str
@@ -40,18 +45,20 @@ class Relation:
     gives_way: str
 
 
-_USUAL = ("total", "provider", "month", "provider_month")
+_STANDARD_TABLES = ("total", "provider", "month", "provider_month")
 FIELD = "field"
-"""What stands in a relation for the table of any one field."""
+"""In a relation, the table of any one field."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables beside those that every audit has, by their names, whose `unit` says of what a count is a part.
+    """Tables in addition to those of every audit. Their column `unit` contains the whole that a count is part of.
 
-    `crossed` are tables of units by the values of a field: the table of the units, and the field. `nested` are fields
-    whose every value is within one of another: a primary care network in a borough. `further` relations are of
-    tables of their own.
+    Attributes:
+        crossed: Tables of units by the values of a field: for each, the table of the units and the field.
+        nested: Fields whose values each lie within one value of another field, for example a primary care network
+            within a borough: for each, the other field.
+        further: Relations between other tables.
     """
 
     crossed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -60,16 +67,17 @@ class Tables:
 
 
 def relations(tables: Tables) -> list[Relation]:
-    """Give how the tables of an audit add up, the most expendable first. Each further field is a table of its own."""
-    own = []
-    for table, (units, named) in tables.crossed.items():
-        unit = "provider" if units == "provider" else "value"
-        own.append(Relation(units, table, ((unit, "unit"),), "parts"))
-        own.append(Relation(named, table, (("value", "value"),), "parts"))
+    """Return how the tables of an audit add up, the most expendable first. Each field has a table."""
+    crossed = []
+    for table, (units, field_name) in tables.crossed.items():
+        unit_column = "provider" if units == "provider" else "value"
+        crossed.append(Relation(units, table, ((unit_column, "unit"),), "parts"))
+        crossed.append(Relation(field_name, table, (("value", "value"),), "parts"))
+    nested = [Relation(whole, parts, (("value", "unit"),), "parts") for parts, whole in tables.nested.items()]
     return [
         *tables.further,
-        *own,
-        *(Relation(whole, parts, (("value", "unit"),), "parts") for parts, whole in tables.nested.items()),
+        *crossed,
+        *nested,
         Relation("provider", "provider_month", (("provider", "provider"),), "parts"),
         Relation("month", "provider_month", (("month", "month"),), "whole"),
         Relation("total", FIELD, (), "parts"),
@@ -79,14 +87,27 @@ def relations(tables: Tables) -> list[Relation]:
 
 
 SERIES = ("rule", "measure", "item")
-"""What tells one count from another: only counts of one series add up."""
+"""The columns that identify a series of counts: only counts of the same series add up."""
 
 STEPS = "left"
-"""The measure whose items, a rule's criteria in their order, leave no more than the one before; last comes flagged."""
+"""The measure of what remains after each criterion, in order: it never increases, and ends with `flagged`."""
 
 
 def intervals(count: pl.Expr, method: str) -> tuple[pl.Expr, pl.Expr]:
-    """Give the least and the greatest exact count that would be shown as `count` is."""
+    """Return the lowest and the highest exact count that would be shown in the same way as a count.
+
+    Args:
+        count: Exact counts, whole numbers of 0 or more.
+        method: One of `rounding.METHODS`.
+
+    Returns:
+        The lower and the upper end of the interval.
+
+    Example:
+        >>> ends = intervals(pl.lit(5), "hes")
+        >>> [pl.select(end).item() for end in ends]
+        [1, 7]
+    """
     if method == "none":
         return count, count
     if method == "midpoint6":
@@ -100,217 +121,225 @@ def intervals(count: pl.Expr, method: str) -> tuple[pl.Expr, pl.Expr]:
 
 
 def withheld(cells: pl.DataFrame, method: str, tables: Tables) -> pl.Series:
-    """Say which of the counts must be withheld besides those that their size suppresses.
+    """Return which counts must be withheld in addition to those suppressed for their size.
 
-    `cells` has `rule`, `measure`, `item`, `step` (the place of a criterion, else null), `table` (total, provider,
-    month, provider_month, a field, or one of `tables`), `provider`, `month`, `value`, `unit`, `count` (exact), and
-    `published`, false for a part that is in no table. The result is in its order.
+    Args:
+        cells: One row per count, with the columns rule, measure, item, provider, month, value, unit (String); step
+            (Int64, the position of a criterion, else null); table (String: total, provider, month, provider_month, a
+            field, or one of `tables`); count (Int64, exact); and published (Boolean, false for a part that no table
+            shows).
+        method: One of `rounding.METHODS`.
+        tables: The tables in addition to those of every audit.
+
+    Returns:
+        True for each count that must be withheld, in the order of `cells`.
     """
-    none = pl.Series("withheld", [False] * cells.height, dtype=pl.Boolean)
     if method == "none" or not cells.height:
-        return none
+        return pl.Series("withheld", [False] * cells.height, dtype=pl.Boolean)
     lower, upper = intervals(pl.col("count"), method)
     ends = cells.select(
         pl.when("published").then(lower).otherwise(0).alias("lower"),
-        pl.when("published").then(upper).otherwise(_WITHOUT_END).alias("upper"),
+        pl.when("published").then(upper).otherwise(_NO_UPPER_BOUND).alias("upper"),
         pl.col("count").is_between(1, SMALLEST_SHOWN - 1).alias("small"),
     )
-    sums, steps = _Sums.among(cells, tables), _Steps.among(cells)
+    sums, steps = _Sums.from_cells(cells, tables), _Steps.from_cells(cells)
     hidden = np.zeros(cells.height, dtype=bool)
-    least, most = (ends[name].to_numpy().astype(np.int64) for name in ("lower", "upper"))
+    shown_low, shown_high = (ends[name].to_numpy().astype(np.int64) for name in ("lower", "upper"))
     small = ends["small"].to_numpy()
     while True:
-        low, high = _narrowed(np.where(hidden, 0, least), np.where(hidden, _WITHOUT_END, most), sums, steps)
-        given_away = small & (high - low + 1 < FEWEST_POSSIBLE)
-        hiding = steps.giving_way(given_away, hidden)
-        if not hiding.any():
-            hiding = sums.giving_way(given_away, hidden)
-        if not hiding.any():
+        low, high = np.where(hidden, 0, shown_low), np.where(hidden, _NO_UPPER_BOUND, shown_high)
+        _narrow(low, high, sums, steps)
+        revealed = small & (high - low + 1 < FEWEST_POSSIBLE)
+        newly_hidden = steps.to_hide(revealed, hidden)
+        if not newly_hidden.any():
+            newly_hidden = sums.to_hide(revealed, hidden)
+        if not newly_hidden.any():
             return pl.Series("withheld", hidden)
-        hidden |= hiding
+        hidden |= newly_hidden
 
 
-def _narrowed(low: Whole, high: Whole, sums: "_Sums", steps: "_Steps") -> tuple[Whole, Whole]:
-    """Narrow the intervals of all counts until neither a sum nor an order narrows them further."""
-    for _ in range(_ROUNDS):
+def _narrow(low: Integers, high: Integers, sums: "_Sums", steps: "_Steps") -> None:
+    """Narrow the intervals of all counts in place until no sum and no order of steps narrows them further."""
+    for _ in range(_MOST_ROUNDS):
         before = int(low.sum()), int(high.sum())
         steps.narrow(low, high)
         sums.narrow(low, high)
         if before == (int(low.sum()), int(high.sum())):
             break
-    return low, high
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """What is left after the criteria of a rule: no count in `later` exceeds the one beside it in `earlier`.
+    """What remains after each criterion of a rule, which never increases from step to step.
 
-    `group` numbers the rule of every count, `by_provider` marks what single providers have left, and `coarse` the
-    counts that such numbers may give away: those of providers and of all together.
+    Attributes:
+        earlier: Row numbers of counts.
+        later: Row numbers of the counts one step later, which are never higher than those in `earlier`.
+        rule: The number of each row's rule.
+        by_provider: Which rows are steps of a single provider.
+        may_be_revealed: Which rows these steps can reveal: counts of providers and totals.
     """
 
-    earlier: Whole
-    later: Whole
-    group: Whole
+    earlier: Integers
+    later: Integers
+    rule: Integers
     by_provider: Marks
-    coarse: Marks
+    may_be_revealed: Marks
 
     @classmethod
-    def among(cls, cells: pl.DataFrame) -> "_Steps":
+    def from_cells(cls, cells: pl.DataFrame) -> "_Steps":
+        """Return the pairs of neighbouring steps among all counts."""
         is_step = pl.col("measure") == STEPS
         last = pl.col("step").filter(is_step).max().over("rule") + 1
-        chain = cells.with_row_index("place").with_columns(
-            pl.when(pl.col("measure") == "flagged").then(last).when(is_step).then("step").alias("step")
-        )
-        chain = chain.filter(pl.col("table").is_in(["total", "provider"]), pl.col("step").is_not_null())
+        step = pl.when(pl.col("measure") == "flagged").then(last).when(is_step).then("step")
+        in_chain = pl.col("table").is_in(["total", "provider"])
+        chain = cells.with_row_index("row").with_columns(step=step).filter(in_chain, pl.col("step").is_not_null())
         keys = ["rule", "table", "provider"]
-        pairs = chain.select(*keys, pl.col("step") + 1, earlier="place").join(
-            chain.select(*keys, "step", later="place"), on=[*keys, "step"], nulls_equal=True
-        )
-        marks = cells.select(
-            group=pl.col("rule").fill_null("").rank("dense").cast(pl.Int64),
+        earlier = chain.select(*keys, pl.col("step") + 1, earlier="row")
+        later = chain.select(*keys, "step", later="row")
+        pairs = earlier.join(later, on=[*keys, "step"], nulls_equal=True)
+        columns = cells.select(
+            rule=pl.col("rule").fill_null("").rank("dense").cast(pl.Int64),
             by_provider=is_step & (pl.col("table") == "provider"),
-            coarse=pl.col("table").is_in(["total", "provider"]),
+            may_be_revealed=in_chain,
         )
         return cls(
-            pairs["earlier"].to_numpy().astype(np.int64),
-            pairs["later"].to_numpy().astype(np.int64),
-            marks["group"].to_numpy(),
-            marks["by_provider"].to_numpy(),
-            marks["coarse"].to_numpy(),
+            earlier=pairs["earlier"].to_numpy().astype(np.int64),
+            later=pairs["later"].to_numpy().astype(np.int64),
+            rule=columns["rule"].to_numpy(),
+            by_provider=columns["by_provider"].to_numpy(),
+            may_be_revealed=columns["may_be_revealed"].to_numpy(),
         )
 
-    def narrow(self, low: Whole, high: Whole) -> None:
+    def narrow(self, low: Integers, high: Integers) -> None:
+        """Narrow the intervals of all counts in place, by the order of steps."""
         for _ in range(3):
             np.maximum.at(low, self.earlier, low[self.later])
             np.minimum.at(high, self.later, high[self.earlier])
 
-    def giving_way(self, given_away: Marks, hidden: Marks) -> Marks:
-        """Withhold what single providers have left, by the rules that have a provider's count or a total given away."""
-        rules = np.unique(self.group[given_away & self.coarse])
-        hiding: Marks = self.by_provider & ~hidden & np.isin(self.group, rules)
-        return hiding
+    def to_hide(self, revealed: Marks, hidden: Marks) -> Marks:
+        """Return the steps of single providers, for rules of which a provider's count or a total is revealed."""
+        rules = np.unique(self.rule[revealed & self.may_be_revealed])
+        newly_hidden: Marks = self.by_provider & ~hidden & np.isin(self.rule, rules)
+        return newly_hidden
 
 
-def _variants(cells: pl.DataFrame) -> list[pl.DataFrame]:
-    """Give sums of variants: what one flags and what it judges otherwise is what is flagged, or the other way about.
+def _variant_sums(cells: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the sums of variants: a variant's count and the count it differs by add up to the rule's, or vice versa.
 
-    The first where a variant asks for more than the reading that was counted, the second where it asks for less;
-    neither where it does both. They give way before anything else.
+    The first applies where the variant only leaves activity out, the second where it only adds activity. There is no
+    sum where it does both.
     """
     totals = cells.filter(pl.col("table") == "total")
 
     def counts(measure: str, *keys: str) -> pl.DataFrame:
-        found = totals.filter(pl.col("measure") == measure)
-        return found.select(*keys, pl.col("place").alias(measure), pl.col("count").alias(f"{measure}_count"))
+        rows = totals.filter(pl.col("measure") == measure)
+        return rows.select(*keys, pl.col("row").alias(measure), pl.col("count").alias(f"{measure}_count"))
 
-    both = counts("variant", "rule", "item").join(counts("differs", "rule", "item"), on=["rule", "item"])
-    both = both.join(counts("flagged", "rule"), on="rule").with_columns(
-        more=pl.col("variant_count") > pl.col("flagged_count"),
+    variants = counts("variant", "rule", "item").join(counts("differs", "rule", "item"), on=["rule", "item"])
+    variants = variants.join(counts("flagged", "rule"), on="rule").with_columns(
+        adds=pl.col("variant_count") > pl.col("flagged_count"),
         label=pl.concat_str(["rule", "item"], separator=" "),
     )
     pieces = []
-    for more, whole, parts in ((False, "flagged", ("variant", "differs")), (True, "variant", ("flagged", "differs"))):
-        for part in parts:
-            larger, smaller = ("variant", "flagged") if more else ("flagged", "variant")
-            adds_up = pl.col(f"{larger}_count") == pl.col(f"{smaller}_count") + pl.col("differs_count")
-            chosen = both.filter(pl.col("more") == more, adds_up)
-            pieces.append(
-                chosen.select(
-                    pl.col(part).alias("part"),
-                    pl.col(whole).alias("whole"),
-                    pl.col("label").alias("table"),
-                    pl.lit(-1).alias("rank"),
-                    pl.lit(not more).alias("hides_parts"),
-                )
-            )
+    for adds, whole, part in ((False, "flagged", "variant"), (True, "variant", "flagged")):
+        adds_up = pl.col(f"{whole}_count") == pl.col(f"{part}_count") + pl.col("differs_count")
+        sums = variants.filter(pl.col("adds") == adds, adds_up)
+        for part_or_difference in (part, "differs"):
+            entries = sums.select(part=part_or_difference, whole=whole, table="label")
+            pieces.append(_ranked(entries, _VARIANT_RANK, hides_parts=not adds))
     return pieces
+
+
+def _ranked(entries: pl.DataFrame, rank: int, hides_parts: bool) -> pl.DataFrame:
+    """Return parts and wholes of sums with the rank of the sums and which of the two is withheld."""
+    return entries.select("part", "whole", "table", rank=pl.lit(rank), hides_parts=pl.lit(hides_parts))
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """All sums at once: `part[i]` belongs to sum `of[i]` (sorted), whose whole is `whole[of[i]]`."""
+    """All sums at once, as arrays. An entry is one part of one sum; entries are sorted by sum.
 
-    part: Whole
-    of: Whole
-    starts: Whole
-    whole: Whole
-    rank: Whole
+    Attributes:
+        part: The row number of each entry's count.
+        sum_of: The number of each entry's sum.
+        starts: The first entry of each sum.
+        whole: The row number of each sum's whole.
+        rank: The rank of each sum; the lowest is the most expendable.
+        hides_parts: Whether each sum's parts are withheld, rather than its whole.
+    """
+
+    part: Integers
+    sum_of: Integers
+    starts: Integers
+    whole: Integers
+    rank: Integers
     hides_parts: Marks
 
     @classmethod
-    def among(cls, cells: pl.DataFrame, tables: Tables) -> "_Sums":
-        indexed = cells.with_row_index("place")
-        others = {*_USUAL, *tables.crossed, *(name for each in tables.further for name in (each.whole, each.parts))}
-        fields = [name for name in indexed["table"].unique(maintain_order=True) if name not in others]
+    def from_cells(cls, cells: pl.DataFrame, tables: Tables) -> "_Sums":
+        """Return the sums among all counts."""
+        indexed = cells.with_row_index("row")
+        tables_of_further = [name for relation in tables.further for name in (relation.whole, relation.parts)]
+        other_tables = {*_STANDARD_TABLES, *tables.crossed, *tables_of_further}
+        fields = [name for name in indexed["table"].unique(maintain_order=True) if name not in other_tables]
         pieces: list[pl.DataFrame] = []
         for rank, relation in enumerate(relations(tables)):
             keys = {**dict(zip(SERIES, SERIES, strict=True)), **dict(relation.keys)}
-            named = fields if relation.parts == FIELD else [relation.parts]
-            wholes = indexed.filter(table=relation.whole).select(*keys, pl.col("place").alias("whole"))
-            own = [pl.col(part).alias(whole) for whole, part in keys.items()]
-            parts = indexed.filter(pl.col("table").is_in(named)).select(*own, "table", pl.col("place").alias("part"))
-            joined = parts.join(wholes, on=list(keys), how="inner", nulls_equal=True)
-            pieces.append(
-                joined.select(
-                    "part",
-                    "whole",
-                    "table",
-                    pl.lit(rank).alias("rank"),
-                    pl.lit(relation.gives_way == "parts").alias("hides_parts"),
-                )
-            )
-        pieces += _variants(indexed)
-        every = pl.concat(pieces).with_columns(pl.struct("whole", "table", "rank").rank("dense").alias("of")).sort("of")
-        of = every["of"].to_numpy().astype(np.int64) - 1
-        starts = np.flatnonzero(np.diff(of, prepend=-1)).astype(np.int64)
-
-        def first(name: str) -> Any:
-            return every[name].to_numpy()[starts]
-
+            part_tables = fields if relation.parts == FIELD else [relation.parts]
+            part_keys = [pl.col(part).alias(whole) for whole, part in keys.items()]
+            wholes = indexed.filter(table=relation.whole).select(*keys, whole="row")
+            parts = indexed.filter(pl.col("table").is_in(part_tables)).select(*part_keys, "table", part="row")
+            entries = parts.join(wholes, on=list(keys), how="inner", nulls_equal=True)
+            pieces.append(_ranked(entries, rank, hides_parts=relation.gives_way == "parts"))
+        pieces += _variant_sums(indexed)
+        sum_number = pl.struct("whole", "table", "rank").rank("dense")
+        entries = pl.concat(pieces).with_columns(sum_of=sum_number).sort("sum_of")
+        sum_of = entries["sum_of"].to_numpy().astype(np.int64) - 1
+        starts = np.flatnonzero(np.diff(sum_of, prepend=-1)).astype(np.int64)
+        sums = entries[starts]
         return cls(
-            every["part"].to_numpy().astype(np.int64),
-            of,
-            starts,
-            first("whole").astype(np.int64),
-            first("rank").astype(np.int64),
-            first("hides_parts"),
+            part=entries["part"].to_numpy().astype(np.int64),
+            sum_of=sum_of,
+            starts=starts,
+            whole=sums["whole"].to_numpy().astype(np.int64),
+            rank=sums["rank"].to_numpy().astype(np.int64),
+            hides_parts=sums["hides_parts"].to_numpy(),
         )
 
-    def narrow(self, low: Whole, high: Whole) -> None:
-        """Narrow the intervals of all counts once, by every sum."""
+    def narrow(self, low: Integers, high: Integers) -> None:
+        """Narrow the intervals of all counts in place, once, by every sum."""
         if not self.starts.size:
             return
-        least = np.add.reduceat(low[self.part], self.starts)
-        most = np.minimum(np.add.reduceat(high[self.part].astype(np.float64), self.starts), _WITHOUT_END)
-        most = most.astype(np.int64)
-        np.maximum.at(low, self.whole, least)
-        np.minimum.at(high, self.whole, most)
-        # What one part can be is what the whole leaves it when the other parts are at their ends.
-        room = (high[self.whole] - least)[self.of] + low[self.part]
-        short = (low[self.whole] - most)[self.of] + high[self.part]
-        np.minimum.at(high, self.part, np.where(high[self.whole][self.of] < _WITHOUT_END, room, _WITHOUT_END))
-        np.maximum.at(low, self.part, np.where(most[self.of] < _WITHOUT_END, short, 0))
+        parts_low = np.add.reduceat(low[self.part], self.starts)
+        # As decimals, since the sum of many counts without an upper bound could overflow.
+        parts_high = np.add.reduceat(high[self.part].astype(np.float64), self.starts)
+        parts_high = np.minimum(parts_high, _NO_UPPER_BOUND).astype(np.int64)
+        np.maximum.at(low, self.whole, parts_low)
+        np.minimum.at(high, self.whole, parts_high)
+        # A part lies between what the whole leaves for it with all other parts at their highest and at their lowest.
+        part_high = (high[self.whole] - parts_low)[self.sum_of] + low[self.part]
+        part_low = (low[self.whole] - parts_high)[self.sum_of] + high[self.part]
+        whole_is_bounded = high[self.whole][self.sum_of] < _NO_UPPER_BOUND
+        parts_are_bounded = parts_high[self.sum_of] < _NO_UPPER_BOUND
+        np.minimum.at(high, self.part, np.where(whole_is_bounded, part_high, _NO_UPPER_BOUND))
+        np.maximum.at(low, self.part, np.where(parts_are_bounded, part_low, 0))
 
-    def giving_way(self, given_away: Marks, hidden: Marks) -> Marks:
-        """Say what to withhold: for each count that is given away, what gives way in its most expendable sum."""
-        hiding = np.zeros_like(hidden)
-        if not given_away.any() or not self.starts.size:
-            return hiding
-        none = int(self.rank.max()) + 1
-        useful = np.array([True] * self.starts.size)
+    def to_hide(self, revealed: Marks, hidden: Marks) -> Marks:
+        """Return what to withhold: for each revealed count, the parts or the whole of its most expendable sum."""
+        newly_hidden = np.zeros_like(hidden)
+        if not revealed.any() or not self.starts.size:
+            return newly_hidden
         parts_hidden = np.logical_and.reduceat(hidden[self.part], self.starts)
-        useful &= np.where(self.hides_parts, ~parts_hidden, ~hidden[self.whole])
-        touched = np.logical_or.reduceat(given_away[self.part], self.starts) | given_away[self.whole]
-        # A count is helped by the most expendable of the sums that it is in and that still show something.
-        best = np.full(hidden.size, none)
-        entries = useful[self.of]
-        np.minimum.at(best, self.part[entries], self.rank[self.of][entries])
-        np.minimum.at(best, self.whole[useful], self.rank[useful])
-        wanted = np.zeros(self.starts.size, dtype=bool)
-        helped = given_away[self.part] & entries & (best[self.part] == self.rank[self.of])
-        wanted[self.of[helped]] = True
-        wanted |= useful & touched & given_away[self.whole] & (best[self.whole] == self.rank)
-        hiding[self.part[wanted[self.of] & self.hides_parts[self.of]]] = True
-        hiding[self.whole[wanted & ~self.hides_parts]] = True
-        return hiding & ~hidden
+        is_useful = np.where(self.hides_parts, ~parts_hidden, ~hidden[self.whole])
+        entry_is_useful = is_useful[self.sum_of]
+        # For each count, the rank of the most expendable sum that contains it and still shows something.
+        best_rank = np.full(hidden.size, int(self.rank.max()) + 1)
+        np.minimum.at(best_rank, self.part[entry_is_useful], self.rank[self.sum_of][entry_is_useful])
+        np.minimum.at(best_rank, self.whole[is_useful], self.rank[is_useful])
+        protects_part = revealed[self.part] & entry_is_useful & (best_rank[self.part] == self.rank[self.sum_of])
+        chosen = is_useful & revealed[self.whole] & (best_rank[self.whole] == self.rank)
+        chosen[self.sum_of[protects_part]] = True
+        newly_hidden[self.part[chosen[self.sum_of] & self.hides_parts[self.sum_of]]] = True
+        newly_hidden[self.whole[chosen & ~self.hides_parts]] = True
+        return newly_hidden & ~hidden

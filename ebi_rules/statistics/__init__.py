@@ -1,1 +1,1 @@
-"""Statistics as functions by themselves: they know nothing of rules, extracts or audits."""
+"""Statistics as plain functions of numbers. They know nothing of rules, extracts or audits."""

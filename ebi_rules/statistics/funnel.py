@@ -1,7 +1,8 @@
-"""Funnel plots: limits within which units lie by chance, with or without overdispersion.
+"""Funnel plots: limits that show which units differ from the target by more than chance.
 
-Overdispersion is Spiegelhalter's additive random effects model (Statistics in Medicine 2005; 24:1185 and JRSS A 2012;
-175:1), as NHS England applies it to SHMI and the CQC to its indicators.
+The limits can allow for overdispersion, that is, for normal differences between units. This is Spiegelhalter's additive
+random effects model (Statistics in Medicine 2005; 24:1185 and JRSS A 2012; 175:1), as NHS England applies it to SHMI
+and the CQC to its indicators. The module calculates limits; it draws nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,21 +18,25 @@ from ebi_rules.statistics.intervals import normal_quantile
 
 Overdispersion = Literal["shmi", "cqc"]
 Numbers = npt.NDArray[np.float64]
-Ends = tuple[Numbers, Numbers]
+Limits = tuple[Numbers, Numbers]
 Column = npt.ArrayLike
 
-_NO_EVENT = 0.5
-"""What stands for no event in a logarithm, so that such a unit has a z-score."""
+_HALF_EVENT = 0.5
+"""Replaces a count of 0 before taking logarithms, so that a unit without events has a z-score."""
 
 
 @dataclass(frozen=True)
 class Funnel:
-    """The limits of a funnel plot, a row a unit in the order given.
+    """The limits of a funnel plot, with one entry per unit in the order of the input.
 
-    `target` is the value around which the funnel lies (1 for standardised ratios). `phi` is the dispersion, the mean of
-    the squared z-scores once trimmed: missing (NaN) without overdispersion, or with fewer than two units. `tau2` is the
-    variance between units that the limits allow for, 0 where there is none. `limits` has lower_95, upper_95, lower_998,
-    upper_998 (for the confidences asked for), null where nothing is expected of a unit. `values` are the units' own.
+    Attributes:
+        target: The value at the centre of the funnel; 1 for standardised ratios.
+        phi: The dispersion: the mean of the squared z-scores after trimming. Missing (NaN) without overdispersion and
+            with fewer than two units.
+        tau2: The variance between units that the limits allow for, on the scale of the method; 0 for none.
+        values: The unit's own value (Float64), null where it cannot be calculated.
+        limits: One row per unit, with the columns lower_95, upper_95, lower_998 and upper_998 (Float64), or those of
+            other confidences. Null where nothing is expected of a unit or its denominator is 0.
     """
 
     target: float
@@ -42,17 +47,17 @@ class Funnel:
 
     @property
     def signals(self) -> pl.Series:
-        """Which limits a unit lies beyond: above_998, above_95, below_95, below_998, or null within them."""
-        told = pl.Series([None] * self.values.len(), dtype=pl.String)
-        names = [column.removeprefix("lower_") for column in self.limits.columns if column.startswith("lower_")]
-        for name in sorted(names, key=lambda text: float(f"0.{text}")):
-            for side, beyond in (
-                ("above", self.values > self.limits[f"upper_{name}"]),
-                ("below", self.values < self.limits[f"lower_{name}"]),
-            ):
-                marked = pl.Series([f"{side}_{name}"] * self.values.len(), dtype=pl.String)
-                told = told.zip_with(~beyond.fill_null(False), marked)
-        return told
+        """The widest limit each unit is outside: above_998, above_95, below_95, below_998, or null within all."""
+        units = self.values.len()
+        signals = pl.Series([None] * units, dtype=pl.String)
+        levels = [column.removeprefix("lower_") for column in self.limits.columns if column.startswith("lower_")]
+        for level in sorted(levels, key=lambda digits: float(f"0.{digits}")):
+            is_above = self.values > self.limits[f"upper_{level}"]
+            is_below = self.values < self.limits[f"lower_{level}"]
+            for side, is_outside in (("above", is_above), ("below", is_below)):
+                signal = pl.Series([f"{side}_{level}"] * units, dtype=pl.String)
+                signals = signals.zip_with(~is_outside.fill_null(False), signal)
+        return signals
 
 
 def funnel(
@@ -62,37 +67,78 @@ def funnel(
     overdispersion: Overdispersion | None = None,
     trim: float = 0.1,
 ) -> Funnel:
-    """Give the funnel of standardised ratios, observed over expected, around 1.
+    """Return the funnel of standardised ratios (observed over expected) around 1.
 
-    Without overdispersion the limits are exact Poisson ones, read from chi-square at the expected count. `shmi` works
-    on log(O/E), where half an event stands for none; `cqc` on sqrt(O/E), with limits squared back and none below 0.
-    `trim` is the share of units at each end whose z-scores do not count for the dispersion: shmi leaves them out, cqc
-    pulls them in to that quantile. A dispersion that chance explains (tau2 = 0), or fewer than two units to tell it by,
-    leaves the exact limits. Raises `InvalidInputError` for numbers that are negative or not as many, and a trim outside 0 to
-    0.5.
+    Without overdispersion, the limits are exact Poisson limits at the expected count. With it, they are wider by the
+    variance between units. Where chance alone explains the dispersion (tau2 is 0), or there are fewer than two units,
+    the exact limits are used.
+
+    Args:
+        observed: The events of each unit.
+        expected: The expected events of each unit.
+        confidence: The two-sided confidences of the limits, each between 0 and 1.
+        overdispersion: The method, or None. `shmi` works on log(O/E), with half an event in place of none; `cqc` works
+            on sqrt(O/E) and squares the limits, which are never below 0.
+        trim: The share of units at each end, by z-score, that does not affect the dispersion, from 0 to below 0.5.
+            `shmi` leaves these units out; `cqc` moves their z-scores in to that quantile.
+
+    Returns:
+        The limits and the dispersion.
+
+    Raises:
+        InvalidInputError: The arguments differ in length, a number is missing or negative, the method is unknown, or
+            `trim` is outside its range.
+
+    Source:
+        Spiegelhalter (2005, 2012). Exact limits: quantiles of chi-square, as in `intervals.poisson`.
+
+    Example:
+        >>> result = funnel(observed=[100, 130, 40], expected=[100, 100, 100])
+        >>> [round(limit, 3) for limit in result.limits.row(0)]
+        [0.814, 1.216, 0.719, 1.349]
+        >>> result.signals.to_list()
+        [None, 'above_95', 'below_998']
     """
-    events, hoped = _pair("observed", observed, "expected", expected)
-    known = hoped > 0
+    events, expected_events = _pair("observed", observed, "expected", expected)
+    is_usable = expected_events > 0
     phi, tau2 = float("nan"), 0.0
     if overdispersion is not None:
-        z, precision = _ratio_scores(events[known], hoped[known], overdispersion)
+        z, precision = _ratio_scores(events[is_usable], expected_events[is_usable], overdispersion)
         phi, tau2 = _dispersion(z, precision, trim, truncate=overdispersion == "shmi")
-    return Funnel(1.0, phi, tau2, _divided(events, hoped), ratio_limits(hoped, tau2, overdispersion, confidence))
+    limits = ratio_limits(expected_events, tau2, overdispersion, confidence)
+    return Funnel(1.0, phi, tau2, _quotient(events, expected_events), limits)
 
 
 def ratio_limits(
     expected: Column, tau2: float, overdispersion: Overdispersion | None, confidence: Sequence[float] = (0.95, 0.998)
 ) -> pl.DataFrame:
-    """Give the limits that a funnel of standardised ratios has at these expected counts, to draw it by.
+    """Return the limits of a funnel of standardised ratios at any expected counts, for drawing the funnel.
 
-    `tau2` and `overdispersion` are those of the funnel; the columns are those of its `limits`.
+    Args:
+        expected: The expected counts.
+        tau2: The variance between units, from `Funnel.tau2`.
+        overdispersion: The method that the funnel used.
+        confidence: The two-sided confidences of the limits, each between 0 and 1.
+
+    Returns:
+        One row per expected count, with the columns of `Funnel.limits`.
+
+    Source:
+        As for `funnel`.
+
+    Example:
+        >>> limits = ratio_limits([20, 30], tau2=0, overdispersion=None, confidence=[0.95])
+        >>> [(round(lower, 3), round(upper, 3)) for lower, upper in limits.rows()]
+        [(0.611, 1.544), (0.675, 1.428)]
     """
-    hoped = np.atleast_1d(np.asarray(expected, dtype=np.float64))
+    expected_events = np.atleast_1d(np.asarray(expected, dtype=np.float64))
 
-    def ends(level: float) -> Ends:
-        return _exact_limits(hoped, level) if tau2 == 0 else _adjusted_limits(hoped, level, tau2, overdispersion)
+    def limits_at(level: float) -> Limits:
+        if tau2 == 0:
+            return _exact_limits(expected_events, level)
+        return _adjusted_limits(expected_events, level, tau2, overdispersion)
 
-    return _limits(confidence, ends, hoped > 0)
+    return _limits_table(confidence, limits_at, expected_events > 0)
 
 
 def proportion_funnel(
@@ -102,30 +148,53 @@ def proportion_funnel(
     overdispersion: bool = False,
     trim: float = 0.1,
 ) -> Funnel:
-    """Give the funnel of proportions, count over n, around that of all units together.
+    """Return the funnel of proportions (count over n) around the proportion of all units together.
 
-    On the arcsine square root scale, with its ends as limits: no proportion is below 0 or above 1. Raises `InvalidInputError`
-    also for a count above its n.
+    The limits are calculated on the arcsine square root scale, so they are never below 0 or above 1.
+
+    Args:
+        count: The numerator of each unit.
+        n: The denominator of each unit.
+        confidence: The two-sided confidences of the limits, each between 0 and 1.
+        overdispersion: Whether the limits allow for overdispersion.
+        trim: The share of units at each end, by z-score, whose z-scores are moved in to that quantile; from 0 to
+            below 0.5.
+
+    Returns:
+        The limits and the dispersion.
+
+    Raises:
+        InvalidInputError: The arguments differ in length, a number is missing or negative, a count is above its n,
+            `trim` is outside its range, or a confidence is not between 0 and 1.
+
+    Source:
+        Spiegelhalter (2005).
+
+    Example:
+        >>> result = proportion_funnel(count=[40, 70], n=[100, 100], confidence=[0.95])
+        >>> round(result.target, 2), [round(limit, 2) for limit in result.limits.row(0)]
+        (0.55, [0.45, 0.65])
     """
     counts, sizes = _pair("count", count, "n", n)
     if np.any(counts > sizes):
         raise InvalidInputError("a count is above its n.")
-    known = sizes > 0
+    is_usable = sizes > 0
     target = float(counts.sum() / sizes.sum()) if sizes.sum() else float("nan")
-    angle = np.arcsin(np.sqrt(target))
+    centre = np.arcsin(np.sqrt(target))
     phi, tau2 = float("nan"), 0.0
-    variance = np.divide(1, 4 * sizes, out=np.full_like(sizes, np.nan), where=known)
+    variance = np.divide(1, 4 * sizes, out=np.full_like(sizes, np.nan), where=is_usable)
     if overdispersion:
-        own = np.arcsin(np.sqrt(counts[known] / sizes[known]))
-        z = (own - angle) / np.sqrt(variance[known])
-        phi, tau2 = _dispersion(z, 1 / variance[known], trim, truncate=False)
+        angles = np.arcsin(np.sqrt(counts[is_usable] / sizes[is_usable]))
+        z = (angles - centre) / np.sqrt(variance[is_usable])
+        phi, tau2 = _dispersion(z, 1 / variance[is_usable], trim, truncate=False)
 
-    def ends(level: float) -> Ends:
+    def limits_at(level: float) -> Limits:
         spread = normal_quantile(level) * np.sqrt(variance + tau2)
-        lower, upper = (np.sin(np.clip(end, 0, np.pi / 2)) ** 2 for end in (angle - spread, angle + spread))
+        lower, upper = (np.sin(np.clip(angle, 0, np.pi / 2)) ** 2 for angle in (centre - spread, centre + spread))
         return lower, upper
 
-    return Funnel(target, phi, tau2, _divided(counts, sizes), _limits(confidence, ends, known))
+    limits = _limits_table(confidence, limits_at, is_usable)
+    return Funnel(target, phi, tau2, _quotient(counts, sizes), limits)
 
 
 def ratio_funnel(
@@ -135,44 +204,67 @@ def ratio_funnel(
     overdispersion: bool = False,
     trim: float = 0.1,
 ) -> Funnel:
-    """Give the funnel of ratios of two counts around that of all units together, on the logarithmic scale.
+    """Return the funnel of ratios of two counts around the ratio of all units together, on the logarithmic scale.
 
-    Half an event is added to each count (Spiegelhalter, 2005, appendix). The limits at a denominator use the variance
-    that the target would give there, the same as in the z-scores.
+    The limits use the variance that a unit with this denominator would have at the target.
+
+    Args:
+        numerator: The count above the line of each unit.
+        denominator: The count below the line of each unit.
+        confidence: The two-sided confidences of the limits, each between 0 and 1.
+        overdispersion: Whether the limits allow for overdispersion.
+        trim: The share of units at each end, by z-score, whose z-scores are moved in to that quantile; from 0 to
+            below 0.5.
+
+    Returns:
+        The limits and the dispersion.
+
+    Raises:
+        InvalidInputError: The arguments differ in length, a number is missing or negative, `trim` is outside its
+            range, or a confidence is not between 0 and 1.
+
+    Source:
+        Spiegelhalter (2005), appendix: half an event is added to each count.
+
+    Example:
+        >>> result = ratio_funnel([20, 30, 50], [40, 60, 100], confidence=[0.95])
+        >>> round(result.target, 2), [round(limit, 2) for limit in result.limits.row(2)]
+        (0.5, [0.36, 0.7])
     """
     above, below = _pair("numerator", numerator, "denominator", denominator)
-    known = below > 0
+    is_usable = below > 0
     target = float(above.sum() / below.sum()) if below.sum() else float("nan")
     centre = np.log(target) if target > 0 else float("nan")
     phi, tau2 = float("nan"), 0.0
     if overdispersion:
-        variance = _log_ratio_variance(above[known], below[known])
-        z = (np.log((above[known] + 0.5) / (below[known] + 0.5)) - centre) / np.sqrt(variance)
+        variance = _log_ratio_variance(above[is_usable], below[is_usable])
+        z = (np.log((above[is_usable] + 0.5) / (below[is_usable] + 0.5)) - centre) / np.sqrt(variance)
         phi, tau2 = _dispersion(z, 1 / variance, trim, truncate=False)
-    at_target = _log_ratio_variance(target * below, below)
+    variance_at_target = _log_ratio_variance(target * below, below)
 
-    def ends(level: float) -> Ends:
-        spread = normal_quantile(level) * np.sqrt(at_target + tau2)
+    def limits_at(level: float) -> Limits:
+        spread = normal_quantile(level) * np.sqrt(variance_at_target + tau2)
         return np.exp(centre - spread), np.exp(centre + spread)
 
-    return Funnel(target, phi, tau2, _divided(above, below), _limits(confidence, ends, known))
+    limits = _limits_table(confidence, limits_at, is_usable)
+    return Funnel(target, phi, tau2, _quotient(above, below), limits)
 
 
-def _ratio_scores(events: Numbers, hoped: Numbers, method: Overdispersion) -> tuple[Numbers, Numbers]:
-    """Give z-scores and precisions (1 / variance) of standardised ratios on the scale of a method."""
+def _ratio_scores(events: Numbers, expected: Numbers, method: Overdispersion) -> tuple[Numbers, Numbers]:
+    """Return z-scores and precisions (1 / variance) of standardised ratios on the scale of a method."""
     if method == "shmi":
-        return np.sqrt(hoped) * np.log(np.where(events == 0, _NO_EVENT, events) / hoped), hoped
+        return np.sqrt(expected) * np.log(np.where(events == 0, _HALF_EVENT, events) / expected), expected
     if method == "cqc":
-        return 2 * np.sqrt(hoped) * (np.sqrt(events / hoped) - 1), 4 * hoped
-    raise InvalidInputError(f"overdispersion is 'shmi', 'cqc' or None, not {method!r}.")
+        return 2 * np.sqrt(expected) * (np.sqrt(events / expected) - 1), 4 * expected
+    raise InvalidInputError(f"overdispersion must be 'shmi', 'cqc' or None, not {method!r}.")
 
 
 def _dispersion(z: Numbers, precision: Numbers, trim: float, truncate: bool) -> tuple[float, float]:
-    """Give phi and tau squared from trimmed z-scores (method of moments; DerSimonian and Laird, 1986)."""
+    """Return phi and tau squared of trimmed z-scores (method of moments; DerSimonian and Laird, 1986)."""
     if not 0 <= trim < 0.5:
-        raise InvalidInputError("trim is a share from 0 to below 0.5.")
+        raise InvalidInputError("trim must be at least 0 and below 0.5.")
     if truncate:
-        kept = _untrimmed(z, trim)
+        kept = _is_untrimmed(z, trim)
         z, precision = z[kept], precision[kept]
     elif trim and len(z):
         z = np.clip(z, *np.quantile(z, [trim, 1 - trim]))
@@ -186,8 +278,8 @@ def _dispersion(z: Numbers, precision: Numbers, trim: float, truncate: bool) -> 
     return phi, float((units * phi - (units - 1)) / spread)
 
 
-def _untrimmed(z: Numbers, trim: float) -> npt.NDArray[np.bool_]:
-    """Say which units are neither in the lowest nor in the highest share by rank of their z-scores."""
+def _is_untrimmed(z: Numbers, trim: float) -> npt.NDArray[np.bool_]:
+    """Return which units are in neither the lowest nor the highest share, by rank of their z-scores."""
     from scipy import stats
 
     if trim == 0:
@@ -198,54 +290,57 @@ def _untrimmed(z: Numbers, trim: float) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _exact_limits(hoped: Numbers, level: float) -> tuple[Numbers, Numbers]:
-    """Give Poisson limits of O/E: the quantiles of chi-square at 2E and 2(E + 1), over 2E."""
+def _exact_limits(expected: Numbers, level: float) -> Limits:
+    """Return Poisson limits of O/E: the quantiles of chi-square at 2E and 2(E + 1), over 2E."""
     from scipy import stats
 
     tail = (1 - level) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        lower = stats.chi2.ppf(tail, 2 * hoped) / 2 / hoped
-        upper = stats.chi2.isf(tail, 2 * (hoped + 1)) / 2 / hoped
+        lower = stats.chi2.ppf(tail, 2 * expected) / 2 / expected
+        upper = stats.chi2.isf(tail, 2 * (expected + 1)) / 2 / expected
     return lower, upper
 
 
-def _adjusted_limits(
-    hoped: Numbers, level: float, tau2: float, method: Overdispersion | None
-) -> tuple[Numbers, Numbers]:
-    """Give limits of O/E widened by tau squared, on the method's scale and back; none is below 0."""
+def _adjusted_limits(expected: Numbers, level: float, tau2: float, method: Overdispersion | None) -> Limits:
+    """Return limits of O/E widened by tau squared, from the method's scale; none is below 0."""
     z = normal_quantile(level)
     with np.errstate(divide="ignore"):
         if method == "shmi":
-            spread = z * np.sqrt(1 / hoped + tau2)
+            spread = z * np.sqrt(1 / expected + tau2)
             return np.exp(-spread), np.exp(spread)
-        spread = z * np.sqrt(1 / (4 * hoped) + tau2)
+        spread = z * np.sqrt(1 / (4 * expected) + tau2)
         return np.maximum(1 - spread, 0) ** 2, (1 + spread) ** 2
 
 
 def _log_ratio_variance(above: Numbers, below: Numbers) -> Numbers:
+    """Return the variance of the logarithm of a ratio of counts, with half an event added to each."""
     return above / (above + 0.5) ** 2 + below / (below + 0.5) ** 2
 
 
-def _pair(one: str, ones: Column, other: str, others: Column) -> tuple[Numbers, Numbers]:
-    first, second = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (ones, others))
-    if first.shape != second.shape:
-        raise InvalidInputError(f"{one} and {other} are not as many.")
-    for name, values in ((one, first), (other, second)):
+def _pair(first_name: str, first: Column, second_name: str, second: Column) -> tuple[Numbers, Numbers]:
+    """Return two columns as arrays, after checking that they have the same length and no missing or negative number."""
+    first_numbers, second_numbers = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (first, second))
+    if first_numbers.shape != second_numbers.shape:
+        raise InvalidInputError(f"{first_name} and {second_name} must have the same number of values.")
+    for name, values in ((first_name, first_numbers), (second_name, second_numbers)):
         if not np.all(values >= 0):
             raise InvalidInputError(f"{name} has a number that is missing or negative.")
-    return first, second
+    return first_numbers, second_numbers
 
 
-def _divided(above: Numbers, below: Numbers) -> pl.Series:
+def _quotient(above: Numbers, below: Numbers) -> pl.Series:
+    """Return above / below, null where below is 0."""
     values = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
     return pl.Series("value", values).fill_nan(None)
 
 
-def _limits(confidence: Sequence[float], ends: Callable[[float], Ends], known: npt.NDArray[np.bool_]) -> pl.DataFrame:
-    """Give the limits at each confidence as columns, null where nothing is known of a unit."""
+def _limits_table(
+    confidence: Sequence[float], limits_at: Callable[[float], Limits], is_usable: npt.NDArray[np.bool_]
+) -> pl.DataFrame:
+    """Return the limits at each confidence as columns, null where a unit cannot be used."""
     columns = {}
     for level in confidence:
         name = f"{level * 100:g}".replace(".", "")
-        for side, values in zip(("lower", "upper"), ends(level), strict=True):
-            columns[f"{side}_{name}"] = np.where(known, values, np.nan)
+        for side, values in zip(("lower", "upper"), limits_at(level), strict=True):
+            columns[f"{side}_{name}"] = np.where(is_usable, values, np.nan)
     return pl.DataFrame(columns).fill_nan(None)

@@ -1,7 +1,7 @@
-"""Confidence intervals of counts and of proportions, as English public health publishes them.
+"""Confidence intervals of counts and proportions, as used in English public health.
 
-The formulas are those of PHE's Technical Guide on confidence intervals (APHO, 2008; PHE, 2018): Byar's approximation of
-the Poisson interval from ten events, the exact interval below, and Wilson's score interval of a proportion.
+Formulas follow the technical guide on confidence intervals (APHO, 2008; PHE, 2018). Intervals of standardised rates
+are in `rates`.
 """
 
 from typing import Any
@@ -12,25 +12,37 @@ import numpy.typing as npt
 from ebi_rules._support.errors import InvalidInputError
 
 Numbers = npt.NDArray[np.float64]
-Given = float | npt.ArrayLike
+NumberOrArray = float | npt.ArrayLike
 
 _FEWEST_FOR_BYAR = 10
-"""From how many events Byar's approximation stands in for the exact interval."""
+"""Byar's approximation is used from this number of events; below it the interval is exact."""
 
 
-def poisson(count: Given, confidence: float = 0.95) -> tuple[Any, Any]:
-    """Give the lower and upper limit of the mean of a Poisson count: two floats, or two arrays for several counts.
+def poisson(count: NumberOrArray, confidence: float = 0.95) -> tuple[Any, Any]:
+    """Return the confidence limits of the mean of a Poisson count.
 
-    Below 10 exact (Garwood, 1936: quantiles of chi-square), from 10 Byar's approximation (Breslow and Day, 1987).
-    A missing count (NaN) has missing limits. Raises `InvalidInputError` for a negative count or a confidence outside 0 to 1.
+    Args:
+        count: The number of events, or an array of numbers. A missing number (NaN) has missing limits.
+        confidence: The two-sided confidence, between 0 and 1.
 
-    >>> [round(limit, 3) for limit in poisson(100)]
-    [81.362, 121.627]
+    Returns:
+        The lower and the upper limit: two floats, or two arrays where `count` is an array.
+
+    Raises:
+        InvalidInputError: A count is negative, or the confidence is not between 0 and 1.
+
+    Source:
+        Below 10 events: Garwood (1936), exact, from quantiles of chi-square. From 10 events: Byar's approximation
+        (Breslow and Day, 1987; PHE, 2018).
+
+    Example:
+        >>> [round(limit, 3) for limit in poisson(100)]
+        [81.362, 121.628]
     """
     from scipy import stats
 
     tail = _tail(confidence)
-    counts = _numbers("count", count)
+    counts = _non_negative("count", count)
     with np.errstate(invalid="ignore", divide="ignore"):
         exact_lower = np.where(counts == 0, 0.0, stats.chi2.ppf(tail, 2 * counts) / 2)
         exact_upper = stats.chi2.ppf(1 - tail, 2 * counts + 2) / 2
@@ -38,54 +50,84 @@ def poisson(count: Given, confidence: float = 0.95) -> tuple[Any, Any]:
         above = counts + 1
         byar_lower = counts * (1 - 1 / (9 * counts) - z / (3 * np.sqrt(counts))) ** 3
         byar_upper = above * (1 - 1 / (9 * above) + z / (3 * np.sqrt(above))) ** 3
-        few = counts < _FEWEST_FOR_BYAR
-        return _like(count, np.where(few, exact_lower, byar_lower)), _like(
-            count, np.where(few, exact_upper, byar_upper)
-        )
+        is_small = counts < _FEWEST_FOR_BYAR
+        lower = np.where(is_small, exact_lower, byar_lower)
+        upper = np.where(is_small, exact_upper, byar_upper)
+    return _shaped_like(count, lower), _shaped_like(count, upper)
 
 
-def wilson(count: Given, n: Given, confidence: float = 0.95) -> tuple[Any, Any]:
-    """Give the lower and upper limit of the proportion count / n by Wilson's score method (1927).
+def wilson(count: NumberOrArray, n: NumberOrArray, confidence: float = 0.95) -> tuple[Any, Any]:
+    """Return the confidence limits of a proportion, count / n.
 
-    Two floats, or two arrays for several; missing (NaN) where n is 0. Raises `InvalidInputError` for negative numbers or
-    counts above n.
+    Args:
+        count: The numerator, or an array of numerators.
+        n: The denominator, or an array of denominators.
+        confidence: The two-sided confidence, between 0 and 1.
 
-    >>> [round(limit, 4) for limit in wilson(10, 100)]
-    [0.0552, 0.1744]
+    Returns:
+        The lower and the upper limit, from 0 to 1: two floats, or two arrays where `count` is an array. Limits are
+        missing (NaN) where n is 0.
+
+    Raises:
+        InvalidInputError: A number is negative, a count is above its n, or the confidence is not between 0 and 1.
+
+    Source:
+        Wilson (1927), the score method (PHE, 2018).
+
+    Example:
+        >>> [round(limit, 4) for limit in wilson(10, 100)]
+        [0.0552, 0.1744]
     """
-    counts, sizes = _numbers("count", count), _numbers("n", n)
+    counts, sizes = _non_negative("count", count), _non_negative("n", n)
     if np.any(counts > sizes):
         raise InvalidInputError("a count is above its n.")
     z = normal_quantile(confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = 2 * counts + z**2
         spread = z * np.sqrt(z**2 + 4 * counts * (1 - counts / sizes))
-        below = 2 * (sizes + z**2)
-        lower, upper = (middle - spread) / below, (middle + spread) / below
-    lower, upper = (np.where(sizes == 0, np.nan, limit) for limit in (np.clip(lower, 0, 1), np.clip(upper, 0, 1)))
-    return _like(count, lower), _like(count, upper)
+        divisor = 2 * (sizes + z**2)
+        lower, upper = (middle - spread) / divisor, (middle + spread) / divisor
+    lower = np.where(sizes == 0, np.nan, np.clip(lower, 0, 1))
+    upper = np.where(sizes == 0, np.nan, np.clip(upper, 0, 1))
+    return _shaped_like(count, lower), _shaped_like(count, upper)
 
 
 def normal_quantile(confidence: float) -> float:
-    """Give the z of a two-sided confidence: 1.96 for 0.95, 3.09 for 0.998."""
+    """Return the standard normal quantile (z) of a two-sided confidence.
+
+    Args:
+        confidence: The confidence, between 0 and 1.
+
+    Returns:
+        The z-score: 1.96 for 0.95.
+
+    Raises:
+        InvalidInputError: The confidence is not between 0 and 1.
+
+    Example:
+        >>> round(normal_quantile(0.95), 2), round(normal_quantile(0.998), 2)
+        (1.96, 3.09)
+    """
     from scipy import stats
 
     return float(stats.norm.ppf(1 - _tail(confidence)))
 
 
 def _tail(confidence: float) -> float:
+    """Return the probability outside each limit."""
     if not 0 < confidence < 1:
-        raise InvalidInputError("a confidence lies between 0 and 1, such as 0.95.")
+        raise InvalidInputError("the confidence must be between 0 and 1, for example 0.95.")
     return (1 - confidence) / 2
 
 
-def _numbers(name: str, values: Given) -> Numbers:
+def _non_negative(name: str, values: NumberOrArray) -> Numbers:
+    """Return the values as an array, after checking that none is negative."""
     numbers = np.asarray(values, dtype=np.float64)
     if np.any(numbers < 0):
         raise InvalidInputError(f"{name} is negative.")
     return numbers
 
 
-def _like(given: Given, values: Numbers) -> Any:
-    """Give a float where one number was given, else an array."""
-    return float(values) if np.ndim(given) == 0 else values
+def _shaped_like(argument: NumberOrArray, values: Numbers) -> Any:
+    """Return a float where the argument was one number, else the array."""
+    return float(values) if np.ndim(argument) == 0 else values

@@ -1,7 +1,7 @@
-"""Trends: individuals and moving range (XmR) charts with the rules of NHS England's Making Data Count.
+"""XmR charts (individuals and moving range) of a trend, with the rules of NHS England's Making Data Count.
 
-The rules, their order and the screening of moving ranges are those of the R package NHSRplotthedots (NHS-R Community),
-which follows Making Data Count.
+The rules, their order and the screening of moving ranges match the R package NHSRplotthedots (NHS-R Community), which
+follows Making Data Count.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,16 @@ import polars as pl
 from ebi_rules._support.errors import InvalidInputError
 
 Numbers = npt.NDArray[np.float64]
+Marks = npt.NDArray[np.bool_]
 
-_TO_LIMITS = 2.66
-"""From the mean moving range to three sigma: 3 / d2 of two points, 1.128 (Shewhart)."""
+_LIMIT_FACTOR = 2.66
+"""Mean moving range to three sigma: 3 / d2, where d2 of two points is 1.128 (Shewhart)."""
 
-_ODD_RANGE = 3.267
-"""Moving ranges this many times their mean are screened out once: D4 of two points."""
+_OUTLIER_FACTOR = 3.267
+"""Moving ranges of at least this many times their mean are screened out: D4 of two points."""
 
 _RUN = 7
-"""How many points make a trend or a shift."""
+"""The number of points in a trend or a shift."""
 
 _SCHEMA = {"value": pl.Float64, "mean": pl.Float64, "lower": pl.Float64, "upper": pl.Float64, "signal": pl.String}
 
@@ -33,60 +34,90 @@ def xmr(
     rebase: Sequence[int] = (),
     partial_last: bool = False,
 ) -> pl.DataFrame:
-    """Give an XmR chart of values in time order: a frame value, mean, lower, upper, signal, a row a value.
+    """Return the XmR chart of values in time order.
 
-    `screen_outliers` leaves moving ranges of at least 3.267 times their mean out, once. `baseline` takes mean and
-    limits from the first so many points of each period. `rebase` are the places, from 0, where a new period begins.
-    With `partial_last` the last value is no whole month: it is neither judged nor counted.
+    A value can have one of these signals; where several apply, it has the first:
 
-    `signal` is null, or the first that holds of above_limit, below_limit, trend_up, trend_down (part of 7 points of
-    which each is above, or below, the one before), two_of_three_above, two_of_three_below (beyond two thirds of the way
-    to the limit, with another such among three points in a row on one side of the mean), shift_above, shift_below
-    (part of 7 points on one side of the mean). Limits are missing for a period of one point. Raises `InvalidInputError` for a
-    missing value, a baseline below 2, or a place to rebase that is outside.
+    - `above_limit`, `below_limit`: outside the limits;
+    - `trend_up`, `trend_down`: one of 7 points in a row, each above (below) the one before;
+    - `two_of_three_above`, `two_of_three_below`: one of three points in a row on the same side of the mean, of which
+      this and at least one other are more than two thirds of the way to the limit;
+    - `shift_above`, `shift_below`: one of 7 points in a row on the same side of the mean.
+
+    Args:
+        values: One number per period of time, usually a month, in order.
+        screen_outliers: Whether to leave out, once, moving ranges of at least 3.267 times their mean.
+        baseline: How many points at the start of each phase set its mean and limits; by default all do.
+        rebase: Positions, from 0, at which a new phase begins with its own mean and limits.
+        partial_last: Whether the last value is of an incomplete month. It then has no signal and does not affect the
+            mean, the limits or the signals of other points.
+
+    Returns:
+        One row per value, with the columns value, mean, lower, upper (Float64) and signal (String, null for none).
+        Limits are null in a phase of one point.
+
+    Raises:
+        InvalidInputError: A value is missing, the baseline is below 2, or a position in `rebase` is outside the
+            values.
+
+    Source:
+        NHS England, Making Data Count; NHSRplotthedots. Limits are the mean plus or minus 2.66 mean moving ranges
+        (Shewhart).
+
+    Example:
+        >>> chart = xmr([10, 12, 8, 11, 9, 12, 8, 10, 11, 9, 30], baseline=10)
+        >>> [round(limit, 2) for limit in chart.select("mean", "lower", "upper").row(0)]
+        [10.0, 3.2, 16.8]
+        >>> chart["signal"].to_list()[-2:]
+        [None, 'above_limit']
     """
     numbers = np.asarray(values, dtype=np.float64)
     if not np.all(np.isfinite(numbers)):
-        raise InvalidInputError("a value is missing: leave months that are not in the extract out, and say 0 for none.")
+        raise InvalidInputError("a value is missing: use 0 for no events, and leave out months not in the extract.")
     if baseline is not None and baseline < 2:
-        raise InvalidInputError("a baseline has at least 2 points.")
+        raise InvalidInputError("the baseline must be at least 2 points.")
     starts = sorted({0, *rebase})
     if numbers.size and not all(0 <= start < numbers.size for start in starts):
-        raise InvalidInputError("a place to rebase is outside the values.")
-    judged = numbers.size - partial_last
-    parts = [
-        _period(numbers[start:end], screen_outliers, baseline, max(0, min(end, judged) - start))
+        raise InvalidInputError("a position in rebase is outside the values.")
+    if not numbers.size:
+        return pl.DataFrame(schema=_SCHEMA)
+    complete = numbers.size - partial_last
+    phases = [
+        _phase(numbers[start:end], screen_outliers, baseline, max(0, min(end, complete) - start))
         for start, end in zip(starts, [*starts[1:], numbers.size], strict=True)
     ]
-    return pl.concat(parts) if numbers.size else pl.DataFrame(schema=_SCHEMA)
+    return pl.concat(phases)
 
 
-def _period(values: Numbers, screen: bool, baseline: int | None, judged: int) -> pl.DataFrame:
-    """Chart one period, of which the first `judged` values count."""
-    counted = values[:judged]
-    basis = counted[:baseline]
+def _phase(values: Numbers, screen_outliers: bool, baseline: int | None, complete: int) -> pl.DataFrame:
+    """Return the chart of one phase, using only its first `complete` values."""
+    used = values[:complete]
+    basis = used[:baseline]
     mean = float(basis.mean()) if basis.size else float("nan")
-    spread = _TO_LIMITS * _mean_range(basis, screen)
-    signals = _signals(counted, mean, mean - spread, mean + spread) + [None] * (values.size - judged)
-    constant = {"mean": mean, "lower": mean - spread, "upper": mean + spread}
-    frame = pl.DataFrame(
-        {"value": values, **{name: [value] * values.size for name, value in constant.items()}, "signal": signals},
-        schema=_SCHEMA,
-    )
-    return frame.with_columns(pl.col("mean", "lower", "upper").fill_nan(None))
+    spread = _LIMIT_FACTOR * _mean_moving_range(basis, screen_outliers)
+    lower, upper = mean - spread, mean + spread
+    columns = {
+        "value": values,
+        "mean": [mean] * values.size,
+        "lower": [lower] * values.size,
+        "upper": [upper] * values.size,
+        "signal": _signals(used, mean, lower, upper) + [None] * (values.size - complete),
+    }
+    return pl.DataFrame(columns, schema=_SCHEMA).with_columns(pl.col("mean", "lower", "upper").fill_nan(None))
 
 
-def _mean_range(values: Numbers, screen: bool) -> float:
+def _mean_moving_range(values: Numbers, screen_outliers: bool) -> float:
+    """Return the mean difference between neighbours, NaN with fewer than two values."""
     ranges = np.abs(np.diff(values))
     if not ranges.size:
         return float("nan")
-    if screen:
-        ranges = ranges[ranges < _ODD_RANGE * ranges.mean()] if ranges.mean() else ranges
+    if screen_outliers and ranges.mean():
+        ranges = ranges[ranges < _OUTLIER_FACTOR * ranges.mean()]
     return float(ranges.mean())
 
 
 def _signals(values: Numbers, mean: float, lower: float, upper: float) -> list[str | None]:
-    """Give each point's signal, the first of the rules that holds."""
+    """Return the signal of each point: the first rule that holds."""
     side = np.sign(values - mean)
     step = np.sign(np.diff(values))
     near_upper = values > mean + (upper - mean) * 2 / 3
@@ -94,30 +125,40 @@ def _signals(values: Numbers, mean: float, lower: float, upper: float) -> list[s
     rules = [
         ("above_limit", values > upper),
         ("below_limit", values < lower),
-        ("trend_up", _in_window(step == 1, _RUN - 1, one_more=True)),
-        ("trend_down", _in_window(step == -1, _RUN - 1, one_more=True)),
+        ("trend_up", _in_trend(step == 1)),
+        ("trend_down", _in_trend(step == -1)),
         ("two_of_three_above", _two_of_three(side == 1, near_upper)),
         ("two_of_three_below", _two_of_three(side == -1, near_lower)),
-        ("shift_above", _in_window(side == 1, _RUN)),
-        ("shift_below", _in_window(side == -1, _RUN)),
+        ("shift_above", _in_run(side == 1, _RUN)),
+        ("shift_below", _in_run(side == -1, _RUN)),
     ]
-    return [next((name for name, holds in rules if holds[place]), None) for place in range(values.size)]
+    return [next((name for name, marks in rules if marks[position]), None) for position in range(values.size)]
 
 
-def _in_window(holds: npt.NDArray[np.bool_], length: int, one_more: bool = False) -> npt.NDArray[np.bool_]:
-    """Say which points are in a run of `length` that all hold; with `one_more` an entry is a step between points."""
-    marked = np.zeros(holds.size + one_more, dtype=bool)
-    for start in range(holds.size - length + 1):
-        if holds[start : start + length].all():
-            marked[start : start + length + one_more] = True
-    return marked
+def _in_run(marks: Marks, length: int) -> Marks:
+    """Return which points are in a run of at least `length` marked points."""
+    in_run = np.zeros(marks.size, dtype=bool)
+    for start in range(marks.size - length + 1):
+        if marks[start : start + length].all():
+            in_run[start : start + length] = True
+    return in_run
 
 
-def _two_of_three(on_side: npt.NDArray[np.bool_], near: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Say which points are near a limit, with another near it, among three in a row on that side of the mean."""
-    marked = np.zeros(near.size, dtype=bool)
-    for start in range(near.size - 2):
+def _in_trend(steps: Marks) -> Marks:
+    """Return which points are in a trend, from the marked steps between neighbours."""
+    in_run = _in_run(steps, _RUN - 1)
+    # A point is in a trend when the step that leads to it or the step that leaves it is.
+    in_trend = np.zeros(steps.size + 1, dtype=bool)
+    in_trend[:-1] |= in_run
+    in_trend[1:] |= in_run
+    return in_trend
+
+
+def _two_of_three(on_side: Marks, near_limit: Marks) -> Marks:
+    """Return which points are near a limit, with another near it, among three in a row on that side of the mean."""
+    marks = np.zeros(near_limit.size, dtype=bool)
+    for start in range(near_limit.size - 2):
         window = slice(start, start + 3)
-        if on_side[window].all() and near[window].sum() >= 2:
-            marked[window] |= near[window]
-    return marked
+        if on_side[window].all() and near_limit[window].sum() >= 2:
+            marks[window] |= near_limit[window]
+    return marks

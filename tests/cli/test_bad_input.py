@@ -187,8 +187,8 @@ def test_an_output_that_exists_is_kept_unless_forced(fails: Fails, run: Run, ext
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("precious")
     (tmp_path / "flags.parquet").write_text("precious")
-    assert "out exists already. Use --force" in fails("audit", path, "-o", "out", code=2)
-    assert "flags.parquet exists already" in fails("flag", path, "-o", "flags.parquet", code=2)
+    assert "out already exists. Use --force" in fails("audit", path, "-o", "out", code=2)
+    assert "flags.parquet already exists" in fails("flag", path, "-o", "flags.parquet", code=2)
     run("flag", path, "-o", "flags.parquet", "--force")
     assert pl.read_parquet(tmp_path / "flags.parquet").height == 4
 
@@ -201,27 +201,28 @@ def test_force_replaces_what_an_audit_wrote_and_nothing_else(
     run("audit", path, "-o", "out", "--force")
     assert not (tmp_path / "out" / "by_commissioner.csv").exists()
     (tmp_path / "out" / "mine.txt").write_text("precious")
-    assert "out holds mine.txt, which was not written by" in fails("audit", path, "-o", "out", "--force", code=2)
+    message = fails("audit", path, "-o", "out", "--force", code=2)
+    assert "out contains mine.txt, which this command did not write" in message
     run("demo", "--rows", "500")
     run("demo", "--rows", "500", "--force")
     (tmp_path / "ebi-demo" / "audit" / "mine.txt").write_text("precious")
     message = fails("demo", "--rows", "500", "--force", code=2)
-    assert "ebi-demo holds audit/mine.txt" in message
+    assert "ebi-demo contains audit/mine.txt" in message
     (tmp_path / "file").write_text("precious")
     assert "file is a file: name a folder" in fails("audit", path, "-o", "file", "--force", code=2)
 
 
 def test_an_output_never_replaces_the_input(fails: Fails, extract: Extract, tmp_path: Path) -> None:
     path = str(extract())
-    assert "in the place of the input" in fails("flag", path, "-o", path, "--force", code=2)
+    assert "overlaps the input" in fails("flag", path, "-o", path, "--force", code=2)
     (tmp_path / "folder").mkdir()
     extract("folder/a.parquet")
-    assert "in the place of the input" in fails("flag", "folder", "-o", "folder/flags.parquet", code=2)
-    assert "in the place of the input" in fails("audit", "folder", "-o", "folder", "--force", code=2)
-    assert "in the place of the input" in fails("audit", "folder/a.parquet", "-o", "folder", "--force", code=2)
-    assert "in the place of the input" in fails("audit", "folder/*.parquet", "-o", "folder", "--force", code=2)
+    assert "overlaps the input" in fails("flag", "folder", "-o", "folder/flags.parquet", code=2)
+    assert "overlaps the input" in fails("audit", "folder", "-o", "folder", "--force", code=2)
+    assert "overlaps the input" in fails("audit", "folder/a.parquet", "-o", "folder", "--force", code=2)
+    assert "overlaps the input" in fails("audit", "folder/*.parquet", "-o", "folder", "--force", code=2)
     glob = ["flag", "folder/*.parquet", "-o", "folder/a.parquet", "--force"]
-    assert "in the place of the input" in fails(*glob, code=2)
+    assert "overlaps the input" in fails(*glob, code=2)
 
 
 def test_two_outputs_of_one_name(fails: Fails) -> None:
@@ -232,7 +233,7 @@ def test_two_outputs_of_one_name(fails: Fails) -> None:
 def test_an_output_never_replaces_a_child_table_that_was_found(fails: Fails, run: Run) -> None:
     run("synth", "-o", "sus.parquet", "--rows", "50", "--layout", "unified-sus-op")
     message = fails("flag", "sus.parquet", "-o", "sus.procedures.parquet", "--force", code=2)
-    assert "in the place of the input sus.procedures.parquet" in message
+    assert "overlaps the input sus.procedures.parquet" in message
 
 
 def test_an_output_in_no_folder(fails: Fails, extract: Extract) -> None:

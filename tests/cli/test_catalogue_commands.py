@@ -32,7 +32,7 @@ def test_rules_can_be_filtered(run: Run, options: list[str], count: int) -> None
 
 def test_an_unknown_filter_names_the_known(run: Run) -> None:
     assert "the nearest is urology" in run("rules", "--specialty", "urologie", code=2).output
-    assert "there are 1, 2" in run("rules", "--list", "7", code=2).output
+    assert "choose from 1, 2" in run("rules", "--list", "7", code=2).output
 
 
 def test_show_tells_what_changed_between_editions(run: Run) -> None:
@@ -67,7 +67,7 @@ def test_codes_are_exported_as_fhir_to_a_file(run: Run, tmp_path: Path) -> None:
     (surgery, *_) = [entry["resource"] for entry in bundle["entry"]]
     assert surgery["version"] == "2020"
     assert surgery["compose"]["include"][0]["filter"] == [{"property": "code", "op": "regex", "value": "W82(\\..*)?"}]
-    assert "exists already" in run("codes", "2E", "-o", "codes.json", code=2).output
+    assert "already exists" in run("codes", "2E", "-o", "codes.json", code=2).output
     assert "the nearest is fhir" in run("codes", "2E", "--format", "fihr", code=2).output
 
 

@@ -49,7 +49,7 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
     assert "*" in table["outcome"].to_list()
     counts = table["outcome"].drop_nulls().to_list()
     assert all(int(text) % 5 == 0 for text in counts if text.isdigit())
-    assert "exists already" in run("measure", *extracts, "-o", "out", code=2).output
+    assert "already exists" in run("measure", *extracts, "-o", "out", code=2).output
     run("measure", *extracts, "-o", "out", "--force", "--measure", "did_not_attend", "--disclosure", "none")
 
 

@@ -68,7 +68,7 @@ def test_the_page_says_what_the_tables_say(people: list[Path], tmp_path: Path) -
         assert f"<strong>{row['percent']:.1f}%</strong>" in html
     for count in found.table("flow")["pathways"].drop_nulls():
         assert f">{count:,}</td>" in html
-    with pytest.raises(ebi.UsageError, match="exists already"):
+    with pytest.raises(ebi.UsageError, match="already exists"):
         found.report(tmp_path / "report.html")
 
 

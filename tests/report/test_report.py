@@ -192,7 +192,7 @@ def test_an_empty_extract_has_a_report_too(opened: Open, extract: Path) -> None:
 def test_a_report_that_exists_is_kept(extract: Path, tmp_path: Path) -> None:
     audit = ebi.audit(extract, ["2S"])
     (tmp_path / "report.html").write_text("precious")
-    with pytest.raises(ebi.UsageError, match="exists already"):
+    with pytest.raises(ebi.UsageError, match="already exists"):
         audit.report(tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text() == "precious"
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from opcs_icd import (
     ICD10,
     OPCS4,
+    CodeError,
     CodeList,
     CodeSystem,
     CodeSystemError,
@@ -15,6 +16,7 @@ from opcs_icd import (
     normal_form,
     split_codes,
 )
+from opcs_icd.reference import ReferenceFolderError
 
 
 @pytest.mark.parametrize(
@@ -72,8 +74,8 @@ def test_icd_patterns_as_published(pattern: str, count: int, first: str, last: s
         (OPCS4, "U05[^45]", "a negated class", None),
         (OPCS4, "U05[9-1]", "whose range runs backwards", None),
         (OPCS4, "U05[]", "an empty class", None),
-        (OPCS4, "U05[4,5]", "holds several patterns", None),
-        (OPCS4, "U054,U055", "holds several patterns", None),
+        (OPCS4, "U05[4,5]", "contains several patterns", None),
+        (OPCS4, "U054,U055", "contains several patterns", None),
         (OPCS4, "U05455", "longer than a code", None),
         (OPCS4, "054", "does not begin with a chapter letter", None),
         (OPCS4, "U05?", "where a digit belongs", None),
@@ -116,10 +118,16 @@ def test_lists_are_equal_when_they_match_the_same() -> None:
 
 
 def test_types_never_mix() -> None:
-    with pytest.raises(CodeSystemError, match=r"OPCS-4 codes and one of ICD-10 codes do not mix"):
+    with pytest.raises(CodeSystemError, match=r"a list of OPCS-4 codes cannot be combined with a list of ICD-10 codes"):
         CodeList.opcs(["Z993"]) | CodeList.icd(["Z993"])
     with pytest.raises(CodeSystemError):
         CodeList.opcs(["Z993"]) - CodeList.icd(["Z993"])
+
+
+def test_errors_share_one_base() -> None:
+    assert issubclass(CodeError, ValueError)
+    for error in (PatternError, CodeSystemError, ReferenceFolderError):
+        assert issubclass(error, CodeError)
 
 
 def test_union_and_difference() -> None:

@@ -62,7 +62,7 @@ def test_a_group_without_people_is_no_group() -> None:
 def test_what_cannot_be_worked_out_is_missing(index: "type") -> None:
     assert np.isnan(index([1.0], [0.1], [10]).value)
     assert np.isnan(index([], [], []).value)
-    with pytest.raises(ValueError, match="not as many"):
+    with pytest.raises(ValueError, match="same number of groups"):
         index([1.0, 2.0], [0.1], [10, 10])
     with pytest.raises(ValueError, match="negative"):
         index([1.0, 2.0], [0.1, -0.1], [10, 10])

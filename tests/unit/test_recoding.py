@@ -74,7 +74,7 @@ def test_a_criterion_names_settings() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("referral_setting = 'gp'", "there is no referral setting 'gp'; there are primary care, community"),
+        ("referral_setting = 'gp'", "there is no referral setting 'gp'; choose from primary care, community"),
         ("referral_setting IS NULL", "referral_setting takes =, <> and IN, with one of primary care"),
         ("referral_setting > 'other'", "referral_setting takes =, <> and IN"),
         ("starts_with(referral_setting, 'p')", "referral_setting takes =, <> and IN"),

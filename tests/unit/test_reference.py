@@ -50,7 +50,7 @@ def test_a_list_covers_undivided_codes(reference: Reference) -> None:
 def test_a_folder_without_a_release_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("a\tb\tc\n")
     (tmp_path / "empty.txt").write_text("")
-    with pytest.raises(ReferenceFolderError, match="holds no release of OPCS-4"):
+    with pytest.raises(ReferenceFolderError, match="contains no release of OPCS-4"):
         Reference.read(tmp_path)
     with pytest.raises(ReferenceFolderError, match="is not a folder"):
         Reference.read(tmp_path / "why_unanswerable")
