@@ -22,7 +22,7 @@ class Activity:
     """One row of care.
 
     Attributes:
-        codes: The code fields (`procedures`, `diagnoses`, ...) with their codes in normal form, in the activity's order.
+        codes: The code fields, such as `procedures`, with their codes in normal form and in order.
         fields: The other canonical fields with their values in normal form; a field that is absent or None is missing.
     """
 

@@ -75,16 +75,16 @@ def test_a_criterion_names_settings() -> None:
     ("text", "message"),
     [
         ("referral_setting = 'gp'", "there is no referral setting 'gp'; there are primary care, community"),
-        ("referral_setting IS NULL", "referral_setting takes =, <> and IN, with one of primary care"),
-        ("referral_setting > 'other'", "referral_setting takes =, <> and IN"),
-        ("starts_with(referral_setting, 'p')", "referral_setting takes =, <> and IN"),
+        ("referral_setting IS NULL", "use referral_setting with =, <> or IN, and one of primary care"),
+        ("referral_setting > 'other'", "use referral_setting with =, <> or IN"),
+        ("starts_with(referral_setting, 'p')", "use referral_setting with =, <> or IN"),
         ("referral_setting = 3", "there is no referral setting '3'"),
         (
             "referral_setting IN ('primary care', 'community and allied health', 'specialist', 'emergency', 'other', "
             "'unknown')",
             "every referral setting is listed, so this is always true",
         ),
-        ("pcn = 'Network 1'", "no criterion can ask about pcn"),
+        ("pcn = 'Network 1'", "a criterion cannot use the field pcn"),
     ],
 )
 def test_a_wrong_question_about_settings_is_refused(text: str, message: str) -> None:
