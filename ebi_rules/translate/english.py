@@ -164,7 +164,7 @@ class _English(Visitor[str]):
         return operands
 
     def _is_pair(self, node: And) -> bool:
-        """Return whether a node joins two clauses that a plain "and" can stand between."""
+        """Return whether a node joins exactly two clauses, neither of them alternatives."""
         operands = self._operands(node)
         return len(operands) == 2 and not any(isinstance(operand, Or) for operand in operands)
 
