@@ -1,1 +1,1 @@
-"""Criteria: what can be asked of one activity, and what each question means."""
+"""Criteria: the conditions that a rule sets for one activity, and what each of them means."""

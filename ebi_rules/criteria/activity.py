@@ -1,6 +1,7 @@
-"""An activity as rules see it: codes in order and fields in normal form, free of any layout.
+"""One activity as criteria see it: codes in order and fields in normal form, whatever the layout of the extract.
 
-Engines never build these row by row; the reference, the examples in rule files and `explain` do.
+The worked examples in rule files, `explain` and the reference evaluator build activities. Engines do not: they work on
+whole columns.
 """
 
 import re
@@ -20,8 +21,9 @@ _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)(?:\.0+)?")
 class Activity:
     """One row of care.
 
-    `codes` maps the fields that hold codes to codes in normal form, in the activity's order. `fields` maps the
-    other canonical names to values in normal form; a field that is absent or None is missing.
+    Attributes:
+        codes: The code fields, such as `procedures`, with their codes in normal form and in order.
+        fields: The other canonical fields with their values in normal form; a field that is absent or None is missing.
     """
 
     codes: Mapping[str, tuple[str, ...]]
@@ -29,17 +31,29 @@ class Activity:
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> "Activity":
-        """Make an activity from canonical names and raw values.
+        """Return the activity with these values.
 
-        A field of codes, such as `procedures`, takes a list of codes or one string of them. Raises `InvalidInputError` for a
-        name that is no canonical field, or an age that is not a whole number.
+        Args:
+            values: Canonical field names with raw values. A code field takes a list of codes or one text of them; age
+                is in completed years.
+
+        Raises:
+            InvalidInputError: A name is not a canonical field, a field is derived from the codes of another, or a
+                number is not whole.
+
+        Example:
+            >>> activity = Activity.of({"procedures": ["U05.5", "Z665"], "age": 45, "administrative_category": "1"})
+            >>> activity.codes["procedures"]
+            ('U055', 'Z665')
+            >>> activity.fields["administrative_category"]
+            '01'
         """
         known = [*CODE_FIELDS, *FIELDS]
         for name in values:
             if name not in known:
                 raise InvalidInputError(unknown("field", name, known))
             if name in FIELDS and FIELDS[name].kind is Kind.LABEL:
-                raise InvalidInputError(f"{name} comes from the codes of another field: give those.")
+                raise InvalidInputError(f"{name} is derived from the codes of another field: use that field.")
         return cls(
             codes=MappingProxyType({name: _codes(values.get(name)) for name in CODE_FIELDS}),
             fields=MappingProxyType({name: _normal(name, values[name]) for name in FIELDS if name in values}),
@@ -51,7 +65,7 @@ def _codes(value: object) -> tuple[str, ...]:
         return split_codes(value)
     if isinstance(value, Iterable):
         return tuple(code for cell in value for code in _codes(cell))
-    raise InvalidInputError("codes are a list of texts or one text.")
+    raise InvalidInputError("codes must be text or a list of texts.")
 
 
 def _normal(name: str, value: object) -> str | int | None:
@@ -65,11 +79,11 @@ def _normal(name: str, value: object) -> str | int | None:
 
 
 def _whole_number(name: str, value: object) -> int | None:
-    """Read a number that may come as text or, from a column with gaps, as a float."""
+    """Read a number that may be text or, from a column with gaps, a float."""
     text = "" if value is None else str(value).strip(" ")
     if text.upper() in MISSING_TEXTS:
         return None
-    found = _WHOLE_NUMBER.fullmatch(text)
-    if not found:
+    match = _WHOLE_NUMBER.fullmatch(text)
+    if not match:
         raise InvalidInputError(f"{name} is not a whole number.")
-    return int(found[1])
+    return int(match[1])

@@ -1,4 +1,7 @@
-"""Areas: a CSV that says in what PCN, borough and ICB each GP practice, or each LSOA, is, and how deprived."""
+"""Read the CSV of areas: the PCN, borough, ICB and deprivation decile of each GP practice or LSOA.
+
+The result is a list of recodings. This module does not apply them to an extract.
+"""
 
 from pathlib import Path
 
@@ -13,37 +16,50 @@ _DECILES = tuple(map(str, range(1, 11)))
 
 
 def recodings(areas: str | Path | None = None) -> tuple[Recoding, ...]:
-    """Give the recodings in force: referral settings, and those of a file of areas. Raises `UsageError`."""
+    """Return the recodings in force: the referral settings and those in a CSV of areas.
+
+    Raises:
+        UsageError: The CSV of areas is wrong.
+        DataFileError: The file of referral settings is wrong.
+    """
     return (referral_settings(), *(read_areas(areas) if areas else ()))
 
 
 def read_areas(path: str | Path) -> tuple[Recoding, ...]:
-    """Read areas: a column `gp_practice` or `lsoa`, and one or more of `pcn`, `borough`, `icb` and `imd_decile`.
+    """Read a CSV of areas.
 
-    `imd_decile` is 1 to 10, 1 the most deprived tenth. Names of columns match in any case. Raises `UsageError` for a
-    file that cannot be read, lacks a column, or has a place twice.
+    Args:
+        path: A CSV with a column `gp_practice` or `lsoa`, and at least one of `pcn`, `borough`, `icb` and `imd_decile`.
+            `imd_decile` is 1 to 10, and 1 is the most deprived tenth. Column names may be in any case.
+
+    Returns:
+        One recoding per level, the smallest area first.
+
+    Raises:
+        UsageError: The file cannot be read, lacks a column, has a place more than once or a decile outside 1 to 10.
     """
     frame = read_small_csv(path, "--areas")
     places = [name for name in _PLACES if name in frame.columns]
     if len(places) != 1:
-        raise UsageError(f"--areas {path}: one column says the place: {' or '.join(_PLACES)}.")
+        raise UsageError(f"--areas {path}: the file must have one column {' or '.join(_PLACES)}, not both.")
     levels = [name for name in _LEVELS if name in frame.columns]
     if not levels:
         raise UsageError(f"--areas {path} has no column {', '.join(_LEVELS[:-1])} or {_LEVELS[-1]}.")
     (place,) = places
     codes = [normal_code(FIELDS[place], code) for code in frame[place]]
-    without = sum(code is None for code in codes)
-    if without:
-        raise UsageError(f"--areas {path}: {without:,} of its rows have no {place}.")
-    if len(set(codes)) < len(codes):
-        raise UsageError(
-            f"--areas {path}: {len(codes) - len(set(codes)):,} of its codes in {place} stand there already."
-        )
-    return tuple(_of_level(level, place, codes, frame[level].to_list()) for level in levels)
+    missing = sum(code is None for code in codes)
+    if missing:
+        raise UsageError(f"--areas {path} has rows without {place} ({missing:,}): complete or remove them.")
+    repeats = len(codes) - len(set(codes))
+    if repeats:
+        raise UsageError(f"--areas {path} has codes more than once in {place} ({repeats:,}): keep one row for each.")
+    return tuple(_recoding(level, place, codes, frame[level].to_list()) for level in levels)
 
 
-def _of_level(level: str, place: str, codes: list[str | None], names: list[str | None]) -> Recoding:
-    given = {code: name.strip() for code, name in zip(codes, names, strict=True) if code and name and name.strip()}
-    if level == "imd_decile" and (wrong := sum(name not in _DECILES for name in given.values())):
-        raise UsageError(f"--areas: {wrong:,} of the cells in imd_decile are not whole numbers from 1 to 10.")
-    return Recoding(level, place, given)
+def _recoding(level: str, place: str, codes: list[str | None], names: list[str | None]) -> Recoding:
+    labels = {code: name.strip() for code, name in zip(codes, names, strict=True) if code and name and name.strip()}
+    if level == "imd_decile":
+        wrong = sum(label not in _DECILES for label in labels.values())
+        if wrong:
+            raise UsageError(f"--areas: imd_decile has cells that are not whole numbers from 1 to 10 ({wrong:,}).")
+    return Recoding(level, place, labels)

@@ -1,7 +1,7 @@
-"""The canonical fields of an activity: what each holds, how wide its codes are, what the codes mean.
+"""The canonical fields of an activity: what each contains, how long its codes are and what they mean.
 
-Meanings follow the NHS Data Dictionary (element named beside each field). Everything that compares a field
-asks here for its normal form and for the raw spellings of a value, so that all translators agree.
+Meanings follow the NHS Data Dictionary. Every translator takes the normal form of a value and its raw spellings from
+here, so that all agree. Which columns of an extract contain a field is for its layout to say.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from enum import Enum
 
 
 class Kind(Enum):
-    """How a field's values compare."""
+    """How the values of a field are compared."""
 
     CODE = "code"
     LABEL = "label"
@@ -22,10 +22,15 @@ class Kind(Enum):
 class Field:
     """One canonical field.
 
-    `width` is the length to which a short code is filled with zeros (2 read for 02), None where codes have no fixed
-    length; a label stands as it is written. `meanings` are the values a reader should not have to look up, or in
-    `beginnings` what all codes that begin so have in common. A field that is not `testable` can be grouped by or
-    carried, but no criterion may ask for it.
+    Attributes:
+        name: The name in rule files and layouts.
+        kind: How its values are compared.
+        label: The name in English, without an article.
+        width: The length of its codes: shorter ones are filled with leading zeros (2 is read as 02). None where codes
+            have no fixed length.
+        meanings: The meaning of each code that a reader should not have to look up.
+        beginnings: The meaning that all codes with the same beginning share.
+        testable: Whether a criterion may use the field; any field can be kept in outputs.
     """
 
     name: str
@@ -198,26 +203,35 @@ GROUPABLE = (
 """The fields that an audit may group by."""
 
 PRACTITIONERS = ("consultant", "referrer")
-"""Fields that name a person who treats patients or refers them."""
+"""Fields that identify a person who treats or refers patients."""
 
 AREAS = ("pcn", "borough", "icb")
-"""Areas that a GP practice, or an LSOA, is in: what `--areas` may say, the smallest first."""
+"""The areas around a GP practice or an LSOA, smallest first: columns that the file for `--areas` may have."""
 
 TEXTS = (Kind.CODE, Kind.LABEL)
-"""The kinds of field whose values are texts, of which there are few different ones."""
+"""The kinds of field whose values are texts with few distinct values."""
 
 MISSING_TEXTS = ("", "NULL")
-"""What a coded cell holds, blanks removed, when it holds nothing."""
+"""The contents of a coded cell, without blanks, that mean it is missing."""
 
 BABY_AGES = range(7001, 7008)
-"""HES writes the age of a child under one year as 7001 to 7007 (HES data dictionary, APPTAGE, STARTAGE)."""
+"""HES writes the age of a child under 1 year as 7001 to 7007 (HES data dictionary, APPTAGE, STARTAGE)."""
 
 
 def normal_code(definition: Field, value: object) -> str | None:
-    """Give a coded value as the data dictionary writes it, or None when there is none.
+    """Return a coded value as the NHS Data Dictionary writes it.
 
-    Blanks go, letters become capitals, a short code is filled with zeros: ` 2` is `02` where codes have two
-    characters. A label loses the blanks at its ends alone. Empty text and the text NULL are no value.
+    Args:
+        definition: The field, of kind CODE or LABEL.
+        value: The raw value. Blanks are removed, letters become capitals and a short code is filled with leading zeros.
+            A label only loses the blanks at its ends.
+
+    Returns:
+        The normal form; None where the value is None, empty or the text NULL.
+
+    Example:
+        >>> normal_code(FIELDS["administrative_category"], " 2")
+        '02'
     """
     if value is None:
         return None
@@ -231,14 +245,28 @@ def normal_code(definition: Field, value: object) -> str | None:
 
 
 def normal_age(value: int | None) -> int | None:
-    """Give an age in completed years: HES's codes for babies are 0."""
+    """Return an age in completed years, with 0 for each of HES's codes for babies.
+
+    Example:
+        >>> normal_age(7003)
+        0
+    """
     return 0 if value in BABY_AGES else value
 
 
 def raw_spellings(definition: Field, value: str) -> tuple[str, ...]:
-    """Give the texts, blanks removed and in capitals, that a field may hold for the code `value`.
+    """Return the texts that mean one code in raw data, in capitals and without blanks.
 
-    The code itself comes first, then the code without its leading zeros, one fewer at a time: 02 and 2.
+    Args:
+        definition: The field.
+        value: The code in normal form.
+
+    Returns:
+        The code itself, then with one leading zero fewer at a time.
+
+    Example:
+        >>> raw_spellings(FIELDS["administrative_category"], "02")
+        ('02', '2')
     """
     spellings = [value]
     if definition.width:

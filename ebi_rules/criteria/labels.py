@@ -1,4 +1,7 @@
-"""One recoding: its codes by label, read from TOML; and the recoding of sources of referral that is in force."""
+"""Recodings: labels for groups of a field's codes, read from TOML, and the referral settings in force.
+
+A recoding turns codes into labels, and a criterion about labels into one about codes. It does not touch an extract.
+"""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -13,7 +16,7 @@ from ebi_rules.criteria.nodes import Criterion, CriterionError, In, Not
 
 REFERRAL_SETTING = "referral_setting"
 VARIABLE = "EBI_REFERRAL_SETTINGS"
-"""The environment variable that names a file of one's own in the place of the package's."""
+"""The environment variable that names a user's file of referral settings, used instead of the package's own."""
 
 _REQUIRED = {"name", "field", "otherwise", "groups"}
 _OPTIONAL = {"source", "limits"}
@@ -21,11 +24,15 @@ _OPTIONAL = {"source", "limits"}
 
 @dataclass(frozen=True)
 class Recoding:
-    """A field's codes under labels.
+    """Labels for the codes of a field.
 
-    `name` is the field that it gives, `field` the one whose codes it reads, `labels` the label of each code in normal
-    form, `otherwise` the label of any other code and of none; None where these have no label. `limits` say what the
-    labels cannot show.
+    Attributes:
+        name: The field of labels that results.
+        field: The field whose codes have labels.
+        labels: The label of each code in normal form.
+        otherwise: The label of all other codes and of missing values; None where these have no label.
+        source: Where the labels come from.
+        limits: What the labels cannot show, one sentence each.
     """
 
     name: str
@@ -41,30 +48,37 @@ class Recoding:
         return tuple(dict.fromkeys([*self.labels.values(), *([self.otherwise] if self.otherwise else [])]))
 
     def label(self, value: object) -> str | None:
-        """Give the label of a raw value."""
+        """Return the label of a raw value, None where it has none."""
         code = normal_code(FIELDS[self.field], value)
         return self.otherwise if code is None else self.labels.get(code, self.otherwise)
 
     def among(self, labels: Iterable[object]) -> Criterion:
-        """Give the criterion that an activity's label is one of some, as one about its code.
+        """Return the criterion that the label of an activity is one of these, in terms of its codes.
 
-        Raises `CriterionError` for a label that is none, or when there is no other.
+        Raises:
+            CriterionError: A label is unknown, or every label is listed.
         """
-        asked = list(labels)
-        for label in asked:
+        chosen = list(labels)
+        title = self.name.replace("_", " ")
+        for label in chosen:
             if label not in self.known:
-                raise CriterionError(unknown(self.name.replace("_", " "), str(label), self.known))
-        if set(asked) == set(self.known):
-            raise CriterionError(f"every {self.name.replace('_', ' ')} is named, so this always holds.")
-        if self.otherwise in asked:
-            return Not(In(self.field, tuple(code for code, label in self.labels.items() if label not in asked)))
-        return In(self.field, tuple(code for code, label in self.labels.items() if label in asked))
+                raise CriterionError(unknown(title, str(label), self.known))
+        if set(chosen) == set(self.known):
+            raise CriterionError(f"every {title} is listed, so this is always true: take it out.")
+        if self.otherwise in chosen:
+            return Not(In(self.field, tuple(code for code, label in self.labels.items() if label not in chosen)))
+        return In(self.field, tuple(code for code, label in self.labels.items() if label in chosen))
 
 
 def referral_settings() -> Recoding:
-    """Give the settings of sources of referral: the package's, or those of the file that EBI_REFERRAL_SETTINGS names.
+    """Return the settings of sources of referral: the package's, or those in the file that EBI_REFERRAL_SETTINGS names.
 
-    Raises `DataFileError` for a file that is wrong.
+    Raises:
+        DataFileError: The file cannot be read, or is wrong.
+
+    Example:
+        >>> referral_settings().label("3")
+        'primary care'
     """
     return _referral_settings(os.environ.get(VARIABLE) or None)
 
@@ -72,8 +86,8 @@ def referral_settings() -> Recoding:
 @cache
 def _referral_settings(path: str | None) -> Recoding:
     if path is None:
-        own = data_folder("recodings") / f"{REFERRAL_SETTING}.toml"
-        return read_recoding(own.read_text(encoding="utf-8"), own.name)
+        file = data_folder("recodings") / f"{REFERRAL_SETTING}.toml"
+        return read_recoding(file.read_text(encoding="utf-8"), file.name)
     recoding = read_recoding(read_text_file(path, "the referral settings"), path)
     if (recoding.name, recoding.field) != (REFERRAL_SETTING, "referral_source"):
         raise DataFileError(f"{path}: the name must be {REFERRAL_SETTING!r} and the field 'referral_source'.")

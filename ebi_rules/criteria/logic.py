@@ -1,9 +1,9 @@
-"""What criteria can hold together, decided and not guessed: every combination of answers that atoms can have.
+"""Decide what criteria can mean together: whether one can be met, implies another or is equivalent to it.
 
-Codes fall into cells, which are the sets of lists that a code can be in at once; the answers about an activity's
-codes are found by adding one code of each cell after another until no new answers come. A field has finitely many
-kinds of value. Answers about different fields are free of each other, so a formula is decided field by field. Nothing
-here knows which codes a classification really has.
+The answers are exact, not sampled. Codes fall into cells: the sets of lists that a code can be in at once. Adding one
+code of each cell after another, until no new answers come, finds every answer about codes. The values of a field are
+of finitely many kinds. Answers about different fields are independent, so a criterion is decided field by field.
+This module does not know which codes a classification really has.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,12 +38,18 @@ from opcs_icd import OPCS4, CodeList, CodeSystem
 Atom = CodeAtom | FieldAtom
 
 _PLAIN_CODES = [f"{letter}{number}" for number in (629, 119, 250) for letter in "XE" + OPCS4.letters]
-"""Codes of either classification, from which one is taken that is in no list."""
+"""Codes of both classifications, from which to take one that is in no list."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What an activity may hold in one field, and the atoms about that field which are then true."""
+    """A possible value of one field, and what is then true.
+
+    Attributes:
+        field: The canonical field.
+        value: The value, or the codes in order.
+        true: The atoms about the field that are true of this value.
+    """
 
     field: str
     value: object
@@ -51,69 +57,97 @@ class Answers:
 
 
 def possible(criterion: Criterion) -> bool:
-    """Say whether some activity meets the criterion."""
+    """Return whether any activity can meet the criterion.
+
+    Example:
+        >>> from ebi_rules.criteria.parser import parse
+        >>> possible(parse("age >= 19 AND age < 19", lists={}))
+        False
+    """
     return _search(criterion, list(possible_answers(criterion))) is not None
 
 
 def witness(criterion: Criterion) -> Activity | None:
-    """Give a plain activity that meets the criterion; None when no activity can."""
-    found = _search(criterion, list(possible_answers(criterion)))
-    return None if found is None else Activity.of({answers.field: answers.value for answers in found})
+    """Return a simple activity that meets the criterion, None when no activity can.
+
+    Example:
+        >>> from ebi_rules.criteria.parser import parse
+        >>> dict(witness(parse("age >= 19", lists={})).fields)
+        {'age': 19}
+    """
+    solution = _search(criterion, list(possible_answers(criterion)))
+    return None if solution is None else Activity.of({answers.field: answers.value for answers in solution})
 
 
 def equivalent(one: Criterion, other: Criterion) -> bool:
-    """Say whether two criteria hold for the same activities."""
+    """Return whether two criteria hold for the same activities.
+
+    Example:
+        >>> from ebi_rules.criteria.parser import parse
+        >>> equivalent(parse("age >= 19", lists={}), parse("age > 18", lists={}))
+        True
+    """
     return not possible(Or((And((one, Not(other))), And((other, Not(one))))))
 
 
 def implies(one: Criterion, other: Criterion) -> bool:
-    """Say whether every activity that meets `one` meets `other`."""
+    """Return whether every activity that meets `one` also meets `other`.
+
+    Example:
+        >>> from ebi_rules.criteria.parser import parse
+        >>> implies(parse("age >= 65", lists={}), parse("age >= 19", lists={}))
+        True
+    """
     return not possible(And((one, Not(other))))
 
 
 def is_decisive(atom: Atom, criterion: Criterion, activity: Activity) -> bool:
-    """Say whether the criterion's answer for an activity hangs on one atom alone: with the other it would flip."""
-    otherwise = with_answers(criterion, {atom: not holds(atom, activity)})
-    answer = otherwise if isinstance(otherwise, bool) else holds(otherwise, activity)
+    """Return whether the opposite answer to one atom would change the criterion's answer for an activity."""
+    reduced = with_answers(criterion, {atom: not holds(atom, activity)})
+    answer = reduced if isinstance(reduced, bool) else holds(reduced, activity)
     return answer != holds(criterion, activity)
 
 
 def possible_answers(criterion: Criterion) -> Iterator[list[Answers]]:
-    """Give, for each field that a criterion asks about, all that an activity may hold in it.
+    """Return every possible value of each field in a criterion, one list per field.
 
-    Values of the same answers stand once, the plainest of them; nothing recorded comes first.
+    Of the values with the same answers only the simplest is listed; a missing value is first.
     """
-    asked: dict[str, dict[Atom, None]] = {}
+    atoms_by_field: dict[str, dict[Atom, None]] = {}
     for atom in atoms(criterion):
-        asked.setdefault(_field(atom), {})[atom] = None
-    for name, of_field in asked.items():
-        yield list(_code_answers(name, list(of_field)) if name in CODE_FIELDS else _value_answers(name, of_field))
+        atoms_by_field.setdefault(_field(atom), {})[atom] = None
+    for name, field_atoms in atoms_by_field.items():
+        yield list(_code_answers(name, field_atoms) if name in CODE_FIELDS else _value_answers(name, field_atoms))
 
 
 def codes_by_sign(criterion: Criterion) -> dict[bool, dict[CodeSystem, CodeList]]:
-    """Give the codes that a criterion asks for (True) and those that it excludes (False), by classification."""
+    """Return the codes that a criterion requires (True) and those that it excludes (False), by classification."""
     prefixes: dict[tuple[bool, CodeSystem], list[str]] = {}
 
-    def walk(node: Criterion, wanted: bool) -> None:
+    def walk(node: Criterion, sign: bool) -> None:
         match node:
             case And(operands) | Or(operands):
                 for operand in operands:
-                    walk(operand, wanted)
+                    walk(operand, sign)
             case Not(operand):
-                walk(operand, not wanted)
+                walk(operand, not sign)
             case FollowedBy() | HasCode():
                 for named in lists_named(node):
-                    prefixes.setdefault((wanted, named.system), []).extend(named.codes.prefixes)
+                    prefixes.setdefault((sign, named.system), []).extend(named.codes.prefixes)
 
-    walk(criterion, wanted=True)
+    walk(criterion, sign=True)
     return {
-        wanted: {system: CodeList(system, prefixes.get((wanted, system), ())) for system in CodeSystem}
-        for wanted in (True, False)
+        sign: {system: CodeList(system, prefixes.get((sign, system), ())) for system in CodeSystem}
+        for sign in (True, False)
     }
 
 
 def with_answers(criterion: Criterion, answers: Mapping[Atom, Criterion | bool]) -> Criterion | bool:
-    """Give what is left of a criterion once some atoms are answered, or have another criterion in their place."""
+    """Return a criterion with some atoms replaced, each by its answer or by another criterion, and simplified.
+
+    Returns:
+        What is left of the criterion, or its truth when nothing is left to decide.
+    """
     match criterion:
         case And(operands):
             return _joined(And, [with_answers(operand, answers) for operand in operands], neutral=True)
@@ -127,29 +161,31 @@ def with_answers(criterion: Criterion, answers: Mapping[Atom, Criterion | bool])
 
 
 def _joined(connective: type[And | Or], parts: list[Criterion | bool], neutral: bool) -> Criterion | bool:
-    left = [part for part in parts if not isinstance(part, bool)]
+    """Join simplified operands; `neutral` is the truth that changes nothing under the connective."""
+    undecided = [part for part in parts if not isinstance(part, bool)]
     if any(part is (not neutral) for part in parts):
         return not neutral
-    if len(left) < 2:
-        return left[0] if left else neutral
-    return connective(tuple(left))
+    if len(undecided) < 2:
+        return undecided[0] if undecided else neutral
+    return connective(tuple(undecided))
 
 
 def _search(criterion: Criterion, fields: list[list[Answers]]) -> list[Answers] | None:
-    """Give answers, one a field, under which the criterion holds; None when there are none."""
+    """Return answers, one per field, under which the criterion holds, None when there are none."""
     hopeless: set[tuple[int, Criterion]] = set()
 
-    def search(left: Criterion | bool, place: int) -> list[Answers] | None:
-        if isinstance(left, bool) or place == len(fields):
-            return [] if left is True else None
-        if (place, left) in hopeless:
+    def search(remainder: Criterion | bool, place: int) -> list[Answers] | None:
+        if isinstance(remainder, bool) or place == len(fields):
+            return [] if remainder is True else None
+        if (place, remainder) in hopeless:
             return None
-        asked = {atom for atom in atoms(left) if _field(atom) == fields[place][0].field}
+        field_atoms = {atom for atom in atoms(remainder) if _field(atom) == fields[place][0].field}
         for answers in fields[place]:
-            found = search(with_answers(left, {atom: atom in answers.true for atom in asked}), place + 1)
-            if found is not None:
-                return [answers, *found]
-        hopeless.add((place, left))
+            simplified = with_answers(remainder, {atom: atom in answers.true for atom in field_atoms})
+            solution = search(simplified, place + 1)
+            if solution is not None:
+                return [answers, *solution]
+        hopeless.add((place, remainder))
         return None
 
     return search(criterion, 0)
@@ -159,32 +195,41 @@ def _field(atom: Atom) -> str:
     return atom.code_field if isinstance(atom, FollowedBy | HasCode | Recorded) else atom.field
 
 
-def _code_answers(name: str, asked: list[Atom]) -> Iterator[Answers]:
-    """Add a code of each cell after another, until no new answers come."""
-    about_codes = [atom for atom in asked if isinstance(atom, FollowedBy | HasCode | Recorded)]
-    cells = _cells([named.codes for atom in about_codes for named in lists_named(atom)])
+def _code_answers(name: str, field_atoms: Iterable[Atom]) -> Iterator[Answers]:
+    """Return the answers about one code field: add a code of each cell after another until no new answers come."""
+    code_atoms = [atom for atom in field_atoms if isinstance(atom, FollowedBy | HasCode | Recorded)]
+    cells = _cells([named.codes for atom in code_atoms for named in lists_named(atom)])
     longest = 1 if name in SPELL_FIELD.values() else None
     start: tuple[tuple[str, ...], frozenset[CodeList], frozenset[Atom]] = ((), frozenset(), frozenset())
-    waiting, met, told = [start], {(False, start[1], start[2])}, set[frozenset[Atom]]()
-    for codes, seen, true in waiting:
-        if true not in told:
-            told.add(true)
+    queue = [start]
+    states = {(False, start[1], start[2])}
+    known_answers = set[frozenset[Atom]]()
+    for codes, lists_before, true in queue:
+        if true not in known_answers:
+            known_answers.add(true)
             yield Answers(name, codes, true)
         if longest is not None and len(codes) >= longest:
             continue
         for lists, code in cells.items():
-            added = true | {atom for atom in about_codes if _is_met(atom, lists, seen, first=not codes)}
-            state = (True, seen | lists, added)
-            if state not in met:
-                met.add(state)
-                waiting.append(((*codes, code), seen | lists, added))
+            new_true = true | {atom for atom in code_atoms if _is_met(atom, lists, lists_before, first=not codes)}
+            state = (True, lists_before | lists, new_true)
+            if state not in states:
+                states.add(state)
+                queue.append(((*codes, code), lists_before | lists, new_true))
 
 
-def _is_met(atom: CodeAtom, lists: frozenset[CodeList], seen: frozenset[CodeList], first: bool) -> bool:
-    """Say whether one more code, which is in `lists`, makes an atom true."""
+def _is_met(atom: CodeAtom, lists: frozenset[CodeList], lists_before: frozenset[CodeList], first: bool) -> bool:
+    """Return whether one more code makes an atom true.
+
+    Args:
+        atom: The atom.
+        lists: The lists that contain the code.
+        lists_before: The lists that contain any of the codes before it.
+        first: Whether there are no codes before it.
+    """
     match atom:
         case FollowedBy(before, after):
-            return before.codes in seen and after.codes in lists
+            return before.codes in lists_before and after.codes in lists
         case HasCode(named, Position.ANY):
             return named.codes in lists
         case HasCode(named, Position.SECONDARY):
@@ -197,38 +242,36 @@ def _is_met(atom: CodeAtom, lists: frozenset[CodeList], seen: frozenset[CodeList
 
 
 def _cells(lists: list[CodeList]) -> Mapping[frozenset[CodeList], str]:
-    """Give every set of lists that one code can be in at once, with such a code."""
+    """Return every set of lists that one code can be in at once, with such a code."""
     in_none = next(code for code in _PLAIN_CODES if not any(code in codes for codes in lists))
-    prefixes = sorted(
-        {prefix for codes in lists for prefix in codes.prefixes}, key=lambda prefix: (len(prefix), prefix)
-    )
+    prefixes = {prefix for codes in lists for prefix in codes.prefixes}
     cells: dict[frozenset[CodeList], str] = {}
-    for code in [in_none, *prefixes]:
+    for code in [in_none, *sorted(prefixes, key=lambda prefix: (len(prefix), prefix))]:
         cells.setdefault(frozenset(codes for codes in lists if code in codes), code)
     return cells
 
 
-def _value_answers(name: str, asked: Iterable[Atom]) -> Iterator[Answers]:
-    told = set()
-    for value in [None, *_values(FIELDS[name], asked)]:
+def _value_answers(name: str, field_atoms: Iterable[Atom]) -> Iterator[Answers]:
+    known_answers = set()
+    for value in [None, *_values(FIELDS[name], field_atoms)]:
         activity = Activity.of({name: value})
-        true = frozenset(atom for atom in asked if holds(atom, activity))
-        if true not in told:
-            told.add(true)
+        true = frozenset(atom for atom in field_atoms if holds(atom, activity))
+        if true not in known_answers:
+            known_answers.add(true)
             yield Answers(name, value, true)
 
 
-def _values(definition: Field, asked: Iterable[Atom]) -> Sequence[str | int]:
-    """Give values of every kind that atoms tell apart."""
+def _values(definition: Field, field_atoms: Iterable[Atom]) -> Sequence[str | int]:
+    """Return at least one value of every kind that the atoms distinguish."""
     values: list[str | int] = []
-    for atom in asked:
+    for atom in field_atoms:
         match atom:
             case Between(_, low, high):
                 values += [low, high]
             case Compare(_, _, value):
                 values.append(value)
-            case In(_, several):
-                values += several
+            case In(_, listed):
+                values += listed
             case StartsWith(_, prefix):
                 values.append(prefix)
             case IsNull():

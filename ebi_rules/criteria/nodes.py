@@ -1,8 +1,8 @@
-"""The nodes of a criterion: what can be asked of an activity, and nothing else.
+"""The nodes of a criterion: everything that a rule can require of an activity.
 
-Every node is frozen and checks itself when built, so a wrong node cannot exist and no translator checks
-again. An atom is true or false, never unknown: about a missing value it is false (`IsNull` excepted, which
-asks just that), and `Not` flips it.
+Each node is frozen and checks itself when it is built, so a wrong node cannot exist and no translator checks again. An
+atom is true or false, never unknown: about a missing value it is false (except `IsNull`, which tests for that), and
+`Not` reverses it.
 """
 
 import re
@@ -21,14 +21,14 @@ _PLAIN_TEXT = re.compile(r"[0-9A-Z]+")
 
 
 class CriterionError(RuleError):
-    """A criterion asks for something that does not make sense; the message says what and the repair."""
+    """A criterion makes no sense. The message says what is wrong and how to repair it."""
 
 
 class Position(Enum):
-    """Where a code must stand: in the activity's code order, or as the one code that the whole spell is given.
+    """Which of an activity's codes are looked at.
 
-    `SPELL` is the dominant procedure or the primary diagnosis of the spell, which extracts of admitted care may
-    hold beside the codes themselves.
+    `ANY` is all of them, `PRIMARY` the first, `SECONDARY` all but the first. `SPELL` is the one code of a whole
+    admitted spell: its dominant procedure or its primary diagnosis, for which some extracts have a column.
     """
 
     ANY = "any"
@@ -39,7 +39,12 @@ class Position(Enum):
 
 @dataclass(frozen=True)
 class NamedCodes:
-    """A code list under the name that a rule gives it."""
+    """A code list and its name in a rule.
+
+    Attributes:
+        name: The name in the rule file.
+        codes: The codes, all of one classification.
+    """
 
     name: str
     codes: CodeList
@@ -61,7 +66,7 @@ class And:
 
 @dataclass(frozen=True)
 class Between:
-    """A number lies between two bounds, both included."""
+    """A number is between two bounds, both included."""
 
     field: str
     low: int
@@ -71,14 +76,14 @@ class Between:
         _require_number(self.field)
         if self.low > self.high:
             raise CriterionError(
-                f"{self.field} BETWEEN {self.low} AND {self.high} can never hold: "
+                f"{self.field} BETWEEN {self.low} AND {self.high} can never be true: "
                 f"write BETWEEN {self.high} AND {self.low}."
             )
 
 
 @dataclass(frozen=True)
 class Compare:
-    """A field compares with a value. Codes are only equal or not; numbers also have an order."""
+    """The comparison of a field with a value is true. Codes can only be equal; numbers also have an order."""
 
     field: str
     operator: Comparison
@@ -89,14 +94,14 @@ class Compare:
         if definition.kind is Kind.NUMBER:
             _require_integer(self.field, self.value)
         elif self.operator != "=":
-            raise CriterionError(f"{self.field} holds codes, which have no order: use =, <> or IN.")
+            raise CriterionError(f"{self.field} contains codes, which have no order: use =, <> or IN.")
         else:
             _require_code(definition, self.value)
 
 
 @dataclass(frozen=True)
 class FollowedBy:
-    """Some code of `second` stands later in the activity's code order than some code of `first`."""
+    """Some code of `second` comes later in the order of the activity's codes than some code of `first`."""
 
     first: NamedCodes
     second: NamedCodes
@@ -104,8 +109,8 @@ class FollowedBy:
     def __post_init__(self) -> None:
         if self.first.system is not self.second.system:
             raise CriterionError(
-                f"{self.first.name} holds {self.first.system.value} codes and {self.second.name} "
-                f"{self.second.system.value} codes: only codes of one kind follow each other."
+                f"{self.first.name} contains {self.first.system.value} codes and {self.second.name} "
+                f"{self.second.system.value} codes: both lists must be of one classification."
             )
 
     @property
@@ -115,7 +120,7 @@ class FollowedBy:
 
 @dataclass(frozen=True)
 class HasCode:
-    """Some code of the activity, at the position, is in the list."""
+    """Some code of the activity at this position is in the list."""
 
     codes: NamedCodes
     position: Position = Position.ANY
@@ -135,7 +140,7 @@ class In:
     def __post_init__(self) -> None:
         definition = _testable(self.field)
         if not self.values:
-            raise CriterionError(f"{self.field} IN () can never hold: name at least one value.")
+            raise CriterionError(f"{self.field} IN () can never be true: list at least one value.")
         for value in self.values:
             if definition.kind is Kind.NUMBER:
                 _require_integer(self.field, value)
@@ -175,7 +180,7 @@ class Or:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The activity has at least one code of the system."""
+    """The activity has at least one code of the classification."""
 
     system: CodeSystem
 
@@ -186,7 +191,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class StartsWith:
-    """A field's code begins with a text."""
+    """The code in a field begins with this prefix."""
 
     field: str
     prefix: str
@@ -194,7 +199,7 @@ class StartsWith:
     def __post_init__(self) -> None:
         definition = _testable(self.field)
         if definition.kind is not Kind.CODE:
-            raise CriterionError(f"{self.field} is a {definition.kind.value}: starts_with asks for a code.")
+            raise CriterionError(f"{self.field} is a {definition.kind.value}: starts_with requires a code.")
         _require_plain(self.field, self.prefix)
 
 
@@ -206,7 +211,13 @@ _NODES = (And, Between, Compare, FollowedBy, HasCode, In, IsNull, Not, Or, Recor
 
 
 def atoms(criterion: Criterion) -> Iterator[CodeAtom | FieldAtom]:
-    """Give every atom of a criterion, left to right."""
+    """Return the atoms of a criterion from left to right, with repeats.
+
+    Example:
+        >>> adult = And((IsNull("sex"), Not(Between("age", 0, 18))))
+        >>> list(atoms(adult))
+        [IsNull(field='sex'), Between(field='age', low=0, high=18)]
+    """
     match criterion:
         case And(operands) | Or(operands):
             for operand in operands:
@@ -218,16 +229,18 @@ def atoms(criterion: Criterion) -> Iterator[CodeAtom | FieldAtom]:
 
 
 def code_atoms(criterion: Criterion) -> Iterator[CodeAtom]:
-    """Give every atom that asks about codes, left to right."""
+    """Return the atoms about codes from left to right, with repeats."""
     for atom in atoms(criterion):
         if isinstance(atom, FollowedBy | HasCode | Recorded):
             yield atom
 
 
 def fields_needed(criterion: Criterion) -> tuple[str, ...]:
-    """Give the canonical fields that a criterion asks about, in order, without repetition.
+    """Return the canonical fields in a criterion, code fields among them, in order and each once.
 
-    Codes appear under the names of `CODE_FIELDS`.
+    Example:
+        >>> fields_needed(And((IsNull("sex"), Recorded(OPCS4))))
+        ('sex', 'procedures')
     """
     names = (
         atom.code_field if isinstance(atom, FollowedBy | HasCode | Recorded) else atom.field
@@ -237,7 +250,7 @@ def fields_needed(criterion: Criterion) -> tuple[str, ...]:
 
 
 def lists_named(atom: CodeAtom) -> tuple[NamedCodes, ...]:
-    """Give the code lists that an atom names."""
+    """Return the code lists in an atom."""
     match atom:
         case HasCode(codes):
             return (codes,)
@@ -248,17 +261,17 @@ def lists_named(atom: CodeAtom) -> tuple[NamedCodes, ...]:
 
 
 CODE_FIELD = {OPCS4: "procedures", ICD10: "diagnoses"}
-"""The field in which an activity keeps its codes of each system, in order."""
+"""The field that contains the codes of each classification, in order."""
 
 SPELL_FIELD = {OPCS4: "dominant_procedure", ICD10: "spell_primary_diagnosis"}
-"""The field in which an admitted spell keeps the one code that stands for all of it."""
+"""The field that contains the one code of a whole admitted spell."""
 
 CODE_FIELDS = {name: system for fields in (CODE_FIELD, SPELL_FIELD) for system, name in fields.items()}
-"""Every field that holds codes, with their system."""
+"""Every code field with its classification."""
 
 
 def _require_operands(operands: tuple["Criterion", ...]) -> None:
-    assert operands, "a connective needs operands"
+    assert operands, "a connective requires operands"
     for operand in operands:
         assert isinstance(operand, _NODES), f"Unhandled node: {operand}"
 
@@ -266,13 +279,13 @@ def _require_operands(operands: tuple["Criterion", ...]) -> None:
 def _testable(name: str) -> Field:
     definition = FIELDS.get(name)
     if definition is None or not definition.testable:
-        raise CriterionError(f"no criterion can ask about {name}.")
+        raise CriterionError(f"a criterion cannot use the field {name}.")
     return definition
 
 
 def _require_number(name: str) -> None:
     if _testable(name).kind is not Kind.NUMBER:
-        raise CriterionError(f"{name} holds codes, which have no order: use =, <> or IN.")
+        raise CriterionError(f"{name} contains codes, which have no order: use =, <> or IN.")
 
 
 def _require_integer(name: str, value: str | int) -> None:
@@ -282,7 +295,7 @@ def _require_integer(name: str, value: str | int) -> None:
 
 def _require_code(definition: Field, value: str | int) -> None:
     if not isinstance(value, str):
-        raise CriterionError(f"{definition.name} holds codes: write '{value}' in quotation marks.")
+        raise CriterionError(f"{definition.name} contains codes: write '{value}' in quotation marks.")
     _require_plain(definition.name, value)
     if definition.width and len(value) < definition.width:
         raise CriterionError(
@@ -293,4 +306,4 @@ def _require_code(definition: Field, value: str | int) -> None:
 
 def _require_plain(name: str, value: str) -> None:
     if not _PLAIN_TEXT.fullmatch(value) or value == "NULL":
-        raise CriterionError(f"'{value}' is no code of {name}: codes are capital letters and digits.")
+        raise CriterionError(f"'{value}' is not a code of {name}: codes are capital letters and digits.")

@@ -1,7 +1,6 @@
-"""The criterion language: SQL's boolean grammar with our functions, parsed by sqlglot into our nodes.
+"""Parse the criterion language: SQL's boolean grammar with functions for codes, parsed by sqlglot.
 
-Only what the design names is accepted; everything else is refused by name. Reading a criterion never runs
-anything.
+Only the constructs in docs/semantics.md are accepted; the error for any other names it. Parsing runs nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,23 +45,40 @@ _FUNCTIONS = (*_CODE_FUNCTIONS, *_FOLLOWED_BY, "starts_with")
 
 
 def parse(text: str, lists: Mapping[str, NamedCodes], shared: Mapping[str, Criterion] | None = None) -> Criterion:
-    """Read a criterion; `lists` are the code lists and `shared` the whole criteria that it may name.
+    """Return the criterion that a text expresses.
 
-    Raises `CriterionError` when the text is not a criterion.
+    Args:
+        text: The text, in the criterion language.
+        lists: The code lists that it may use, by name.
+        shared: The whole criteria that it may use, by name.
+
+    Raises:
+        CriterionError: The text is not a criterion, or uses an unknown field, list or function.
+
+    Example:
+        >>> parse("age BETWEEN 19 AND 120", lists={})
+        Between(field='age', low=19, high=120)
     """
     from sqlglot.errors import SqlglotError
 
     try:
         tree = _dialect().parse(text)
     except SqlglotError as error:
-        raise CriterionError(f"it cannot be read: {_first_line(error)}.") from None
+        raise CriterionError(f"this cannot be parsed: {_first_line(error)}.") from None
     if len(tree) != 1 or tree[0] is None:
-        raise CriterionError("it is not one criterion.")
+        raise CriterionError("this is not one criterion.")
     return _Reader(lists, shared or {}).read(tree[0])
 
 
 def mixes_connectives(text: str) -> bool:
-    """Say whether AND and OR stand side by side in a criterion without parentheses between them."""
+    """Return whether a text has AND beside OR without parentheses; False if it cannot be parsed.
+
+    Example:
+        >>> mixes_connectives("sex = '1' AND age > 18 OR age < 3")
+        True
+        >>> mixes_connectives("(sex = '1' AND age > 18) OR age < 3")
+        False
+    """
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
@@ -75,7 +91,7 @@ def mixes_connectives(text: str) -> bool:
 
 @cache
 def _dialect() -> Any:
-    """Give SQL as sqlglot reads it, but with PROCEDURE an ordinary name."""
+    """Return sqlglot's own dialect with PROCEDURE as an ordinary name."""
     from sqlglot import Dialect, tokens
 
     class CriterionSql(Dialect):
@@ -86,7 +102,7 @@ def _dialect() -> Any:
 
 
 class _Reader:
-    """Turn a sqlglot tree into nodes: one method a construct, everything else refused."""
+    """Turn a sqlglot tree into nodes. Each method reads one construct; a construct without a method is refused."""
 
     def __init__(self, lists: Mapping[str, NamedCodes], shared: Mapping[str, Criterion]) -> None:
         self.lists = lists
@@ -94,7 +110,7 @@ class _Reader:
 
     def read(self, tree: Any) -> Criterion:
         if tree.comments:
-            raise CriterionError("it holds a comment: say it in the rule's `about` instead.")
+            raise CriterionError("comments are not allowed: use the rule's `about` instead.")
         method: Callable[[Any], Criterion] | None = getattr(self, f"_read_{type(tree).__name__.lower()}", None)
         if method is None:
             raise CriterionError(f"{_quote(tree)} is not part of the criterion language.")
@@ -107,7 +123,7 @@ class _Reader:
         return Or(tuple(self._flattened(tree, type(tree))))
 
     def _flattened(self, tree: Any, connective: type[Any]) -> list[Criterion]:
-        """Read a chain of one connective, which sqlglot nests to the left, as one node's operands."""
+        """Return the operands of a chain of one connective, which sqlglot nests to the left."""
         operands: list[Criterion] = []
         node: Any = tree
         while type(node) is connective:
@@ -129,13 +145,13 @@ class _Reader:
         if not tree.expressions and "query" in tree.args:
             raise CriterionError(f"{_quote(tree)} is not part of the criterion language.")
         values = tuple(self._literal(value) for value in tree.expressions)
-        if self._asks_setting(tree.this):
+        if self._is_setting(tree.this):
             return referral_settings().among(values)
         return In(self._field(tree.this), values)
 
     def _read_is(self, tree: Any) -> Criterion:
         if type(tree.expression).__name__ != "Null":
-            raise CriterionError(f"{_quote(tree)} is not part of the criterion language: IS takes NULL.")
+            raise CriterionError(f"{_quote(tree)} is not part of the criterion language: IS must be followed by NULL.")
         return IsNull(self._field(tree.this))
 
     def _read_eq(self, tree: Any) -> Criterion:
@@ -157,12 +173,12 @@ class _Reader:
         return self._compare(tree, ">=")
 
     def _compare(self, tree: Any, operator: Comparison) -> Criterion:
-        if operator == "=" and self._asks_setting(tree.this):
+        if operator == "=" and self._is_setting(tree.this):
             return referral_settings().among([self._literal(tree.expression)])
         return Compare(self._field(tree.this), operator, self._literal(tree.expression))
 
-    def _asks_setting(self, tree: Any) -> bool:
-        """Whether the field is the referral setting: it is read as the codes that are in it."""
+    def _is_setting(self, tree: Any) -> bool:
+        """Return whether the field is the referral setting, which becomes a criterion about its codes."""
         return type(tree).__name__ == "Column" and self._name(tree) == REFERRAL_SETTING
 
     def _read_startswith(self, tree: Any) -> Criterion:
@@ -195,12 +211,12 @@ class _Reader:
         if name not in FIELDS:
             raise CriterionError(f"there is no field {name}{_hint(name, FIELDS)}.")
         if name == REFERRAL_SETTING:
-            raise CriterionError(f"{name} takes =, <> and IN, with one of {', '.join(referral_settings().known)}.")
+            raise CriterionError(f"use {name} with =, <> or IN, and one of {', '.join(referral_settings().known)}.")
         return name
 
     def _name(self, tree: Any) -> str:
         if type(tree).__name__ != "Column" or tree.table or tree.this.args.get("quoted") or tree.comments:
-            raise CriterionError(f"{_quote(tree)} stands where the name of a field belongs.")
+            raise CriterionError(f"write the name of a field instead of {_quote(tree)}.")
         return str(tree.name).lower()
 
     def _literal(self, tree: Any) -> str | int:
@@ -208,16 +224,16 @@ class _Reader:
             if tree.is_string:
                 return str(tree.this)
             return self._number(tree)
-        raise CriterionError(f"{_quote(tree)} stands where a value belongs: a code in quotation marks or a number.")
+        raise CriterionError(f"write a code in quotation marks or a number instead of {_quote(tree)}.")
 
     def _number(self, tree: Any) -> int:
         if type(tree).__name__ == "Literal" and not tree.is_string and str(tree.this).isdigit():
             return int(tree.this)
-        raise CriterionError(f"{_quote(tree)} stands where a whole number belongs.")
+        raise CriterionError(f"write a whole number instead of {_quote(tree)}.")
 
     def _lists(self, function: str, trees: list[Any], system: CodeSystem, count: int) -> list[NamedCodes]:
         if len(trees) != count:
-            raise CriterionError(f"{function} takes {count} code list{'s' if count > 1 else ''}, not {len(trees)}.")
+            raise CriterionError(f"{function} requires {count} code list{'s' if count > 1 else ''}, not {len(trees)}.")
         return [self._list(function, tree, system) for tree in trees]
 
     def _list(self, function: str, tree: Any, system: CodeSystem) -> NamedCodes:
@@ -227,7 +243,7 @@ class _Reader:
         named = self.lists[name]
         if named.system is not system:
             raise CriterionError(
-                f"{function} asks about {system.value} codes, but {name} is a list of {named.system.value} codes."
+                f"{function} requires {system.value} codes, but {name} is a list of {named.system.value} codes."
             )
         return named
 
@@ -242,7 +258,7 @@ def _quote(tree: Any) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """Give sqlglot's own words without its excerpt, which is coloured for a terminal."""
+    """Return sqlglot's message without its excerpt of the text, which is coloured for a terminal."""
     details = getattr(error, "errors", None)
     if not details:
         return str(error).splitlines()[0].rstrip(".")

@@ -1,1 +1,1 @@
-"""Layouts: where an extract keeps an activity's fields, and in what shape its codes come."""
+"""Layouts: which columns of an extract contain the fields and the codes of an activity."""

@@ -1,6 +1,6 @@
-"""A layout held against the columns that an extract has: detection, overrides, and what is missing.
+"""Match a layout to the columns of an extract: detect the layout, apply overrides and report what is missing.
 
-Names match without regard to case; what an override names must exist.
+Column names match without regard to case. An override must name a column that exists. This module reads no data.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,12 +17,14 @@ from opcs_icd import single_code
 
 @dataclass(frozen=True)
 class Binding:
-    """A layout with the names that the columns really have.
+    """A layout matched to the columns of one extract.
 
-    `fields` holds only fields that are there, as columns of which the first not null wins. `codes` holds
-    columns in code order, or the child table. `available` are the extract's columns, None when there is no
-    extract to look at (SQL for a warehouse). `recodings` give fields that come from the codes of another, in whose
-    columns they are.
+    Attributes:
+        layout: The layout.
+        fields: The fields that the extract has, each with its columns; the first that is not null counts.
+        codes: The code fields that the extract has, each with its columns in code order or with its child table.
+        available: All columns of the extract; None when there is no extract, as for the SQL of a warehouse.
+        recodings: The fields that are derived from the codes of another field, and so have that field's columns.
     """
 
     layout: Layout
@@ -37,17 +39,17 @@ class Binding:
         return self.fields["id"][0]
 
     def child(self, code_field: str) -> ChildTable | None:
-        """Give the child table of a field of codes, None when the extract holds them itself."""
+        """Return the child table of a code field, None when its codes are in the extract itself."""
         shape = self.codes.get(code_field)
         return shape if isinstance(shape, ChildTable) else None
 
     def code_columns(self, code_field: str) -> tuple[str, ...]:
-        """Give the extract's own columns of a field of codes, in code order."""
+        """Return the extract's columns of a code field in code order, empty when its codes are in a child table."""
         shape = self.codes.get(code_field, ())
         return () if isinstance(shape, ChildTable) else shape
 
     def lacking(self, criterion: Criterion) -> Iterator[str]:
-        """Give what the criterion needs and this binding lacks: canonical fields, or the order of codes."""
+        """Return what the criterion requires and the extract lacks: canonical fields, or "the order of procedures"."""
         for name in fields_needed(criterion):
             if name in self.recodings or not (self.codes if name in CODE_FIELDS else self.fields).get(name):
                 yield name
@@ -58,36 +60,48 @@ class Binding:
                     yield f"the order of {atom.code_field}"
 
     def why_lacking(self, name: str) -> str:
-        """Say where the layout looks for a field that is lacking, and what to do about it."""
+        """Return sentences on where the layout looks for a missing field and how to name its column."""
         if name not in CODE_FIELDS and name not in FIELDS:
-            return f"The layout {self.layout.name} does not keep it."
-        sought = self._sought(name)
-        if not sought:
-            return f"The layout {self.layout.name} has no place for it. Use --column {name}=COLUMN."
-        text = f"The layout {self.layout.name} looks for {' or '.join(sought)}"
-        close = nearest(sought[0], self.available or (), count=1)
+            return f"The layout {self.layout.name} does not have it."
+        names = self._names_in_layout(name)
+        if not names:
+            return f"The layout {self.layout.name} has no column for it. Use --column {name}=COLUMN."
+        text = f"The layout {self.layout.name} looks for {' or '.join(names)}"
+        close = nearest(names[0], self.available or (), count=1)
         if not close:
-            return f"{text}; no column here is like it. Use --column {name}=COLUMN."
+            return f"{text}; no column here has a similar name. Use --column {name}=COLUMN."
         return f"{text}; the nearest column here is {close[0]}. Use --column {name}={close[0]}."
 
-    def _sought(self, name: str) -> Sequence[str]:
+    def _names_in_layout(self, name: str) -> Sequence[str]:
         if name not in CODE_FIELDS:
             return self.layout.fields.get(name, ())
         shape = self.layout.codes.get(name)
         return shape.templates if isinstance(shape, Numbered) else [shape.table] if shape else ()
 
     def only(self, names: Iterable[str]) -> "Binding":
-        """Give the same binding with no other fields than those named."""
+        """Return the binding with only these fields; all codes remain."""
         return replace(self, fields={name: self.fields[name] for name in names if name in self.fields})
 
     def recoded(self, recodings: Iterable[Recoding]) -> "Binding":
-        """Give the same binding with fields that come from the codes of others, where these are there."""
-        found = {each.name: each for each in recodings if each.name not in self.fields and each.field in self.fields}
-        fields = {**self.fields, **{name: self.fields[each.field] for name, each in found.items()}}
-        return replace(self, fields=fields, recodings={**self.recodings, **found})
+        """Return the binding with the fields that recodings derive, where the extract has only the field of codes."""
+        derived = {
+            recoding.name: recoding
+            for recoding in recodings
+            if recoding.name not in self.fields and recoding.field in self.fields
+        }
+        columns = {name: self.fields[recoding.field] for name, recoding in derived.items()}
+        return replace(self, fields={**self.fields, **columns}, recodings={**self.recodings, **derived})
 
     def activity(self, row: Mapping[str, object], child_cells: Mapping[str, Sequence[str | None]]) -> Activity:
-        """Read one row of the extract into an activity; `child_cells` are its child rows' codes, in order."""
+        """Return one row of the extract as an activity.
+
+        Args:
+            row: The values of the row by column.
+            child_cells: The codes in the row's child tables, by code field and in code order.
+
+        Raises:
+            InvalidInputError: A number is not whole.
+        """
         values: dict[str, object] = {
             name: next((row[column] for column in columns if row[column] is not None), None)
             for name, columns in self.fields.items()
@@ -102,10 +116,21 @@ class Binding:
 
 
 def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapping[str, str] | None = None) -> Binding:
-    """Hold a layout against an extract's columns, or against none.
+    """Match a layout to the columns of an extract.
 
-    `overrides` maps canonical names to columns. Raises `UsageError` for an override of an unknown field or
-    with an unknown column, `ExtractError` when the key is missing or two columns differ in case alone.
+    Args:
+        layout: The layout.
+        available: The columns of the extract; None when there is no extract, and then every column is taken to exist.
+        overrides: Columns by canonical field, instead of the layout's.
+
+    Raises:
+        UsageError: An override has an unknown field or column.
+        ExtractError: The activity's key is missing, or two columns differ only in case.
+
+    Example:
+        >>> from ebi_rules.layouts.layout import find_layout
+        >>> bind(find_layout("ncdr-opa"), ["OPA_IDENT", "Sex", "ProvCode"], {"provider": "provcode"}).fields
+        {'id': ('OPA_IDENT',), 'sex': ('Sex',), 'provider': ('ProvCode',)}
     """
     overrides = dict(overrides or {})
     for name in overrides:
@@ -116,8 +141,8 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
     for name in FIELDS:
         if name in overrides:
             fields[name] = (columns.named(name, overrides[name]),)
-        elif found := columns.present(layout.fields.get(name, ())):
-            fields[name] = found
+        elif matches := columns.present(layout.fields.get(name, ())):
+            fields[name] = matches
     codes: dict[str, tuple[str, ...] | ChildTable] = {}
     for name in CODE_FIELDS:
         shape = layout.codes.get(name)
@@ -126,8 +151,8 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
             codes[name] = columns.overriding(name, Numbered((overrides[name],), positions))
         elif isinstance(shape, ChildTable):
             codes[name] = shape
-        elif shape and (cells := columns.numbered(shape)):
-            codes[name] = cells
+        elif shape and (matches := columns.numbered(shape)):
+            codes[name] = matches
     binding = Binding(layout, fields, codes, columns.available)
     if "id" not in fields:
         raise ExtractError(f"this extract has no column for id, the activity's key. {binding.why_lacking('id')}")
@@ -135,31 +160,37 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
 
 
 def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None) -> Layout:
-    """Give the built-in layout that fits an extract's columns best.
+    """Return the built-in layout that fits the columns of an extract best.
 
-    A layout fits when it finds the key and, unless they come in a child table, the procedures, and no column that it
-    is not found with. Raises
-    `ExtractError` when none fits, or when two fit equally.
+    A layout fits when the extract has a column for the key, a column for codes (unless they are all in child tables)
+    and no column that the layout rules out.
+
+    Args:
+        available: The columns of the extract.
+        overrides: Columns by canonical field, instead of a layout's.
+
+    Raises:
+        ExtractError: No layout fits, or two fit equally well.
     """
     available = tuple(available)
+    columns = _Columns(available)
     scores: dict[str, int] = {}
     for layout in builtin_layouts().values():
-        columns = _Columns(available)
         if columns.present(layout.not_with):
             continue
-        found = [name for name, sought in layout.fields.items() if columns.present(sought)]
+        fields = [name for name, names in layout.fields.items() if columns.present(names)]
         shapes = [shape for shape in layout.codes.values() if isinstance(shape, Numbered)]
-        held = [shape for shape in shapes if columns.numbered(shape)]
-        keyed = "id" in found or "id" in (overrides or {})
-        if keyed and (held or not shapes or set(CODE_FIELDS) & set(overrides or {})):
-            scores[layout.name] = len(found) + len(held)
+        present_shapes = [shape for shape in shapes if columns.numbered(shape)]
+        has_key = "id" in fields or "id" in (overrides or {})
+        if has_key and (present_shapes or not shapes or set(CODE_FIELDS) & set(overrides or {})):
+            scores[layout.name] = len(fields) + len(present_shapes)
     best = [name for name, score in scores.items() if score == max(scores.values())]
     if not best:
         raise ExtractError(
             "no built-in layout fits this extract's columns "
             f"({', '.join(available[:6])}{', ...' if len(available) > 6 else ''}). "
-            f"Name one with --layout ({', '.join(builtin_layouts())}) and say with --column FIELD=COLUMN where "
-            "your names differ, or write a layout file (docs/layouts.md)."
+            f"Choose one with --layout ({', '.join(builtin_layouts())}) and name the columns that differ with "
+            "--column FIELD=COLUMN, or write a layout file (docs/layouts.md)."
         )
     if len(best) > 1:
         raise ExtractError(f"the layouts {' and '.join(best)} fit this extract equally: choose with --layout.")
@@ -167,41 +198,45 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
 
 
 class _Columns:
-    """Look names up in an extract without regard to case; with no extract every name is there."""
+    """The columns of an extract, found without regard to case. With no extract, every column exists."""
 
     def __init__(self, available: tuple[str, ...] | None) -> None:
         self.available = available
-        self.folded: dict[str, list[str]] = {}
+        self.by_lower_case: dict[str, list[str]] = {}
         for name in available or ():
-            self.folded.setdefault(name.lower(), []).append(name)
+            self.by_lower_case.setdefault(name.lower(), []).append(name)
 
     def find(self, name: str) -> str | None:
+        """Return a column under the name that the extract has for it. Raises `ExtractError` when it is ambiguous."""
         if self.available is None or name in self.available:
             return name
-        found = self.folded.get(name.lower(), [])
-        if len(found) > 1:
-            raise ExtractError(f"the columns {' and '.join(found)} differ in case alone: use --column to choose.")
-        return found[0] if found else None
+        matches = self.by_lower_case.get(name.lower(), [])
+        if len(matches) > 1:
+            raise ExtractError(f"the columns {' and '.join(matches)} differ only in case: choose with --column.")
+        return matches[0] if matches else None
 
     def present(self, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(found for name in names if (found := self.find(name)))
+        """Return those of the columns that exist."""
+        return tuple(column for name in names if (column := self.find(name)))
 
     def numbered(self, shape: Numbered) -> tuple[str, ...]:
-        """Give the columns of the first naming that the extract uses, in code order."""
+        """Return the columns of the first template that the extract uses, in code order."""
         for template in shape.templates:
-            first, *rest = shape.names(template)
-            found = self.present((first,)), self.present(rest)
-            if any(found):
-                return (found[0] or self.present(shape.first)[:1]) + found[1]
+            first_name, *other_names = shape.names(template)
+            first, others = self.present((first_name,)), self.present(other_names)
+            if first or others:
+                return (first or self.present(shape.first)[:1]) + others
         return self.present(shape.first)[:1]
 
     def named(self, field: str, column: str) -> str:
-        found = self.find(column)
-        if found is None:
+        """Return the column of an override. Raises `UsageError` when there is none."""
+        match = self.find(column)
+        if match is None:
             close = nearest(column, self.available or (), count=1)
             hint = f"; the nearest is {close[0]}" if close else ""
             raise UsageError(f"--column {field}={column}: this extract has no column {column}{hint}.")
-        return found
+        return match
 
     def overriding(self, field: str, shape: Numbered) -> tuple[str, ...]:
+        """Return the columns of an override of a code field. Raises `UsageError` when there are none."""
         return self.numbered(shape) or (self.named(field, shape.names(shape.templates[0])[0]),)

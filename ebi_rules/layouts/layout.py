@@ -1,7 +1,7 @@
-"""The layout file: read, checked, and nothing assumed about any extract yet.
+"""Read and check a layout file. It says where extracts of one kind have their fields and codes.
 
-Codes come in one of three shapes: one delimited column, numbered columns (both are `Numbered`: some columns
-of the extract, in order), or a child table (`ChildTable`).
+Codes have one of three shapes: one delimited column or numbered columns (both are `Numbered`), or a second table with
+one row per code (`ChildTable`). Nothing here looks at an extract.
 """
 
 from collections.abc import Mapping
@@ -26,10 +26,12 @@ _SHAPES = {
 
 @dataclass(frozen=True)
 class Numbered:
-    """Codes in columns of the extract.
+    """Codes in one or more columns of the extract.
 
-    `templates` are column names in which NN stands for the position, the preferred naming first;
-    `first` are other names that the first column may have. One delimited column is a template without NN.
+    Attributes:
+        templates: Column names with NN for the position, the preferred name first; without NN, one delimited column.
+        positions: How many positions there are.
+        first: Other names of the first column.
     """
 
     templates: tuple[str, ...]
@@ -37,7 +39,7 @@ class Numbered:
     first: tuple[str, ...] = ()
 
     def names(self, template: str) -> tuple[str, ...]:
-        """Give the column names of a template: OPERTN_4_01, OPERTN_4_02, ..."""
+        """Return the column names of a template: OPERTN_4_01, OPERTN_4_02, ..."""
         if "NN" not in template:
             return (template,)
         return tuple(template.replace("NN", f"{place:02d}") for place in range(1, self.positions + 1))
@@ -45,7 +47,14 @@ class Numbered:
 
 @dataclass(frozen=True)
 class ChildTable:
-    """Codes in a second table, a row a code; `position` orders the codes of an activity, None: no order."""
+    """Codes in a second table with one row per code.
+
+    Attributes:
+        table: The name of the table.
+        key: Its column with the activity's key.
+        code: Its column with the code.
+        position: Its column with the position of the code in the activity; None when codes have no order.
+    """
 
     table: str
     key: str
@@ -55,11 +64,17 @@ class ChildTable:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where extracts of one kind keep an activity's fields and codes.
+    """Where extracts of one kind have the fields and codes of an activity.
 
-    `fields` maps canonical names to columns, the first not null of which wins; `codes` gives the shape of
-    each field of codes. `baby_ages`: ages under one year are written 7001 to 7007, as HES does. An extract with a
-    column of `not_with` is not of this kind, whatever else it has.
+    Attributes:
+        name: The name that users choose it by.
+        title: The name of the extract in English.
+        dataset: `outpatient` or `admitted`.
+        source: Where the column names come from.
+        fields: The columns of each canonical field; the first that is not null counts.
+        codes: The shape of each code field.
+        baby_ages: Ages under 1 year are written 7001 to 7007, as in HES.
+        not_with: Columns that extracts of this kind never have.
     """
 
     name: str
@@ -73,22 +88,31 @@ class Layout:
 
     @property
     def is_child(self) -> bool:
-        """Whether any codes come in a second table."""
+        """Whether any codes are in a second table."""
         return any(isinstance(shape, ChildTable) for shape in self.codes.values())
 
 
 @cache
 def builtin_layouts() -> Mapping[str, Layout]:
-    """Give the layouts that come with the package, by name."""
+    """Return the layouts that come with the package, by name."""
     files = toml_files(data_folder("layouts"))
     layouts = (read_layout(file.read_text(encoding="utf-8"), file.name) for file in files)
     return {layout.name: layout for layout in layouts}
 
 
 def find_layout(name: str | Path | Layout) -> Layout:
-    """Give a built-in layout by its name, or read a user's from a TOML file.
+    """Return a built-in layout by its name, or read a user's own from a TOML file.
 
-    Raises `UsageError` for an unknown name and `LayoutError` for a file that is wrong.
+    Args:
+        name: A name, the path of a .toml file, or a layout, which is returned as it is.
+
+    Raises:
+        UsageError: There is no layout of that name.
+        LayoutError: The file is wrong.
+
+    Example:
+        >>> find_layout("hes-op").dataset
+        'outpatient'
     """
     if isinstance(name, Layout):
         return name
@@ -96,7 +120,7 @@ def find_layout(name: str | Path | Layout) -> Layout:
     if text in builtin_layouts():
         return builtin_layouts()[text]
     if not text.endswith(".toml"):
-        raise UsageError(unknown("layout", text, builtin_layouts()) + " A layout of your own is a .toml file.")
+        raise UsageError(unknown("layout", text, builtin_layouts()) + " For a layout of your own, name its .toml file.")
     return read_layout(read_text_file(text, "the layout file", LayoutError), text)
 
 
@@ -134,14 +158,14 @@ def _fields(source: TomlFile) -> dict[str, tuple[str, ...]]:
             source.fail(("fields", name), unknown("field", name, FIELDS))
         fields[name] = source.texts(("fields", name), columns)
     if "id" not in fields:
-        source.fail(("fields",), "the field id is missing: every activity needs its key.")
+        source.fail(("fields",), "the field id is missing: every activity requires a key.")
     return fields
 
 
 def _shape(source: TomlFile, name: str, table: Mapping[str, Any]) -> Numbered | ChildTable:
     shape = table.get("shape")
     if name in SPELL_FIELD.values() and shape != "delimited":
-        source.fail((name, "shape"), "this is one code in one column: shape = 'delimited'.")
+        source.fail((name, "shape"), "the shape must be 'delimited': this is one code in one column.")
     if shape not in _SHAPES:
         source.fail((name, "shape"), f"the shape must be one of {', '.join(map(repr, _SHAPES))}.")
     required, optional = _SHAPES[shape]

@@ -1,4 +1,7 @@
-"""What part of an extract is counted: some months, some providers. It is asked of the scan, before anything else."""
+"""Choose which part of an extract to count: some months, some providers.
+
+Engines filter by it while they read the extract, before they do anything else. This module filters nothing itself.
+"""
 
 import re
 from collections.abc import Iterable
@@ -13,14 +16,31 @@ _MONTH = re.compile(r"([0-9]{4})-?(0[1-9]|1[0-2])")
 
 @dataclass(frozen=True)
 class Scope:
-    """Months from the first to the last, as numbers such as 202404, and codes of providers; None for all of them."""
+    """The months and providers to count.
+
+    Attributes:
+        months: The first and last month, as numbers such as 202404; None for all.
+        providers: The provider codes in normal form; None for all.
+    """
 
     months: tuple[int, int] | None = None
     providers: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, months: str | None, providers: Iterable[str]) -> "Scope":
-        """Read what a user says: 2024-04, 2024-04..2025-03, and codes of providers. Raises `UsageError`."""
+        """Return the scope that a user asks for.
+
+        Args:
+            months: One month (2024-04) or a range (2024-04..2025-03); None for all.
+            providers: Provider codes in any case; none for all.
+
+        Raises:
+            UsageError: The months or the codes are malformed.
+
+        Example:
+            >>> Scope.of("2024-04..2025-03", ["rj1"])
+            Scope(months=(202404, 202503), providers=('RJ1',))
+        """
         codes = tuple(dict.fromkeys(code.replace(" ", "").upper() for code in providers))
         scope = cls(_read_months(months) if months else None, codes or None)
         try:
@@ -30,17 +50,17 @@ class Scope:
         return scope
 
     def check(self, binding: Binding) -> None:
-        """Raise `ExtractError` where an extract has no column for what is asked."""
-        for name, asked in (("activity_date", self.months), ("provider", self.providers)):
-            if asked and not binding.fields.get(name):
+        """Raise `ExtractError` if the extract lacks a column that this scope requires."""
+        for name, restriction in (("activity_date", self.months), ("provider", self.providers)):
+            if restriction and not binding.fields.get(name):
                 raise ExtractError(f"this extract has no column for {name}. {binding.why_lacking(name)}")
 
     def provider_criterion(self) -> Criterion | None:
-        """Give the criterion that the provider is one of those asked for, None when all are."""
+        """Return the criterion that the provider is one of these, None when all are counted."""
         return In("provider", self.providers) if self.providers else None
 
     def as_record(self) -> dict[str, object]:
-        """Give what is asked for run.json."""
+        """Return the scope as it is recorded in run.json."""
         return {"months": self.months, "providers": self.providers}
 
 
@@ -49,10 +69,10 @@ EVERYTHING = Scope()
 
 def _read_months(text: str) -> tuple[int, int]:
     first, dots, last = text.partition("..")
-    found = [_MONTH.fullmatch(part.strip()) for part in (first, last if dots else first)]
-    if not all(found):
-        raise UsageError(f"--months {text}: write 2024-04, or 2024-04..2025-03.")
-    numbers = [int(match[1] + match[2]) for match in found if match]
+    matches = [_MONTH.fullmatch(part.strip()) for part in (first, last if dots else first)]
+    if not all(matches):
+        raise UsageError(f"--months {text}: write 2024-04 or 2024-04..2025-03.")
+    numbers = [int(match[1] + match[2]) for match in matches if match]
     if numbers[0] > numbers[1]:
         raise UsageError(f"--months {text}: the first month is after the last.")
     return numbers[0], numbers[1]

@@ -1,1 +1,1 @@
-"""Translators: each turns criteria into something else, one visitor each, one method per node."""
+"""Translators: each turns criteria into something else with one visitor, which has one method per node."""

@@ -1,7 +1,7 @@
-"""Criteria as Polars expressions: boolean, without nulls, over an extract's own columns.
+"""Turn criteria into Polars expressions: boolean, without nulls, over an extract's own columns.
 
-Atoms about codes are asked of text in one normal form (`code_text`). An engine may decide them beforehand
-and hand the verdicts in as columns; the rest of the expression is the same.
+Atoms about codes test a text in one normal form (`code_text`). An engine may decide them beforehand and pass the
+verdicts in as columns; the rest of the expression is the same. Nothing here runs an expression.
 """
 
 import re
@@ -37,14 +37,18 @@ _NO_CODE = "^,,$|,(?:NULL|-|&),"
 
 
 def expression(criteria: Mapping[str, Criterion], binding: Binding) -> pl.Expr:
-    """Give the conjunction of criteria over the extract's own columns.
+    """Return the expression that all criteria hold, over the extract's own columns.
 
-    Raises `UsageError` where codes come in a child table, which one expression cannot reach.
+    Args:
+        criteria: The criteria of a rule by name.
+        binding: The layout matched to the columns.
+
+    Raises:
+        UsageError: Codes are in a child table, which one expression cannot reach.
     """
     if binding.layout.is_child:
         raise UsageError(
-            f"the layout {binding.layout.name} keeps codes in a second table, which an expression cannot reach: "
-            "use flag."
+            f"the layout {binding.layout.name} has codes in a second table, which an expression cannot reach: use flag."
         )
 
     def codes(atom: CodeAtom) -> pl.Expr:
@@ -57,7 +61,9 @@ def expression(criteria: Mapping[str, Criterion], binding: Binding) -> pl.Expr:
 class PolarsTranslator(Visitor[pl.Expr]):
     """Turn criteria into expressions.
 
-    `fields` gives the expression of a field's value in normal form, `codes` that of a code atom's verdict.
+    Args:
+        fields: Return the expression of a field's value in normal form.
+        codes: Return the expression of the verdict on a code atom.
     """
 
     def __init__(self, fields: Callable[[str], pl.Expr], codes: Callable[[CodeAtom], pl.Expr]) -> None:
@@ -72,14 +78,14 @@ class PolarsTranslator(Visitor[pl.Expr]):
 
     def visit_compare(self, node: Compare) -> pl.Expr:
         value = self.fields(node.field)
-        compared = {
+        comparisons = {
             "=": value == node.value,
             "<": value < node.value,
             "<=": value <= node.value,
             ">": value > node.value,
             ">=": value >= node.value,
         }
-        return compared[node.operator].fill_null(False)
+        return comparisons[node.operator].fill_null(False)
 
     def visit_followed_by(self, node: FollowedBy) -> pl.Expr:
         return self.codes(node)
@@ -107,10 +113,14 @@ class PolarsTranslator(Visitor[pl.Expr]):
 
 
 def field_value(binding: Binding, name: str, schema: Mapping[str, pl.DataType] | None = None) -> pl.Expr:
-    """Give a field's value in normal form: text, whole number or date; null where there is none.
+    """Return the expression of a field's value in normal form: text, whole number or date, null where it is missing.
 
-    `schema` gives the columns' types where they are known, which saves reading numbers as text. What cannot
-    be read is null, so an engine counts such rows beforehand.
+    A value that cannot be read is null, so engines count such rows beforehand.
+
+    Args:
+        binding: The layout matched to the columns.
+        name: The canonical field.
+        schema: The types of the columns, if known: integers then need not be read as text.
     """
     definition = FIELDS[name]
     types = schema or {}
@@ -128,12 +138,17 @@ def field_value(binding: Binding, name: str, schema: Mapping[str, pl.DataType] |
 
 
 def raw_code(binding: Binding, name: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    """Give a coded field as the extract has it, as text; null where its cells are."""
+    """Return the expression of a coded field as raw text, null where all its cells are null."""
     return pl.coalesce([_code_cell(column, schema.get(column)) for column in binding.fields[name]])
 
 
 def as_date(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Read a date: as it is, or from text that begins 2024-03-28 or is 28/03/2024; null where it is none."""
+    """Return the expression of a date, null where it is malformed.
+
+    Args:
+        value: A date or time, or text that begins with a date such as 2024-03-28 or 28/03/2024.
+        dtype: The type of `value`.
+    """
     if dtype != pl.String:
         return value.cast(pl.Date)
     text = value.str.strip_chars(" ").str.slice(0, 10)
@@ -141,7 +156,7 @@ def as_date(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 def whole_number(column: str, dtype: pl.DataType | None = None) -> pl.Expr:
-    """Read a column of whole numbers, whatever its type; null where a value is none."""
+    """Return the expression of a column of whole numbers of any type, null where a value is not a whole number."""
     if dtype is not None and dtype.is_integer():
         return pl.col(column).cast(pl.Int64)
     text = pl.col(column).cast(pl.String).str.strip_chars(" ").str.replace(r"\.0+$", "")
@@ -149,16 +164,21 @@ def whole_number(column: str, dtype: pl.DataType | None = None) -> pl.Expr:
 
 
 def _code_cell(column: str, dtype: pl.DataType | None) -> pl.Expr:
-    """Read a column of codes as text; codes that a tool took for numbers lose their decimal point."""
+    """Return a column of codes as text. Codes that a tool has turned into numbers lose their decimal point."""
     if dtype is not None and (dtype.is_float() or dtype.is_decimal()):
         return pl.col(column).cast(pl.Int64, strict=False).cast(pl.String)
     return pl.col(column).cast(pl.String)
 
 
 def code_text(columns: Iterable[str | pl.Expr]) -> pl.Expr:
-    """Give the codes of some columns as one text in normal form: every code between commas, in order.
+    """Return the expression of all codes in some columns as one text in normal form, never null.
 
-    `||U05.4 ,z665` becomes `,U054,,Z665,`. Cells without codes leave nothing; the result is never null.
+    Each code is between commas, and codes are in order: `||U05.4 ,z665` becomes `,U054,,Z665,`. Without codes the text
+    is empty.
+
+    Example:
+        >>> pl.DataFrame({"codes": ["||U05.4 ,z665", None]}).select(code_text(["codes"])).to_series().to_list()
+        [',U054,,Z665,', '']
     """
     cells = [pl.col(column) if isinstance(column, str) else column for column in columns]
     joined = pl.concat_str([cell.cast(pl.String) for cell in cells], separator=",", ignore_nulls=True)
@@ -168,7 +188,7 @@ def code_text(columns: Iterable[str | pl.Expr]) -> pl.Expr:
 
 
 def verdict(atom: CodeAtom, text: pl.Expr) -> pl.Expr:
-    """Give the truth of a code atom, asked of text that `code_text` made."""
+    """Return the expression of a code atom's truth, over a text from `code_text`."""
     match atom:
         case FollowedBy(first, second):
             return text.str.contains(f"(?s),{_any_prefix(first)}[^,]*,.*,{_any_prefix(second)}")
@@ -184,19 +204,19 @@ def verdict(atom: CodeAtom, text: pl.Expr) -> pl.Expr:
 
 
 def matched(lists: Iterable[NamedCodes], text: pl.Expr) -> pl.Expr:
-    """Give the codes in a text of `code_text` that are in any of the lists: a list of text, in order."""
+    """Return the expression of the codes in any of the lists, in order, over a text from `code_text`."""
     named = list(lists)
     if not named:
         return pl.lit([], dtype=pl.List(pl.String))
     prefixes = "|".join(_any_prefix(codes) for codes in named)
-    found = text.str.extract_all(f",(?:{prefixes})[^,]*")
-    return found.list.eval(pl.element().str.strip_chars_start(","))
+    matches = text.str.extract_all(f",(?:{prefixes})[^,]*")
+    return matches.list.eval(pl.element().str.strip_chars_start(","))
 
 
 def stems(lists: Iterable[NamedCodes]) -> list[str]:
-    """Give short texts of which one stands, in some case, in every text with a code of the lists.
+    """Return short texts, at least one of which is in every raw text with a code in the lists, in upper or lower case.
 
-    A dot may stand inside a code, so the dot itself is one of them.
+    A raw code may have a dot anywhere, so the dot is one of them.
     """
     return sorted({prefix[:3] for named in lists for prefix in named.codes.prefixes} | {"."})
 

@@ -1,7 +1,7 @@
-"""Criteria as sqlglot trees, built from the few nodes that mean the same in every dialect.
+"""Turn criteria into sqlglot trees, from the few nodes that mean the same in every dialect.
 
-Every atom is made so that it is true or false, never unknown: columns that may be null stand in COALESCE.
-Codes are asked for by plain LIKE over text in one normal form. Whole statements are made in `statements`.
+Every condition is true or false, never unknown: columns that may be null are inside COALESCE. Codes are found by plain
+LIKE over text in one normal form. Whole statements are built in `statements`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -32,13 +32,13 @@ from ebi_rules.translate.visitor import Visitor
 from opcs_icd import CodeList
 
 _MOST_OPERANDS = 20
-"""How many operands stand side by side; more are grouped, so that no parser's depth limit is met."""
+"""The most operands in one chain. More are grouped, to stay within the depth limit of every parser."""
 
 _MOST_PAIRS = 2_500
-"""How many pairs of codes a statement may compare to find one followed by the other."""
+"""The most pairs of codes that one condition may compare to find one followed by the other."""
 
 _NOTHING = " "
-"""What stands for a missing text: one blank, which no value holds once blanks are removed."""
+"""The text used for a missing one: a blank, which no value contains once blanks are removed."""
 
 _ORDERED_OPEN, _ORDERED_CLOSE = ",", "|"
 
@@ -46,7 +46,10 @@ _ORDERED_OPEN, _ORDERED_CLOSE = ",", "|"
 class SqlTranslator(Visitor[exp.Expr]):
     """Turn criteria into conditions that are never unknown.
 
-    `field` gives the raw column of a canonical field, `codes` the condition of a code atom.
+    Args:
+        dialect: The dialect.
+        field: Return the raw column of a canonical field.
+        codes: Return the condition of a code atom.
     """
 
     def __init__(
@@ -116,13 +119,13 @@ class SqlTranslator(Visitor[exp.Expr]):
 
     def visit_starts_with(self, node: StartsWith) -> exp.Expr:
         column = coalesce(self._cased(node.field, [node.prefix]), text(_NOTHING))
-        found = any_of([like(column, pattern) for pattern in _raw_patterns(node.prefix, FIELDS[node.field].width)])
+        begins = any_of([like(column, pattern) for pattern in _raw_patterns(node.prefix, FIELDS[node.field].width)])
         if node.prefix[0] not in "0N":
-            return found
-        return all_of([found, negate(self.visit_is_null(IsNull(node.field)))])
+            return begins
+        return all_of([begins, negate(self.visit_is_null(IsNull(node.field)))])
 
     def is_missing(self, field: str) -> exp.Expr:
-        """Ask whether a field, tested or not, has no value."""
+        """Return the condition that a field has no value."""
         if FIELDS[field].kind is Kind.NUMBER:
             return exp.Is(this=self.field(field), expression=exp.Null())
         return self._is_one_of(exp.Upper(this=self._bare(field)), self._missing_texts())
@@ -134,22 +137,25 @@ class SqlTranslator(Visitor[exp.Expr]):
         condition: Callable[[exp.Expr], exp.Expr],
         outside: int,
     ) -> exp.Expr:
-        """Ask a condition of a number that is never null; for an age, count HES's babies as 0.
+        """Return a condition on a number, false for a missing one. HES's codes for babies count as age 0.
 
-        `outside` is a number for which the condition does not hold: -1, 9999 or, if need be, this stands
-        for a missing one.
+        Args:
+            field: The canonical field.
+            holds: Return whether the condition holds for a number.
+            condition: Return the condition on a column that is never null.
+            outside: A number for which the condition does not hold, to replace a missing one if -1 and 9999 cannot.
         """
         missing = next(value for value in (-1, 9999, outside) if not holds(value))
         column = coalesce(self.field(field), number(missing))
-        asked = condition(column)
+        tested = condition(column)
         if field != "age":
-            return asked
+            return tested
         babies = exp.Between(this=column.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
         if holds(0) and not all(map(holds, BABY_AGES)):
-            return any_of([asked, babies])
+            return any_of([tested, babies])
         if not holds(0) and any(map(holds, BABY_AGES)):
-            return all_of([asked, negate(babies)])
-        return asked
+            return all_of([tested, negate(babies)])
+        return tested
 
     def _text_in(self, field: str, values: Iterable[str]) -> exp.Expr:
         spellings = [raw for value in values for raw in raw_spellings(FIELDS[field], value)]
@@ -165,7 +171,7 @@ class SqlTranslator(Visitor[exp.Expr]):
         return [_NOTHING, *(value for value in MISSING_TEXTS if value or not self.dialect.empty_is_null)]
 
     def _cased(self, field: str, values: Iterable[str]) -> exp.Expr:
-        """Give the column in capitals, unless the values it is compared with have no letters."""
+        """Return the column in capitals, or as it is where the values to compare have no letters."""
         bare = self._bare(field)
         return bare if all(value.isdigit() for value in values) else exp.Upper(this=bare)
 
@@ -174,38 +180,42 @@ class SqlTranslator(Visitor[exp.Expr]):
 
 
 def text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """Give a code atom's condition over a text that `code_text` made, in order if the atom needs it."""
-    open_ = _ORDERED_OPEN
+    """Return the condition of a code atom over a text from `code_text`, which must be ordered if `needs_order`.
+
+    Raises:
+        DialectError: Too many pairs of codes would have to be compared.
+    """
+    start = _ORDERED_OPEN
     match atom:
         case FollowedBy(first, second):
             pairs = list(product(like_patterns(first.codes, dialect), like_patterns(second.codes, dialect)))
             if len(pairs) > _MOST_PAIRS:
                 raise DialectError(
-                    f"{first.name} followed by {second.name} would take {len(pairs):,} comparisons over one text: "
+                    f"{first.name} followed by {second.name} requires {len(pairs):,} comparisons over one text: "
                     "use a layout with child tables, or the Polars engine."
                 )
-            return any_of([like(column, f"%{open_}{before}%{open_}{after}%") for before, after in pairs])
+            return any_of([like(column, f"%{start}{before}%{start}{after}%") for before, after in pairs])
         case HasCode(codes, Position.ANY):
-            return any_of([like(column, f"%{open_}{code}%") for code in like_patterns(codes.codes, dialect)])
+            return any_of([like(column, f"%{start}{code}%") for code in like_patterns(codes.codes, dialect)])
         case HasCode(codes, Position.PRIMARY | Position.SPELL):
-            return any_of([like(column, f"{open_}{code}%") for code in like_patterns(codes.codes, dialect)])
+            return any_of([like(column, f"{start}{code}%") for code in like_patterns(codes.codes, dialect)])
         case HasCode(codes, Position.SECONDARY):
-            return any_of([like(column, f"_%{open_}{code}%") for code in like_patterns(codes.codes, dialect)])
+            return any_of([like(column, f"_%{start}{code}%") for code in like_patterns(codes.codes, dialect)])
         case Recorded():
-            return like(column, f"{open_}%")
+            return like(column, f"{start}%")
     assert False, f"Unhandled node: {atom}"
 
 
 def needs_order(atom: CodeAtom) -> bool:
-    """Whether an atom asks which codes are there at all, or first: then cells without code must go."""
+    """Return whether an atom depends on positions or on any code at all, so that cells without a code must go."""
     return isinstance(atom, Recorded) or (isinstance(atom, HasCode) and atom.position is not Position.ANY)
 
 
 def code_text(columns: Sequence[exp.Expr], dialect: Dialect, ordered: bool) -> exp.Expr:
-    """Give the codes of some columns as one text in normal form, with a comma before every code.
+    """Return all codes in some columns as one text in normal form, with a comma before every code.
 
-    With `ordered` a bar stands behind every code, and what is no code is taken out, so that the first code
-    stands first: `||U05.4 ,NULL,z665` becomes `,U054|,Z665|`.
+    With `ordered` there is also a bar after every code, and only codes remain, so that the first code comes first:
+    `||U05.4 ,NULL,z665` becomes `,U054|,Z665|`.
     """
     joined = coalesce(columns[0], text("")) if len(columns) == 1 else raw_text(columns, dialect)
     bare: exp.Expr = replace(exp.Upper(this=joined), ".", "")
@@ -224,7 +234,7 @@ def code_text(columns: Sequence[exp.Expr], dialect: Dialect, ordered: bool) -> e
 
 
 def raw_text(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
-    """Give the codes of some columns as one text, as they stand: a column itself, several with commas between."""
+    """Return the raw codes in some columns as one text: a single column as it is, several joined by commas."""
     if len(columns) == 1:
         return columns[0]
     cells = [coalesce(column, text("")) for column in columns]
@@ -232,21 +242,21 @@ def raw_text(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
 
 
 def single_code(column: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """Give a column that holds one code a row in normal form; never null."""
+    """Return a column with one code per row in normal form, never null."""
     bare = replace(replace(exp.Upper(this=column), ".", ""), " ", "")
     return coalesce(bare, text(_NOTHING))
 
 
 def is_code(column: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """Ask whether a text that `single_code` made is a code at all."""
+    """Return the condition that a text from `single_code` is a code."""
     nothing = [_NOTHING, *(value for value in ("", "NULL", "-", "&") if value or not dialect.empty_is_null)]
     return negate(exp.In(this=column, expressions=[text(value) for value in nothing]))
 
 
 def like_patterns(codes: CodeList, dialect: Dialect) -> list[str]:
-    """Give LIKE patterns, without a wildcard, that match the beginnings of the codes in a list.
+    """Return LIKE patterns, without wildcards, for the beginnings of the codes in a list.
 
-    Where LIKE knows classes of characters they are used: U05[45], C[0-9][0-9].
+    They have classes of characters, such as U05[45] and C[0-9][0-9], where the dialect's LIKE supports them.
     """
     if not dialect.like_classes:
         return list(codes.prefixes)
@@ -265,16 +275,16 @@ def like_patterns(codes: CodeList, dialect: Dialect) -> list[str]:
 
 
 def _class(characters: Iterable[str]) -> str:
-    """Write digits as one element of a pattern: 4, [45] or [0-9]."""
+    """Return digits as one element of a pattern: 4, [45] or [0-9]."""
     digits = "".join(characters)
     if len(digits) == 1:
         return digits
-    in_a_row = "".join(map(str, range(int(digits[0]), int(digits[-1]) + 1)))
-    return f"[{digits[0]}-{digits[-1]}]" if len(digits) > 2 and digits == in_a_row else f"[{digits}]"
+    all_between = "".join(map(str, range(int(digits[0]), int(digits[-1]) + 1)))
+    return f"[{digits[0]}-{digits[-1]}]" if len(digits) > 2 and digits == all_between else f"[{digits}]"
 
 
 def _raw_patterns(prefix: str, width: int | None) -> list[str]:
-    """Give LIKE patterns of the raw texts whose code, filled with zeros to `width`, begins with `prefix`."""
+    """Return LIKE patterns for the raw texts whose code, filled with zeros to `width`, begins with `prefix`."""
     if not width:
         return [f"{prefix}%"]
     patterns = [prefix + "_" * (width - len(prefix)) + "%"]
@@ -289,17 +299,17 @@ def _raw_patterns(prefix: str, width: int | None) -> list[str]:
 
 
 def all_of(conditions: Sequence[exp.Expr]) -> exp.Expr:
-    """Join conditions by AND, alternatives inside in parentheses."""
+    """Join conditions by AND, with parentheses around those joined by OR."""
     return _join(exp.And, [_in_parentheses(condition, exp.Or) for condition in conditions])
 
 
 def any_of(conditions: Sequence[exp.Expr]) -> exp.Expr:
-    """Join conditions by OR, conjunctions inside in parentheses."""
+    """Join conditions by OR, with parentheses around those joined by AND."""
     return _join(exp.Or, [_in_parentheses(condition, exp.And) for condition in conditions])
 
 
 def _join(connective: type[exp.Connector], conditions: Sequence[exp.Expr]) -> exp.Expr:
-    """Join conditions side by side, or in groups of groups where they are many."""
+    """Join conditions in one chain or, where they are many, in groups of groups."""
     operands = list(conditions)
     while len(operands) > _MOST_OPERANDS:
         groups = [operands[start : start + _MOST_OPERANDS] for start in range(0, len(operands), _MOST_OPERANDS)]
@@ -316,70 +326,70 @@ def _in_parentheses(condition: exp.Expr, kind: type[exp.Expr]) -> exp.Expr:
 
 
 def negate(condition: exp.Expr) -> exp.Expr:
-    """Give the opposite; the condition must never be unknown."""
+    """Return the opposite of a condition, which must never be unknown."""
     if isinstance(condition, exp.Connector | exp.Not):
         condition = exp.Paren(this=condition)
     return exp.Not(this=condition)
 
 
 def as_number(condition: exp.Expr) -> exp.Expr:
-    """Give 1 where a condition holds and 0 elsewhere, for dialects without truth values."""
+    """Return 1 where a condition holds and 0 elsewhere, for dialects without truth values."""
     return exp.Case(ifs=[exp.If(this=condition, true=number(1))], default=number(0))
 
 
 def coalesce(value: exp.Expr, otherwise: exp.Expr) -> exp.Expr:
-    """Give `value`, or `otherwise` where it is null; a COALESCE inside is widened, not nested."""
+    """Return `value`, or `otherwise` where it is null, without nesting one COALESCE in another."""
     if isinstance(value, exp.Coalesce):
         return exp.Coalesce(this=value.this, expressions=[*value.expressions, otherwise])
     return exp.Coalesce(this=value, expressions=[otherwise])
 
 
 def concat(parts: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
-    """Join texts, none of them null."""
+    """Join texts that are never null."""
     if dialect.concat_with_pipes:
         return reduce(lambda left, right: exp.DPipe(this=left, expression=right, safe=False), parts)
     return exp.Concat(expressions=list(parts), safe=False, coalesce=False)
 
 
 def like(column: exp.Expr, pattern: str) -> exp.Expr:
-    """Ask whether a text looks like a pattern."""
+    """Return the condition that a text matches a LIKE pattern."""
     return exp.Like(this=column.copy(), expression=text(pattern))
 
 
 def number(value: int) -> exp.Expr:
-    """Give a number as a literal."""
+    """Return a number as a literal."""
     return exp.Literal.number(value)
 
 
 def replace(value: exp.Expr, old: str, new: str) -> exp.Expr:
-    """Put one text in place of another."""
+    """Return a text with every `old` replaced by `new`."""
     return exp.Replace(this=value, expression=text(old), replacement=text(new))
 
 
 def text(value: str) -> exp.Expr:
-    """Give a text as a literal."""
+    """Return a text as a literal."""
     return exp.Literal.string(value)
 
 
 def as_day(value: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """Give the day of a date or of a moment."""
+    """Return the day of a date, or of a date with a time."""
     if dialect.dates_have_time:
         return exp.Trunc(this=value)
     return exp.cast(value, "date") if dialect.extract else exp.TsOrDsToDate(this=value)
 
 
 def days_later(day: exp.Expr, days: int, dialect: Dialect) -> exp.Expr:
-    """Give the day that is some days after another, or before it where `days` is below 0."""
+    """Return the day that is `days` after another, or before it where `days` is negative."""
     if days == 0:
         return day
     if dialect.day_numbers:
         return (exp.Add if days > 0 else exp.Sub)(this=day, expression=number(abs(days)))
-    away = number(days) if days > 0 else exp.Neg(this=number(-days))
-    return exp.DateAdd(this=day, expression=away, unit=exp.var("DAY"))
+    interval = number(days) if days > 0 else exp.Neg(this=number(-days))
+    return exp.DateAdd(this=day, expression=interval, unit=exp.var("DAY"))
 
 
 def days_between(first: exp.Expr, second: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """Give how many days the second day is after the first."""
+    """Return how many days the second day is after the first."""
     if dialect.day_numbers:
         return exp.Sub(this=second, expression=first)
     return exp.DateDiff(this=second, expression=first, unit=exp.var("DAY"))

@@ -1,4 +1,4 @@
-"""The visitor that all translators share: it finds the method of a node, so none has to dispatch."""
+"""The visitor that all translators share. It calls the method for a node and does nothing else."""
 
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
@@ -22,9 +22,10 @@ Result = TypeVar("Result")
 
 
 class Visitor(ABC, Generic[Result]):
-    """Turn a criterion into a `Result`. A translator must define every method."""
+    """Turn a criterion into a `Result`. A translator must define a method for every node."""
 
     def visit(self, node: Criterion) -> Result:
+        """Return what the method for this node returns."""
         match node:
             case And():
                 return self.visit_and(node)

@@ -312,7 +312,7 @@ def test_a_column_name_is_quoted_never_interpolated(run: Run, fails: Fails) -> N
     message = fails(
         "sql", "2S", "--dialect", "tsql", "--layout", "ncdr-opa", "--table", "t", "--column", "age=a\nb", code=2
     )
-    assert "is not a name" in message
+    assert "cannot be the name of a table or column" in message
 
 
 def test_repeated_and_missing_keys_are_counted_and_warned_of(run: Run, extract: Extract) -> None:

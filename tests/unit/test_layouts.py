@@ -83,7 +83,7 @@ def test_overrides_take_a_column_or_a_numbered_name() -> None:
 
 
 def test_columns_that_differ_in_case_alone_are_ambiguous() -> None:
-    with pytest.raises(ebi.ExtractError, match="differ in case alone"):
+    with pytest.raises(ebi.ExtractError, match="differ only in case"):
         bind(find_layout("ncdr-opa"), [*NCDR[1:], "opa_ident", "OPA_IDENT"])
 
 

@@ -199,7 +199,7 @@ def test_importing_loads_none_of_the_heavy_libraries() -> None:
 
 def test_a_rule_reads_in_english() -> None:
     text = ebi.rule("2S").describe()
-    assert "the patient is 19 to 120 years old" in text
+    assert "the patient is aged 19 to 120" in text
     assert "no diagnosis code for cancer is recorded" in text
     assert "December 2023" in text
     assert "August 2022" in text

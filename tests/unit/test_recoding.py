@@ -75,16 +75,16 @@ def test_a_criterion_names_settings() -> None:
     ("text", "message"),
     [
         ("referral_setting = 'gp'", "there is no referral setting 'gp'; choose from primary care, community"),
-        ("referral_setting IS NULL", "referral_setting takes =, <> and IN, with one of primary care"),
-        ("referral_setting > 'other'", "referral_setting takes =, <> and IN"),
-        ("starts_with(referral_setting, 'p')", "referral_setting takes =, <> and IN"),
+        ("referral_setting IS NULL", "use referral_setting with =, <> or IN, and one of primary care"),
+        ("referral_setting > 'other'", "use referral_setting with =, <> or IN"),
+        ("starts_with(referral_setting, 'p')", "use referral_setting with =, <> or IN"),
         ("referral_setting = 3", "there is no referral setting '3'"),
         (
             "referral_setting IN ('primary care', 'community and allied health', 'specialist', 'emergency', 'other', "
             "'unknown')",
-            "so this always holds",
+            "every referral setting is listed, so this is always true",
         ),
-        ("pcn = 'Network 1'", "no criterion can ask about pcn"),
+        ("pcn = 'Network 1'", "a criterion cannot use the field pcn"),
     ],
 )
 def test_a_wrong_question_about_settings_is_refused(text: str, message: str) -> None:
@@ -167,11 +167,11 @@ def test_an_extract_may_have_areas_itself(extract: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("pcn,borough\n1,2\n", "one column says the place: gp_practice or lsoa"),
-        ("gp_practice,lsoa,pcn\na,b,c\n", "one column says the place"),
+        ("pcn,borough\n1,2\n", "must have one column gp_practice or lsoa, not both"),
+        ("gp_practice,lsoa,pcn\na,b,c\n", "must have one column gp_practice or lsoa, not both"),
         ("gp_practice,town\na,b\n", "has no column pcn, borough, icb or imd_decile"),
-        ("gp_practice,pcn\nA1,x\na1 ,y\n", "1 of its codes in gp_practice stand there already"),
-        ("gp_practice,pcn\n,x\n", "1 of its rows have no gp_practice"),
+        ("gp_practice,pcn\nA1,x\na1 ,y\n", r"has codes more than once in gp_practice \(1\)"),
+        ("gp_practice,pcn\n,x\n", r"has rows without gp_practice \(1\)"),
         ("", "cannot be read: it must be CSV with a header"),
     ],
 )
@@ -184,5 +184,5 @@ def test_wrong_areas_are_told(content: str, message: str, tmp_path: Path) -> Non
 
 
 def test_an_example_gives_the_code_and_not_the_label() -> None:
-    with pytest.raises(ValueError, match="referral_setting comes from the codes of another field"):
+    with pytest.raises(ValueError, match="referral_setting is derived from the codes of another field"):
         ebi.Activity.of({"referral_setting": "primary care"})

@@ -69,7 +69,7 @@ def test_text_dates_are_compared_as_dates(extract: Path, tmp_path: Path) -> None
 
 def test_what_is_wrong_is_said(extract: Path) -> None:
     for months in ("2024", "2024-13", "2024-04..", "april"):
-        with pytest.raises(ebi.UsageError, match=r"write 2024-04, or 2024-04\.\.2025-03"):
+        with pytest.raises(ebi.UsageError, match=r"write 2024-04 or 2024-04\.\.2025-03"):
             ebi.audit(extract, months=months)
     with pytest.raises(ebi.UsageError, match="after the last"):
         ebi.audit(extract, months="2024-04..2024-03")

@@ -1,1 +1,1 @@
-"""SQL dialects: how each differs, and the printing of a checked statement."""
+"""SQL dialects: how each differs, and how a checked statement is printed in it."""

@@ -1,4 +1,7 @@
-"""Print a checked sqlglot tree as text that a person would paste: names quoted by need, lines filled."""
+"""Check a sqlglot tree and print it as SQL that a person can paste: names quoted where needed, lines filled.
+
+Only nodes that mean the same in every dialect are printed. Nothing here runs SQL.
+"""
 
 import re
 
@@ -69,7 +72,7 @@ SAFE_NODES: frozenset[type[exp.Expr]] = frozenset(
         exp.With,
     }
 )
-"""The nodes that mean the same in every dialect: the design's safe subset. Nothing else is printed."""
+"""The nodes that mean the same in every dialect. No other node is printed."""
 
 _LINE = 120
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -78,7 +81,7 @@ _PART = re.compile(r'\s*(?:\[([^\[\]]+)\]|"([^"]+)"|`([^`]+)`|([^.\[\]"`]+))\s*(
 _MOST_PARTS = 4
 _LONGEST_NAME = 255
 
-# Words of the SQL standard that no dialect lets stand as a bare name.
+# Words of the SQL standard that must be quoted as names in every dialect.
 _RESERVED = frozenset(
     """
     ALL AND ANY AS ASC BETWEEN BY CASE CAST CHECK COLUMN CONSTRAINT CREATE CROSS CURRENT_DATE DEFAULT DELETE DESC
@@ -90,32 +93,51 @@ _RESERVED = frozenset(
 
 
 def identifier(name: str, dialect: Dialect) -> exp.Identifier:
-    """Give a name as an identifier, quoted when the dialect needs it."""
+    """Return a name as an identifier, quoted where the dialect requires it.
+
+    Raises:
+        UsageError: The name is empty, too long or not printable.
+
+    Example:
+        >>> from ebi_rules.translate.dialects.dialect import find_dialect
+        >>> identifier("Sex", find_dialect("tsql")).sql(), identifier("Provider Code", find_dialect("tsql")).sql()
+        ('Sex', '"Provider Code"')
+    """
     _require_printable(name)
     plain = _PLAIN_NAME.fullmatch(name) and name.upper() not in _reserved_words(dialect)
     return exp.Identifier(this=name, quoted=not plain)
 
 
 def table_name(text: str, dialect: Dialect) -> exp.Table:
-    """Read `schema.table`, any part of which may be quoted, as a table of up to four parts.
+    """Return a table from a name such as `schema.table`. The text itself is never put into a statement.
 
-    Raises `UsageError` for text that is no such name: it is never put into a statement as it stands.
+    Args:
+        text: The name, of up to four parts, each of which may be quoted with [], "" or ``.
+        dialect: The dialect, which decides what must be quoted.
+
+    Raises:
+        UsageError: The text is not the name of a table.
+
+    Example:
+        >>> from ebi_rules.translate.dialects.dialect import find_dialect
+        >>> table_name("sus.[op a]", find_dialect("tsql")).sql()
+        'sus."op a"'
     """
     parts: list[str] = []
     place = 0
     while place < len(text) or not parts:
-        found = _PART.match(text, place)
-        if not found:
+        match = _PART.match(text, place)
+        if not match:
             raise UsageError(f"--table {text}: this is not the name of a table.")
-        bare = found[4]
+        bare = match[4]
         if bare is not None and not _BARE_PART.fullmatch(bare.strip()):
-            raise UsageError(f"--table {text}: {bare.strip()} is not a name. Quote a name that has other characters.")
-        parts.append((found[1] or found[2] or found[3] or bare).strip())
-        place = found.end()
-        if found[5] == "." and place == len(text):
+            raise UsageError(f"--table {text}: {bare.strip()} is not a plain name. Put it in quotation marks.")
+        parts.append((match[1] or match[2] or match[3] or bare).strip())
+        place = match.end()
+        if match[5] == "." and place == len(text):
             raise UsageError(f"--table {text}: the name ends in a dot.")
     if len(parts) > _MOST_PARTS:
-        raise UsageError(f"--table {text}: a name has at most {_MOST_PARTS} parts.")
+        raise UsageError(f"--table {text}: the name must have at most {_MOST_PARTS} parts.")
     names = [identifier(part, dialect) for part in parts]
     if len(names) == _MOST_PARTS:  # A linked server: server.database.schema.table.
         return exp.Table(this=exp.Dot(this=names[2], expression=names[3]), db=names[1], catalog=names[0])
@@ -124,37 +146,41 @@ def table_name(text: str, dialect: Dialect) -> exp.Table:
 
 
 def print_sql(tree: exp.Expr, dialect: Dialect) -> str:
-    """Print a tree. Raises `DialectError` for a node outside the safe subset."""
+    """Return a tree as SQL text.
+
+    Raises:
+        DialectError: A node is not in `SAFE_NODES`, or the dialect does not support it.
+    """
     for node in tree.walk():
         if type(node) not in SAFE_NODES:
-            raise DialectError(f"{type(node).__name__} cannot be printed so that it means the same in every dialect.")
+            raise DialectError(f"{type(node).__name__} does not mean the same in every dialect: it cannot be printed.")
     try:
         text = tree.sql(dialect=dialect.sqlglot, pretty=True, max_text_width=_LINE, unsupported_level=ErrorLevel.RAISE)
     except SqlglotError as error:
-        raise DialectError(f"{dialect.title} cannot say this: {error}.") from None
+        raise DialectError(f"{dialect.title} does not support this: {error}.") from None
     return fill_lines(text)
 
 
 def fill_lines(text: str) -> str:
-    """Put alternatives that stand one a line side by side, as far as a line goes."""
-    filled: list[str] = []
+    """Return SQL with short alternatives (OR ... LIKE ...) moved onto one line, as many as fit."""
+    lines: list[str] = []
     for line in text.splitlines():
-        continues = line.lstrip().startswith("OR ") and filled and _is_alternative(filled[-1])
-        if continues and _is_alternative(line) and len(filled[-1]) + len(line.lstrip()) < _LINE:
-            filled[-1] += " " + line.lstrip()
+        continues = line.lstrip().startswith("OR ") and lines and _is_alternative(lines[-1])
+        if continues and _is_alternative(line) and len(lines[-1]) + len(line.lstrip()) < _LINE:
+            lines[-1] += " " + line.lstrip()
         else:
-            filled.append(line)
-    return "\n".join(filled)
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def _is_alternative(line: str) -> bool:
-    """Whether a line is a plain LIKE, possibly one of several, and so may share its line."""
+    """Return whether a line is one or more plain LIKE conditions, which may share a line."""
     return " LIKE '" in line and line.rstrip().endswith("'")
 
 
 def _require_printable(name: str) -> None:
     if not name.strip() or not name.isprintable() or len(name) > _LONGEST_NAME:
-        raise UsageError(f"{name!r} is not a name that a table or column can have.")
+        raise UsageError(f"{name!r} cannot be the name of a table or column.")
 
 
 def _reserved_words(dialect: Dialect) -> frozenset[str]:
