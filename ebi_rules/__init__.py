@@ -90,9 +90,8 @@ __all__ = [
 ]
 
 _MODULES = {
-    "_support.errors": (
-        "DataFileError DialectError EbiError EngineError ExtractError InvalidInputError LayoutError RuleError UsageError"
-    ),
+    "_support.errors": "DataFileError DialectError EbiError EngineError ExtractError InvalidInputError LayoutError "
+    "RuleError UsageError",
     "_support.notices": "ExtractWarning",
     "criteria.activity": "Activity",
     "engines.extract": "Extract",

@@ -24,7 +24,7 @@ class DecidedRows:
     Attributes:
         frame: The rows in the extract's order, not yet read: its own columns and those named below.
         columns: The boolean column of each criterion.
-        matched_codes: The column with the list of codes that are in any list, by field of codes; empty unless asked for.
+        matched_codes: The column that lists the matched codes, by field of codes; empty unless `explain`.
     """
 
     frame: pl.LazyFrame

@@ -1,6 +1,6 @@
 """A pathway measure: its logic and the documentation around it, with examples of people.
 
-A measure file is parsed in `measure_parser`; `measure_meaning` says what a measure means, and `measure_counts` counts it.
+A measure file is parsed in `measure_parser`; `measure_meaning` defines what it means, and `measure_counts` counts it.
 """
 
 from collections.abc import Mapping

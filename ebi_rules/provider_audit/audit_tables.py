@@ -163,7 +163,7 @@ class AuditTables:
         for (rule,), part in low.group_by("rule", maintain_order=True):
             names = ", ".join(part["provider"].fill_null("not recorded"))
             warnings.append(
-                f"{rule}: {names}: a rate below the limits, with few procedures coded. Providers with incomplete coding "
-                "will appear to do less."
+                f"{rule}: {names}: a rate below the limits, with few procedures coded. Providers with incomplete "
+                "coding will appear to do less."
             )
         return warnings

@@ -67,7 +67,7 @@ def audit(
     Example:
         >>> import polars as pl, ebi_rules as ebi
         >>> frame = pl.DataFrame({"OPA_Ident": [1, 2], "Der_Procedure_All": ["||U055", "||U051"],
-        ...                       "Der_Diagnosis_All": [None, "M545"], "Age_at_Start_of_Episode_SUS": [45, 45], "Sex": "1",
+        ...                       "Der_Diagnosis_All": [None, "M545"], "Age_at_Start_of_Episode_SUS": [45, 45],
         ...                       "Administrative_Category": "01", "Der_Provider_Code": "ZZ1"})
         >>> result = ebi.audit(frame, "2S", settings=ebi.Settings(disclosure="none"))
         >>> result.totals().select("eligible", "flagged").row(0)

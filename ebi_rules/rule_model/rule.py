@@ -5,9 +5,8 @@ rules too. Rule files are read in `rule_parser`; nothing here touches an extract
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ebi_rules._support.errors import UsageError, unknown
@@ -63,8 +62,8 @@ class Rule:
     logic: RuleLogic
     documentation: RuleDocumentation
     examples: tuple[Example, ...] = ()
-    variants: Mapping[str, "Rule"] = MappingProxyType({})
-    editions: Mapping[str, "Rule"] = MappingProxyType({})
+    variants: Mapping[str, "Rule"] = field(default_factory=dict)
+    editions: Mapping[str, "Rule"] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
