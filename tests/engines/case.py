@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ebi_rules.engines.extract import Extract, Table
+from ebi_rules.engines.extract import FrameExtract, Table
 from ebi_rules.layouts.binding import Binding, bind
 from ebi_rules.layouts.layout import Layout
 from ebi_rules.rule_model.rule import Rule
@@ -41,9 +41,10 @@ class Case:
         return bind(self.layout, self.activity.columns)
 
     @property
-    def extract(self) -> Extract:
+    def extract(self) -> FrameExtract:
         children = {name: Table(frame.lazy(), dict(frame.schema)) for name, frame in self.children.items()}
-        return Extract(Table(self.activity.lazy(), dict(self.activity.schema)), children)
+        table = Table(self.activity.lazy(), dict(self.activity.schema))
+        return FrameExtract(self.binding, "polars", table, children)
 
     def flags(self, columns: Sequence[Sequence[bool]]) -> Flags:
         """Give flags from one sequence a rule, in the order of the rows."""

@@ -14,7 +14,8 @@ import polars as pl
 from ebi_rules._support.errors import DialectError
 from ebi_rules.layouts.layout import Layout
 from ebi_rules.statements.code_steps import STRATEGIES
-from ebi_rules.statements.rule_sql import statement
+from ebi_rules.statements.rule_sql import rule_statement
+from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.dialects.printing import identifier
 from tests.engines.case import Case, Flags
@@ -163,8 +164,8 @@ def tables(case: Case) -> dict[str, pl.DataFrame]:
     return {ACTIVITY: case.activity, **{CHILDREN[name]: frame for name, frame in case.children.items()}}
 
 
-def child_names(case: Case) -> dict[str, str]:
-    return {name: CHILDREN[name] for name in case.children}
+def table_source(case: Case) -> TableSource:
+    return TableSource(case.binding, ACTIVITY, {name: CHILDREN[name] for name in case.children})
 
 
 def quoted(name: str, dialect: str) -> str:
@@ -186,7 +187,7 @@ def flag_statements(case: Case, dialect: str) -> list[str]:
     # Every other case, by its number of rows, is asked the one way and the other.
     strategy = STRATEGIES[case.activity.height % 2]
     return [
-        statement(rules, dialect, case.binding, ACTIVITY, "flags", child_names(case), strategy=strategy).rstrip(";")
+        rule_statement([rule.logic for rule in rules], dialect, table_source(case), strategy=strategy).rstrip(";")
         for rules in ([case.rules] if together else [[rule] for rule in case.rules])
     ]
 
@@ -202,7 +203,7 @@ def predicate_queries(case: Case, dialect: str) -> list[str]:
     queries = []
     for rule in case.rules:
         try:
-            text = statement([rule], dialect, case.binding, ACTIVITY, "predicate")
+            text = rule_statement([rule.logic], dialect, table_source(case), "predicate")
         except DialectError as refusal:
             assert "--shape flags" in str(refusal)
             return []

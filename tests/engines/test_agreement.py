@@ -19,8 +19,8 @@ _ROWS_FOR_SLOW = 500
 def _dense(layout: str, rows: int) -> tuple[Case, Flags]:
     if layout == "sus-cds-op":  # It keeps no order of codes, which `sequenced` asks for.
         chosen = find_layout(layout)
-        readings = [reading for name, reading in rule("2S").readings().items() if name != "sequenced"]
-        case = Case(chosen, readings, *random_extract(chosen, rows, seed=12))
+        variants = [variant for name, variant in rule("2S").interpretations.items() if name != "sequenced"]
+        case = Case(chosen, variants, *random_extract(chosen, rows, seed=12))
     else:
         case = dense_case(layout, rows, seed=11)
     return case, REFERENCE(case)

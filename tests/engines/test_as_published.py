@@ -29,7 +29,7 @@ def test_the_variant_is_the_scripts_logic(collation: Collation) -> None:
     assert found == expected
 
 
-def test_the_default_reading_keeps_what_three_valued_logic_drops() -> None:
+def test_the_default_keeps_what_three_valued_logic_drops() -> None:
     frame = well_formed_rows(5_000)
     flags = [
         reference.evaluate(Case(find_layout("ncdr-opa"), [rule("2S").variant(name)], frame))

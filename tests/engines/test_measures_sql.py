@@ -11,9 +11,10 @@ import pytest
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.pathways.definitions import measure as find
 from ebi_rules.pathways.definitions import measures
-from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
 from ebi_rules.pathways.measure import Measure
-from ebi_rules.statements.measure_sql import Source, measure_statement
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
+from ebi_rules.statements.measure_sql import measure_statement
+from ebi_rules.statements.table_source import TableSource
 from tests.engines.engine import SqlEngine
 from tests.engines.evaluators import JUDGES, SQL_ENGINES, complaints, require, require_judge
 from tests.engines.people import Answers, PeopleTable, Person, by_meaning, random_people, table_of
@@ -44,7 +45,7 @@ def _people() -> list[Person]:
 
 
 @cache
-def _tables(shape: str) -> tuple[list[Source], dict[str, pl.DataFrame]]:
+def _tables(shape: str) -> tuple[list[TableSource], dict[str, pl.DataFrame]]:
     """Give tables as the statement names them, and what they hold."""
     sources, frames = [], {}
     for layout in LAYOUTS[shape]:
@@ -53,7 +54,7 @@ def _tables(shape: str) -> tuple[list[Source], dict[str, pl.DataFrame]]:
         children = {field: f"{name}_{field}" for field in table.children}
         frames[name] = table.activity
         frames |= {children[field]: frame for field, frame in table.children.items()}
-        sources.append(Source(table.binding, name, children))
+        sources.append(TableSource(table.binding, name, children))
     return sources, frames
 
 

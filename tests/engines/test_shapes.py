@@ -10,10 +10,10 @@ import pytest
 from ebi_rules.criteria.evaluate import holds
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.rule_model.catalogue import rule
-from ebi_rules.statements.rule_sql import VIEW_NAME, statement
+from ebi_rules.statements.rule_sql import VIEW_NAME, rule_statement
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
-from tests.engines.engine import ACTIVITY, SqlEngine, quoted, tables
+from tests.engines.engine import ACTIVITY, SqlEngine, quoted, table_source, tables
 from tests.engines.evaluators import REFERENCE, SQL_ENGINES, require
 
 LOW_BACK = rule("2S")
@@ -45,7 +45,7 @@ def _loaded(name: str) -> tuple[SqlEngine, str]:
 
 
 def _text(dialect: str, shape: str) -> str:
-    return statement([LOW_BACK], dialect, _case().binding, ACTIVITY, shape).rstrip(";")
+    return rule_statement([LOW_BACK.logic], dialect, table_source(_case()), shape).rstrip(";")
 
 
 @pytest.mark.parametrize("name", SQL_ENGINES)
@@ -58,7 +58,7 @@ def test_counts(name: str) -> None:
         group = (LOW_BACK.key, row["Der_Provider_Code"], month)
         read = case.binding.activity(row, {})
         activity[group] += 1
-        eligible[group] += all(holds(LOW_BACK.criteria[name], read) for name in LOW_BACK.eligible)
+        eligible[group] += all(holds(LOW_BACK.criteria[name], read) for name in LOW_BACK.logic.eligible)
         flagged[group] += flags[row["OPA_Ident"]][0]
     expected = [(*group, activity[group], eligible[group], flagged[group]) for group in sorted(activity)]
     engine, dialect = _loaded(name)
