@@ -1,11 +1,11 @@
-"""Each construct of the criterion language as a clause a person would say."""
+"""Each construct of the criterion language in English, as a person would say it."""
 
 import pytest
 
+from ebi_rules.criteria.nodes import NamedCodes
 from ebi_rules.criteria.parser import parse
 from ebi_rules.translate.english import say
 from opcs_icd import CodeList
-from tests.engines.making import NamedCodes
 
 LISTS = {
     "scan": NamedCodes("scan", CodeList.opcs(["U05[45]"])),
@@ -108,5 +108,5 @@ WORDS = {"scan": "a spinal scan", "site": "the lumbar spine"}
     ],
 )
 def test_a_clause(criterion: str, clause: str) -> None:
-    said = say(parse(criterion, LISTS), WORDS)
-    assert said.replace(", and", " and") == clause
+    english = say(parse(criterion, LISTS), WORDS)
+    assert english.replace(", and", " and") == clause
