@@ -92,8 +92,8 @@ WORDS = {"scan": "a spinal scan", "site": "the lumbar spine"}
         ),
         (
             "(age < 19 AND sex = '1') OR procedure_recorded OR diagnosis_recorded",
-            "at least one of these is true: the patient is aged under 19 and the sex is 1 (male); at least one procedure "
-            "is recorded; or at least one diagnosis is recorded",
+            "at least one of these is true: the patient is aged under 19 and the sex is 1 (male); at least one "
+            "procedure is recorded; or at least one diagnosis is recorded",
         ),
         (
             "(age < 19 OR sex = '1') AND procedure_recorded",
@@ -102,8 +102,8 @@ WORDS = {"scan": "a spinal scan", "site": "the lumbar spine"}
         ),
         (
             "((age < 19 OR sex = '1') AND procedure_recorded) OR diagnosis_recorded",
-            "at least one of these is true: (both of these are true: either the patient is aged under 19 or the sex is 1 "
-            "(male); and at least one procedure is recorded); or at least one diagnosis is recorded",
+            "at least one of these is true: (both of these are true: either the patient is aged under 19 or the sex is "
+            "1 (male); and at least one procedure is recorded); or at least one diagnosis is recorded",
         ),
     ],
 )
