@@ -209,7 +209,7 @@ def test_missing_columns_have_a_warning_and_the_rest_is_done() -> None:
     assert audit.providers["flagged"].to_list() == [30]
 
 
-def test_population_gives_rates_per_100_000_people(rows: pl.DataFrame, extract: Path, tmp_path: Path) -> None:
+def test_a_population_makes_rates_per_100_000_people(rows: pl.DataFrame, extract: Path, tmp_path: Path) -> None:
     bands = [*list(EUROPEAN_STANDARD)[4:], "19"]
     lines = [
         f"ZZC{place},{band},{sex},{1000 + 10 * place}" for place in range(6) for band in bands for sex in ("1", "2")

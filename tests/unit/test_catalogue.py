@@ -79,7 +79,7 @@ def test_what_was_planted_is_found(layout: str, tmp_path: Path) -> None:
         assert flags[str(key)].gather(rows["index"]).to_list() == rows["in_scope"].to_list(), key
 
 
-def test_a_rule_of_another_dataset_is_refused_unless_asked(tmp_path: Path) -> None:
+def test_a_rule_of_another_dataset_is_refused_unless_allowed(tmp_path: Path) -> None:
     write_extract(tmp_path / "apc.parquet", 500, 3, "ncdr-apcs")
     frame = pl.read_parquet(tmp_path / "apc.parquet")
     with pytest.raises(ebi.ExtractError, match="2T_knee_mri is a rule for outpatient appointments"):
