@@ -46,6 +46,7 @@ class Evaluator:
     """One way to get the flags of a case.
 
     `examples` is the share of generated cases that it is given, by what a case costs; `version` raises `AbsentError`;
+    one that is `built_in` is wherever `.[dev]` is, and every other is a need of the tests that ask it (`needs`);
     `stores` gives a case as its tables hold it, where they cannot hold every value.
     """
 
@@ -57,6 +58,7 @@ class Evaluator:
     dialect: str | None = None
     examples: float = 1.0
     note: str = ""
+    built_in: bool = False
     takes: Callable[[Layout], bool] = lambda layout: True
     stores: Callable[[Case], Case] = lambda case: case
 
@@ -70,6 +72,7 @@ class SqlEngine:
     name: ClassVar[str]
     dialects: ClassVar[tuple[str, ...]]
     types: ClassVar[tuple[str, str, str]] = ("BIGINT", "VARCHAR(4000)", "DATE")
+    built_in: ClassVar[bool] = False
     keeps_views: ClassVar[bool] = True
     evidence: ClassVar[Evidence] = Evidence.EXECUTED
     stands_for: Mapping[str, str] = MappingProxyType({})
@@ -141,6 +144,7 @@ class SqlEngine:
             dialect=dialect,
             examples=self.examples,
             note=relative or self.note,
+            built_in=self.built_in,
             stores=self.stores,
         )
 

@@ -42,7 +42,9 @@ def _version() -> str:
 
 
 EVALUATORS = (
-    Evaluator("Polars streaming", "Polars", streaming, _version),
-    Evaluator("Polars in-memory", "Polars", in_memory, _version),
-    Evaluator("Polars expression", "Polars", expression, _version, takes=lambda layout: not layout.is_child),
+    Evaluator("Polars streaming", "Polars", streaming, _version, built_in=True),
+    Evaluator("Polars in-memory", "Polars", in_memory, _version, built_in=True),
+    Evaluator(
+        "Polars expression", "Polars", expression, _version, built_in=True, takes=lambda layout: not layout.is_child
+    ),
 )

@@ -15,7 +15,7 @@ import ebi_rules as ebi
 from ebi_rules.cube import schema
 from ebi_rules.layouts.layout import ChildTable, find_layout
 from ebi_rules.synth.made_up_extract import write_extract
-from tests.engines.evaluators import SQL_ENGINES, require
+from tests.engines.evaluators import SQL_ENGINES
 from tests.engines.in_postgres import PORT
 from tests.engines.snowflake_server import PASSWORD, load_into_fakesnow, serving
 
@@ -68,7 +68,6 @@ def test_duckdb_counts_a_table_of_a_database(extract: Path, tmp_path: Path) -> N
 @pytest.fixture
 def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """Give the tests' PostgreSQL, and point libpq's environment at it."""
-    require("postgres on PostgreSQL")
     engine, _ = SQL_ENGINES["postgres on PostgreSQL"]
     settings = {"PGHOST": str(engine.folder), "PGPORT": str(PORT), "PGUSER": "postgres", "PGDATABASE": "postgres"}
     for name, value in settings.items():
@@ -76,6 +75,7 @@ def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     yield engine
 
 
+@pytest.mark.needs("PostgreSQL")
 def test_psql_and_a_csv_file_are_enough(postgres: object, tmp_path: Path) -> None:
     """No connection of ours: the query is printed, run by psql, saved as CSV and audited."""
     extract = tmp_path / "opa.parquet"
@@ -106,6 +106,7 @@ def test_psql_and_a_csv_file_are_enough(postgres: object, tmp_path: Path) -> Non
     assert found.exact_cube.equals(expected)
 
 
+@pytest.mark.needs("PostgreSQL", "adbc_driver_postgresql")
 def test_postgres_counts_a_table(extract: Path, postgres: object) -> None:
     for name, path in {"opa_table": extract, **{f"{n}_of_opa": p for n, p in children(extract).items()}}.items():
         frame = pl.read_parquet(path)
@@ -118,8 +119,8 @@ def test_postgres_counts_a_table(extract: Path, postgres: object) -> None:
     assert os.environ["PGHOST"] not in str(found.run_record)
 
 
+@pytest.mark.needs("Apache Spark")
 def test_spark_counts_files(extract: Path) -> None:
-    require("spark on Apache Spark")
     named = {name: str(path) for name, path in children(extract).items()}
     found = audit_of(str(extract), "spark", named)
     assert found.exact_cube.equals(by_polars(extract))
@@ -148,11 +149,11 @@ def test_a_part_is_counted_alike(extract: Path) -> None:
 @pytest.fixture(scope="module")
 def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Give the environment in which Snowflake's driver finds a server that emulates Snowflake."""
-    require("snowflake on fakesnow")
     with serving(tmp_path_factory.mktemp("profiles")) as environment:
         yield environment
 
 
+@pytest.mark.needs("fakesnow", "adbc_driver_snowflake")
 def test_snowflake_counts_a_table(extract: Path, snowflake: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Snowflake's own driver against a server that emulates Snowflake."""
     for name, value in snowflake.items():
@@ -166,6 +167,7 @@ def test_snowflake_counts_a_table(extract: Path, snowflake: dict[str, str], monk
     assert PASSWORD not in str(found.run_record)
 
 
+@pytest.mark.needs("adbc_driver_snowflake", "adbc_driver_bigquery", "mssql_python")
 def test_credentials_are_nobodys_business(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the drivers of warehouses that are not here say when they cannot connect holds nothing of the connection."""
     monkeypatch.delenv("EBI_CONNECTION", raising=False)
@@ -185,13 +187,16 @@ def test_credentials_are_nobodys_business(monkeypatch: pytest.MonkeyPatch) -> No
         assert "a-secret" not in str(error.value)
 
 
-def test_what_goes_wrong_is_told_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.needs("adbc_driver_postgresql")
+def test_a_connection_that_fails_is_told_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGHOST", str(tmp_path))
     monkeypatch.setenv("PGPASSWORD", "secret")
-    pytest.importorskip("adbc_driver_postgresql")
     with pytest.raises(ebi.EngineError, match=r"PostgreSQL failed \(\w+\)") as error:
         ebi.open("opa", engine="postgres")
     assert "secret" not in str(error.value)
+
+
+def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
     with pytest.raises(ebi.UsageError, match="no engine 'dukdb'; the nearest is duckdb"):
         ebi.open("opa", engine="dukdb")
     with pytest.raises(ebi.UsageError, match="pass its name"):

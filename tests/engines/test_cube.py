@@ -16,7 +16,7 @@ from ebi_rules.statements.table_source import TableSource
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
 from tests.engines.engine import ACTIVITY, CHILDREN, tables
-from tests.engines.evaluators import SQL_ENGINES, require
+from tests.engines.evaluators import EVERY_SQL_ENGINE, SQL_ENGINES, started
 
 RULES = ("2S", "2T")
 DIMENSIONS = (*STANDARD_DIMENSIONS, "referral_source", "referral_setting", "pcn")
@@ -65,9 +65,9 @@ def _by_polars(case: Case) -> pl.DataFrame:
         ("unified-sus-op", None),
     ],
 )
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_the_cube(name: str, layout: str, strategy: str | None) -> None:
-    require(name)
+    started(name)
     engine, dialect = SQL_ENGINES[name]
     case = engine.stores(_case(layout))
     source = TableSource(case.binding.recoded(_LABELS), ACTIVITY, {field: CHILDREN[field] for field in case.children})

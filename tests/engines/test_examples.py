@@ -12,7 +12,7 @@ from ebi_rules.rule_model.catalogue import open_policy, rules
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_files import builtin_policies
 from tests.engines.case import Case
-from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, require
+from tests.engines.evaluators import EVERY_EVALUATOR, REFERENCE, disagreements, started
 from tests.engines.making import make_case
 
 RULES = [*rules(), *open_policy(*builtin_policies())]
@@ -41,9 +41,9 @@ def _variants(rule: Rule, layout: str) -> list[Rule]:
 
 
 @pytest.mark.parametrize("layout", [layout for layouts in LAYOUTS.values() for layout in layouts])
-@pytest.mark.parametrize("name", EVALUATORS)
+@pytest.mark.parametrize("name", EVERY_EVALUATOR)
 def test_every_evaluator_gives_the_examples_answers(name: str, layout: str) -> None:
-    evaluator = require(name)
+    evaluator = started(name)
     for case in _cases(find_layout(layout).dataset, layout):
         if evaluator.takes(case.layout):
             assert disagreements(evaluator, case, REFERENCE(case)) == []

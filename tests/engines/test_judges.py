@@ -14,24 +14,24 @@ from ebi_rules.statements.code_steps import STRATEGIES
 from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.rule_sql import SHAPES, rule_statement
 from ebi_rules.statements.table_source import TableSource
-from tests.engines.evaluators import JUDGES, complaints, require_judge
+from tests.engines.evaluators import EVERY_JUDGE, complaints, started_judge
 from tests.engines.judge import Schema
 
 TABLE = "dbo.opa"
 _TYPES = {Kind.NUMBER: "BIGINT", Kind.CODE: "VARCHAR(4000)", Kind.DATE: "DATE"}
 
 
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", EVERY_JUDGE)
 def test_a_judge_can_complain(name: str) -> None:
-    judge = require_judge(name)
+    judge = started_judge(name)
     schema = _schema(bind(builtin_layouts()["ncdr-opa"]))
     assert [text for text in judge.wrong if not judge.complaints(text, schema)] == []
 
 
 @pytest.mark.parametrize("layout", builtin_layouts())
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", EVERY_JUDGE)
 def test_no_judge_complains(name: str, layout: str) -> None:
-    judge = require_judge(name)
+    judge = started_judge(name)
     binding = bind(builtin_layouts()[layout])
     for text in _statements(binding, judge.dialect, few=judge.slow):
         assert complaints(judge, text, _schema(binding)) == [], text

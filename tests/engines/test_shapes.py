@@ -14,7 +14,7 @@ from ebi_rules.statements.rule_sql import VIEW_NAME, rule_statement
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
 from tests.engines.engine import ACTIVITY, SqlEngine, quoted, table_source, tables
-from tests.engines.evaluators import REFERENCE, SQL_ENGINES, require
+from tests.engines.evaluators import EVERY_SQL_ENGINE, REFERENCE, SQL_ENGINES, started
 
 LOW_BACK = rule("2S")
 DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 1, 31), date(2024, 2, 29), date(2024, 10, 5)]
@@ -38,7 +38,7 @@ def _case() -> Case:
 
 def _loaded(name: str) -> tuple[SqlEngine, str]:
     """Give an engine that has the tables of the case, and its dialect."""
-    require(name)
+    started(name)
     engine, dialect = SQL_ENGINES[name]
     engine.load_all(tables(_case()), dialect)
     return engine, dialect
@@ -48,7 +48,7 @@ def _text(dialect: str, shape: str) -> str:
     return rule_statement([LOW_BACK.logic], dialect, table_source(_case()), shape).rstrip(";")
 
 
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_counts(name: str) -> None:
     case = _case()
     flags = REFERENCE(case)
@@ -67,7 +67,7 @@ def test_counts(name: str) -> None:
     assert sum(flagged.values()) > 5
 
 
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_case(name: str) -> None:
     flags = REFERENCE(_case())
     engine, dialect = _loaded(name)
@@ -78,7 +78,7 @@ def test_case(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_view(name: str) -> None:
     """A view is the statement of shape `flags` under a name; engines that keep views keep it."""
     engine, dialect = _loaded(name)
