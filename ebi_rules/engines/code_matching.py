@@ -174,7 +174,7 @@ class CodeField:
         return collect(self._count_child_codes(rows, codes)), decided
 
     def _child_rows(self, child: ChildTable) -> tuple[pl.LazyFrame, pl.DataFrame]:
-        """Return the child table (`join_key`, `raw`, `position`) and its distinct codes (`raw`, `text` in normal form)."""
+        """Return the child table (`join_key`, `raw`, `position`) and its distinct codes (`raw` and, normal, `text`)."""
         key = pl.col(child.key) if self._is_same_type(child) else pl.col(child.key).cast(pl.String)
         order = pl.col(child.position).cast(pl.Int64, strict=False) if child.position else pl.lit(0)
         rows = self.extract.children[self.name].frame.select(

@@ -36,11 +36,10 @@ def check_rule_text(
     findings = [Finding(ERROR, "reading", problem.place, problem.line, problem.text) for problem in problems]
     if rule is None:
         return findings
-    unplaced = [
-        *(finding for each in interpretations(rule) for finding in _check(each, reference, known or {})),
-        *check_editions(rule),
-        *check_connectives(content),
-    ]
+    unplaced: list[UnplacedFinding] = []
+    for interpretation in interpretations(rule):
+        unplaced += _check(interpretation, reference, known or {})
+    unplaced += [*check_editions(rule), *check_connectives(content)]
     findings += [
         Finding(finding.severity, finding.check, finding.place, find_line(content, finding.place), finding.text)
         for finding in dict.fromkeys(unplaced)
