@@ -42,7 +42,7 @@ def test_labels(layout: str, evaluator: str) -> None:
 
 @pytest.mark.parametrize("name", ["no_parquet.parquet", "a_csv.parquet"])
 def test_hostile_extracts_are_refused(name: str) -> None:
-    with pytest.raises(ExtractError, match="is not a parquet file, or is cut short"):
+    with pytest.raises(ExtractError, match="is not a parquet file, or is incomplete"):
         open_table(FIXTURES / "hostile" / name)
 
 

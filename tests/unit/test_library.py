@@ -172,7 +172,7 @@ def test_keys_are_counted_in_parts_too(extract: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr(checks, "_KEYS_AT_ONCE", at_once)
         missing, repeated = (text for text in ebi.audit(few, settings=EXACT).warnings if "key" in text)
         assert missing.startswith("2 rows have no key")
-        assert repeated.startswith("3 rows have the key")
+        assert repeated.startswith("3 rows have the same key")
 
 
 def test_unknown_groupings_and_rules(extract: Path) -> None:
@@ -219,7 +219,7 @@ def test_child_tables_are_frames_or_files_or_in_a_folder(tmp_path: Path) -> None
     for codes in (procedures, procedures.lazy(), procedures.reverse(), text_keys):
         extract = ebi.open(activity, procedures=codes, diagnoses=diagnoses)
         assert ebi.flag(extract, ["2S"])[KEY].to_list() == truth
-    with pytest.raises(ebi.ExtractError, match="give it as procedures="):
+    with pytest.raises(ebi.ExtractError, match="pass it as procedures="):
         ebi.flag(activity)
     folder = tmp_path / "folder"
     (folder / "diagnoses").mkdir(parents=True)
