@@ -20,9 +20,16 @@ from ebi_rules.pathways.definitions import FlowNames, MeasureNames, flows, measu
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.flow_moves import moves
 from ebi_rules.pathways.measure import Measure
-from ebi_rules.pathways.measure_counts import MeasureEntry, answer, counted, cube_of, spread_of, too_short
+from ebi_rules.pathways.measure_counts import (
+    MeasureEntry,
+    answer_measure,
+    answer_spread,
+    count_answers,
+    measure_cube,
+    why_too_short,
+)
 from ebi_rules.pathways.pathway_tables import PathwayTables
-from ebi_rules.pathways.people_events import People, gather
+from ebi_rules.pathways.people_events import People, gather_people
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.measure_result import MeasureResult
 from ebi_rules.results.opened_extract import as_extract
@@ -76,7 +83,7 @@ def run_measures(
     if not chosen and not walked:
         raise ExtractError("these extracts can answer none of the measures. " + " ".join(notices))
     people = _people(opened, chosen, walked, dimensions, today or date.today(), progress)
-    notices += [text for measure in chosen if (text := too_short(people.sources, measure))]
+    notices += [text for measure in chosen if (text := why_too_short(people.sources, measure))]
     flow_moves = []
     for flow in walked:
         progress(f"following {flow.key}")
@@ -84,11 +91,11 @@ def run_measures(
     counts, spreads = [], []
     for measure in chosen:
         progress(f"counting {measure.key}")
-        answers = answer(people, measure)
-        counts.append(counted(people, answers, dimensions))
-        spreads.append(spread_of(people, answers, "provider"))
+        answers = answer_measure(people, measure)
+        counts.append(count_answers(people, answers, dimensions))
+        spreads.append(answer_spread(people, answers, "provider"))
     tables = PathwayTables(
-        cube=cube_of(people, counts, dimensions),
+        cube=measure_cube(people, counts, dimensions),
         spread=pl.concat(spreads).sort("measure", "provider", "number", nulls_last=True) if spreads else _NO_SPREAD,
         moves=tuple(flow_moves),
         entries=tuple(MeasureEntry(measure) for measure in chosen),
@@ -138,10 +145,10 @@ def _people(
     progress: Progress,
 ) -> People:
     definitions = [definition for measure in chosen for definition in measure.definitions]
-    definitions += [stage.asked for flow in walked for stage in flow.stages]
+    definitions += [stage.definition for flow in walked for stage in flow.stages]
     starts = {measure.start for measure in chosen if measure.start}
     needs_keys = any(measure.of == FIRST for measure in chosen)
-    return gather(extracts, definitions, dimensions, today, starts, needs_keys, progress)
+    return gather_people(extracts, definitions, dimensions, today, starts, needs_keys, progress)
 
 
 def _answerable(
@@ -166,7 +173,7 @@ def _with_possible_stages(chosen: Sequence[Flow], bindings: Sequence[Binding]) -
         require_people(binding)
     walked, warnings = [], []
     for flow in chosen:
-        stages = [stage for stage in flow.stages if any(can_contain(stage.asked, binding) for binding in bindings)]
+        stages = [stage for stage in flow.stages if any(can_contain(stage.definition, binding) for binding in bindings)]
         missing = [stage.name for stage in flow.stages if stage not in stages]
         if missing:
             warnings.append(f"{flow.key}: skipped the stages {', '.join(missing)}, which no extract can contain.")

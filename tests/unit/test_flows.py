@@ -17,7 +17,7 @@ from ebi_rules.layouts.layout import find_layout
 from ebi_rules.pathways.definitions import FLOWS, flow, flows
 from ebi_rules.pathways.flow import Flow, paths
 from ebi_rules.pathways.flow_moves import FURTHER, STEPS, moves
-from ebi_rules.pathways.people_events import gather
+from ebi_rules.pathways.people_events import gather_people
 from ebi_rules.synth.made_up_people import STORIES, paths_of, write_population
 from tests.engines.people import BEGIN, TODAY, Person, event_of, provider_of, random_people, table_of, until
 
@@ -48,7 +48,9 @@ def _fast(definition: Flow, people: list[Person], names: tuple[str, str]) -> Cou
         open_source(ExtractSource(table.activity, table.layout, table.overrides))
         for table in (table_of(people, find_layout(name), shuffle=3) for name in names)
     ]
-    gathered = gather(extracts, [stage.asked for stage in definition.stages], ["provider"], TODAY, keyed=True)
+    gathered = gather_people(
+        extracts, [stage.definition for stage in definition.stages], ["provider"], TODAY, with_keys=True
+    )
     return Counter({row[:-1]: row[-1] for row in moves(gathered, definition).iter_rows()})
 
 
@@ -100,9 +102,17 @@ def test_the_stories_have_the_pathways_of_the_definition() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("lost_after = 183", "lost_after = 0", "line 5: lost_after: this is a whole number of days from 1 to 3660"),
-        ('name = "community"', 'name = "imaging"', "another stage is called imaging too"),
-        ('name = "community"', 'name = "lost to view"', "a stage has a name in small letters, which is not referral"),
+        (
+            "lost_after = 183",
+            "lost_after = 0",
+            "line 5: lost_after: this must be a whole number of days from 1 to 3660",
+        ),
+        ('name = "community"', 'name = "imaging"', "another stage is also called imaging"),
+        (
+            'name = "community"',
+            'name = "lost to view"',
+            "the name of a stage must be in lower-case letters, and must not be referral",
+        ),
         ('when = "imaging"', 'when = "imagin"', "there is no rule 'imagin'"),
         ('when = "attended AND community"', 'when = "agee > 5"', "there is no field agee; did you mean age"),
         ("ends = true", "end = true", "there is no entry 'end'; the nearest is ends"),
