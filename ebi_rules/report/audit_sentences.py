@@ -170,8 +170,8 @@ def method(audit: AuditTables) -> Sequence[str]:
         "Rates are per 1,000 eligible activities; their intervals are exact Poisson limits below 10 in scope and "
         "Byar's approximation from there (PHE Technical Guide, 2018).",
         f"Ratios are indirectly standardised by {_casemix_fields(audit)}{_casemix_methods(audit)}. They compare each "
-        "provider with the standard, not two providers with each other. In the table of providers, moved is how far that "
-        "moves a provider: the ratio less the crude ratio.",
+        "provider with the standard, not two providers with each other. In the table of providers, moved is how far "
+        "that moves a provider: the ratio less the crude ratio.",
         f"Funnel limits: {spread}.",
         "Trends are XmR charts: the mean and 2.66 times the mean moving range, ranges above 3.267 times their mean "
         "left out once. Signals: beyond a limit; seven points rising or falling; two of three near a limit; seven on "

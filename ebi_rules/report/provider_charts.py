@@ -182,8 +182,9 @@ def _limit_curves(limits: pl.DataFrame, x: alt.X, y: alt.Y) -> alt.Chart:
     lines = limits.unpivot(index="expected", variable_name="limit", value_name="y").with_columns(level=level)
     dashes = alt.Scale(domain=["95% limits", "99.8% limits"], range=[[5, 4], [1, 0]])
     dash = alt.StrokeDash("level:N", legend=None, scale=dashes)
-    curves = alt.Chart(lines).mark_line(color=GREY, strokeWidth=1.2, clip=True)
-    return curves.encode(x=x, y=y, detail="limit:N", strokeDash=dash)
+    line = alt.Chart(lines).mark_line(color=GREY, strokeWidth=1.2, clip=True)
+    curves: alt.Chart = line.encode(x=x, y=y, detail="limit:N", strokeDash=dash)
+    return curves
 
 
 def _named_outliers(outside: pl.DataFrame, largest: float) -> pl.DataFrame:
