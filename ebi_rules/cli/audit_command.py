@@ -107,8 +107,8 @@ _comparison_options = combined(
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Start from a cube that a warehouse counted, parquet or CSV, instead of an extract; several files are parts of "
-    "one cube.",
+    help="Start from a cube that a warehouse counted, parquet or CSV, instead of an extract; several files are parts "
+    "of one cube.",
 )
 @click.option(
     "--save-cube",

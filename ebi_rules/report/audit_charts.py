@@ -52,7 +52,7 @@ def chart_of(audit: AuditTables, name: str, rule: str | None, provider: str | No
 
 
 def _entry(audit: AuditTables, rule: str | None) -> AuditedRule:
-    """Return an audited rule by its key or alias, whatever the case; the first without a name."""
+    """Return an audited rule by its key or alias, in upper or lower case; without a name, the first rule."""
     if rule is None:
         return audit.audited[0]
     for entry in reversed(audit.audited):
