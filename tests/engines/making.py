@@ -8,8 +8,10 @@ from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import Criterion, NamedCodes
 from ebi_rules.criteria.parser import parse
 from ebi_rules.layouts.layout import ChildTable, Layout, find_layout
-from ebi_rules.rule_model.catalogue import shared
+from ebi_rules.rule_model.catalogue import shared_definitions
 from ebi_rules.rule_model.rule import Rule
+from ebi_rules.rule_model.rule_documentation import RuleDocumentation
+from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic
 from opcs_icd import CodeList
 from tests.engines.case import Case
 
@@ -17,6 +19,23 @@ LAYOUTS = ("ncdr-opa", "hes-op", "unified-sus-op")
 """One layout of each shape: delimited, numbered, child tables."""
 
 Row = Mapping[str, object]
+
+_DOCUMENTATION = RuleDocumentation(
+    title="Made up",
+    aliases=(),
+    list_number=None,
+    status="local",
+    source="",
+    port=None,
+    interventions=(),
+    revised=(),
+    about="",
+    edition_about="",
+    variant_about="",
+    limits=(),
+    words={},
+    titles={},
+)
 
 
 def make_rule(
@@ -27,38 +46,24 @@ def make_rule(
 ) -> Rule:
     lists = {name: NamedCodes(name, CodeList.opcs(patterns)) for name, patterns in (opcs or {}).items()}
     lists |= {name: NamedCodes(name, CodeList.icd(patterns)) for name, patterns in (icd or {}).items()}
+    shared = shared_definitions()
     parsed = {
-        name: parse(text, {**shared().lists, **lists}, shared().criteria) if isinstance(text, str) else text
+        name: parse(text, {**shared.lists, **lists}, shared.criteria) if isinstance(text, str) else text
         for name, text in criteria.items()
     }
-    return Rule(
+    logic = RuleLogic(
         key=key,
-        title="Made up",
-        aliases=(),
-        list_number=None,
         dataset="outpatient",
-        status="local",
-        source="",
-        port=None,
-        interventions=(),
-        edition_about="",
         edition_name="2026-01",
-        revised=(),
-        about="",
-        limits=(),
-        eligible=(),
-        lists=lists,
+        variant_name=DEFAULT,
         criteria=parsed,
-        words={},
-        titles={},
-        examples=(),
-        variants={},
-        editions={},
+        eligible=(),
     )
+    return Rule(logic, _DOCUMENTATION)
 
 
 def make_case(layout: str | Layout, rules: Sequence[Rule], rows: Sequence[Row]) -> Case:
-    """Give a case whose rows have keys 0, 1, ...
+    """Return a case whose rows have keys 0, 1, ...
 
     The codes of a row, such as its `procedures`, are one text for a delimited layout, or a list of cells.
     """

@@ -18,7 +18,7 @@ from ebi_rules.synth.made_up_people import KINDS
 BEGIN = date(2024, 1, 1)
 TODAY = date(2030, 1, 1)
 Answers = Counter[tuple[int, str]]
-"""How often each answer is given: by the key of the index activity."""
+"""How often each answer occurs, by the key of the index activity."""
 
 _VALUES = {
     "outpatient": {
@@ -36,7 +36,7 @@ _ENDS = 99
 
 
 def until(days: int) -> str:
-    """Give the last day of data that many days long."""
+    """Return the last day of data that cover so many days."""
     return str(BEGIN + timedelta(days=days))
 
 
@@ -50,7 +50,7 @@ class Person:
 
 
 def random_people(seed: int, days: int) -> list[Person]:
-    """Give activity of people in the order of its keys; outpatients stand before admissions."""
+    """Return activity of people in the order of its keys, outpatients before admissions."""
     rng = np.random.default_rng(seed)
     found: list[tuple[int, Event]] = []
     for dataset, values in _VALUES.items():
@@ -82,7 +82,7 @@ class PeopleTable:
 
 
 def table_of(people: list[Person], layout: Layout, shuffle: int | None = None) -> PeopleTable:
-    """Give the activity of a layout's dataset as its tables hold it, with blanks in pseudonyms; rows in any order."""
+    """Return the activity of a layout's dataset as its tables, with blanks in pseudonyms; rows in any order."""
     own = [each for each in people if each.event.dataset == layout.dataset]
     if shuffle is not None:
         np.random.default_rng(shuffle).shuffle(own)  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ def table_of(people: list[Person], layout: Layout, shuffle: int | None = None) -
 
 
 def provider_of(each: Person) -> str:
-    """Give the provider of an activity."""
+    """Return the provider of an activity."""
     return f"ZZ{each.key % 3}"
 
 
@@ -132,7 +132,7 @@ def _cell(name: str, each: Person) -> object:
 
 
 def by_meaning(measure: Measure, people: list[Person], days: int) -> Answers:
-    """Give the answers that the measure means, by the key of the index activity."""
+    """Return the answers by the definition of the measure, by the key of the index activity."""
     found: Answers = Counter()
     keys = {id(each.event): each.key for each in people}
     for person in {each.person for each in people}:
@@ -143,7 +143,7 @@ def by_meaning(measure: Measure, people: list[Person], days: int) -> Answers:
 
 
 def event_of(day: date, name: str) -> Event:
-    """Give an event of one of the kinds that a made-up population has."""
+    """Return an event of one of the kinds that a made-up population has."""
     kind = KINDS[name]
     given: dict[str, object] = {
         "procedures": kind.procedures,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from ebi_rules.cube import Audited, schema
+from ebi_rules.cube import AuditedRule, schema
 from ebi_rules.rule_model.catalogue import rules
 
 DIMENSIONS = ("provider", "month", "age_band", "sex")
@@ -17,22 +17,23 @@ def months(count: int, first: int = 2023) -> list[str]:
     return [f"{first + place // 12}-{place % 12 + 1:02d}" for place in range(count)]
 
 
-def audited(count: int) -> list[Audited]:
-    """Give so many rules to audit: the catalogue's and, beyond those, copies under other keys."""
-    every = rules()
+def audited(count: int) -> list[AuditedRule]:
+    """Return so many rules to audit: those of the catalogue and, beyond those, copies under other keys."""
+    catalogue = rules()
     chosen = [
-        rule if place < len(every) else replace(rule, key=f"{rule.key}_{place}")
-        for place, rule in ((place, every[place % len(every)]) for place in range(count))
+        rule if place < len(catalogue) else replace(rule, logic=replace(rule.logic, key=f"{rule.key}_{place}"))
+        for place, rule in ((place, catalogue[place % len(catalogue)]) for place in range(count))
     ]
-    return [Audited(rule, rule) for rule in chosen]
+    return [AuditedRule(rule, rule) for rule in chosen]
 
 
 def cube_of(
-    entries: Sequence[Audited], cells: Mapping[str, Sequence[str | None]], eligible: np.ndarray, flagged: np.ndarray
+    entries: Sequence[AuditedRule], cells: Mapping[str, Sequence[str | None]], eligible: np.ndarray, flagged: np.ndarray
 ) -> pl.DataFrame:
-    """Give the cube of cells (one list a dimension) with eligible and flagged of shape (rules, cells).
+    """Return the cube of cells (one list per dimension) with eligible and flagged of shape (rules, cells).
 
-    What a criterion leaves lies between the two; variants flag as the rule does; a third of activity has a procedure.
+    The counts left after criteria are between the two; variants flag as the rule does; a third of activity has a
+    procedure.
     """
     rng = np.random.default_rng(0)
     base = pl.DataFrame(dict(cells), schema=dict.fromkeys(cells, pl.String))
@@ -44,11 +45,11 @@ def cube_of(
     for place, entry in enumerate(entries):
         parts.append(_rows(base, entry.key, "eligible", None, eligible[place]))
         parts.append(_rows(base, entry.key, "flagged", None, flagged[place]))
-        left = flagged[place] + rng.poisson(flagged[place] * 0.2 * (len(entry.reading.criteria) > 1))
-        names = list(entry.reading.criteria)
+        left = flagged[place] + rng.poisson(flagged[place] * 0.2 * (len(entry.counted.criteria) > 1))
+        names = list(entry.counted.criteria)
         for step, name in enumerate(names):
             parts.append(_rows(base, entry.key, "left", name, flagged[place] if step == len(names) - 1 else left))
-        parts += [_rows(base, entry.key, "variant", name, flagged[place]) for name in entry.rule.readings()]
+        parts += [_rows(base, entry.key, "variant", name, flagged[place]) for name in entry.rule.interpretations]
     return pl.concat(parts)
 
 
@@ -64,7 +65,7 @@ def _rows(base: pl.DataFrame, rule: str | None, measure: str, item: str | None, 
 
 
 def run_record() -> dict[str, object]:
-    """Give what an audit records of its run, for one that was not run."""
+    """Return the record of a run, for an audit that was not run."""
     return {
         "program": "ebi-rules",
         "version": "0",

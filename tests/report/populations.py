@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
 from tests.report.made_up import audited, cube_of, run_record
 
@@ -14,9 +16,9 @@ BASE = -4.2
 
 
 def population(seed: int, size: float) -> tuple[Audit, np.ndarray]:
-    """Give an audit of made-up providers, and how many times the usual rate each truly has.
+    """Return an audit of made-up providers, and how many times the usual rate each truly has.
 
-    What is added up is the logarithm of the odds; half the providers serve the deprived, the others do not.
+    The effects add up on the scale of the log odds. Half the providers mostly serve deprived patients.
     """
     rng = np.random.default_rng(seed)
     cells = [(age, sex, decile, ethnic) for age in _AGES for sex in _SEXES for decile in _DECILES for ethnic in _ETHNIC]
@@ -39,4 +41,4 @@ def population(seed: int, size: float) -> tuple[Audit, np.ndarray]:
         np.concatenate(eligible)[None, :].astype(np.int64),
         np.concatenate(flagged)[None, :].astype(np.int64),
     )
-    return Audit(cube, tuple(entries), run_record()), effect
+    return Audit(AuditTables(cube, tuple(entries), Settings(), run_record())), effect
