@@ -1,8 +1,8 @@
-"""All rules over made-up extracts of outpatients and of admitted care: counts, seconds, memory, and who agrees.
+"""All rules over made-up extracts of outpatients and of admitted care: counts, seconds, memory, and agreement.
 
 Run as `python -m tests.bench.catalogue --rows 1000000`, or by `make bench`. Polars' flags are compared row for row
-with those of DuckDB, which runs our SQL over the same file, and with the reference, which reads one row after another
-and takes minutes. It prints figures and asserts nothing about time.
+with those of DuckDB, which runs our SQL over the same file, and with the reference, which works row by row and takes
+minutes. It prints figures and asserts nothing about time.
 """
 
 import argparse
@@ -21,8 +21,9 @@ from ebi_rules.layouts.binding import Binding, bind
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.results.flags import write_flags
 from ebi_rules.rule_model.catalogue import rules
-from ebi_rules.rule_model.rule import Rule
-from ebi_rules.statements.rule_sql import statement
+from ebi_rules.rule_model.rule_logic import RuleLogic
+from ebi_rules.statements.rule_sql import rule_statement
+from ebi_rules.statements.table_source import TableSource
 from ebi_rules.synth.made_up_extract import write_extract
 from tests.bench.low_back import best, peak_memory
 
@@ -46,7 +47,7 @@ def main() -> None:
 def _one_layout(extract: Path, layout: str, rows: int) -> None:
     write_extract(extract, rows, layout=layout)
     binding = bind(find_layout(layout), pl.scan_parquet(extract).collect_schema().names())
-    chosen = [rule for rule in rules() if rule.dataset == binding.layout.dataset]
+    chosen = [rule.logic for rule in rules() if rule.dataset == binding.layout.dataset]
     print(
         f"\n{layout}: {len(chosen)} rules, {rows:,} rows, {extract.stat().st_size / 2**20:,.0f} MiB; "
         f"Polars {pl.__version__}, DuckDB {duckdb.__version__}"
@@ -63,7 +64,7 @@ def _one_layout(extract: Path, layout: str, rows: int) -> None:
         print(f"    {rule.key:<28} {int(flags[rule.key].sum()):>8,}")
 
 
-def _read(extract: Path, chosen: Sequence[Rule], binding: Binding) -> None:
+def _read(extract: Path, chosen: Sequence[RuleLogic], binding: Binding) -> None:
     """Read every column that the rules need, and touch every value."""
     needed = {name for rule in chosen for name in rule.fields_needed}
     columns = [
@@ -79,18 +80,18 @@ def _flag(extract: Path) -> None:
     write_flags(str(extract), extract.with_name("flags.parquet"), force=True)
 
 
-def _by_duckdb(extract: Path, chosen: Sequence[Rule], binding: Binding) -> pl.DataFrame:
-    text = statement(chosen, "duckdb", binding, "extract")
+def _by_duckdb(extract: Path, chosen: Sequence[RuleLogic], binding: Binding) -> pl.DataFrame:
+    text = rule_statement(chosen, "duckdb", TableSource(binding, "extract"))
     with duckdb.connect() as connection:
         connection.execute(f"CREATE VIEW extract AS SELECT * FROM read_parquet('{extract}')")
         started = time.perf_counter()
-        found = pl.from_arrow(connection.sql(text).to_arrow_table())
+        flags = pl.from_arrow(connection.sql(text).to_arrow_table())
         print(f"{'DuckDB, our SQL, all rules':<34} {time.perf_counter() - started:6.2f} s")
-    assert isinstance(found, pl.DataFrame)
-    return found
+    assert isinstance(flags, pl.DataFrame)
+    return flags
 
 
-def _by_reference(extract: Path, chosen: Sequence[Rule], binding: Binding) -> pl.DataFrame:
+def _by_reference(extract: Path, chosen: Sequence[RuleLogic], binding: Binding) -> pl.DataFrame:
     started = time.perf_counter()
     keys: list[int] = []
     columns: list[list[bool]] = [[] for _ in chosen]

@@ -1,8 +1,8 @@
-"""Rules as analysts port the published scripts: regular expressions over the raw text, row by row.
+"""Rules in the way analysts port the published scripts: regular expressions over the raw text, row by row.
 
-For comparing speed, and for nothing else: substrings are found anywhere in the text, and NULL is left to SQL. The low
-back imaging script is the published one's logic; the others are made from the rules in its manner, an atom a regular
-expression, which favours them.
+This is only for comparing speed: substrings are found anywhere in the text, and NULL is left to SQL. The low back
+imaging script has the logic of the published one. The others are made from the rules in the same way, with one regular
+expression per atom, which makes them faster than real scripts.
 """
 
 from ebi_rules.criteria.nodes import (
@@ -21,13 +21,13 @@ from ebi_rules.criteria.nodes import (
     StartsWith,
 )
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.rule_model.rule import Rule
+from ebi_rules.rule_model.rule_logic import RuleLogic
 from ebi_rules.translate.visitor import Visitor
 from tests.engines.published_script import REGEX_SCRIPT
 
 
-def script(rule: Rule, binding: Binding, function: str = "REGEXP_MATCHES") -> str:
-    """Give a rule as a condition over the extract's own columns; `function` finds a regular expression in a text."""
+def script(rule: RuleLogic, binding: Binding, function: str = "REGEXP_MATCHES") -> str:
+    """Return a rule as a condition over the extract's own columns; `function` finds a regular expression in a text."""
     if rule.key == "2S_lower_back_imaging":
         return REGEX_SCRIPT.replace("REGEXP_MATCHES", function)
     literal = _Literal(binding, function)

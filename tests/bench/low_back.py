@@ -1,4 +1,4 @@
-"""How long the low back imaging rule takes, beside the plain read of the same columns in the same run.
+"""How long the low back imaging rule takes, compared with a plain read of the same columns in the same run.
 
 Run as `python -m tests.bench.low_back --rows 5000000`, or by `make bench`. It prints figures and asserts nothing.
 """
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def peak_memory() -> int:
-    """Give the largest resident size of this process, and of those it started, in MiB, as Linux tells it."""
+    """Return the largest resident size of this process and of those it started, in MiB, as Linux reports it."""
     statuses = {
         int(path.parent.name): path.read_text(encoding="utf-8", errors="replace")
         for path in Path("/proc").glob("[0-9]*/status")
@@ -84,7 +84,7 @@ def _read(extract: Path) -> None:
 
 
 def _flag(extract: Path) -> None:
-    write_flags(str(extract), extract.with_name("flags.parquet"), rules=["2S"], force=True)
+    write_flags(extract, extract.with_name("flags.parquet"), rules=["2S"], force=True)
 
 
 def _audit(extract: Path) -> None:

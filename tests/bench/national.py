@@ -1,9 +1,9 @@
-"""A national year: every kind of work over extracts of 1, 20 and 100 million rows, beside the plain read of the same.
+"""A national year: every kind of work over 1, 20 and 100 million rows, compared with a plain read of the same.
 
-Run as `python -m tests.bench.national --rows 20000000 --layout ncdr-opa`, or by `make bench`; `--only` names some of
+Run as `python -m tests.bench.national --rows 20000000 --layout ncdr-opa`, or by `make bench`; `--only` chooses some of
 the work, `--hostile` makes almost every text of codes different, `--record FILE` adds the figures to a JSON file from
-which `tests.bench.page` writes docs/performance.md. Each figure is that of a process of its own, which reads the
-extract first, the plain way, and then does the work: seconds, their ratio, and the process's peak memory.
+which `tests.bench.page` writes docs/performance.md. Each figure comes from a process of its own, which first reads
+the extract plainly and then does the work: seconds, their ratio, and the peak memory of the process.
 """
 
 import argparse
@@ -21,13 +21,16 @@ from pathlib import Path
 
 import polars as pl
 
-from ebi_rules.cube import STANDARD_DIMENSIONS, Audited
-from ebi_rules.engines.extract import open_extract
+from ebi_rules._support.progress import quiet
+from ebi_rules.cube import STANDARD_DIMENSIONS, AuditedRule
+from ebi_rules.engines.extract import Extract
 from ebi_rules.engines.registry import find_engine
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.layout import ChildTable, find_layout
+from ebi_rules.layouts.scope import EVERYTHING
 from ebi_rules.results.flags import write_flags
-from ebi_rules.rule_model.catalogue import choose, rules
+from ebi_rules.results.opened_extract import open_extract
+from ebi_rules.rule_model.catalogue import choose_rules, rules
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.synth.made_up_extract import write_extract
 from tests.bench.literal import script
@@ -38,18 +41,18 @@ STAND_INS = {
     "admission_method": ("priority", "referral_source", "sex"),
     "patient_classification": ("attendance_status", "sex"),
 }
-"""What stands in, among an outpatient's fields, for what only admitted care has: then all rules can be asked."""
+"""The outpatient fields used in place of fields that only admitted care has, so that all rules can run."""
 
-_BEHIND = ("id", "provider", "activity_date", "age", "sex", "administrative_category")
+_FIELDS_OF_CUBE = ("id", "provider", "activity_date", "age", "sex", "administrative_category")
 
 
-class Extract:
+class MadeUpExtract:
     """A made-up extract, and its rules: one, or all of the catalogue."""
 
     def __init__(self, path: Path, layout: str) -> None:
         self.path = path
         fields = find_layout(layout).fields
-        self.overrides = {
+        self.columns = {
             name: next(fields[other][0] for other in others if other in fields)
             for name, others in STAND_INS.items()
             if name not in fields
@@ -62,37 +65,36 @@ class Extract:
         }
         self.layout = layout
 
-    def open(self, engine: str = "polars") -> "object":
-        source = str(self.path)
-        return find_engine(engine).open_source(source, self.layout, self.overrides, self.children)
+    def open(self, engine: str = "polars") -> Extract:
+        return open_extract(str(self.path), self.layout, self.columns, **self.children, engine=engine)
 
     @property
     def binding(self) -> Binding:
-        return open_extract(str(self.path), self.layout, self.overrides, self.children)[1]
+        return self.open().binding
 
     def rules(self, name: str) -> list[Rule]:
-        asked = [ONE] if name == "one" else [each.key for each in rules()]
-        return [reading for _, reading in choose(asked, "default", self.binding, any_dataset=True)[0]]
+        names = [ONE] if name == "one" else [rule.key for rule in rules()]
+        return [variant for _, variant in choose_rules(names, "default", self.binding, any_dataset=True)[0]]
 
 
-def count(extract: Extract, chosen: str, dimensions: Sequence[str], engine: str = "polars") -> None:
+def count(extract: MadeUpExtract, chosen: str, dimensions: Sequence[str], engine: str = "polars") -> None:
     opened = extract.open(engine)
-    audited = [Audited.among(rule, rule, extract.binding) for rule in extract.rules(chosen)]
-    cube = opened.count(audited, dimensions).cube  # type: ignore[attr-defined]
-    assert cube.height
+    audited = [AuditedRule.of(rule, rule, opened.binding) for rule in extract.rules(chosen)]
+    counted = find_engine(engine).count_cube(opened, audited, dimensions, EVERYTHING, quiet)
+    assert counted.cube.height
 
 
-def flag(extract: Extract) -> None:
+def flag(extract: MadeUpExtract) -> None:
     with tempfile.TemporaryDirectory() as folder:
         flags = Path(folder) / "flags.parquet"
-        write_flags(str(extract.path), flags, [ONE], extract.layout, **extract.children, any_dataset=True)
+        write_flags(extract.open(), flags, [ONE], any_dataset=True)
 
 
-def literal_in_duckdb(extract: Extract, chosen: str, together: bool) -> None:
+def literal_in_duckdb(extract: MadeUpExtract, chosen: str, together: bool) -> None:
     import duckdb
 
     binding = extract.binding
-    scripts = [script(rule, binding) for rule in extract.rules(chosen)]
+    scripts = [script(rule.logic, binding) for rule in extract.rules(chosen)]
     (provider,) = binding.fields["provider"]
     table = f"read_parquet('{extract.path}')"
     with duckdb.connect() as connection:
@@ -104,7 +106,7 @@ def literal_in_duckdb(extract: Extract, chosen: str, together: bool) -> None:
             connection.sql(f"SELECT {provider}, COUNT(*) FROM {table} WHERE {text} GROUP BY {provider}").fetchall()
 
 
-def contains_in_pandas(extract: Extract) -> None:
+def contains_in_pandas(extract: MadeUpExtract) -> None:
     import pandas as pd
 
     frame = pd.read_parquet(extract.path)
@@ -122,15 +124,15 @@ def contains_in_pandas(extract: Extract) -> None:
     frame[flagged].groupby("Der_Provider_Code").size()
 
 
-def rlike_in_spark(extract: Extract) -> None:
+def rlike_in_spark(extract: MadeUpExtract) -> None:
     session = _spark()
     session.read.parquet(str(extract.path)).createOrReplaceTempView("t")
     (rule,) = extract.rules("one")
-    text = script(rule, extract.binding, "REGEXP")
+    text = script(rule.logic, extract.binding, "REGEXP")
     session.sql(f"SELECT Der_Provider_Code, COUNT(*) FROM t WHERE {text} GROUP BY Der_Provider_Code").collect()
 
 
-def cube_in_spark(extract: Extract) -> None:
+def cube_in_spark(extract: MadeUpExtract) -> None:
     _spark()
     count(extract, "one", STANDARD_DIMENSIONS, "spark")
 
@@ -147,7 +149,7 @@ def _spark() -> "object":
     return session
 
 
-WORK: dict[str, tuple[str, Callable[[Extract], None]]] = {
+WORK: dict[str, tuple[str, Callable[[MadeUpExtract], None]]] = {
     "one rule, counts per provider": ("one", lambda extract: count(extract, "one", ["provider"])),
     "all rules, counts per provider": ("all", lambda extract: count(extract, "all", ["provider"])),
     "one rule, full cube": ("one", lambda extract: count(extract, "one", STANDARD_DIMENSIONS)),
@@ -168,15 +170,15 @@ WORK: dict[str, tuple[str, Callable[[Extract], None]]] = {
     "script of one rule, pandas": ("one", contains_in_pandas),
     "script of one rule, Spark": ("one", rlike_in_spark),
 }
-"""What is timed: which rules' columns are read beside it, and the work itself."""
+"""What is timed: whose columns are read for comparison (one rule or all), and the work itself."""
 
 _DELIMITED_ONLY = tuple(name for name in WORK if name.startswith("script"))
 
 
-def read(extract: Extract, chosen: str) -> None:
-    """Read every column that the rules and the cube need, the child tables' too, and touch every value."""
+def read(extract: MadeUpExtract, chosen: str) -> None:
+    """Read every column that the rules and the cube need, including child tables, and touch every value."""
     binding = extract.binding
-    needed = {*_BEHIND, *(name for rule in extract.rules(chosen) for name in rule.fields_needed)}
+    needed = {*_FIELDS_OF_CUBE, *(name for rule in extract.rules(chosen) for name in rule.logic.fields_needed)}
     columns = {column for name in needed for column in (*binding.fields.get(name, ()), *binding.code_columns(name))}
     for path in (extract.path, *extract.children.values()):
         schema = pl.scan_parquet(path).collect_schema()
@@ -204,7 +206,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.keep or Path(scratch)
         name = f"{arguments.layout}-{arguments.rows}{'-hostile' if arguments.hostile else ''}"
-        extract = Extract(folder / name / "extract.parquet", arguments.layout)
+        extract = MadeUpExtract(folder / name / "extract.parquet", arguments.layout)
         if arguments.work:
             print(json.dumps(_timed(extract, arguments.work)))
             return
@@ -249,8 +251,8 @@ def _in_a_process(work: str, folder: Path, arguments: argparse.Namespace) -> dic
     return figures
 
 
-def _timed(extract: Extract, name: str) -> dict[str, float]:
-    """Time the best of three reads, and the work: the best of three where it takes seconds, once where minutes."""
+def _timed(extract: MadeUpExtract, name: str) -> dict[str, float]:
+    """Time the best of three reads, and the work: the best of three if it takes seconds, once if it takes minutes."""
     chosen, work = WORK[name]
     plain = min(_seconds(lambda: read(extract, chosen)) for _ in range(3))
     taken = [_seconds(lambda: work(extract))]
@@ -259,7 +261,7 @@ def _timed(extract: Extract, name: str) -> dict[str, float]:
     return {"seconds": min(taken), "read": plain, "peak": peak_memory(), "rows": _rows(extract)}
 
 
-def _rows(extract: Extract) -> int:
+def _rows(extract: MadeUpExtract) -> int:
     return int(pl.scan_parquet(extract.path).select(pl.len()).collect().item())
 
 
@@ -269,15 +271,15 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def _make(extract: Extract, rows: int, hostile: bool) -> None:
+def _make(extract: MadeUpExtract, rows: int, hostile: bool) -> None:
     extract.path.parent.mkdir(parents=True, exist_ok=True)
     write_extract(extract.path, rows, layout=extract.layout)
     if hostile:
         _make_different(extract)
 
 
-def _make_different(extract: Extract) -> None:
-    """Put two codes that no rule asks for behind the codes of every row that has any, a different pair in each row."""
+def _make_different(extract: MadeUpExtract) -> None:
+    """Append two codes that are in no rule to every row that has codes, a different pair in each row."""
     place = pl.int_range(pl.len(), dtype=pl.Int64)
     pair = pl.format(
         ",Q{}{},Y{}",
@@ -293,14 +295,14 @@ def _make_different(extract: Extract) -> None:
 
 
 def _record(path: Path, figures: dict[str, object]) -> None:
-    """Add figures to a file, in place of earlier ones of the same work."""
-    held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": []}
+    """Add figures to a file; they replace earlier ones of the same work."""
+    record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"figures": []}
     same = ("extract", "work")
-    held["figures"] = [each for each in held["figures"] if any(each[name] != figures[name] for name in same)] + [
+    record["figures"] = [each for each in record["figures"] if any(each[name] != figures[name] for name in same)] + [
         figures
     ]
-    held["machine"] = _machine()
-    path.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
+    record["machine"] = _machine()
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _machine() -> dict[str, str]:

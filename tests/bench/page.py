@@ -1,6 +1,6 @@
-"""Write docs/performance.md and its chart from the figures that `tests.bench.national --record` kept.
+"""Write docs/performance.md and its chart from the figures that `tests.bench.national --record` wrote.
 
-Run as `python -m tests.bench.page docs/performance.json`. What the figures mean is written here; the figures are not.
+Run as `python -m tests.bench.page docs/performance.json`. The text is written here; the figures come from the file.
 """
 
 import argparse
@@ -35,11 +35,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("figures", type=Path)
     path = parser.parse_args().figures
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    figures = kept["figures"]
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    figures = recorded["figures"]
     page = path.with_suffix(".md")
     before, after = page.read_text(encoding="utf-8").split(_BEGIN)[0], page.read_text(encoding="utf-8").split(_END)[1]
-    text = "\n".join([_BEGIN, "", *_machine(kept["machine"]), "", *_tables(figures), _END])
+    text = "\n".join([_BEGIN, "", *_machine(recorded["machine"]), "", *_tables(figures), _END])
     page.write_text(before + text + after, encoding="utf-8")
     _chart(figures).save(path.with_suffix(".svg"))
 
@@ -54,7 +54,7 @@ def _machine(machine: dict[str, str]) -> list[str]:
 
 
 def _tables(figures: Sequence[Figure]) -> Iterator[str]:
-    """Give a table an extract, in the order of layouts and sizes."""
+    """Return one table per extract, in the order of layouts and sizes."""
     extracts = sorted({each["extract"] for each in figures}, key=_place)
     for extract in extracts:
         layout, rows, hostile = _parts(extract)
@@ -83,7 +83,7 @@ def _place(extract: str) -> tuple[int, bool, int]:
 
 
 def _chart(figures: Sequence[Figure]) -> alt.Chart:
-    """Draw seconds against rows on logarithmic axes, a line a kind of work, for delimited texts."""
+    """Draw seconds against rows on logarithmic axes, one line per kind of work, for delimited texts."""
     drawn = [
         {"work": each["work"], "rows": rows, "seconds": each["seconds"]}
         for each in figures

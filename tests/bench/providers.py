@@ -1,4 +1,4 @@
-"""True and false outliers among 150 made-up providers with known effects.
+"""True and false outliers among made-up providers with known effects.
 
 Run as `python -m tests.bench.providers --sets 100`, or by `make bench`. It prints figures and asserts nothing.
 """
@@ -14,15 +14,15 @@ def main() -> None:
     sets = parser.parse_args().sets
     print(
         f"{sets} sets of {PROVIDERS} providers; {HIGH} at {EFFECT:g} times the usual rate, {LOW} at 1/{EFFECT:g}; "
-        "beyond the 99.8% limits were"
+        "outside the 99.8% limits were"
     )
     for spread, case_mix in ((0.0, False), (0.2, False), (0.0, True), (0.2, True)):
         print(
             f"\nspread between providers {spread:g} (standard deviation of the log), "
-            f"case mix {'that differs' if case_mix else 'alike'}"
+            f"case mix {'that differs' if case_mix else 'the same'}"
         )
-        for name, found in simulate(sets, spread, case_mix).items():
-            print(f"  {name:<20} {found}")
+        for name, counts in simulate(sets, spread, case_mix).items():
+            print(f"  {name:<20} {counts}")
 
 
 if __name__ == "__main__":

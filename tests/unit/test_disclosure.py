@@ -2,7 +2,7 @@
 
 import pytest
 
-from ebi_rules._support.errors import UsageError
+from ebi_rules._support.errors import InvalidInputError, UsageError
 from ebi_rules.disclosure.rounding import control
 
 
@@ -37,5 +37,5 @@ def test_none_and_nonsense() -> None:
     assert control(3, "none") == 3
     with pytest.raises(UsageError, match="the nearest is midpoint6"):
         control(3, "midpoint")
-    with pytest.raises(ValueError, match="cannot be negative"):
+    with pytest.raises(InvalidInputError, match="cannot be negative"):
         control(-1, "hes")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
+from ebi_rules._support.errors import InvalidInputError
 from ebi_rules.statistics.inequality_indices import rate_ratio, relative_index, slope_index
 
 RATES = np.array([52.0, 47.0, 49.0, 41.0, 38.0, 39.0, 30.0, 31.0, 24.0, 25.0])
@@ -24,28 +25,28 @@ def test_the_slope_is_that_of_weighted_least_squares() -> None:
 
 
 def test_two_groups_by_hand() -> None:
-    """Halves stand at 1/4 and 3/4, so the slope is twice the difference of the rates."""
-    found = slope_index([30.0, 20.0], [1.0, 1.5], [500, 500])
-    assert found.value == pytest.approx(20)
-    assert found.upper - found.value == pytest.approx(1.959964 * 2 * np.sqrt(2.5))
+    """The halves are centred at 1/4 and 3/4, so the slope is twice the difference of the rates."""
+    result = slope_index([30.0, 20.0], [1.0, 1.5], [500, 500])
+    assert result.value == pytest.approx(20)
+    assert result.upper - result.value == pytest.approx(1.959964 * 2 * np.sqrt(2.5))
     assert relative_index([30.0, 20.0], [1.0, 1.5], [500, 500]).value == pytest.approx(35 / 15)
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+def test_intervals_contain_the_truth_95_times_in_100() -> None:
     rng = np.random.default_rng(5)
     truth = np.linspace(0.06, 0.02, 10)
     weights = PEOPLE / PEOPLE.sum()
     places = np.cumsum(weights) - weights / 2
     slope, intercept = np.polyfit(places, truth, 1, w=np.sqrt(weights))
-    wanted = {slope_index: -slope, relative_index: intercept / (intercept + slope)}
-    held = dict.fromkeys(wanted, 0)
+    truths = {slope_index: -slope, relative_index: intercept / (intercept + slope)}
+    covered = dict.fromkeys(truths, 0)
     for _ in range(1000):
         events = rng.poisson(truth * PEOPLE)
         rates, variances = events / PEOPLE, np.maximum(events, 0.5) / PEOPLE**2
-        for index, value in wanted.items():
-            found = index(rates, variances, PEOPLE)
-            held[index] += found.lower <= value <= found.upper
-    assert all(930 <= count <= 968 for count in held.values()), held
+        for index, value in truths.items():
+            result = index(rates, variances, PEOPLE)
+            covered[index] += result.lower <= value <= result.upper
+    assert all(930 <= count <= 968 for count in covered.values()), covered
 
 
 def test_equal_rates_are_no_inequality() -> None:
@@ -59,22 +60,22 @@ def test_a_group_without_people_is_no_group() -> None:
 
 
 @pytest.mark.parametrize("index", [slope_index, relative_index])
-def test_what_cannot_be_worked_out_is_missing(index: "type") -> None:
+def test_an_impossible_index_is_missing(index: "type") -> None:
     assert np.isnan(index([1.0], [0.1], [10]).value)
     assert np.isnan(index([], [], []).value)
-    with pytest.raises(ValueError, match="same number of groups"):
+    with pytest.raises(InvalidInputError, match="same number of groups"):
         index([1.0, 2.0], [0.1], [10, 10])
-    with pytest.raises(ValueError, match="negative"):
+    with pytest.raises(InvalidInputError, match="negative"):
         index([1.0, 2.0], [0.1, -0.1], [10, 10])
 
 
-def test_no_relative_index_of_a_line_that_falls_below_nothing() -> None:
+def test_no_relative_index_if_the_line_falls_below_zero() -> None:
     assert np.isnan(relative_index([10.0, 0.5], [0.1, 0.1], [500, 500]).value)
 
 
 def test_a_ratio_of_rates_by_hand() -> None:
-    found = rate_ratio(20.0, 1 / 20, 10.0, 1 / 10)
-    assert found.value == 2
-    assert found.upper == pytest.approx(2 * np.exp(1.959964 * np.sqrt(0.15)), rel=1e-6)
-    assert found.lower * found.upper == pytest.approx(4)
+    result = rate_ratio(20.0, 1 / 20, 10.0, 1 / 10)
+    assert result.value == 2
+    assert result.upper == pytest.approx(2 * np.exp(1.959964 * np.sqrt(0.15)), rel=1e-6)
+    assert result.lower * result.upper == pytest.approx(4)
     assert np.isnan(rate_ratio(0.0, np.inf, 10.0, 0.1).value)

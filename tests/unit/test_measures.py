@@ -1,4 +1,4 @@
-"""Pathway measures: what works them out agrees with their meaning, on made-up people and on planted pathways."""
+"""Pathway measures: counting agrees with the definition, for made-up people and for planted pathways."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,55 +11,59 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
+from ebi_rules._support.package_data import data_folder
 from ebi_rules.cube import STANDARD_DIMENSIONS
-from ebi_rules.engines.extract import open_extract
+from ebi_rules.engines.extract import ExtractSource
+from ebi_rules.engines.polars_engine import open_source
 from ebi_rules.layouts.layout import find_layout
-from ebi_rules.pathways.definitions import measure as find
+from ebi_rules.pathways.definitions import measure as find_measure
 from ebi_rules.pathways.definitions import measures
-from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.measure_counts import answer
 from ebi_rules.pathways.measure_meaning import answers
 from ebi_rules.pathways.people_events import gather
 from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.rule_model.measure_availability import can_contain
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
 from ebi_rules.synth.made_up_people import FIRST_DAY, LAST_DAY, STORIES, labels_of, write_population
 from tests.engines.people import TODAY, Answers, Person, by_meaning, event_of, random_people, table_of
 
 LAYOUTS = [("ncdr-opa", "ncdr-apcs"), ("hes-op", "hes-apc")]
+EXACT = Settings(disclosure="none")
 
 
-def _worked_out(measure: Measure, people: list[Person], layouts: Sequence[str], seed: int) -> Answers:
+def _counted(measure: Measure, people: list[Person], layouts: Sequence[str], seed: int) -> Answers:
     tables = [table_of(people, find_layout(name), shuffle=seed) for name in layouts]
-    opened = [open_extract(table.activity, table.layout, table.overrides) for table in tables]
+    extracts = [open_source(ExtractSource(table.activity, table.layout, table.overrides)) for table in tables]
     starts = [measure.start] if measure.start else []
-    gathered = gather(opened, measure.definitions, STANDARD_DIMENSIONS, TODAY, starts, keyed=True)
-    found = answer(gathered, measure)
-    keys = gathered.frame["key"].cast(pl.Int64)[found.row]
-    given = found.outcomes if measure.gives in (COUNT, DAYS) else np.where(found.held, "yes", "no")
-    said = map(str, np.where(found.followed, given.astype(str), "incomplete"))
-    return Counter(zip(keys, said, strict=True))
+    gathered = gather(extracts, measure.definitions, STANDARD_DIMENSIONS, TODAY, starts, keyed=True)
+    counted = answer(gathered, measure)
+    keys = gathered.frame["key"].cast(pl.Int64)[counted.row]
+    complete = counted.outcomes if measure.gives in (COUNT, DAYS) else np.where(counted.held, "yes", "no")
+    texts = map(str, np.where(counted.followed, complete.astype(str), "incomplete"))
+    return Counter(zip(keys, texts, strict=True))
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("key", [each.key for each in measures()])
-def test_every_measure_agrees_with_its_meaning(key: str, seed: int) -> None:
-    measure = find(key)
+def test_every_measure_agrees_with_its_definition(key: str, seed: int) -> None:
+    measure = find_measure(key)
     if measure.window:
         shorter = replace(measure.window, days=measure.window.first + 9 * (seed + 1))
         measure = replace(measure, window=shorter, of="first" if seed == 2 else measure.of)
     people = random_people(seed, 60 + 30 * seed)
     expected = by_meaning(measure, people, 60 + 30 * seed)
-    assert len({said for _, said in expected}) > 1
-    assert _worked_out(measure, people, LAYOUTS[seed % 2], seed) == expected
+    assert len({text for _, text in expected}) > 1
+    assert _counted(measure, people, LAYOUTS[seed % 2], seed) == expected
 
 
 @pytest.mark.parametrize("window", [Window(0, 0, True), Window(3, 9, True), Window(1, 1, False), Window(5, 30, False)])
 @pytest.mark.parametrize("of", ["each", "first"])
-def test_any_window_agrees_with_its_meaning(window: Window, of: str) -> None:
+def test_any_window_agrees_with_the_definition(window: Window, of: str) -> None:
     people = random_people(9, 50)
     for key in ("attendances_after_imaging", "repeat_imaging", "specialist_without_community"):
-        measure = replace(find(key), window=window, of=of)
-        assert _worked_out(measure, people, LAYOUTS[0], 9) == by_meaning(measure, people, 50)
+        measure = replace(find_measure(key), window=window, of=of)
+        assert _counted(measure, people, LAYOUTS[0], 9) == by_meaning(measure, people, 50)
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +78,13 @@ def _both(folder: Path) -> list[Path]:
 
 
 def test_what_was_planted_is_measured(population: Path) -> None:
-    found = ebi.measure(_both(population), settings=Settings("none"))
+    result = ebi.run_measures(_both(population), settings=EXACT)
     truth = pl.read_csv(population / "truth.csv", schema_overrides={"answer": pl.String})
-    numbers = found.spread.group_by("measure", "number").agg(pl.col("count").sum())
+    numbers = result.tables.spread.group_by("measure", "number").agg(pl.col("count").sum())
     for measure in measures():
         planted = dict(truth.filter(measure=measure.key).select("answer", "index_activity").iter_rows())
         index, incomplete = sum(planted.values()), planted.pop("incomplete", 0)
-        row = found.shares.filter(measure=measure.key, provider="all providers").row(0, named=True)
+        row = result.shares.filter(measure=measure.key, provider="all providers").row(0, named=True)
         assert (row["index_activity"], row["followed"]) == (index, index - incomplete), measure.key
         if measure.gives in (COUNT, DAYS):
             counted = dict(numbers.filter(measure=measure.key).select("number", "count").iter_rows())
@@ -91,8 +95,8 @@ def test_what_was_planted_is_measured(population: Path) -> None:
             assert incomplete > 0, measure.key
 
 
-def test_the_stories_labels_are_what_measures_mean() -> None:
-    """The labels were written by hand; the meaning, told the same events, gives the same."""
+def test_the_labels_of_stories_agree_with_the_definition() -> None:
+    """The labels were written by hand; the definition returns the same answers for the same events."""
     for story in STORIES:
         for late in (False, True):
             begin = date(2022, 1, 1)
@@ -100,14 +104,14 @@ def test_the_stories_labels_are_what_measures_mean() -> None:
             events = [event_of(begin + timedelta(days=offset), kind) for offset, kind in story.events]
             labels = Counter(labels_of(story, late))
             for measure in measures():
-                told = [str(index.answer) for index in answers(measure, events, "2020-01-01", str(last))]
-                wanted = Counter({said: count for (key, said), count in labels.items() if key == measure.key})
-                assert Counter(told) == wanted, (measure.key, story.events, late)
+                texts = [str(index.answer) for index in answers(measure, events, "2020-01-01", str(last))]
+                expected = Counter({text: count for (key, text), count in labels.items() if key == measure.key})
+                assert Counter(texts) == expected, (measure.key, story.events, late)
 
 
 def test_small_numbers_are_suppressed(population: Path) -> None:
-    shown = ebi.measure(_both(population), ["spinal_procedure_after_imaging"], by=["ethnic_category"])
-    exact = ebi.measure(_both(population), ["spinal_procedure_after_imaging"], settings=Settings("none"))
+    shown = ebi.run_measures(_both(population), ["spinal_procedure_after_imaging"], by=["ethnic_category"])
+    exact = ebi.run_measures(_both(population), ["spinal_procedure_after_imaging"], settings=EXACT)
     small = exact.shares.filter(pl.col("outcome").is_between(1, 7))["provider"].to_list()
     hidden = shown.shares.filter(pl.col("outcome").is_null())
     assert small and set(small) <= set(hidden["provider"])
@@ -116,39 +120,39 @@ def test_small_numbers_are_suppressed(population: Path) -> None:
 
 
 def test_numbers_have_means_and_percentiles(population: Path) -> None:
-    found = ebi.measure(_both(population), settings=Settings("none")).numbers.filter(provider="all providers")
-    waits = found.filter(measure="days_to_first_attendance").row(0, named=True)
+    result = ebi.run_measures(_both(population), settings=EXACT).numbers.filter(provider="all providers")
+    waits = result.filter(measure="days_to_first_attendance").row(0, named=True)
     assert (waits["median"], waits["percentile_90"], waits["mean_lower_95"]) == (30, 40, None)
-    cascade = found.filter(measure="attendances_after_imaging").row(0, named=True)
+    cascade = result.filter(measure="attendances_after_imaging").row(0, named=True)
     assert cascade["mean_lower_95"] < cascade["mean"] < cascade["mean_upper_95"] < 1
 
 
-def test_waits_are_parted_by_priority(population: Path) -> None:
+def test_waits_can_be_split_by_priority(population: Path) -> None:
     frame = pl.read_parquet(population / "outpatient.parquet")
     urgent = frame.with_columns(
         pl.when(pl.col("Sex") == "1").then(pl.lit("2")).otherwise(pl.lit("1")).alias("Priority_Type")
     )
-    found = ebi.measure(urgent, ["days_to_first_attendance"], by=["priority"], settings=Settings("none"))
+    result = ebi.run_measures(urgent, ["days_to_first_attendance"], by=["priority"], settings=EXACT)
     by_sex, by_priority = (
-        dict(found.table(name).select(pl.nth(1), "followed").iter_rows()) for name in ("by_sex", "by_priority")
+        dict(result.table(name).select(pl.nth(1), "followed").iter_rows()) for name in ("by_sex", "by_priority")
     )
     assert (by_priority["2"], by_priority["1"]) == (by_sex["1"], by_sex["2"])
 
 
-def test_months_that_nobody_is_followed_from_are_left_out(population: Path) -> None:
-    """Their share is not 0: nobody knows it yet."""
-    found = ebi.measure(_both(population), ["repeat_imaging"], settings=Settings("none"))
-    every = found.table("trend").filter(provider="all providers")
+def test_months_without_complete_follow_up_are_left_out(population: Path) -> None:
+    """Their share is not 0: it is not known yet."""
+    result = ebi.run_measures(_both(population), ["repeat_imaging"], settings=EXACT)
+    every = result.table("trend").filter(provider="all providers")
     assert every["month"].max() < "2025-05" and every["followed"].min() > 0
     share = (every["outcome"] / every["followed"] * 100).round(1)
     assert every["percent"].to_list() == share.to_list()
     assert every["mean"].null_count() == 0
 
 
-def test_data_end_today_whatever_lies_ahead(population: Path) -> None:
+def test_data_end_today_even_if_later_days_exist(population: Path) -> None:
     paths = _both(population)
-    early = ebi.measure(paths, ["sent_for_imaging"], settings=Settings("none"), today=date(2021, 3, 31))
-    late = ebi.measure(paths, ["sent_for_imaging"], settings=Settings("none"), today=TODAY)
+    early = ebi.run_measures(paths, ["sent_for_imaging"], settings=EXACT, today=date(2021, 3, 31))
+    late = ebi.run_measures(paths, ["sent_for_imaging"], settings=EXACT, today=TODAY)
     assert any("have a day in the future; the data are taken to end today" in text for text in early.warnings)
     assert not late.warnings
     all_early, all_late = (each.shares.row(0, named=True) for each in (early, late))
@@ -158,32 +162,35 @@ def test_data_end_today_whatever_lies_ahead(population: Path) -> None:
     assert [each["first_day"] for each in late.run["extracts"]] == [str(FIRST_DAY)] * 2
 
 
-def test_what_extracts_lack_is_told(population: Path) -> None:
+def test_missing_data_are_reported(population: Path) -> None:
     outpatient, admitted = _both(population)
-    with pytest.raises(ebi.ExtractError, match="spinal_procedure_after_imaging asks for admitted activity"):
-        ebi.measure(outpatient)
-    skipped = ebi.measure(outpatient, skip_unavailable=True)
-    assert len(skipped.entries) == len(measures()) - 2
+    with pytest.raises(ebi.ExtractError, match="spinal_procedure_after_imaging needs admitted activity"):
+        ebi.run_measures(outpatient)
+    skipped = ebi.run_measures(outpatient, settings=Settings(skip_unavailable=True))
+    binding = ebi.open(outpatient).binding
+    answerable = [each.key for each in measures() if all(can_contain(part, binding) for part in each.definitions)]
+    assert [entry.key for entry in skipped.tables.entries] == answerable
+    assert 0 < len(answerable) < len(measures())
     assert any("spinal_procedure_after_imaging was skipped" in text for text in skipped.warnings)
     frame = pl.read_parquet(outpatient)
     with pytest.raises(ebi.ExtractError, match="no column for patient, and measures need pseudonyms"):
-        ebi.measure(frame.drop("Der_Pseudo_NHS_Number"), ["did_not_attend"])
-    with pytest.raises(ebi.ExtractError, match="no column for activity_date, and measures need days"):
-        ebi.measure(frame.drop("Appointment_Date"), ["did_not_attend"])
+        ebi.run_measures(frame.drop("Der_Pseudo_NHS_Number"), ["did_not_attend"])
+    with pytest.raises(ebi.ExtractError, match="no column for activity_date, and measures need dates"):
+        ebi.run_measures(frame.drop("Appointment_Date"), ["did_not_attend"])
     with pytest.raises(
-        ebi.ExtractError, match="no extract has a column for referral_date, on which the clock of days_to_first"
+        ebi.ExtractError, match="no extract has a column for referral_date, which starts the clock of days_to_first"
     ):
-        ebi.measure(frame.drop("Referral_Request_Received_Date"), ["days_to_first_attendance"])
+        ebi.run_measures(frame.drop("Referral_Request_Received_Date"), ["days_to_first_attendance"])
     with pytest.raises(ebi.ExtractError, match=r"no column for first_attendance, which sent_for_imaging needs"):
-        ebi.measure(frame.drop("First_Attendance"), ["sent_for_imaging"])
+        ebi.run_measures(frame.drop("First_Attendance"), ["sent_for_imaging"])
     with pytest.raises(ebi.ExtractError, match="no extract has a column for site"):
-        ebi.measure([outpatient, admitted], by=["site"])
+        ebi.run_measures([outpatient, admitted], by=["site"])
     with pytest.raises(ebi.UsageError, match="there is no field to group by 'consultant'"):
-        ebi.measure([outpatient, admitted], by=["consultant"])
+        ebi.run_measures([outpatient, admitted], by=["consultant"])
     with pytest.raises(ebi.UsageError, match="the nearest is repeat_imaging"):
-        ebi.measure(outpatient, ["repeat_imagin"])
+        ebi.run_measures(outpatient, ["repeat_imagin"])
     with pytest.raises(ebi.UsageError, match="name at least one extract"):
-        ebi.measure([])
+        ebi.run_measures([])
 
 
 def test_rows_without_person_or_day_are_counted(population: Path) -> None:
@@ -192,29 +199,29 @@ def test_rows_without_person_or_day_are_counted(population: Path) -> None:
         pl.when(pl.col("index") >= 50).then("Der_Pseudo_NHS_Number"),
         pl.when(pl.col("index") < frame.height - 30).then("Appointment_Date"),
     ).drop("index")
-    found = ebi.measure(broken, ["did_not_attend"])
+    result = ebi.run_measures(broken, ["did_not_attend"])
     assert (
-        "50 rows have no value in the column Der_Pseudo_NHS_Number, which no measure can do without." in found.warnings
+        "50 rows have no value in the column Der_Pseudo_NHS_Number, which no measure can do without." in result.warnings
     )
-    assert "30 rows have no value in the column Appointment_Date, which no measure can do without." in found.warnings
+    assert "30 rows have no value in the column Appointment_Date, which no measure can do without." in result.warnings
 
 
-def test_pseudonyms_that_differ_are_told(population: Path) -> None:
+def test_different_pseudonyms_are_reported(population: Path) -> None:
     other = pl.read_parquet(population / "admitted.parquet").with_columns(
         pl.format("X{}", "Der_Pseudo_NHS_Number").alias("Der_Pseudo_NHS_Number")
     )
-    found = ebi.measure([population / "outpatient.parquet", other], ["spinal_procedure_after_imaging"])
-    assert any("are in both: are their pseudonyms made in the same way?" in text for text in found.warnings)
+    result = ebi.run_measures([population / "outpatient.parquet", other], ["spinal_procedure_after_imaging"])
+    assert any("are in both: are their pseudonyms made in the same way?" in text for text in result.warnings)
     spelt = pl.read_parquet(population / "admitted.parquet").with_columns(
         pl.format(" {} ", "Der_Pseudo_NHS_Number").alias("Der_Pseudo_NHS_Number")
     )
-    assert not ebi.measure([population / "outpatient.parquet", spelt], ["spinal_procedure_after_imaging"]).warnings
+    assert not ebi.run_measures([population / "outpatient.parquet", spelt], ["spinal_procedure_after_imaging"]).warnings
 
 
-def test_a_window_longer_than_the_data_is_told(population: Path) -> None:
+def test_a_window_longer_than_the_data_is_reported(population: Path) -> None:
     short = pl.read_parquet(population / "outpatient.parquet").filter(pl.col("Appointment_Date") < date(2019, 9, 1))
-    found = ebi.measure(short, ["re_entry"])
-    assert any("re_entry looks 730 days ahead, and the data hold 152" in text for text in found.warnings)
+    result = ebi.run_measures(short, ["re_entry"])
+    assert any("re_entry looks 730 days ahead, and the data hold 152" in text for text in result.warnings)
 
 
 @pytest.mark.parametrize(
@@ -234,10 +241,8 @@ def test_a_window_longer_than_the_data_is_told(population: Path) -> None:
         ('key = "repeat_imaging"', 'key = "repeat_imaging"\nstart = "referral_date"', "only a measure of days has"),
     ],
 )
-def test_a_wrong_measure_file_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
-    from importlib import resources
-
-    content = (resources.files("ebi_rules") / "data" / "measures" / "repeat_imaging.toml").read_text(encoding="utf-8")
+def test_a_wrong_measure_file_is_reported(tmp_path: Path, old: str, new: str, message: str) -> None:
+    content = (data_folder("measures") / "repeat_imaging.toml").read_text(encoding="utf-8")
     assert old in content
     (tmp_path / "mine.toml").write_text(content.replace(old, new, 1))
     with pytest.raises(ebi.RuleError, match=message):

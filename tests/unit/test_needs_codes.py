@@ -1,4 +1,4 @@
-"""Which criteria cannot hold without a code in one of their lists: the others must be counted over every row."""
+"""Which criteria can only hold with a code in one of their lists; all others must be counted over every row."""
 
 import pytest
 

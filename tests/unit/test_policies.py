@@ -1,7 +1,8 @@
-"""Rules of one's own: folders, files and policies that come with the package, found and told apart."""
+"""The user's own rules: folders, files, and policies that come with the package."""
 
 import os
 import shutil
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.engines.rule_examples import run_examples
-from ebi_rules.lint.linter import lint
-from ebi_rules.rule_model.catalogue import catalogue, codes_by_rule, policy, shared
-from ebi_rules.rule_model.rule_files import find_files, policies
+from ebi_rules.rule_model.catalogue import codes_by_rule, open_catalogue, open_policy, shared_definitions
+from ebi_rules.rule_model.rule_files import builtin_policies, find_rule_files
+from tests.engines import in_spark
+from tests.engines.engine import AbsentError
 from tests.engines.tally import TALLY
 
 RULE = """key = "{key}"
@@ -56,18 +58,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "mine"
 
 
-def test_a_folder_is_read_with_what_its_rules_share(folder: Path) -> None:
+def test_a_folder_is_read_with_its_shared_definitions(folder: Path) -> None:
     (rule,) = ebi.rules(folder)
     assert rule.key == "our_spine"
-    assert rule.limits == ("Made up for a test.",)
-    assert rule.explain({"procedures": ["U054"], "referral_source": "3"}).flagged
-    assert ebi.rules(folder / "spine.toml")[0].content_hash == rule.content_hash
+    assert rule.documentation.limits == ("Made up for a test.",)
+    assert ebi.explain({"procedures": ["U054"], "referral_source": "3"}, rule).flagged
+    assert ebi.rules(folder / "spine.toml")[0].logic.content_hash == rule.logic.content_hash
     assert [each.key for each in ebi.rules(str(folder))] == ["our_spine"]
 
 
 def test_a_folder_joins_the_catalogue(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert catalogue(folder).rule("SPINE").key == "our_spine"
-    assert len(catalogue(folder).rules()) == len(ebi.rules()) + 1
+    assert open_catalogue(folder).rule("SPINE").key == "our_spine"
+    assert len(list(open_catalogue(folder))) == len(ebi.rules()) + 1
     with pytest.raises(ebi.UsageError, match="there is no rule 'our_spine'"):
         ebi.rule("our_spine")
     monkeypatch.setenv("EBI_RULES_PATH", os.pathsep.join(["", str(folder)]))
@@ -78,13 +80,13 @@ def test_a_folder_joins_the_catalogue(folder: Path, monkeypatch: pytest.MonkeyPa
         ebi.rule("2S")
 
 
-def test_two_rules_of_one_name_are_refused(folder: Path) -> None:
+def test_two_rules_with_the_same_name_are_refused(folder: Path) -> None:
     (folder / "other.toml").write_text(RULE.format(key="other_spine", alias="Spine"))
-    with pytest.raises(ebi.RuleError, match=r"spine\.toml: a rule in .*other\.toml is called spine too"):
+    with pytest.raises(ebi.RuleError, match=r"spine\.toml: the rule in .*other\.toml is also called spine"):
         ebi.rules(folder)
     (folder / "other.toml").write_text(RULE.format(key="other_spine", alias="2s"))
-    with pytest.raises(ebi.RuleError, match=r"a rule in catalogue/2S_lower_back_imaging\.toml is called 2s too"):
-        catalogue(folder)
+    with pytest.raises(ebi.RuleError, match=r"the rule in catalogue/2S_lower_back_imaging\.toml is also called 2s"):
+        open_catalogue(folder)
 
 
 @pytest.mark.parametrize(
@@ -95,34 +97,36 @@ def test_two_rules_of_one_name_are_refused(folder: Path) -> None:
         (
             "_shared.toml",
             '[criteria]\nadult = "age > 18"\nasked_by_us = "adult"\n[codes.opcs]\nspine_scan = ["U05"]',
-            r"_shared\.toml, line 2: criteria.adult: another criterion is called so too",
+            r"_shared\.toml, line 2: criteria.adult: another criterion is also called adult",
         ),
-        ("_shared.toml", '[codes.icd]\ncancer = ["C1"]', r"another list is called cancer too"),
+        ("_shared.toml", '[codes.icd]\ncancer = ["C1"]', r"another list is also called cancer"),
     ],
 )
-def test_a_wrong_file_is_told(folder: Path, file: str, content: str, message: str) -> None:
+def test_a_wrong_file_is_reported(folder: Path, file: str, content: str, message: str) -> None:
     (folder / file).write_text(content)
     with pytest.raises(ebi.RuleError, match=message):
         ebi.rules(folder)
 
 
-def test_a_place_without_rules_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ebi.UsageError, match="holds no rule file"):
+def test_a_place_without_rules_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(ebi.UsageError, match="contains no rule file"):
         ebi.rules(tmp_path)
-    with pytest.raises(ebi.UsageError, match="policies that come with the package: nwl-msk-imaging"):
+    with pytest.raises(ebi.UsageError, match="Policies that come with the package: " + ", ".join(builtin_policies())):
         ebi.rules(tmp_path / "none")
 
 
 def test_policies_are_clean() -> None:
-    assert policies() == ["nwl-msk-imaging"]
-    for name in policies():
-        for file in find_files(name, shared()):
-            assert not list(lint(file.content, file.name, file.shared, None, codes_by_rule())), file.name
-            assert file.rule.status == "local"
-            assert "proposed" in " ".join(file.rule.limits), "no owner of a policy has confirmed our codes"
+    assert "nwl-msk-imaging" in builtin_policies()
+    for name in builtin_policies():
+        for file in find_rule_files(name, shared_definitions()):
+            documentation = file.rule.documentation
+            findings = check_rule_text(file.content, file.name, file.shared, None, codes_by_rule())
+            assert not findings, file.name
+            assert documentation.status == "local"
+            assert "proposed" in " ".join(documentation.limits), "no owner of a policy has confirmed our codes"
 
 
-def test_the_rules_of_north_west_london_part_scans_by_site() -> None:
+def test_the_rules_of_north_west_london_distinguish_scans_by_site() -> None:
     rules = {rule.key: rule for rule in ebi.rules("nwl-msk-imaging")}
     codes = {
         "spine": ["U211", "Z665"],
@@ -133,10 +137,18 @@ def test_the_rules_of_north_west_london_part_scans_by_site() -> None:
     }
     for name, procedures in codes.items():
         activity = {"procedures": procedures, "referral_source": "03"}
-        flagged = [key for key, rule in rules.items() if rule.explain(activity).flagged]
+        flagged = [key for key, rule in rules.items() if ebi.explain(activity, rule).flagged]
         assert flagged == [f"nwl_{name}_imaging"]
 
 
+@pytest.fixture
+def fast_spark() -> None:
+    """Start Spark, if it is installed, with settings for small tables; `run_examples` uses the active session."""
+    with suppress(AbsentError):
+        in_spark.ENGINES[0].version()
+
+
+@pytest.mark.usefixtures("fast_spark")
 def test_examples_run_on_every_evaluator_that_is_installed(folder: Path) -> None:
     (rule,) = ebi.rules(folder)
     outcomes = {outcome.evaluator: outcome for outcome in run_examples(rule)}
@@ -148,7 +160,7 @@ def test_examples_run_on_every_evaluator_that_is_installed(folder: Path) -> None
             assert os.environ.get("CI") != "true", name
 
 
-def test_an_evaluator_that_errs_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_evaluator_that_is_wrong_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ebi_rules.engines import rule_examples as examples
 
     (rule,) = ebi.rules(folder)
@@ -160,9 +172,9 @@ def test_an_evaluator_that_errs_is_told(folder: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_policy_can_be_copied_and_changed(tmp_path: Path) -> None:
-    """What a user would do first: the folder in the package is a folder like any other."""
-    with resources.as_file(resources.files("ebi_rules") / "data" / "policies" / "nwl_msk_imaging") as own:
-        shutil.copytree(own, tmp_path / "copy")
-    assert [rule.content_hash for rule in policy(tmp_path / "copy")] == [
-        rule.content_hash for rule in policy("nwl-msk-imaging")
+    """A policy of the package is a folder like any other: users begin by copying it."""
+    with resources.as_file(resources.files("ebi_rules") / "data" / "policies" / "nwl_msk_imaging") as builtin:
+        shutil.copytree(builtin, tmp_path / "copy")
+    assert [rule.logic.content_hash for rule in open_policy(tmp_path / "copy")] == [
+        rule.logic.content_hash for rule in open_policy("nwl-msk-imaging")
     ]

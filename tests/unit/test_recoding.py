@@ -1,4 +1,4 @@
-"""Recodings: sources of referral by the setting they are in, practices by area; in criteria and in what is counted."""
+"""Recodings, in criteria and in counts: sources of referral by setting, and practices by area."""
 
 from pathlib import Path
 
@@ -11,7 +11,10 @@ from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.labels import read_recoding, referral_settings
 from ebi_rules.criteria.nodes import CriterionError, In, Not
 from ebi_rules.criteria.parser import parse
+from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.synth.made_up_extract import write_extract
+
+EXACT = Settings(disclosure="none")
 
 SMALL = """
 name = "referral_setting"
@@ -32,7 +35,7 @@ def extract(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def areas(tmp_path: Path) -> Path:
-    """Put the made-up practices into networks of ten, boroughs of a hundred and one board; one practice is in none."""
+    """Return a file that puts made-up practices into networks of 10, boroughs of 100 and one board; one is in none."""
     rows = ["GP_practice, pcn,Borough,icb"]
     rows += [f"zz{place:04d},Network {place // 10},Borough {place // 100},ZZ board" for place in range(1, 400)]
     path = tmp_path / "areas.csv"
@@ -87,19 +90,17 @@ def test_a_criterion_names_settings() -> None:
         ("pcn = 'Network 1'", "a criterion cannot use the field pcn"),
     ],
 )
-def test_a_wrong_question_about_settings_is_refused(text: str, message: str) -> None:
+def test_a_wrong_criterion_about_settings_is_refused(text: str, message: str) -> None:
     with pytest.raises(CriterionError, match=message):
         parse(text, {})
 
 
-def test_settings_of_ones_own_take_the_place_of_ours(
-    extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_users_settings_replace_ours(extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "settings.toml").write_text(SMALL)
     monkeypatch.setenv("EBI_REFERRAL_SETTINGS", str(tmp_path / "settings.toml"))
     assert parse("referral_setting = 'hospital'", {}) == In("referral_source", ("05", "11"))
-    found = ebi.audit(extract, ["2S"], by=["referral_setting"], disclosure="none")
-    assert found.grouped("referral_setting")["referral_setting"].to_list() == [
+    result = ebi.audit(extract, ["2S"], by=["referral_setting"], settings=EXACT)
+    assert result.grouped("referral_setting")["referral_setting"].to_list() == [
         "elsewhere",
         "general practice",
         "hospital",
@@ -123,26 +124,27 @@ def test_settings_of_ones_own_take_the_place_of_ours(
         ("[groups]", "[groups", "mine.toml: "),
     ],
 )
-def test_a_wrong_file_of_settings_is_told(old: str, new: str, message: str) -> None:
+def test_a_wrong_file_of_settings_is_reported(old: str, new: str, message: str) -> None:
     with pytest.raises(ebi.DataFileError, match=message):
         read_recoding(SMALL.replace(old, new), "mine.toml")
 
 
 def test_counts_by_setting_are_sums_of_counts_by_source(extract: Path) -> None:
-    by_source = ebi.audit(extract, ["2S"], by=["referral_source"], disclosure="none").grouped("referral_source")
-    found = ebi.audit(extract, ["2S"], by=["referral_setting"], disclosure="none").grouped("referral_setting")
+    by_source = ebi.audit(extract, ["2S"], by=["referral_source"], settings=EXACT).grouped("referral_source")
+    by_setting = ebi.audit(extract, ["2S"], by=["referral_setting"], settings=EXACT).grouped("referral_setting")
     settings = pl.Series([referral_settings().label(code) for code in by_source["referral_source"]])
     expected = by_source.group_by(settings.alias("referral_setting")).agg(
         pl.col("activity", "eligible", "flagged").sum()
     )
-    got = found.select("referral_setting", "activity", "eligible", "flagged").sort("referral_setting")
-    assert got.equals(expected.sort("referral_setting"))
-    assert got["flagged"].min() > 0  # type: ignore[operator]
+    counts = by_setting.select("referral_setting", "activity", "eligible", "flagged").sort("referral_setting")
+    assert counts.equals(expected.sort("referral_setting"))
+    assert counts["flagged"].min() > 0  # type: ignore[operator]
 
 
-def test_an_audit_is_made_at_any_level_of_area(extract: Path, areas: Path) -> None:
-    found = ebi.audit(extract, ["2S"], by=["pcn", "borough", "icb"], areas=areas, disclosure="none")
-    networks, boroughs = found.grouped("pcn"), found.grouped("borough")
+def test_an_audit_can_use_any_level_of_area(extract: Path, areas: Path) -> None:
+    settings = Settings(areas=areas, disclosure="none")
+    result = ebi.audit(extract, ["2S"], by=["pcn", "borough", "icb"], settings=settings)
+    networks, boroughs = result.grouped("pcn"), result.grouped("borough")
     assert networks.height == 41
     assert boroughs["borough"].to_list() == ["Borough 0", "Borough 1", "Borough 2", "Borough 3", None]
     without = pl.read_parquet(extract).filter(pl.col("GP_Practice_Code") == "ZZ0000").height
@@ -150,18 +152,19 @@ def test_an_audit_is_made_at_any_level_of_area(extract: Path, areas: Path) -> No
     practices = [f"ZZ{place:04d}" for place in range(10, 20)]
     of_network = pl.read_parquet(extract).filter(pl.col("GP_Practice_Code").is_in(practices)).height
     assert networks.filter(pcn="Network 1")["activity"].item() == of_network
-    assert found.counts.nested == {"pcn": "borough", "borough": "icb"}
+    assert result.tables.counts.nested == {"pcn": "borough", "borough": "icb"}
 
 
-def test_an_area_without_a_map_is_told(extract: Path) -> None:
-    with pytest.raises(ebi.ExtractError, match=r"no column for pcn\. Say with --areas FILE in which pcn each GP"):
+def test_an_area_without_a_map_is_reported(extract: Path) -> None:
+    with pytest.raises(ebi.ExtractError, match=r"no column for pcn\. Use --areas FILE to say in which pcn each GP"):
         ebi.audit(extract, ["2S"], by=["pcn"])
 
 
-def test_an_extract_may_have_areas_itself(extract: Path) -> None:
+def test_an_extract_may_contain_areas(extract: Path) -> None:
     frame = pl.read_parquet(extract).with_columns(Place=pl.lit(" St Anne's "))
-    found = ebi.audit(frame, ["2S"], by=["borough"], overrides={"borough": "Place"}, disclosure="none")
-    assert found.grouped("borough")["borough"].to_list() == ["St Anne's"]
+    extract_with_areas = ebi.open(frame, columns={"borough": "Place"})
+    result = ebi.audit(extract_with_areas, ["2S"], by=["borough"], settings=EXACT)
+    assert result.grouped("borough")["borough"].to_list() == ["St Anne's"]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,7 @@ def test_an_extract_may_have_areas_itself(extract: Path) -> None:
         ("", "cannot be read: it must be CSV with a header"),
     ],
 )
-def test_wrong_areas_are_told(content: str, message: str, tmp_path: Path) -> None:
+def test_wrong_areas_are_reported(content: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "areas.csv").write_text(content)
     with pytest.raises(ebi.UsageError, match=message):
         read_areas(tmp_path / "areas.csv")
@@ -183,6 +186,6 @@ def test_wrong_areas_are_told(content: str, message: str, tmp_path: Path) -> Non
         read_areas(tmp_path / "none.csv")
 
 
-def test_an_example_gives_the_code_and_not_the_label() -> None:
+def test_an_example_contains_the_code_and_not_the_label() -> None:
     with pytest.raises(ValueError, match="referral_setting is derived from the codes of another field"):
         ebi.Activity.of({"referral_setting": "primary care"})

@@ -1,4 +1,4 @@
-"""The user's own classification files: titles, which codes there are, and when. The sample is made up."""
+"""The user's own classification files: titles, and which codes exist when. The sample is made up."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def reference() -> Reference:
     return Reference.read(SAMPLE)
 
 
-def test_releases_are_told_by_their_names(reference: Reference) -> None:
+def test_releases_are_recognised_by_their_names(reference: Reference) -> None:
     assert [(each.name, each.since) for each in reference.releases] == [
         ("ICD-10 edition 5", "2016-04"),
         ("OPCS-4.9", "2020-04"),
@@ -53,4 +53,4 @@ def test_a_folder_without_a_release_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ReferenceFolderError, match="contains no release of OPCS-4"):
         Reference.read(tmp_path)
     with pytest.raises(ReferenceFolderError, match="is not a folder"):
-        Reference.read(tmp_path / "why_unanswerable")
+        Reference.read(tmp_path / "nowhere")

@@ -1,13 +1,14 @@
-"""Rule files: every mistake is an error with its file, line and repair."""
+"""Rule files: every mistake is an error that names the file, the line and the repair."""
 
 from importlib import resources
 
 import pytest
 
 from ebi_rules._support.errors import RuleError
-from ebi_rules.rule_model.catalogue import shared
+from ebi_rules.results.descriptions import describe
+from ebi_rules.rule_model.catalogue import shared_definitions
 from ebi_rules.rule_model.rule import Rule
-from ebi_rules.rule_model.rule_parser import read_rule
+from ebi_rules.rule_model.rule_parser import parse_rule
 from ebi_rules.rule_model.toml_source import find_line
 
 GOOD = """\
@@ -15,7 +16,7 @@ key = "made_up"
 title = "Made up"
 dataset = "outpatient"
 status = "local"
-source = "why_unanswerable"
+source = "nowhere"
 edition = "2026-01"
 
 [codes.opcs]
@@ -56,14 +57,14 @@ flagged = false
 """
 
 
-def read(content: str) -> Rule:
-    return read_rule(content, "made_up.toml", shared())
+def parse(content: str) -> Rule:
+    return parse_rule(content, "made_up.toml", shared_definitions())
 
 
-def test_a_good_file_is_read() -> None:
-    rule = read(GOOD)
+def test_a_good_file_is_parsed() -> None:
+    rule = parse(GOOD)
     assert list(rule.criteria) == ["scanned", "adult"]
-    assert rule.eligible == ("adult",)
+    assert rule.logic.eligible == ("adult",)
     assert list(rule.variant("seen").criteria) == ["scanned", "adult", "seen"]
     assert str(rule.edition("2020-01").codes["scan"]) == "U055"
     assert rule.edition("2020-01").edition_name == "2020-01"
@@ -102,11 +103,11 @@ def test_a_good_file_is_read() -> None:
             "no example is stopped by this criterion",
         ),
         ("age = 3 }", 'age = "young" }', 29, "age is not a whole number"),
-        ('title = "Made up"', "title = 3", 2, "a text in quotation marks"),
-        ('source = "why_unanswerable"', 'source = "why_unanswerable"\nlimits = "none"', 6, "a list of texts"),
-        ("flagged = true", 'flagged = "yes"', 25, "this is true or false"),
+        ('title = "Made up"', "title = 3", 2, "this must be text in quotation marks"),
+        ('source = "nowhere"', 'source = "nowhere"\nlimits = "none"', 6, "a list of texts"),
+        ("flagged = true", 'flagged = "yes"', 25, "this must be true or false"),
         ('[codes.opcs]\nscan = ["U05[45]"]', 'codes.opcs = ["U05[45]"]', 8, "a table of code lists"),
-        ("[variants.seen]", '[titles]\nX629 = "Something"\n\n[variants.seen]', 16, "no list of the rule holds X629"),
+        ("[variants.seen]", '[titles]\nX629 = "Something"\n\n[variants.seen]', 16, "no list of the rule contains X629"),
         ('scan = ["U05[45]"]', 'scan = ["U05[45]"]\nage = ["U06"]', 10, "age is the name of a field"),
         ("[variants.seen]", "[variants]\nother = 3\n\n[variants.seen]", 16, "a table of entries"),
         ("[variants.seen]", '[words]\nscna = "a scan"\n\n[variants.seen]', 16, "the nearest is scan"),
@@ -115,34 +116,34 @@ def test_a_good_file_is_read() -> None:
 def test_a_mistake_is_an_error_at_its_line(old: str, new: str, line: int, problem: str) -> None:
     assert old in GOOD
     with pytest.raises(RuleError) as caught:
-        read(GOOD.replace(old, new, 1))
+        parse(GOOD.replace(old, new, 1))
     assert str(caught.value).startswith(f"made_up.toml, line {line}: ")
     assert problem in str(caught.value)
 
 
 def test_an_older_edition_may_lack_a_code_that_has_a_title() -> None:
-    rule = read(GOOD.replace("[variants.seen]", '[titles]\nU054 = "CT of spine"\n\n[variants.seen]', 1))
-    assert "U05.4 CT of spine" in rule.describe()
-    assert "U05.4" not in rule.edition("2020-01").describe()
+    rule = parse(GOOD.replace("[variants.seen]", '[titles]\nU054 = "CT of spine"\n\n[variants.seen]', 1))
+    assert "U05.4 CT of spine" in describe(rule)
+    assert "U05.4" not in describe(rule.edition("2020-01"))
 
 
 def test_a_rule_needs_an_example_that_is_flagged() -> None:
     content = GOOD.replace('procedures = ["U054"], age = 30 }\nflagged = true', "age = 30 }\nflagged = false", 1)
     with pytest.raises(RuleError, match="no example is flagged"):
-        read(content)
+        parse(content)
 
 
 def test_broken_toml_is_an_error_with_its_line() -> None:
     with pytest.raises(RuleError, match=r"made_up\.toml: .*line 2"):
-        read('key = "x"\ntitle = x')
+        parse('key = "x"\ntitle = x')
 
 
-def test_reading_a_rule_runs_nothing() -> None:
+def test_parsing_a_rule_runs_nothing() -> None:
     with pytest.raises(RuleError, match=r"not part of the criterion language|there is no"):
-        read(GOOD.replace("procedure(scan)", "__import__('os')", 1))
+        parse(GOOD.replace("procedure(scan)", "__import__('os')", 1))
 
 
-def test_find_line_gives_the_nearest_entry() -> None:
+def test_find_line_returns_the_nearest_entry() -> None:
     assert find_line(GOOD, ("criteria", "adult")) == 13
     assert find_line(GOOD, ("editions", "2020-01", "codes", "opcs", "scan")) == 20
     assert find_line(GOOD, ("examples", "2", "activity")) == 35
@@ -150,19 +151,19 @@ def test_find_line_gives_the_nearest_entry() -> None:
 
 
 def test_the_content_hash_follows_the_meaning() -> None:
-    rule = read(GOOD)
-    assert read(GOOD.replace('title = "Made up"', 'title = "Other"', 1)).content_hash == rule.content_hash
-    assert read(GOOD.replace("U05[45]", "U05[4]", 1)).content_hash != rule.content_hash
-    assert rule.variant("seen").content_hash != rule.content_hash
+    rule = parse(GOOD)
+    assert parse(GOOD.replace('title = "Made up"', 'title = "Other"', 1)).logic.content_hash == rule.logic.content_hash
+    assert parse(GOOD.replace("U05[45]", "U05[4]", 1)).logic.content_hash != rule.logic.content_hash
+    assert rule.variant("seen").logic.content_hash != rule.logic.content_hash
 
 
 def test_every_alternative_inside_imaging_has_an_example_that_fires_by_it_alone() -> None:
-    """Take any one code out of the low back imaging rule, and one of its own examples objects."""
+    """Remove any one code from the low back imaging rule, and one of its own examples fails."""
     content = (resources.files("ebi_rules") / "data" / "catalogue" / "2S_lower_back_imaging.toml").read_text(
         encoding="utf-8"
     )
     content = content[: content.index("# Titles")] + content[content.index("[variants.as_published]") :]
-    read_rule(content, "whole.toml", shared())
+    parse_rule(content, "whole.toml", shared_definitions())
     for old, new in [
         ("U05[45]", "U05[5]"),
         ("U05[45]", "U05[4]"),
@@ -186,7 +187,7 @@ def test_every_alternative_inside_imaging_has_an_example_that_fires_by_it_alone(
         if "NOT diagnosis(c)" not in new:
             changed = content.replace(old, new, 1)
         with pytest.raises(RuleError, match="the example"):
-            read_rule(changed, "changed.toml", shared())
+            parse_rule(changed, "changed.toml", shared_definitions())
 
 
 def test_an_edition_that_states_criteria_states_all_of_them() -> None:
@@ -196,9 +197,9 @@ def test_an_edition_that_states_criteria_states_all_of_them() -> None:
     )
     content = GOOD.replace('[editions."2020-01"]\ncodes.opcs.scan = ["U055"]\n', older)
     content = content[: content.rindex("[[examples]]")] + example
-    edition = read(content.replace('edition = "2026-01"', 'edition = "2026-01"\neligible = ["adult"]')).edition(
+    edition = parse(content.replace('edition = "2026-01"', 'edition = "2026-01"\neligible = ["adult"]')).edition(
         "2020-01"
     )
     assert list(edition.criteria) == ["looked", "not_private"]
-    assert edition.eligible == ("not_private",)
+    assert edition.logic.eligible == ("not_private",)
     assert edition.variants == {}

@@ -1,4 +1,4 @@
-"""Months and providers that are asked for are counted and nothing else, and the scan does not read the rest."""
+"""Only the chosen months and providers are counted, and the scan does not read the rest."""
 
 from datetime import date
 from pathlib import Path
@@ -7,8 +7,10 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.engines.extract import open_extract
+from ebi_rules.engines.extract import ExtractSource
+from ebi_rules.engines.polars_engine import open_source, within_scope
 from ebi_rules.layouts.scope import Scope
+from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.synth.made_up_extract import write_extract
 
 MONTHS = "2024-02..2024-04"
@@ -28,33 +30,30 @@ def _part(path: Path) -> pl.DataFrame:
     )
 
 
-def test_a_part_is_what_a_part_of_the_extract_would_be(extract: Path) -> None:
-    found = ebi.audit(extract, ["2S"], months=MONTHS, providers=["zz3", " ZZ1"])
+def test_a_part_equals_an_audit_of_that_part_alone(extract: Path) -> None:
+    part = ebi.audit(extract, ["2S"], settings=Settings(months=MONTHS, providers=("zz3", " ZZ1")))
     expected = ebi.audit(_part(extract), ["2S"])
-    assert found.cube.equals(expected.cube)
-    assert found.run["rows"] == expected.run["rows"] == _part(extract).height > 50
-    assert found.run["options"]["months"] == (202402, 202404)
+    assert part.exact_cube.equals(expected.exact_cube)
+    assert part.run["rows"] == expected.run["rows"] == _part(extract).height > 50
+    assert part.run["options"]["months"] == (202402, 202404)
 
 
 def test_parts_add_up_to_the_whole(extract: Path, tmp_path: Path) -> None:
     parts = []
     for name, months in {"a": "2023-01..2024-06", "b": "2024-07", "c": "2024-08..2030-12"}.items():
         parts.append(tmp_path / f"{name}.csv")
-        ebi.audit(extract, ["2S"], months=months).cube.write_csv(parts[-1])
-    whole = ebi.audit(extract, ["2S"]).cube
-    assert ebi.audit_cube(parts).cube.equals(whole)
-    other = ebi.audit(extract, ["2S"], by=["site"]).cube
+        ebi.audit(extract, ["2S"], settings=Settings(months=months)).exact_cube.write_csv(parts[-1])
+    whole = ebi.audit(extract, ["2S"]).exact_cube
+    assert ebi.audit_cube(parts).exact_cube.equals(whole)
+    other = ebi.audit(extract, ["2S"], by=["site"]).exact_cube
     other.write_csv(tmp_path / "other.csv")
     with pytest.raises(ebi.ExtractError, match="count by different fields"):
         ebi.audit_cube([*parts, tmp_path / "other.csv"])
 
 
 def test_the_scan_does_the_filtering(extract: Path) -> None:
-    """The filter stands in the plan's scan and not behind it: whole row groups are left out by their statistics."""
-    from ebi_rules.engines.polars_cube import _narrowed
-
-    opened, binding = open_extract(extract)
-    frame = _narrowed(opened, binding, Scope.of(MONTHS, ["ZZ1"])).table.frame
+    """The filter is in the plan's scan and not after it, so that whole row groups are skipped by their statistics."""
+    frame = within_scope(open_source(ExtractSource(extract)), Scope.of(MONTHS, ["ZZ1"])).table.frame
     plan = frame.select(pl.col("Sex")).explain(engine="streaming")
     assert "SELECTION" in plan
     assert "FILTER" not in plan
@@ -63,31 +62,31 @@ def test_the_scan_does_the_filtering(extract: Path) -> None:
 def test_text_dates_are_compared_as_dates(extract: Path, tmp_path: Path) -> None:
     frame = pl.read_parquet(extract)
     frame.with_columns(pl.col("Appointment_Date").dt.strftime("%d/%m/%Y")).write_csv(tmp_path / "opa.csv")
-    found = ebi.audit(tmp_path / "opa.csv", ["2S"], months=MONTHS, providers=["ZZ1", "ZZ3"])
-    assert found.cube.equals(ebi.audit(_part(extract), ["2S"]).cube)
+    part = ebi.audit(tmp_path / "opa.csv", ["2S"], settings=Settings(months=MONTHS, providers=("ZZ1", "ZZ3")))
+    assert part.exact_cube.equals(ebi.audit(_part(extract), ["2S"]).exact_cube)
 
 
-def test_what_is_wrong_is_said(extract: Path) -> None:
+def test_a_wrong_scope_is_reported(extract: Path) -> None:
     for months in ("2024", "2024-13", "2024-04..", "april"):
         with pytest.raises(ebi.UsageError, match=r"write 2024-04 or 2024-04\.\.2025-03"):
-            ebi.audit(extract, months=months)
+            ebi.audit(extract, settings=Settings(months=months))
     with pytest.raises(ebi.UsageError, match="after the last"):
-        ebi.audit(extract, months="2024-04..2024-03")
+        ebi.audit(extract, settings=Settings(months="2024-04..2024-03"))
     with pytest.raises(ebi.UsageError, match="--provider"):
-        ebi.audit(extract, providers=["ZZ'; DROP TABLE"])
+        ebi.audit(extract, settings=Settings(providers=("ZZ'; DROP TABLE",)))
     with pytest.raises(ebi.ExtractError, match="no column for activity_date"):
-        ebi.audit(pl.read_parquet(extract).drop("Appointment_Date"), months="2024-04")
-    assert "the extract has no rows." in ebi.audit(extract, ["2S"], months="1999-01").warnings
-    warnings = ebi.audit(extract, ["2S"], providers=["ZZ1", "ZZ99"]).warnings
-    assert [text for text in warnings if "provider" in text] == ["no activity of the provider ZZ99."]
+        ebi.audit(pl.read_parquet(extract).drop("Appointment_Date"), settings=Settings(months="2024-04"))
+    assert "the extract has no rows." in ebi.audit(extract, ["2S"], settings=Settings(months="1999-01")).warnings
+    warnings = ebi.audit(extract, ["2S"], settings=Settings(providers=("ZZ1", "ZZ99"))).warnings
+    assert [text for text in warnings if "provider" in text] == ["there is no activity of the provider ZZ99."]
 
 
-def test_rows_done_and_time_left_are_told(extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_shows_rows_done_and_time_left(extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ebi_rules._support import progress
 
     monkeypatch.setattr(progress, "_EVERY_SECONDS", 0)
-    told: list[str] = []
-    ebi.audit(extract, ["2S"], progress=told.append)
-    rows = [text for text in told if text.startswith("counting: ")]
+    messages: list[str] = []
+    ebi.audit(extract, ["2S"], progress=messages.append)
+    rows = [text for text in messages if text.startswith("counting: ")]
     assert rows[-1] == "counting: 20,000 of 20,000 rows, 0:00 left"
-    assert told[-1] == "adding up"
+    assert messages[-1] == "adding up"

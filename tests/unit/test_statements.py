@@ -1,6 +1,7 @@
-"""SQL text: the safe subset, its shapes in every dialect, and lists far longer than any rule's."""
+"""SQL text: the safe subset, its shapes in every dialect, and lists far longer than those of any rule."""
 
 import sqlite3
+import tomllib
 from collections.abc import Callable
 
 import duckdb
@@ -9,10 +10,14 @@ import pytest
 import sqlglot
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlglot import exp
+from sqlglot import Dialects, exp
 
 import ebi_rules as ebi
-from ebi_rules.statements.rule_sql import SHAPES
+from ebi_rules._support.package_data import data_folder, toml_files
+from ebi_rules.layouts.binding import bind
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.statements.rule_sql import SHAPES, rule_statement
+from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import builtin_dialects, find_dialect
 from ebi_rules.translate.dialects.printing import fill_lines, print_sql
 from ebi_rules.translate.sql import like_patterns
@@ -22,39 +27,33 @@ from tests.engines.making import make_case, make_rule
 from tests.engines.tsql_machine import Collation
 
 RULE = ebi.rule("2S")
-EXPECTED = {
-    "tsql",
-    "snowflake",
-    "bigquery",
-    "databricks",
-    "spark",
-    "postgres",
-    "redshift",
-    "duckdb",
-    "sqlite",
-    "mysql",
-    "clickhouse",
-    "trino",
-    "oracle",
-}
+NAMES = sorted(builtin_dialects())
 
 
-def test_the_dialects_are_those_promised() -> None:
-    assert set(builtin_dialects()) == EXPECTED
+def test_every_dialect_file_is_a_dialect_of_its_name() -> None:
+    files = {file.name: tomllib.loads(file.read_text(encoding="utf-8")) for file in toml_files(data_folder("dialects"))}
+    assert {f"{name}.toml" for name in builtin_dialects()} == set(files)
+    for name, dialect in builtin_dialects().items():
+        assert files[f"{name}.toml"]["name"] == dialect.name == name
+        assert find_dialect(name.upper()) is dialect
+        assert Dialects(dialect.sqlglot).value == dialect.sqlglot
+    promised = {"tsql", "snowflake", "bigquery", "databricks", "spark", "postgres", "redshift", "duckdb", "sqlite"}
+    promised |= {"mysql", "clickhouse", "trino", "oracle"}
+    assert promised <= set(builtin_dialects()), "a dialect that users rely on is gone"
 
 
-@pytest.mark.parametrize("dialect", sorted(EXPECTED))
+@pytest.mark.parametrize("dialect", NAMES)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("layout", ["ncdr-opa", "hes-op", "unified-sus-op"])
-def test_every_shape_reads_back_in_its_own_dialect(dialect: str, shape: str, layout: str) -> None:
-    """Not a proof of meaning - sqlglot reads too much - but it catches a text that is broken."""
+def test_every_shape_can_be_parsed_in_its_own_dialect(dialect: str, shape: str, layout: str) -> None:
+    """This catches broken text; it does not prove the meaning, because sqlglot accepts too much."""
     if layout == "unified-sus-op" and shape in ("predicate", "case"):
         with pytest.raises(ebi.DialectError, match="second table"):
-            RULE.sql(dialect, layout, "sus.opa", shape)
+            ebi.sql(RULE, dialect, layout, "sus.opa", shape)
         return
-    readings = [RULE] if shape in ("predicate", "case") else RULE.readings().values()
-    for reading in readings:
-        text = reading.sql(dialect, layout, "sus.opa", shape)
+    interpretations = [RULE] if shape in ("predicate", "case") else RULE.interpretations.values()
+    for interpretation in interpretations:
+        text = ebi.sql(interpretation, dialect, layout, "sus.opa", shape)
         assert sqlglot.parse_one(f"SELECT {text}" if shape == "case" else text, read=dialect)
         assert "LIKE_ANY" not in text.upper()
         assert "REGEXP" not in text.upper()
@@ -79,8 +78,8 @@ def test_a_node_outside_the_safe_subset_is_never_printed(node: exp.Expr) -> None
 
 def test_tsql_has_nothing_newer_than_2016_and_no_truth_values() -> None:
     for layout in ("ncdr-opa", "hes-op", "unified-sus-op"):
-        for reading in RULE.readings().values():
-            text = reading.sql("tsql", layout, "sus.opa").upper()
+        for interpretation in RULE.interpretations.values():
+            text = ebi.sql(interpretation, "tsql", layout, "sus.opa").upper()
             for word in (
                 "TRIM(",
                 "STRING_AGG",
@@ -95,10 +94,12 @@ def test_tsql_has_nothing_newer_than_2016_and_no_truth_values() -> None:
                 assert word not in text, word
 
 
-def test_tsql_uses_classes_and_others_do_not() -> None:
-    assert "LIKE '%,U05[45]%'" in RULE.sql("tsql", "ncdr-opa", "sus.opa")
-    for dialect in EXPECTED - {"tsql"}:
-        assert "[4" not in RULE.sql(dialect, "ncdr-opa", "sus.opa")
+def test_classes_are_only_used_by_dialects_that_have_them() -> None:
+    assert "LIKE '%,U05[45]%'" in ebi.sql(RULE, "tsql", "ncdr-opa", "sus.opa")
+    without_classes = [name for name, dialect in builtin_dialects().items() if not dialect.like_classes]
+    assert len(without_classes) > 1
+    for dialect in without_classes:
+        assert "[4" not in ebi.sql(RULE, dialect, "ncdr-opa", "sus.opa")
 
 
 _prefixes = st.from_regex(r"[ACU][0-9][0-9]([0-9]([0-9])?)?", fullmatch=True)
@@ -122,12 +123,12 @@ def test_classes_are_few() -> None:
 
 
 def test_names_that_need_quoting_are_quoted() -> None:
-    text = RULE.sql("snowflake", "unified-sus-op", "DATA_LAKE.SUS_UNIFIED_OP.appointment")
+    text = ebi.sql(RULE, "snowflake", "unified-sus-op", "DATA_LAKE.SUS_UNIFIED_OP.appointment")
     assert '"appointment.patient.identity.age_at_cds_activity_date"' in text
     assert 'DATA_LAKE.SUS_UNIFIED_OP."appointment.clinical_coding.procedure.opcs"' in text
     assert '"2S_lower_back_imaging"' in text
-    assert "AS [rule]" in RULE.sql("tsql", "ncdr-opa", "sus.opa", "counts")
-    assert "AS rule" in RULE.sql("postgres", "ncdr-opa", "sus.opa", "counts")
+    assert "AS [rule]" in ebi.sql(RULE, "tsql", "ncdr-opa", "sus.opa", "counts")
+    assert "AS rule" in ebi.sql(RULE, "postgres", "ncdr-opa", "sus.opa", "counts")
     assert "PRIMARYKEY_ID" in text
     assert '"PRIMARYKEY_ID"' not in text
 
@@ -136,8 +137,8 @@ def test_followed_by_is_refused_where_it_would_explode() -> None:
     many = [f"{letter}{number:03d}" for letter in "AB" for number in range(0, 1000, 10)]
     rule = make_rule({"order": "procedure_followed_by(many, many)"}, {"many": many})
     with pytest.raises(ebi.DialectError, match="40,000 comparisons"):
-        rule.sql("duckdb", "ncdr-opa", "t")
-    assert "MIN(" in rule.sql("duckdb", "unified-sus-op", "t")
+        ebi.sql(rule, "duckdb", "ncdr-opa", "t")
+    assert "MIN(" in ebi.sql(rule, "duckdb", "unified-sus-op", "t")
 
 
 def test_a_predicate_too_long_to_paste_is_refused() -> None:
@@ -145,20 +146,20 @@ def test_a_predicate_too_long_to_paste_is_refused() -> None:
     rule = make_rule({"many": "procedure(many)"}, {"many": many})
     for shape in ("predicate", "case"):
         with pytest.raises(ebi.DialectError, match=r"many would make a predicate of about .* use --shape flags"):
-            rule.sql("duckdb", "hes-op", "t", shape)
-    assert rule.sql("duckdb", "hes-op", "t").count("LIKE") == 2_000
+            ebi.sql(rule, "duckdb", "hes-op", "t", shape)
+    assert ebi.sql(rule, "duckdb", "hes-op", "t").count("LIKE") == 2_000
 
 
-def test_a_list_called_like_a_field_has_a_column_of_its_own() -> None:
-    rule = make_rule({"asked": "procedure(age) AND age >= 19"}, {"age": ["U05"]})
+def test_a_list_with_the_name_of_a_field_has_its_own_column() -> None:
+    rule = make_rule({"scanned": "procedure(age) AND age >= 19"}, {"age": ["U05"]})
     for layout in ("ncdr-opa", "unified-sus-op"):
-        text = rule.sql("duckdb", layout, "t")
+        text = ebi.sql(rule, "duckdb", layout, "t")
         assert "AS age_2" in text
         assert "age_2 = 1 AND COALESCE(age, -1) >= 19" in text
 
 
 def _counted(execute: Callable[[str], list[tuple[object, ...]]], dialect: str) -> list[tuple[object, ...]]:
-    return sorted(execute(RULE.sql(dialect, "ncdr-opa", "opa", "counts").rstrip(";")), key=str)
+    return sorted(execute(ebi.sql(RULE, dialect, "ncdr-opa", "opa", "counts").rstrip(";")), key=str)
 
 
 def test_counts_group_by_provider_and_month(tmp_path: object) -> None:
@@ -196,43 +197,39 @@ def test_the_view_and_the_case_run() -> None:
     duck = duckdb.connect()
     duck.register("source", frame.to_arrow())
     duck.execute("CREATE TABLE opa AS SELECT * FROM source")
-    duck.execute(RULE.sql("duckdb", "ncdr-opa", "opa", "view"))
+    duck.execute(ebi.sql(RULE, "duckdb", "ncdr-opa", "opa", "view"))
     assert duck.execute("SELECT * FROM ebi_flags ORDER BY 1").fetchall() == [(0, 1), (1, 0)]
-    text = RULE.sql("duckdb", "ncdr-opa", "opa", "case")
+    text = ebi.sql(RULE, "duckdb", "ncdr-opa", "opa", "case")
     assert duck.execute(f"SELECT {text} FROM opa ORDER BY OPA_Ident").fetchall() == [(RULE.key,), (None,)]
 
 
-def test_several_rules_stand_side_by_side() -> None:
-    from ebi_rules.layouts.binding import bind
-    from ebi_rules.layouts.layout import find_layout
-    from ebi_rules.statements.rule_sql import statement
-
-    one = make_rule({"asked": "procedure(scan)"}, {"scan": ["U055"]}, key="one")
-    two = make_rule({"asked": "procedure(scan) OR diagnosis(cancer)"}, {"scan": ["U055"]}, key="two")
-    other = make_rule({"asked": "procedure(scan)"}, {"scan": ["U054"]}, key="other")
-    binding = bind(find_layout("ncdr-opa"))
-    text = statement([one, two], "duckdb", binding, "t", strategy="inline")
+def test_several_rules_share_one_statement() -> None:
+    one = make_rule({"scanned": "procedure(scan)"}, {"scan": ["U055"]}, key="one")
+    two = make_rule({"scanned": "procedure(scan) OR diagnosis(cancer)"}, {"scan": ["U055"]}, key="two")
+    other = make_rule({"scanned": "procedure(scan)"}, {"scan": ["U054"]}, key="other")
+    source = TableSource(bind(find_layout("ncdr-opa")), "t")
+    text = rule_statement([one.logic, two.logic], "duckdb", source, strategy="inline")
     assert text.count("AS scan") == 1
     assert "AS one" in text
     assert "AS two" in text
-    text = statement([one, other], "duckdb", binding, "t", strategy="inline")
+    text = rule_statement([one.logic, other.logic], "duckdb", source, strategy="inline")
     assert text.count("AS scan") == 2
     assert "AS scan_2" in text
     with pytest.raises(ebi.UsageError, match="one rule at a time"):
-        statement([one, two], "duckdb", binding, "t", "predicate")
+        rule_statement([one.logic, two.logic], "duckdb", source, "predicate")
 
 
 def test_distinct_texts_are_decided_once_or_every_row_is() -> None:
-    rule = make_rule({"asked": "procedure(scan)"}, {"scan": ["U055"]}, key="one")
-    inline = rule.sql("postgres", "hes-op", "t", strategy="inline")
-    distinct = rule.sql("postgres", "hes-op", "t", strategy="distinct")
+    rule = make_rule({"scanned": "procedure(scan)"}, {"scan": ["U055"]}, key="one")
+    inline = ebi.sql(rule, "postgres", "hes-op", "t", strategy="inline")
+    distinct = ebi.sql(rule, "postgres", "hes-op", "t", strategy="distinct")
     assert "procedure_texts" not in inline
     assert "procedure_texts" in distinct
-    assert rule.sql("duckdb", "ncdr-opa", "t") == rule.sql("duckdb", "ncdr-opa", "t", strategy="distinct")
+    assert ebi.sql(rule, "duckdb", "ncdr-opa", "t") == ebi.sql(rule, "duckdb", "ncdr-opa", "t", strategy="distinct")
     with pytest.raises(ebi.UsageError, match="no strategy 'distint'; the nearest is distinct"):
-        rule.sql("duckdb", "ncdr-opa", "t", strategy="distint")
-    with pytest.raises(ebi.UsageError, match="it is inline"):
-        rule.sql("duckdb", "ncdr-opa", "t", "predicate", strategy="distinct")
+        ebi.sql(rule, "duckdb", "ncdr-opa", "t", strategy="distint")
+    with pytest.raises(ebi.UsageError, match="use the strategy inline"):
+        ebi.sql(rule, "duckdb", "ncdr-opa", "t", "predicate", strategy="distinct")
 
 
 def test_filling_lines_changes_only_white_space() -> None:

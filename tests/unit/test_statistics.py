@@ -1,4 +1,4 @@
-"""Intervals, rates, funnels and trends against independent computations, published figures and their corners."""
+"""Intervals, rates, funnels and trends: compared with independent calculations and published figures."""
 
 import math
 
@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from scipy import optimize, stats
 
+from ebi_rules._support.errors import InvalidInputError
 from ebi_rules.statistics.funnel import funnel, proportion_funnel, ratio_funnel
 from ebi_rules.statistics.intervals import normal_quantile, poisson, wilson
 from ebi_rules.statistics.rates import (
@@ -23,7 +24,7 @@ from ebi_rules.statistics.xmr import xmr
 @pytest.mark.parametrize("count", [0, 1, 5, 9])
 @pytest.mark.parametrize("confidence", [0.95, 0.998])
 def test_few_events_have_the_exact_limits(count: int, confidence: float) -> None:
-    """By definition: the means at which so many events, or more, have half of what the confidence leaves."""
+    """By definition: at the limits, so many events or more have half of the remaining probability."""
     lower, upper = poisson(count, confidence)
     tail = (1 - confidence) / 2
     assert stats.poisson.cdf(count, upper) == pytest.approx(tail)
@@ -53,12 +54,12 @@ def test_wilson_is_where_the_score_test_stops() -> None:
         assert lower <= count / n <= upper
 
 
-def test_intervals_take_arrays_and_refuse_nonsense() -> None:
+def test_intervals_accept_arrays_and_refuse_nonsense() -> None:
     lower, upper = poisson([0, 5, 50])
     assert [(one, two) for one, two in zip(lower, upper, strict=True)] == [poisson(0), poisson(5), poisson(50)]
     assert math.isnan(wilson(0, 0)[0])
     for call in (lambda: poisson(-1), lambda: poisson(1, 1.2), lambda: wilson(2, 1), lambda: crude_rate(1, -1)):
-        with pytest.raises(ValueError, match=r"negative|between|above"):
+        with pytest.raises(InvalidInputError, match=r"negative|between|above"):
             call()
 
 
@@ -76,19 +77,19 @@ def test_indirect_standardisation() -> None:
     assert by_stratum == pytest.approx((expected, ratio, lower, upper))
     assert standardised_rate(36, [1000, 500], [100, 80], [10_000, 2_000])[0] == pytest.approx(1.2 * 15)
     assert math.isnan(standardised_ratio(0, [0, 0], [1, 1], [10, 10])[1])
-    with pytest.raises(ValueError, match="none in the reference"):
+    with pytest.raises(InvalidInputError, match="none in the reference"):
         standardised_ratio(1, [5, 5], [0, 1], [0, 10])
-    with pytest.raises(ValueError, match="same number of strata"):
+    with pytest.raises(InvalidInputError, match="same number of strata"):
         standardised_ratio(1, [5], [0, 1], [5, 10])
 
 
 def test_direct_standardisation() -> None:
-    """With weights like the population it is the crude rate, and its limits are those of the crude rate."""
+    """With weights like the population, rate and limits are those of the crude rate."""
     rate, lower, upper = directly_standardised_rate([30, 70], [1000, 3000], [1, 3], multiplier=1)
     assert rate == pytest.approx(100 / 4000)
     assert (lower, upper) == pytest.approx(tuple(limit / 4000 for limit in poisson(100)))
     assert all(map(math.isnan, directly_standardised_rate([4, 5], [10, 10], [1, 1])))
-    with pytest.raises(ValueError, match="has no people"):
+    with pytest.raises(InvalidInputError, match="has no people"):
         directly_standardised_rate([4, 5], [10, 0], [1, 1])
 
 
@@ -107,44 +108,44 @@ def test_the_european_standard_population() -> None:
     ],
 )
 def test_exact_funnel_limits_are_those_of_funnelplotr(expected: float, limits: tuple[float, ...]) -> None:
-    """Figures of the R package FunnelPlotR's own tests."""
-    found = funnel([expected], [expected]).limits
-    assert found.columns == ["lower_95", "upper_95", "lower_998", "upper_998"]
-    assert found.row(0) == pytest.approx(limits, rel=1e-6)
+    """The figures in the tests of the R package FunnelPlotR."""
+    result = funnel([expected], [expected]).limits
+    assert result.columns == ["lower_95", "upper_95", "lower_998", "upper_998"]
+    assert result.row(0) == pytest.approx(limits, rel=1e-6)
 
 
 def test_overdispersion_on_the_logarithm() -> None:
-    """Written out once more, plainly, for 40 units."""
+    """The same calculation, written out plainly for 40 units."""
     rng = np.random.default_rng(5)
     expected = rng.uniform(20, 400, 40)
     observed = rng.poisson(expected * np.exp(rng.normal(0, 0.3, 40))).astype(float)
-    found = funnel(observed, expected, overdispersion="shmi")
+    result = funnel(observed, expected, overdispersion="shmi")
     z = sorted((math.sqrt(e) * math.log(o / e), e) for o, e in zip(observed, expected, strict=True))
     kept = [pair for rank, pair in enumerate(z, start=1) if math.floor(rank * 10 / 41) not in (0, 9)]
     phi = sum(score**2 for score, _ in kept) / len(kept)
     weights = [e for _, e in kept]
     tau2 = (len(kept) * phi - (len(kept) - 1)) / (sum(weights) - sum(w * w for w in weights) / sum(weights))
-    assert (found.phi, found.tau2) == pytest.approx((phi, tau2))
+    assert (result.phi, result.tau2) == pytest.approx((phi, tau2))
     assert tau2 == pytest.approx(0.09, abs=0.06)
     spread = 1.959964 * math.sqrt(1 / expected[0] + tau2)
-    assert found.limits["lower_95"][0] == pytest.approx(math.exp(-spread), rel=1e-6)
-    assert found.limits["upper_95"][0] == pytest.approx(math.exp(spread), rel=1e-6)
+    assert result.limits["lower_95"][0] == pytest.approx(math.exp(-spread), rel=1e-6)
+    assert result.limits["upper_95"][0] == pytest.approx(math.exp(spread), rel=1e-6)
 
 
 def test_overdispersion_on_the_square_root() -> None:
     rng = np.random.default_rng(6)
     expected = rng.uniform(20, 400, 40)
     observed = rng.poisson(expected * np.exp(rng.normal(0, 0.3, 40))).astype(float)
-    found = funnel(observed, expected, overdispersion="cqc")
+    result = funnel(observed, expected, overdispersion="cqc")
     z = np.array([2 * math.sqrt(e) * (math.sqrt(o / e) - 1) for o, e in zip(observed, expected, strict=True)])
     low, high = np.percentile(z, [10, 90])
     phi = float(np.mean([min(max(score, low), high) ** 2 for score in z]))
-    assert found.phi == pytest.approx(phi)
-    spread = 3.090232 * math.sqrt(1 / (4 * expected[3]) + found.tau2)
-    assert found.limits["upper_998"][3] == pytest.approx((1 + spread) ** 2, rel=1e-6)
+    assert result.phi == pytest.approx(phi)
+    spread = 3.090232 * math.sqrt(1 / (4 * expected[3]) + result.tau2)
+    assert result.limits["upper_998"][3] == pytest.approx((1 + spread) ** 2, rel=1e-6)
 
 
-def test_corners_of_the_funnel() -> None:
+def test_edge_cases_of_the_funnel() -> None:
     quiet = funnel([10, 20, 30], [10, 20, 30], overdispersion="shmi", trim=0)
     assert (quiet.phi, quiet.tau2) == (0, 0)
     assert quiet.limits.equals(funnel([10, 20, 30], [10, 20, 30]).limits)  # chance explains it: exact limits
@@ -167,51 +168,51 @@ def test_corners_of_the_funnel() -> None:
         lambda: funnel([1], [1], overdispersion="shmi", trim=0.5),
         lambda: funnel([1], [1], overdispersion="smhi"),  # type: ignore[arg-type]
     ):
-        with pytest.raises(ValueError, match=r"same number|missing or negative|trim|overdispersion"):
+        with pytest.raises(InvalidInputError, match=r"same number|missing or negative|trim|overdispersion"):
             call()
 
 
 def test_signals_name_the_farthest_limit() -> None:
-    found = funnel([100, 130, 200, 75, 40, 0], [100, 100, 100, 100, 100, 0])
-    assert found.signals.to_list() == [None, "above_95", "above_998", "below_95", "below_998", None]
+    result = funnel([100, 130, 200, 75, 40, 0], [100, 100, 100, 100, 100, 0])
+    assert result.signals.to_list() == [None, "above_95", "above_998", "below_95", "below_998", None]
 
 
 def test_proportions_stay_between_nothing_and_all() -> None:
-    found = proportion_funnel([1, 50, 3], [2, 100, 3])
-    assert found.target == pytest.approx(54 / 105)
-    assert found.limits.select(pl.all().is_between(0, 1).all()).row(0) == (True,) * 4
+    result = proportion_funnel([1, 50, 3], [2, 100, 3])
+    assert result.target == pytest.approx(54 / 105)
+    assert result.limits.select(pl.all().is_between(0, 1).all()).row(0) == (True,) * 4
     spread = 1.959964 / math.sqrt(4 * 100)
-    assert found.limits["upper_95"][1] == pytest.approx(math.sin(math.asin(math.sqrt(54 / 105)) + spread) ** 2)
-    with pytest.raises(ValueError, match="above its n"):
+    assert result.limits["upper_95"][1] == pytest.approx(math.sin(math.asin(math.sqrt(54 / 105)) + spread) ** 2)
+    with pytest.raises(InvalidInputError, match="above its n"):
         proportion_funnel([3], [2])
 
 
 def test_ratios_of_counts() -> None:
-    found = ratio_funnel([20, 30, 50], [40, 60, 100])
-    assert found.target == pytest.approx(0.5)
+    result = ratio_funnel([20, 30, 50], [40, 60, 100])
+    assert result.target == pytest.approx(0.5)
     variance = 50 / 50.5**2 + 100 / 100.5**2
-    assert found.limits["lower_95"][2] == pytest.approx(0.5 * math.exp(-1.959964 * math.sqrt(variance)), rel=1e-6)
+    assert result.limits["lower_95"][2] == pytest.approx(0.5 * math.exp(-1.959964 * math.sqrt(variance)), rel=1e-6)
 
 
 @pytest.mark.parametrize("overdispersion", ["shmi", "cqc"])
-def test_tau_is_what_the_units_were_given(overdispersion: str) -> None:
+def test_tau_is_the_spread_that_units_were_made_with(overdispersion: str) -> None:
     rng = np.random.default_rng(1)
     expected = rng.uniform(50, 500, 3000)
     observed = rng.poisson(expected * np.exp(rng.normal(0, 0.2, 3000)))
-    found = funnel(observed, expected, overdispersion=overdispersion, trim=0)  # type: ignore[arg-type]
-    scale = 1 if overdispersion == "shmi" else 4  # a square root halves what a logarithm is given
-    assert found.tau2 * scale == pytest.approx(0.04, rel=0.1)
+    result = funnel(observed, expected, overdispersion=overdispersion, trim=0)  # type: ignore[arg-type]
+    scale = 1 if overdispersion == "shmi" else 4  # a square root halves the spread of a logarithm
+    assert result.tau2 * scale == pytest.approx(0.04, rel=0.1)
 
 
 def test_xmr_by_hand() -> None:
     values = [10.0, 12.0, 9.0, 11.0, 13.0, 10.0]
-    found = xmr(values)
+    result = xmr(values)
     ranges = [2, 3, 2, 2, 3]
-    assert found.columns == ["value", "mean", "lower", "upper", "signal"]
-    assert found["mean"][0] == pytest.approx(65 / 6)
-    assert found["upper"][0] == pytest.approx(65 / 6 + 2.66 * np.mean(ranges))
-    assert found["lower"][5] == pytest.approx(65 / 6 - 2.66 * np.mean(ranges))
-    assert found["signal"].null_count() == 6
+    assert result.columns == ["value", "mean", "lower", "upper", "signal"]
+    assert result["mean"][0] == pytest.approx(65 / 6)
+    assert result["upper"][0] == pytest.approx(65 / 6 + 2.66 * np.mean(ranges))
+    assert result["lower"][5] == pytest.approx(65 / 6 - 2.66 * np.mean(ranges))
+    assert result["signal"].null_count() == 6
 
 
 def test_odd_ranges_are_screened_once() -> None:
@@ -242,25 +243,25 @@ NOISE = [10.0, 12.0, 8.0, 11.0, 9.0, 12.0, 8.0, 10.0, 11.0, 9.0]
     ],
 )
 def test_each_signal(tail: list[float], signals: list[str | None]) -> None:
-    """Mean and limits are those of the points before, so that a reader can see why."""
-    found = xmr([*NOISE, *tail], baseline=len(NOISE))
-    assert found["mean"][0] == 10
-    assert found["signal"].to_list()[len(NOISE) :] == signals
+    """Mean and limits come from the baseline points, so that a reader can see why."""
+    result = xmr([*NOISE, *tail], baseline=len(NOISE))
+    assert result["mean"][0] == 10
+    assert result["signal"].to_list()[len(NOISE) :] == signals
 
 
-def test_periods_and_a_month_that_is_not_over() -> None:
-    found = xmr([*NOISE, *(value + 50 for value in NOISE), 3.0], rebase=[10], partial_last=True)
-    assert found["mean"].to_list() == [10.0] * 10 + [60.0] * 11
-    assert found["signal"].to_list() == [None] * 21
+def test_periods_and_an_incomplete_last_month() -> None:
+    result = xmr([*NOISE, *(value + 50 for value in NOISE), 3.0], rebase=[10], partial_last=True)
+    assert result["mean"].to_list() == [10.0] * 10 + [60.0] * 11
+    assert result["signal"].to_list() == [None] * 21
     assert xmr([]).is_empty()
     assert xmr([4.0]).row(0) == (4.0, 4.0, None, None, None)
     for call in (lambda: xmr([1.0, math.nan]), lambda: xmr([1.0], baseline=1), lambda: xmr([1.0], rebase=[3])):
-        with pytest.raises(ValueError, match=r"missing|baseline|rebase"):
+        with pytest.raises(InvalidInputError, match=r"missing|baseline|rebase"):
             call()
 
 
 def test_wilson_limits_by_a_root_finder() -> None:
-    """The same limits by another road: the roots of the score equation, found numerically."""
+    """The same limits another way: the roots of the score equation, result numerically."""
     z = 1.959963984540054
     root = optimize.brentq(lambda p: (0.1 - p) / math.sqrt(p * (1 - p) / 100) - z, 1e-9, 0.1)
     assert wilson(10, 100)[0] == pytest.approx(root)
