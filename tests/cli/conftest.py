@@ -1,4 +1,4 @@
-"""What the command-line tests share: running a command, and extracts to break."""
+"""Fixtures of the command-line tests: run a command, write a small extract, leave out reports."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in a folder of its own."""
+    """Run a command in an empty folder, and check its exit code."""
     monkeypatch.chdir(tmp_path)
 
     def invoke(*arguments: str, code: int = 0) -> Result:
@@ -23,6 +23,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         return result
 
     return invoke
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write an empty report: drawing it takes most of the time of a run, and many tests only need the other files."""
+    monkeypatch.setattr("ebi_rules.report.audit_page.audit_page", lambda tables: "")
+    monkeypatch.setattr("ebi_rules.report.pathways_page.pathways_page", lambda tables: "")
 
 
 @pytest.fixture

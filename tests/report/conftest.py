@@ -1,4 +1,4 @@
-"""A page in a real browser: Debian's Chromium driven by playwright. Absent, the tests say so; in CI they fail."""
+"""Open reports in a real browser: Debian's Chromium, driven by Playwright. Without it tests skip; in CI they fail."""
 
 import os
 import shutil
@@ -26,31 +26,32 @@ _FLAGS = [
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None:
-        message = "Chromium is not on this machine: the report was not looked at"
+    executable = next(filter(None, map(shutil.which, _NAMES)), None)
+    if executable is None:
+        message = "Chromium is not installed: the report was not tested in a browser"
         TALLY.absent["Chromium"] = "apt-get install chromium"
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=_FLAGS)
+        launched = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
         yield launched
         launched.close()
 
 
-Open = Callable[[ebi.Audit | ebi.Measured], Page]
+Report = ebi.Audit | ebi.MeasureResult
+Open = Callable[[Report], Page]
 
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Open the report of an audit or of measures; afterwards hold it to having loaded nothing and said nothing."""
+    """Open a report; at the end check that it loaded nothing else and logged no message."""
     requests: list[str] = []
     messages: list[str] = []
     pages: list[Page] = []
 
-    def open_report(found: ebi.Audit | ebi.Measured) -> Page:
-        found.report(tmp_path / "report.html")
+    def open_report(result: Report) -> Page:
+        result.report(tmp_path / "report.html")
         page = browser.new_page(viewport={"width": 1200, "height": 1000})
         page.on("request", lambda request: requests.append(request.url))
         page.on("console", lambda message: messages.append(message.text))

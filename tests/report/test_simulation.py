@@ -1,4 +1,4 @@
-"""True outliers are found and few others, among made-up providers with known effects; `make bench` prints more."""
+"""An audit finds true outliers and few others among made-up providers; `make bench` prints more figures."""
 
 from tests.report.simulation import simulate
 
