@@ -10,6 +10,7 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.engines.rule_examples import run_examples
+from ebi_rules.lint.linter import check_rule_text
 from ebi_rules.rule_model.catalogue import codes_by_rule, open_catalogue, open_policy, shared_definitions
 from ebi_rules.rule_model.rule_files import builtin_policies, find_rule_files
 from tests.engines import in_spark
