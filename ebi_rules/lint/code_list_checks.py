@@ -13,7 +13,7 @@ _FEWEST_ALIKE = 4
 """How many codes must differ only in the chapter letter before that is unlikely to be chance."""
 
 KnownCodes = Mapping[str, Mapping[CodeSystem, CodeList]]
-"""The codes of other rules, by rule and classification."""
+"""The codes that rules use, by rule and classification."""
 
 
 def check_code_lists(interpretation: Interpretation, known: KnownCodes) -> Iterator[UnplacedFinding]:
@@ -21,7 +21,7 @@ def check_code_lists(interpretation: Interpretation, known: KnownCodes) -> Itera
 
     Args:
         interpretation: The interpretation.
-        known: The codes of all rules.
+        known: The codes that all rules use.
     """
     checked = interpretation.base.logic.code_lists() if interpretation.is_variant else ()
     lists = {named.name: named.codes for named in interpretation.rule.logic.code_lists() if named not in checked}

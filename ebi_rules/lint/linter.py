@@ -30,7 +30,7 @@ def check_rule_text(
         file: Its name, for messages.
         shared: The code lists and criteria that rules share.
         reference: The user's own classification files, to check that codes exist.
-        known: The codes of all rules, by rule and classification, to find codes of the wrong classification.
+        known: The codes that all rules use, to find codes of the wrong classification.
     """
     rule, problems = parse_with_problems(content, file, shared)
     findings = [Finding(ERROR, "reading", problem.place, problem.line, problem.text) for problem in problems]
