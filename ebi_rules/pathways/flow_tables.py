@@ -61,7 +61,7 @@ def flow_cells(moves: pl.DataFrame, flow: Flow, method: str) -> pl.DataFrame:
         withheld.
     """
     exact = pl.concat(_exact_tables(moves, flow))
-    exact = exact.with_columns(_is_published(exact, method))
+    exact = exact.with_columns(_published(exact, method))
     is_withheld = withheld(exact, method, _TABLES)
     shown = pl.when(~pl.col("withheld")).then(controlled(pl.col("count"), method))
     return (
@@ -196,7 +196,7 @@ def _exact_table(key: str, table: str, frame: pl.DataFrame, keys: Sequence[str])
     return counts.select(*columns, "count").sort("provider", "month", "value", "unit", nulls_last=True)
 
 
-def _is_published(exact: pl.DataFrame, method: str) -> pl.Series:
+def _published(exact: pl.DataFrame, method: str) -> pl.Series:
     """Return which counts are in any table: not a place that few pathways reach, nor the moves from it.
 
     That such a move exists at all would reveal more about few people than their number does.
