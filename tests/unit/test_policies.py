@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 
@@ -10,10 +9,11 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.engines.rule_examples import run_examples
+from ebi_rules.lint.linter import check_rule_text
 from ebi_rules.rule_model.catalogue import codes_by_rule, open_catalogue, open_policy, shared_definitions
 from ebi_rules.rule_model.rule_files import builtin_policies, find_rule_files
 from tests.engines import in_spark
-from tests.engines.engine import AbsentError
+from tests.engines.evaluators import present
 from tests.engines.tally import TALLY
 
 RULE = """key = "{key}"
@@ -99,7 +99,7 @@ def test_two_rules_with_the_same_name_are_refused(folder: Path) -> None:
             '[criteria]\nadult = "age > 18"\nasked_by_us = "adult"\n[codes.opcs]\nspine_scan = ["U05"]',
             r"_shared\.toml, line 2: criteria.adult: another criterion is also called adult",
         ),
-        ("_shared.toml", '[codes.icd]\ncancer = ["C1"]', r"another list is also called cancer"),
+        ("_shared.toml", '[codes.icd]\ncancer = ["C1"]', r"another shared list with other codes is also called cancer"),
     ],
 )
 def test_a_wrong_file_is_reported(folder: Path, file: str, content: str, message: str) -> None:
@@ -141,15 +141,10 @@ def test_the_rules_of_north_west_london_distinguish_scans_by_site() -> None:
         assert flagged == [f"nwl_{name}_imaging"]
 
 
-@pytest.fixture
-def fast_spark() -> None:
-    """Start Spark, if it is installed, with settings for small tables; `run_examples` uses the active session."""
-    with suppress(AbsentError):
-        in_spark.ENGINES[0].version()
-
-
-@pytest.mark.usefixtures("fast_spark")
-def test_examples_run_on_every_evaluator_that_is_installed(folder: Path) -> None:
+@pytest.mark.parametrize("spark", [in_spark.ENGINES[0].evaluators()[0].name])
+def test_examples_run_on_every_evaluator_that_is_installed(folder: Path, spark: str) -> None:
+    """Spark takes long to start: its name puts this test where other tests start it, and `run_examples` shares it."""
+    present(spark)
     (rule,) = ebi.rules(folder)
     outcomes = {outcome.evaluator: outcome for outcome in run_examples(rule)}
     assert list(outcomes) == ["reference", "Polars", "Polars, as an expression", "SQLite", "DuckDB", "Spark"]
