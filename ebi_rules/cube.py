@@ -1,11 +1,14 @@
-"""The cube: counts of activity by rule, provider, month, age band, sex and whatever else was asked for.
+"""The cube: counts of activity by rule, provider, month, age band, sex and further fields that the user chooses.
 
-It is what an engine returns for an audit, and all that comes after needs only it. One row a count above 0:
+An engine returns it for an audit, and everything later in an audit needs only the cube. It has one row per count above
+0, with these columns:
 
-- `rule`: the rule's key; null for what is counted of the activity itself, once for all rules.
+- `rule`: the rule's key; null for counts of the activity itself, which are the same for all rules.
 - `provider`, `month` (2024-04), `age_band` (`AGE_BANDS`), `sex`, and further fields: null where not recorded.
 - `measure` and `item`: what was counted (`MEASURES`).
-- `count`: activities, but codes for the measures of codes.
+- `count`: the number of activities, or of codes for the measures `codes` and `invalid`.
+
+This module also reads cubes that were counted elsewhere. It counts nothing itself.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,10 +26,10 @@ from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_logic import RuleLogic
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
-"""Five-year bands, of which 15-19 is split where the programme's children end and its adults begin."""
+"""Five-year bands; 15-19 is split at 19, where the programme's children end and its adults begin."""
 
 AGE_BANDS_PARTED = 19
-"""Where 15-19 is parted."""
+"""The age in years at which the band 15-19 is split."""
 
 AGE_BAND_STARTS = tuple(int(band.rstrip("+").split("-")[0]) for band in AGE_BANDS)
 
@@ -34,22 +37,24 @@ MEASURES: Mapping[str, str] = {
     "activity": "all activity",
     "recorded": "activity with at least one code in the field `item`",
     "codes": "codes in the field `item`",
-    "invalid": "codes in the field `item` that have not the shape of a code",
+    "invalid": "malformed codes in the field `item`",
     "missing": "activity whose field `item` is not recorded",
-    "last_date": "the latest day in the extract, as a number: 20240328; of several rows the latest counts",
+    "last_date": "the latest day in the extract as a number, such as 20240328; of several rows the latest counts",
     "eligible": "activity in the rule's denominator",
-    "left": "activity for which the criterion `item` holds and all before it",
-    "flagged": "activity in scope, under the reading that was counted",
-    "variant": "activity in scope under the reading `item`",
-    "differs": "activity that the reading `item` judges otherwise than the reading that was counted",
+    "left": "activity for which the criterion `item` and all criteria before it hold",
+    "flagged": "activity in scope, under the variant that is counted",
+    "variant": "activity in scope under the variant `item`",
+    "differs": "activity in scope under only one of the variant `item` and the variant that is counted",
 }
-"""What a row of the cube may count; the last five are of a rule."""
+"""What a row of the cube may count, with a description; the last five are counts of a rule."""
 
 OF_RULES = ("eligible", "left", "flagged", "variant", "differs")
+"""The measures that are counted for each rule."""
+
 STANDARD_DIMENSIONS = ("provider", "month", "age_band", "sex")
 LAST_DATE = "last_date"
 OLDEST = 150
-"""What is above this is no age."""
+"""Maximum plausible age in years."""
 
 
 @dataclass(frozen=True)
@@ -99,70 +104,99 @@ class AuditedRule:
 
 
 def cube_dimensions(by: Iterable[str] = ()) -> list[str]:
-    """Return the fields a cube counts by: provider, month, age band, sex, then the fields in `by`, each once."""
+    """Return the fields a cube counts by: provider, month, age band, sex, then the fields in `by`, each once.
+
+    Example:
+        >>> cube_dimensions(["imd_decile", "sex"])
+        ['provider', 'month', 'age_band', 'sex', 'imd_decile']
+    """
     return list(dict.fromkeys([*STANDARD_DIMENSIONS, *by]))
 
 
 def dimensions_of(cube: pl.DataFrame) -> tuple[str, ...]:
-    """Give the columns of a cube by which it counts, `provider` first."""
+    """Return the fields by which a cube counts, `provider` first."""
     return tuple(name for name in cube.columns if name not in ("rule", "measure", "item", "count"))
 
 
 def missing_counted(dimensions: Sequence[str]) -> tuple[str, ...]:
-    """Give the fields whose absence an audit counts: those that its comparisons rest on."""
+    """Return the fields whose missing values an audit counts: those that its comparisons depend on.
+
+    Example:
+        >>> missing_counted(["provider", "month", "age_band", "sex", "imd_decile"])
+        ('age', 'sex', 'administrative_category', 'imd_decile')
+    """
     others = [name for name in dimensions if name not in STANDARD_DIMENSIONS]
-    return (*dict.fromkeys(["age", "sex", "administrative_category", *others]),)
+    return tuple(dict.fromkeys(["age", "sex", "administrative_category", *others]))
 
 
 def schema(dimensions: Sequence[str]) -> dict[str, pl.DataType]:
-    """Give the columns and types of a cube, in order."""
+    """Return the columns and types of a cube, in order."""
     texts = ["rule", *dimensions, "measure", "item"]
     return {**dict.fromkeys(texts, pl.Categorical()), "count": pl.Int64()}
 
 
 def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
-    """Read a cube that an engine or a warehouse made: parquet, CSV, or a frame; the result is in a fixed order.
+    """Read a cube that an engine or a warehouse counted.
 
-    Names of columns match in any case; text NULL is read as missing, months also as 202404 or 2024-04-01. Values of
-    fields are put into normal form, and rows of the same count summed up. Raises `ExtractError` for a file that is no
-    cube: it names the column, and never a value.
+    Names of columns match in any case. The text NULL is read as missing, and months also as 202404 or 2024-04-01.
+    Values of fields are put into normal form, and rows of the same count are added up.
+
+    Args:
+        source: A parquet or CSV file, or a frame.
+
+    Returns:
+        The cube, in the order of `in_order`.
+
+    Raises:
+        ExtractError: The source is not a cube. The message names the column, and never a value.
     """
     frame = source if isinstance(source, pl.DataFrame) else _read(Path(source))
-    by_name: dict[str, str] = {}
+    columns = _cube_columns(frame)
+    others = [name for name in columns if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
+    dimensions = [*STANDARD_DIMENSIONS, *others]
+    texts = [_text(columns[name]).alias(name) for name in ("rule", *dimensions, "measure", "item")]
+    cube = frame.select(*texts, _whole_number(columns["count"], frame.schema).alias("count"))
+    month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
+    cube = cube.with_columns(month)
+    _check(cube)
+    normal = [normal_values(cube[name]).alias(name) for name in dimensions if name in FIELDS]
+    # Warehouses return the latest day of each group: without dimensions, the latest of all remains.
+    of_all = [pl.when(pl.col("measure") != LAST_DATE).then(pl.col(name)).alias(name) for name in dimensions]
+    return in_order(_summed(cube.with_columns(normal).with_columns(of_all), dimensions), dimensions)
+
+
+def _cube_columns(frame: pl.DataFrame) -> dict[str, str]:
+    """Return the columns of a frame by their names in a cube. Raises `ExtractError`."""
+    columns: dict[str, str] = {}
     for column in frame.columns:
-        if by_name.setdefault(column.strip().lower(), column) != column:
-            raise ExtractError(f"the cube has the column {column} twice, in different cases.")
+        if columns.setdefault(column.strip().lower(), column) != column:
+            raise ExtractError(f"the cube has two columns {column}, in different cases: remove one.")
     allowed = ("rule", *STANDARD_DIMENSIONS, *GROUPABLE, "measure", "item", "count")
-    for name in by_name:
+    for name in columns:
         if name not in allowed:
             raise ExtractError("the cube: " + unknown("column", name, allowed))
     for name in ("rule", *STANDARD_DIMENSIONS, "measure", "item", "count"):
-        if name not in by_name:
+        if name not in columns:
             raise ExtractError(
                 f"the cube has no column {name}: it needs rule, {', '.join(STANDARD_DIMENSIONS)}, measure, item, count."
             )
-    others = [name for name in by_name if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
-    dimensions = [*STANDARD_DIMENSIONS, *others]
-    texts = [_text(by_name[name]).alias(name) for name in ("rule", *dimensions, "measure", "item")]
-    read = frame.select(*texts, _whole_number(by_name["count"], frame.schema).alias("count"))
-    month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
-    read = read.with_columns(month)
-    _check(read)
-    normal = [normal_values(read[name]).alias(name) for name in dimensions if name in FIELDS]
-    # The latest day of all: warehouses give that of every group.
-    of_all = [pl.when(pl.col("measure") != LAST_DATE).then(pl.col(name)).alias(name) for name in dimensions]
-    return in_order(_summed(read.with_columns(normal).with_columns(of_all), dimensions), dimensions)
+    return columns
 
 
 def add_up(cubes: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Add cubes of different activity up, as `read_cube` gives them. Raises `ExtractError` where columns differ."""
+    """Add up cubes of different activity.
+
+    Args:
+        cubes: Cubes from `read_cube`; at least one.
+
+    Raises:
+        ExtractError: The cubes count by different fields.
+    """
     first, *others = cubes
     for other in others:
         if other.columns != first.columns:
-            raise ExtractError(
-                f"the cubes count by different fields: {', '.join(dimensions_of(first))}, and "
-                f"{', '.join(dimensions_of(other))}."
-            )
+            fields = " and by ".join(", ".join(dimensions_of(cube)) for cube in (first, other))
+            raise ExtractError(f"the cubes count by different fields: by {fields}.")
     if not others:
         return first
     dimensions = dimensions_of(first)
@@ -171,10 +205,15 @@ def add_up(cubes: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
-    """Give a cube's rows sorted by all its columns, whatever engine made it: then equal cubes are equal frames."""
+    """Return a cube sorted by all its columns, so that equal cubes are equal frames whichever engine counted them.
+
+    Args:
+        cube: The cube.
+        dimensions: The fields by which it counts.
+    """
     keys = list(schema(dimensions))[:-1]
     typed = cube.cast(pl.Schema(schema(dimensions)))
-    # Categories sort by their text, row by row; places of the few different texts sort as one number.
+    # Sorting categories compares texts row by row. It is faster to sort by one number, made of each text's place.
     places, sizes = [], []
     for name in keys:
         texts = typed[name].unique().drop_nulls().cast(pl.String).sort()
@@ -182,14 +221,14 @@ def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
         sizes.append(texts.len() + 1)
     if prod(sizes) >= 2**64:
         return typed.sort(places)
-    below = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
+    weights = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
     return typed.sort(
-        pl.sum_horizontal(place * pl.lit(each, pl.UInt64) for place, each in zip(places, below, strict=True))
+        pl.sum_horizontal(place * pl.lit(weight, pl.UInt64) for place, weight in zip(places, weights, strict=True))
     )
 
 
 def _summed(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
-    """Give each count once, and none of them 0."""
+    """Add up rows of the same count, and remove those of 0."""
     last = pl.col("measure") == LAST_DATE
     total = pl.when(last.first()).then(pl.col("count").max()).otherwise(pl.col("count").sum())
     typed = cube.cast(pl.Schema(schema(dimensions)))
@@ -214,7 +253,7 @@ def _text(column: str) -> pl.Expr:
 
 
 def _whole_number(column: str, schema: pl.Schema) -> pl.Expr:
-    """Read whole numbers from whatever a driver or a file gives; null where there is none."""
+    """Return a column of any type as whole numbers; null where it is not one."""
     value = pl.col(column)
     if schema[column].is_float():
         return pl.when(value == value.round()).then(value).cast(pl.Int64, strict=False)
@@ -222,7 +261,11 @@ def _whole_number(column: str, schema: pl.Schema) -> pl.Expr:
 
 
 def normal_values(values: pl.Series) -> pl.Series:
-    """Give values of a field in normal form."""
+    """Return values of a field in normal form.
+
+    Args:
+        values: The values as text; the series has the name of the field.
+    """
     definition = FIELDS[values.name]
     forms = {
         value: normal_code(definition, value.removesuffix(".0") if definition.kind is Kind.NUMBER else value)
@@ -232,30 +275,29 @@ def normal_values(values: pl.Series) -> pl.Series:
 
 
 def _check(cube: pl.DataFrame) -> None:
-    """Raise `ExtractError` for what no cube holds."""
+    """Raise `ExtractError` for values that no cube can have."""
     wrong = {
         "count": pl.col("count").is_null() | (pl.col("count") < 0),
         "measure": ~pl.col("measure").is_in(list(MEASURES)).fill_null(False),
         "age_band": ~pl.col("age_band").is_in(list(AGE_BANDS)),
         "month": ~pl.col("month").str.contains(r"^[0-9]{4}-(0[1-9]|1[0-2])$"),
-        "count of last_date": (pl.col("measure") == LAST_DATE)
+        "count (of last_date)": (pl.col("measure") == LAST_DATE)
         & pl.col("count").cast(pl.String).str.to_date("%Y%m%d", strict=False).is_null(),
         "rule": pl.col("rule").is_null() == pl.col("measure").is_in(list(OF_RULES)),
     }
-    needed = {
+    requirements = {
         "count": "a whole number, 0 or more",
         "measure": f"one of {', '.join(MEASURES)}",
-        "age_band": f"one of {', '.join(AGE_BANDS)}, or nothing",
-        "month": "a month such as 2024-04, or nothing",
-        "count of last_date": "a day as a number, such as 20240328",
-        "rule": "a rule's key for measures of rules, and nothing for others",
+        "age_band": f"one of {', '.join(AGE_BANDS)}, or empty",
+        "month": "a month such as 2024-04, or empty",
+        "count (of last_date)": "a day as a number, such as 20240328",
+        "rule": "a rule's key for measures of rules, and empty for others",
     }
     counts = cube.select([expression.fill_null(False).sum().alias(name) for name, expression in wrong.items()]).row(0)
     for name, rows in zip(wrong, counts, strict=True):
         if rows:
             raise ExtractError(
-                f"the cube's column {name} does not hold what it should in {rows:,} of its rows: "
-                f"it must be {needed[name]}."
+                f"the cube's column {name} is wrong in {rows:,} of its rows: it must be {requirements[name]}."
             )
     if not cube["measure"].is_in(["activity"]).any() and cube.height:
         raise ExtractError("the cube has no row whose measure is activity.")

@@ -1,4 +1,5 @@
-"""What all tests share: Hypothesis is derandomised in CI, engines end with the run, and what was not tried is said."""
+"""What all tests share: needs are checked, Hypothesis is derandomised in CI, engines end with the run, which ends with
+what was compared and what was not tried."""
 
 import os
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import needs
 from tests.engines import evaluators, tally
 from tests.engines.evaluators import EVALUATORS
 
@@ -18,6 +20,18 @@ settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-dialects", action="store_true", help="write docs/dialects.md from what this run showed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose needs are not here."""
+    needs.set_up(item)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Show the engines again that a test was not to see."""
+    needs.tear_down(item)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -51,6 +65,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Say in one line each what was compared, and what is not on this machine."""
     for line in tally.TALLY.summary():
         terminalreporter.line(line)
+    if config.getoption("markexpr") == "not long":
+        terminalreporter.line("Long runs were not tried: make long")
     if config.getoption("--write-dialects"):
         from tests.engines import dialects_page
 

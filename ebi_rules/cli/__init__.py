@@ -16,7 +16,7 @@ for module in (extract_commands, audit_command, measure_commands, rule_commands,
 
 def main() -> None:
     """Run the command line; also the entry point `ebi-rules`."""
-    # Polars reads many row groups ahead. Over wide extracts that is gigabytes, and on two cores no faster.
+    # Polars reads many row groups ahead. For wide extracts that takes gigabytes, and on two cores it is no faster.
     os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "2")
     # SIGTERM ends the program as Ctrl-C does, so that no partial output is left.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))

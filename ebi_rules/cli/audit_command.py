@@ -1,4 +1,4 @@
-"""The audit command: over an extract, or over a cube that was counted elsewhere."""
+"""The audit command: for an extract, or for a cube that was counted elsewhere."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -75,7 +75,11 @@ _comparison_options = combined(
         metavar="NUMBER",
         help="With --by consultant or referrer, show only those with at least this expected count.",
     ),
-    click.option("--real-codes", is_flag=True, help="Show their codes; by default pseudonyms, new in every run."),
+    click.option(
+        "--real-codes",
+        is_flag=True,
+        help="Show codes of consultants and referrers; by default pseudonyms, new in every run.",
+    ),
     click.option(
         "--overdispersion",
         default="shmi",
@@ -103,7 +107,8 @@ _comparison_options = combined(
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Start from a cube that a warehouse counted, parquet or CSV, instead of an extract; several are parts of one.",
+    help="Start from a cube that a warehouse counted, parquet or CSV, instead of an extract; several files are parts "
+    "of one cube.",
 )
 @click.option(
     "--save-cube",
@@ -220,13 +225,13 @@ def _settings(
 
 
 def _refuse_extract_options(options: dict[str, Any]) -> None:
-    """Refuse options about an extract when there is a cube: it is already counted."""
+    """Refuse options that are only for an extract: a cube is already counted."""
     names = {"columns": "column", "providers": "provider"}
     relevant = ("by", *_EXTRACT_OPTIONS, *_COUNTING_OPTIONS)
     used = [name for name in relevant if options[name] and not (name == "engine" and options[name] == "polars")]
     if used:
         flags = ", ".join(f"--{names.get(name, name).replace('_', '-')}" for name in used)
-        raise UsageError(f"{flags}: a cube is already counted.")
+        raise UsageError(f"{flags}: only for an extract; a cube is already counted.")
 
 
 COMMANDS = (audit,)

@@ -14,7 +14,7 @@ from ebi_rules._support.errors import EbiError, EngineError, unknown
 from ebi_rules.version import __version__
 
 SCOPE = "In scope of the guidance does not mean inappropriate."
-"""What every command that flags or counts says at its end."""
+"""The last words of every command that flags or counts."""
 
 _INTERRUPTED = 130
 _NO_PARTIAL_OUTPUT = "No partial output is left."
@@ -23,7 +23,7 @@ _SMALLER_STEPS = (
     "add them up with --from-cube; or count in a database with --engine."
 )
 _DISK_FULL = ("No space left", "File too large", "quota exceeded")
-"""How the system says that a file cannot grow, in whatever error a library wraps it."""
+"""Words of the operating system when a file cannot grow; libraries raise them in errors of their own."""
 
 
 class CommandGroup(click.Group):
@@ -120,7 +120,7 @@ def _advice(ctx: click.Context) -> str:
 
 
 def _message_and_code(error: Exception) -> tuple[str, int]:
-    """Return the message and exit code of an error; only the kind of an error that is not ours is shown."""
+    """Return the message and exit code of an error; of an unexpected error, only the kind is shown."""
     import polars as pl
 
     if isinstance(error, EbiError):

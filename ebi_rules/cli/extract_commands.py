@@ -1,4 +1,4 @@
-"""The commands over extracts: make one up, flag it, explain one activity."""
+"""The commands for extracts: make one up, flag it, explain one activity."""
 
 import re
 from collections.abc import Sequence
@@ -138,7 +138,9 @@ def explain(
 @click.option(
     "--names", type=click.Path(path_type=Path), metavar="FILE", help="Also write the providers' made-up names, as CSV."
 )
-@click.option("--people", type=int, metavar="N", help="Make up this many people with known pathways instead: a folder.")
+@click.option(
+    "--people", type=int, metavar="N", help="Write a folder with this many made-up people and known pathways instead."
+)
 @force_option
 def synth(
     output: Path,

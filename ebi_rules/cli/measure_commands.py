@@ -1,4 +1,4 @@
-"""The commands over pathways: list measures and flows, run them, print them as SQL."""
+"""The commands for pathways: list measures and flows, run them, print measures as SQL."""
 
 import json
 from collections.abc import Sequence
@@ -37,14 +37,14 @@ def list_measures(as_json: bool) -> None:
     """List the pathway measures and flows, one per line."""
     from ebi_rules.pathways.definitions import flows, measures
 
-    listed: list[tuple[Measure | Flow, str]] = [
+    definitions: list[tuple[Measure | Flow, str]] = [
         *((measure, measure.gives) for measure in measures()),
         *((flow, "flow") for flow in flows()),
     ]
     if as_json:
-        click.echo(json.dumps([_entry(definition, gives) for definition, gives in listed], indent=2))
+        click.echo(json.dumps([_entry(definition, gives) for definition, gives in definitions], indent=2))
         return
-    for definition, gives in listed:
+    for definition, gives in definitions:
         click.echo(f"{definition.key:<32} {definition.title} ({gives})")
 
 

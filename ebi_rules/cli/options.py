@@ -1,4 +1,4 @@
-"""The options and arguments that several commands share, and what they stand for."""
+"""The options and arguments that several commands share, and helpers that turn them into rules and extracts."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,7 +58,7 @@ def dialect_names() -> list[str]:
 
 
 def named_rules(names: Sequence[str], places: Sequence[str]) -> "RuleNames | None":
-    """Return the rules that are named, or all of the places that are; None for all of the catalogue."""
+    """Return the rules of --rule, or all rules in the places of --rules; None if neither is used."""
     from ebi_rules.rule_model.catalogue import open_catalogue, open_policy
 
     if names:

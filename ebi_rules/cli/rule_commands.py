@@ -1,4 +1,4 @@
-"""The commands over rules: list, show, print as SQL, export codes."""
+"""The commands for rules: list, show, print as SQL, export codes."""
 
 import json
 import sys
@@ -52,13 +52,13 @@ def list_rules(
     from ebi_rules.rule_model.catalogue import open_catalogue
     from ebi_rules.rule_model.catalogue_listing import catalogue_entries
 
-    wanted = {"list": list_number, "dataset": dataset, "status": status, "specialty": specialty}
+    filters = {"list": list_number, "dataset": dataset, "status": status, "specialty": specialty}
     entries = catalogue_entries(list(open_catalogue(*places)))
-    for name, value in wanted.items():
+    for name, value in filters.items():
         known = list(dict.fromkeys(str(entry[name]) for entry in entries if entry[name] is not None))
         if value is not None and str(value) not in known:
             raise UsageError(f"--{name}: " + unknown(name, str(value), known))
-    chosen = [entry for entry in entries if all(value in (None, entry[name]) for name, value in wanted.items())]
+    chosen = [entry for entry in entries if all(value in (None, entry[name]) for name, value in filters.items())]
     if as_json:
         click.echo(json.dumps(chosen, indent=2))
         return
@@ -85,9 +85,9 @@ def show(
     from ebi_rules.rule_model.code_titles import find_reference
     from ebi_rules.rule_model.editions_diff import compare_editions
 
-    found = open_catalogue(*places).rule(rule)
-    chosen = (found.edition(edition) if edition else found).variant(variant)
-    text = compare_editions(found.edition(other), chosen) if other else describe(chosen, find_reference(reference))
+    current = open_catalogue(*places).rule(rule)
+    chosen = (current.edition(edition) if edition else current).variant(variant)
+    text = compare_editions(current.edition(other), chosen) if other else describe(chosen, find_reference(reference))
     if sys.stdout.isatty():
         from rich.console import Console
         from rich.markdown import Markdown
@@ -125,8 +125,8 @@ def codes(
 
     if code_format not in FORMATS:
         raise UsageError("--format: " + unknown("format", code_format, FORMATS))
-    found = open_catalogue(*places).rule(rule)
-    chosen = (found.edition(edition) if edition else found).variant(variant)
+    current = open_catalogue(*places).rule(rule)
+    chosen = (current.edition(edition) if edition else current).variant(variant)
     text = FORMATS[code_format](chosen, find_reference(reference))
     if output is None:
         click.echo(text, nl=False)
@@ -146,8 +146,8 @@ def codes(
 @click.option(
     "--strategy",
     metavar="NAME",
-    help="distinct decides each different text of codes once, inline is shorter to paste; by default what the dialect "
-    "runs faster.",
+    help="distinct decides each distinct text of codes once, inline is shorter to paste; by default whichever the "
+    "dialect runs faster.",
 )
 @scope_options
 @areas_option

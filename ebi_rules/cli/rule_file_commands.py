@@ -1,4 +1,4 @@
-"""The commands over rule files: check them, and run their examples."""
+"""The commands for rule files: check them, and run their examples."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def lint_files(files: Sequence[Path], with_catalogue: bool, reference: str | None) -> None:
     """Check rule files for errors: each finding has its line and what to do.
 
-    Errors end with exit code 3.
+    The exit code is 3 if there are errors.
     """
     from ebi_rules.lint.finding import ERROR
     from ebi_rules.lint.linter import check_rule_text
@@ -49,7 +49,7 @@ def lint_files(files: Sequence[Path], with_catalogue: bool, reference: str | Non
 def run_files(files: Sequence[Path]) -> None:
     """Run the examples of rule files, or of folders, on every evaluator that is installed.
 
-    A wrong answer ends with exit code 3.
+    The exit code is 3 if an answer is wrong.
     """
     from ebi_rules.engines.rule_examples import run_examples
 

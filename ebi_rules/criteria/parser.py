@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar
 
+from sqlglot import Dialect, exp, tokens
+from sqlglot.errors import SqlglotError
+
 from ebi_rules._support.errors import nearest
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.labels import REFERRAL_SETTING, referral_settings
@@ -59,8 +62,6 @@ def parse(text: str, lists: Mapping[str, NamedCodes], shared: Mapping[str, Crite
         >>> parse("age BETWEEN 19 AND 120", lists={})
         Between(field='age', low=19, high=120)
     """
-    from sqlglot.errors import SqlglotError
-
     try:
         tree = _dialect().parse(text)
     except SqlglotError as error:
@@ -79,9 +80,6 @@ def mixes_connectives(text: str) -> bool:
         >>> mixes_connectives("(sex = '1' AND age > 18) OR age < 3")
         False
     """
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
-
     try:
         trees = [tree for tree in _dialect().parse(text) if tree]
     except SqlglotError:
@@ -92,8 +90,6 @@ def mixes_connectives(text: str) -> bool:
 @cache
 def _dialect() -> Any:
     """Return sqlglot's own dialect with PROCEDURE as an ordinary name."""
-    from sqlglot import Dialect, tokens
-
     class CriterionSql(Dialect):
         class Tokenizer(tokens.Tokenizer):
             KEYWORDS: ClassVar = {key: value for key, value in tokens.Tokenizer.KEYWORDS.items() if key != "PROCEDURE"}

@@ -1,4 +1,4 @@
-"""The tables of codes of layouts that have them: given by the user, or found by name beside the extract."""
+"""The tables of codes of layouts that have them: named by the user, or found by name beside the extract."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,28 +14,28 @@ from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.layout import ChildTable, builtin_layouts
 
 
-def open_children(source: Source, binding: Binding, given: Mapping[str, Source]) -> dict[str, Table]:
+def open_children(source: Source, binding: Binding, named: Mapping[str, Source]) -> dict[str, Table]:
     """Return the child tables of a layout by field.
 
     Args:
         source: The extract, beside which tables are looked for.
         binding: The extract's layout.
-        given: Tables that the user named, by field.
+        named: Tables that the user named, by field.
 
     Raises:
-        ExtractError: A table is not found, or lacks a column.
+        ExtractError: A table is not found, or has no column that the layout names.
     """
     children = {}
     for name in CODE_FIELDS:
         child = binding.child(name)
         if child is not None:
-            table = open_table(given[name], is_child_file) if name in given else _find_child(source, child, name)
+            table = open_table(named[name], is_child_file) if name in named else _find_child(source, child, name)
             children[name] = _with_layout_names(table, child, name)
     return children
 
 
 def _bare_name(file: Path) -> str:
-    """Give a file's name without the ending of its kind."""
+    """Return a file's name without the ending of its kind."""
     endings = [ending for kind in KINDS for ending in kind.endings if file.name.lower().endswith(ending)]
     return file.name[: -len(max(endings, key=len))] if endings else file.name
 
@@ -45,14 +45,13 @@ def _child_names(name: str, table: str | None = None) -> list[str]:
 
 
 def is_child_file(file: Path, folder: Path) -> bool:
-    """Whether a file in an extract's folder holds child rows of codes, by its own or its folder's name."""
+    """Return whether a file in an extract's folder is a table of codes, by its own name or that of its folder."""
     names = set()
     for layout in builtin_layouts().values():
         for name, shape in layout.codes.items():
             if isinstance(shape, ChildTable):
                 names.update(_child_names(name, shape.table))
-    bare = file.relative_to(folder)
-    bare = bare.with_name(_bare_name(file))
+    bare = file.relative_to(folder).with_name(_bare_name(file))
     parts = [part.lower() for part in bare.parts]
     return any(part in names or part.rsplit(".", 1)[-1] in CODE_FIELDS for part in parts)
 
@@ -60,30 +59,32 @@ def is_child_file(file: Path, folder: Path) -> bool:
 def _find_child(source: Source, child: ChildTable, name: str) -> Table:
     """Find a child table beside the extract: TABLE.parquet, procedures.parquet or EXTRACT.procedures.parquet."""
     if not isinstance(source, str | Path):
-        raise ExtractError(f"this layout keeps {name} in a second table: give it as {name}=.")
+        raise ExtractError(f"this layout has {name} in a second table: pass it as {name}=.")
     path = Path(source)
     folder = path if path.is_dir() else path.parent
     stems = [*_child_names(name, child.table), f"{_bare_name(path)}.{name}".lower()]
+    endings = tuple(ending for kind in KINDS for ending in kind.endings)
     for candidate in sorted(folder.iterdir()) if folder.is_dir() else []:
-        known = candidate.is_dir() or candidate.name.lower().endswith(tuple(e for kind in KINDS for e in kind.endings))
-        if known and _bare_name(candidate).lower() in stems:
+        is_readable = candidate.is_dir() or candidate.name.lower().endswith(endings)
+        if is_readable and _bare_name(candidate).lower() in stems:
             return open_table(candidate, is_child_file)
     raise ExtractError(
-        f"this layout keeps {name} in a second table, and {folder} holds no {child.table}.parquet or "
-        f"{name}.parquet. Say where it is with --{name} FILE."
+        f"this layout has {name} in a second table, and there is no {child.table}.parquet or {name}.parquet in "
+        f"{folder}. Name the file with --{name} FILE."
     )
 
 
 def _with_layout_names(table: Table, child: ChildTable, name: str) -> Table:
-    """Give a child table with the layout's spelling of its columns, and no others."""
-    folded = {column.lower(): column for column in table.columns}
-    renamed = {}
-    for wanted in filter(None, (child.key, child.code, child.position)):
-        found = wanted if wanted in table.columns else folded.get(wanted.lower())
-        if found is None:
-            close = nearest(wanted, table.columns, count=1)
+    """Return a child table with the columns of the layout only, spelt as the layout spells them."""
+    by_lower_case = {column.lower(): column for column in table.columns}
+    columns: dict[str, str] = {}
+    for layout_name in filter(None, (child.key, child.code, child.position)):
+        column = layout_name if layout_name in table.columns else by_lower_case.get(layout_name.lower())
+        if column is None:
+            close = nearest(layout_name, table.columns, count=1)
             hint = f"; the nearest is {close[0]}" if close else ""
-            raise ExtractError(f"the table of {name} has no column {wanted}{hint}.")
-        renamed[wanted] = found
-    frame = table.frame.select([pl.col(found).alias(wanted) for wanted, found in renamed.items()])
-    return Table(frame, {wanted: table.schema[found] for wanted, found in renamed.items()}, table.files)
+            raise ExtractError(f"the table of {name} has no column {layout_name}{hint}.")
+        columns[layout_name] = column
+    frame = table.frame.select([pl.col(column).alias(layout_name) for layout_name, column in columns.items()])
+    schema = {layout_name: table.schema[column] for layout_name, column in columns.items()}
+    return Table(frame, schema, table.files)

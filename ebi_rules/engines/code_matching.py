@@ -1,8 +1,8 @@
-"""The codes of an extract, decided on their distinct texts and not row by row.
+"""Decide the atoms about an extract's codes on the distinct texts of codes, and not row by row.
 
-A text is what an activity holds in one field of codes: a delimited string, numbered columns put together, or the rows
-of a child table. Rows and answers meet in one column, `join_key`: the text itself, or the activity's key. Memory grows
-with distinct texts (for child tables: with activities that have a code of interest), and not with rows.
+A text is what an activity has in one field of codes: a delimited string, numbered columns put together, or the rows of
+a child table. Rows and verdicts are joined by one column, `join_key`: the text itself, or the activity's key. Memory
+grows with the number of distinct texts (for child tables: of activities with a code of interest), not of rows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,17 +29,31 @@ from ebi_rules.translate.polars import code_text, matched, stems, verdict
 from opcs_icd import SEPARATORS
 
 _NO_CODES = r"^[NULnul,|; .&-]*$"
-"""What every text without any code looks like, and a few others: the letters of NULL, fillers, separators."""
+"""Matches every text without codes, and a few others: the letters of NULL, fillers, separators."""
 _NO_CODE = ("", "NULL", "-", "&")
-"""What a child row without a code holds, in normal form."""
+"""The codes of child rows without a code, in normal form."""
 
-_NORMAL, _HELD, _INVALID = f"{PREFIX}normal", "held", "invalid"
+_NORMAL, _CODES, _INVALID = f"{PREFIX}normal", "codes", "invalid"
 UPPER_HALF = 2**32
-"""By what a number of malformed codes is multiplied to stand in one word with the number of codes; it sums up."""
+"""The factor that puts a number of malformed codes into one word with a number of codes; such words add up."""
 
 
 class CodeField:
-    """One field of codes of an extract, and the atoms that are asked of it."""
+    """One field of codes of an extract, and the atoms to decide on it.
+
+    Args:
+        name: The field.
+        extract: The extract.
+        atoms: Code atoms; those about other fields are ignored.
+
+    Attributes:
+        columns: The column of each atom's verdict.
+        pattern: The column that numbers the different answers to all atoms together (see `answers`).
+        coded: The column with the number of codes (see `answers`).
+        matched: The column that lists the codes in any list of the atoms.
+        row_key_column: The column by which rows and `answers` are joined.
+        join_key: The column by which rows and verdicts are joined.
+    """
 
     def __init__(self, name: str, extract: FrameExtract, atoms: Iterable[CodeAtom]) -> None:
         self.name = name
@@ -54,15 +68,17 @@ class CodeField:
         self.coded = f"{PREFIX}{name}_coded"
         self.matched = f"{PREFIX}{name}_matched"
         self.has_text = f"{PREFIX}{name}_text"
-        own = extract.binding.code_columns(name)
-        self.is_one_text = len(own) == 1 and extract.table.schema[own[0]] == pl.String
+        code_columns = extract.binding.code_columns(name)
+        self.is_one_text = len(code_columns) == 1 and extract.table.schema[code_columns[0]] == pl.String
         self.row_key_column = f"{PREFIX}{name}_key"
-        self.join_key = own[0] if self.is_one_text else self.row_key_column
+        self.join_key = code_columns[0] if self.is_one_text else self.row_key_column
 
     def join_verdicts(self, frame: pl.LazyFrame, explain: bool) -> pl.LazyFrame:
-        """Give the rows, in order, with a column for every atom; `verdicts` says how to read them.
+        """Return rows, in their order, with a column for every atom, for the expressions of `verdicts`.
 
-        With `explain`, the column `matched` lists the codes that are in any list.
+        Args:
+            frame: The rows.
+            explain: Add the column `matched`.
         """
         decided = self._decide(collect(self._texts(self.asks_recorded)), explain).lazy()
         keyed = self.with_key(frame)
@@ -72,9 +88,9 @@ class CodeField:
         )
 
     def verdicts(self) -> dict[CodeAtom, pl.Expr]:
-        """Give the expression of each atom's verdict once `join_verdicts` was done.
+        """Return the expression of each atom's verdict, over rows from `join_verdicts`.
 
-        A text that was not kept has no code of interest; it has codes at all unless it is missing.
+        A text that was not decided has no code of interest; it has codes at all unless it is missing.
         """
         return {
             atom: pl.col(column).fill_null(pl.col(self.has_text) if isinstance(atom, Recorded) else pl.lit(False))
@@ -82,76 +98,84 @@ class CodeField:
         }
 
     def answers(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Give `pattern` and `coded` by `row_key_column`, and what each pattern means.
+        """Return the answers by `row_key_column`, and what their patterns mean.
 
-        A pattern is one answer to all atoms together, a number from 0; texts that meet no list have none (null).
-        The meanings have a row a pattern, in order, and a column for every atom but `Recorded`, which `coded` says: it
-        is the number of codes, and in its upper half that of malformed ones; null where there are none.
+        Returns:
+            A frame with the columns `row_key_column`, `coded` and `pattern`, one row per text or key with codes, and a
+            frame with one row per pattern, in order. `coded` is the number of codes and, in its upper half, of
+            malformed codes. `pattern` is a number from 0 for one combination of verdicts, null for texts that meet no
+            list. The second frame has the verdicts: a boolean column for every atom except `Recorded`, which `coded`
+            answers.
         """
-        counted, decided = self._child_answers(self.child) if self.child else self._own_answers()
-        asked = [column for atom, column in self.columns.items() if not isinstance(atom, Recorded)]
-        coded = (pl.col(_HELD) + pl.col(_INVALID) * UPPER_HALF).cast(pl.UInt64).alias(self.coded)
-        answers = counted.filter(pl.col(_HELD) > 0).select(self.join_key, coded)
-        meanings = decided.select(asked).unique(maintain_order=True) if asked else pl.DataFrame()
+        counted, decided = self._child_answers(self.child) if self.child else self._text_answers()
+        columns = [column for atom, column in self.columns.items() if not isinstance(atom, Recorded)]
+        coded = (pl.col(_CODES) + pl.col(_INVALID) * UPPER_HALF).cast(pl.UInt64).alias(self.coded)
+        with_codes = counted.filter(pl.col(_CODES) > 0).select(self.join_key, coded)
+        meanings = decided.select(columns).unique(maintain_order=True) if columns else pl.DataFrame()
         patterns = decided.with_columns(pl.lit(None, pl.UInt32).alias(self.pattern))
-        if asked:
-            patterns = decided.join(meanings.with_row_index(self.pattern), on=asked)
-        found = answers.join(patterns.select(self.join_key, self.pattern), on=self.join_key, how="left")
-        return found.rename({self.join_key: self.row_key_column}), meanings
+        if columns:
+            patterns = decided.join(meanings.with_row_index(self.pattern), on=columns)
+        answers = with_codes.join(patterns.select(self.join_key, self.pattern), on=self.join_key, how="left")
+        return answers.rename({self.join_key: self.row_key_column}), meanings
 
     def row_key(self) -> pl.Expr:
-        """Give what rows and answers meet in, over the rows, as `row_key_column`."""
-        key = pl.col(self.join_key) if self.is_one_text else self._own_key() if self.child else self._own_text()
+        """Return the expression of `row_key_column` over the rows: the text, or the activity's key."""
+        if self.is_one_text:
+            key = pl.col(self.join_key)
+        else:
+            key = self._activity_key(self.child) if self.child else self._joined_text()
         return key.alias(self.row_key_column)
 
     def with_key(self, frame: pl.LazyFrame) -> pl.LazyFrame:
-        """Give the rows with the column `join_key`."""
+        """Return rows with the column `join_key`."""
         return frame if self.is_one_text else frame.with_columns(self.row_key())
 
-    def _own_text(self) -> pl.Expr:
+    def _joined_text(self) -> pl.Expr:
+        """Return the text of numbered columns put together."""
         cells = [pl.col(column).cast(pl.String) for column in self.binding.code_columns(self.name)]
         return pl.concat_str(cells, separator=",", ignore_nulls=True)
 
-    def _own_key(self) -> pl.Expr:
-        assert self.child
-        return pl.col(self.binding.key) if self._same_type(self.child) else pl.col(self.binding.key).cast(pl.String)
+    def _activity_key(self, child: ChildTable) -> pl.Expr:
+        key = pl.col(self.binding.key)
+        return key if self._is_same_type(child) else key.cast(pl.String)
 
-    def _same_type(self, child: ChildTable) -> bool:
+    def _is_same_type(self, child: ChildTable) -> bool:
+        """Return whether the keys of the activity table and of a child table have the same type."""
         return self.extract.children[self.name].schema[child.key] == self.extract.table.schema[self.binding.key]
 
     def _texts(self, keep_recorded: bool) -> pl.LazyFrame:
-        """Give the distinct texts that may hold a code of a list: `join_key`, and for child tables `text`.
+        """Return the distinct texts that may contain a code of a list: `join_key`, and for child tables `text`.
 
-        `keep_recorded` keeps besides whatever it takes to say which activities have codes at all: texts that may hold
-        none, or child rows that hold one.
+        Args:
+            keep_recorded: Also keep what decides `Recorded`: texts that may have no codes, and child rows with a code.
         """
         if self.child:
             return self._child_texts(*self._child_rows(self.child), keep_recorded)
         text = pl.col(self.join_key)
-        wanted = self._may_meet(text)
+        is_kept = self._may_match(text)
         if keep_recorded:
-            wanted = wanted | text.str.contains(_NO_CODES)
-        return self.with_key(self.extract.table.frame).select(text).filter(wanted.fill_null(False)).unique()
+            is_kept = is_kept | text.str.contains(_NO_CODES)
+        return self.with_key(self.extract.table.frame).select(text).filter(is_kept.fill_null(False)).unique()
 
-    def _may_meet(self, text: pl.Expr) -> pl.Expr:
-        """Say cheaply which texts may hold a code of any list; not of those that are missing."""
+    def _may_match(self, text: pl.Expr) -> pl.Expr:
+        """Return the expression that a text may contain a code of any list: a cheap test, null for missing texts."""
         return text.str.contains_any(stems(self.lists), ascii_case_insensitive=True)
 
-    def _own_answers(self) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Give the numbers of codes of every distinct text, and the verdicts on those that may meet a list."""
+    def _text_answers(self) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return the numbers of codes of every distinct text, and the verdicts on texts that may match a list."""
         text = pl.col(self.join_key)
         texts = collect(self.with_key(self.extract.table.frame).select(text).filter(text.is_not_null()).unique())
-        return self._count_codes(texts), self._decide(texts.filter(self._may_meet(text)), explain=False)
+        return self._count_codes(texts), self._decide(texts.filter(self._may_match(text)), explain=False)
 
     def _child_answers(self, child: ChildTable) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Give the numbers of codes of every activity, and the verdicts on those that may meet a list."""
+        """Return the numbers of codes of every activity, and the verdicts on those that may match a list."""
         rows, codes = self._child_rows(child)
         decided = self._decide(collect(self._child_texts(rows, codes, keep_recorded=False)), explain=False)
         return collect(self._count_child_codes(rows, codes)), decided
 
     def _child_rows(self, child: ChildTable) -> tuple[pl.LazyFrame, pl.DataFrame]:
-        """Give the child table with `join_key` and `raw`, and its distinct codes: `raw` and `text`, in normal form."""
-        key = pl.col(child.key) if self._same_type(child) else pl.col(child.key).cast(pl.String)
+        """Return the child table (`join_key`, `raw`, `position`) and its distinct codes (`raw` and, normal, `text`)."""
+        key = pl.col(child.key) if self._is_same_type(child) else pl.col(child.key).cast(pl.String)
         order = pl.col(child.position).cast(pl.Int64, strict=False) if child.position else pl.lit(0)
         rows = self.extract.children[self.name].frame.select(
             key.alias(self.join_key), pl.col(child.code).cast(pl.String).alias("raw"), order.alias("position")
@@ -160,9 +184,10 @@ class CodeField:
         return rows, codes
 
     def _child_texts(self, rows: pl.LazyFrame, codes: pl.DataFrame, keep_recorded: bool) -> pl.LazyFrame:
+        """Return the codes of each activity that has a code of interest, in order, as one text."""
         text = pl.col("text")
-        wanted = ~text.is_in(_NO_CODE) if keep_recorded else self._may_meet(text).fill_null(False)
-        of_interest = rows.join(codes.filter(wanted).lazy(), on="raw", how="semi", nulls_equal=True)
+        is_of_interest = ~text.is_in(_NO_CODE) if keep_recorded else self._may_match(text).fill_null(False)
+        of_interest = rows.join(codes.filter(is_of_interest).lazy(), on="raw", how="semi", nulls_equal=True)
         return (
             rows.join(of_interest.select(self.join_key).unique(), on=self.join_key, how="semi")
             .join(codes.lazy(), on="raw", nulls_equal=True)
@@ -171,23 +196,24 @@ class CodeField:
         )
 
     def _count_child_codes(self, rows: pl.LazyFrame, codes: pl.DataFrame) -> pl.LazyFrame:
+        """Return the numbers of codes of each activity, and of malformed ones."""
         text = pl.col("text")
         grammar = f"^(?:{CODE_FIELDS[self.name].grammar.pattern})$"
         counted = codes.filter(~text.is_in(_NO_CODE)).select("raw", (~text.str.contains(grammar)).alias(_INVALID))
-        sums = [pl.len().cast(pl.Int64).alias(_HELD), pl.col(_INVALID).sum().cast(pl.Int64)]
+        sums = [pl.len().cast(pl.Int64).alias(_CODES), pl.col(_INVALID).sum().cast(pl.Int64)]
         return rows.join(counted.lazy(), on="raw", nulls_equal=True).group_by(self.join_key).agg(sums)
 
     def _count_codes(self, texts: pl.DataFrame) -> pl.DataFrame:
-        """Give texts with the number of their codes, and of those malformed."""
+        """Return texts with the number of their codes, and of malformed ones."""
         grammar = CODE_FIELDS[self.name].grammar.pattern
         normal = pl.col(_NORMAL)
-        held = (normal.str.count_matches(",", literal=True) // 2).cast(pl.Int64)
+        codes = (normal.str.count_matches(",", literal=True) // 2).cast(pl.Int64)
         well_formed = normal.str.count_matches(f",(?:{grammar}),").cast(pl.Int64)
         normalised = texts.lazy().with_columns(code_text([self.join_key]).alias(_NORMAL))
-        return collect(normalised.select(self.join_key, held.alias(_HELD), (held - well_formed).alias(_INVALID)))
+        return collect(normalised.select(self.join_key, codes.alias(_CODES), (codes - well_formed).alias(_INVALID)))
 
     def _decide(self, texts: pl.DataFrame, explain: bool) -> pl.DataFrame:
-        """Give `join_key` with a boolean column for every atom."""
+        """Return `join_key` with a boolean column for every atom and, with `explain`, the column `matched`."""
         normal = pl.col(_NORMAL)
         decisions = [verdict(atom, normal).alias(column) for atom, column in self.columns.items()]
         if explain:
@@ -199,32 +225,47 @@ class CodeField:
 
 
 def needs_codes(criterion: Criterion) -> bool:
-    """Say whether a criterion can hold only where some code is in one of its lists."""
+    """Return whether a criterion can hold only for an activity with a code in one of its lists.
+
+    Example:
+        >>> from ebi_rules.criteria.nodes import Between, HasCode, NamedCodes, Not
+        >>> from opcs_icd import CodeList
+        >>> has_scan = HasCode(NamedCodes("scan", CodeList.opcs(["U05"])))
+        >>> needs_codes(has_scan), needs_codes(Not(has_scan)), needs_codes(Between("age", 19, 120))
+        (True, False, False)
+    """
     return _without_codes(criterion) is False
 
 
 def _without_codes(criterion: Criterion) -> bool | None:
-    """Give what a criterion is where no code is in its lists, None where that hangs on something else."""
+    """Return the truth of a criterion for an activity without listed codes; None if it depends on something else."""
     match criterion:
         case HasCode() | FollowedBy():
             return False
         case Not(operand):
-            held = _without_codes(operand)
-            return None if held is None else not held
+            answer = _without_codes(operand)
+            return None if answer is None else not answer
         case And(operands) | Or(operands):
-            decides = isinstance(criterion, Or)
-            held_by = [_without_codes(operand) for operand in operands]
-            return decides if decides in held_by else None if None in held_by else not decides
+            decisive = isinstance(criterion, Or)
+            answers = [_without_codes(operand) for operand in operands]
+            if decisive in answers:
+                return decisive
+            return None if None in answers else not decisive
     return None
 
 
 def single_code(code: pl.Expr) -> pl.Expr:
-    """Give a column that holds one code a row in normal form, as `opcs_icd.single_code` does."""
+    """Return the expression of a column with one code per row, in normal form, as `opcs_icd.single_code` does.
+
+    Example:
+        >>> pl.select(single_code(pl.lit(" u05.4 "))).item()
+        'U054'
+    """
     bare = code.cast(pl.String).fill_null("").str.replace_all("[ .]", "").str.to_uppercase()
     return bare.str.replace_all(f"[{SEPARATORS}]", "/")
 
 
 def code_fields(extract: FrameExtract, atoms: Sequence[CodeAtom]) -> list[CodeField]:
-    """Give the fields of codes that atoms ask about."""
+    """Return the fields of codes that atoms are about, each with its atoms."""
     fields = [CodeField(name, extract, atoms) for name in CODE_FIELDS]
     return [field for field in fields if field.atoms]

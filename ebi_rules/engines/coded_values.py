@@ -1,4 +1,4 @@
-"""Coded fields are decided on their distinct values: a question is asked of a few hundred, not of every row."""
+"""Decide atoms about coded fields on the distinct values, of which there are a few hundred, and not row by row."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,33 +19,37 @@ ROWS = f"{PREFIX}rows"
 
 @dataclass(frozen=True)
 class CodedValues:
-    """The distinct values of coded fields, and how many rows have each: `value` as the extract has it, and `ROWS`."""
+    """The distinct values of coded fields.
+
+    Attributes:
+        binding: The extract's layout, bound to its columns.
+        schema: The types of the columns.
+        by_field: For each field, one row per distinct value: `value` as the extract has it, and how many rows have it
+            (`ROWS`).
+    """
 
     binding: Binding
     schema: Mapping[str, pl.DataType]
     by_field: Mapping[str, pl.DataFrame]
 
     def raw(self, name: str) -> pl.Expr:
-        """Give the expression of a coded field as the extract has it."""
+        """Return the expression of a coded field as the extract has it."""
         return _raw(name, self.binding, self.schema)
 
     def decide(self, node: Criterion) -> pl.Expr | None:
-        """Give the expression of an atom about a coded field: whether the row's value is one of those that hold.
-
-        None for every other node.
-        """
+        """Return the expression that a row's value is one of those for which an atom holds; None for other nodes."""
         if not isinstance(node, FieldAtom) or node.field not in self.by_field:
             return None
         distinct = self.by_field[node.field]
         binding = self._of_values(node.field)
         translator = PolarsTranslator(lambda name: field_value(binding, name, distinct.schema), _no_codes)
-        holding = distinct.filter(translator.visit(node))[VALUE]
-        known, raw = holding.drop_nulls().to_list(), self.raw(node.field)
-        held = raw.is_in(known).fill_null(False) if known else pl.lit(False)
-        return held | raw.is_null() if holding.has_nulls() else held
+        values = distinct.filter(translator.visit(node))[VALUE]
+        recorded, raw = values.drop_nulls().to_list(), self.raw(node.field)
+        is_one = raw.is_in(recorded).fill_null(False) if recorded else pl.lit(False)
+        return is_one | raw.is_null() if values.has_nulls() else is_one
 
     def part(self, name: str) -> Part:
-        """Give a coded field as a key to group by: the place of its text among the distinct ones."""
+        """Return a coded field as a key to group by: the place of its text, or of its label, in `texts`."""
         texts = self._raw_texts(name)
         place = raw_code(self.binding, name, self.schema).cast(pl.Enum(texts)).to_physical()
         recoding = self.binding.recodings.get(name)
@@ -58,7 +62,7 @@ class CodedValues:
         return Part(name, pl.when(place.is_null()).then(missing).otherwise(pl.lit(recoded).gather(place)), labels.len())
 
     def texts(self, name: str) -> pl.Series:
-        """Give the distinct values of a field, or the labels that they have, as text, without null, in order."""
+        """Return the distinct values of a field as text, sorted and without null; of a recoded field, its labels."""
         texts, recoding = self._raw_texts(name), self.binding.recodings.get(name)
         if recoding is None:
             return texts
@@ -71,24 +75,24 @@ class CodedValues:
         return distinct.select(text.alias(VALUE))[VALUE].drop_nulls().unique().sort()
 
     def _of_values(self, name: str) -> Binding:
-        """Give the binding of a table of distinct values."""
+        """Return the binding of a table of distinct values."""
         return Binding(self.binding.layout, {name: (VALUE,)}, {}, None)
 
 
 def distinct_values(
     frame: pl.LazyFrame, binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]
 ) -> CodedValues:
-    """Read the distinct values of coded fields."""
-    held: dict[str, pl.DataFrame] = {}
+    """Read the distinct values of the coded fields among some fields."""
+    by_field: dict[str, pl.DataFrame] = {}
     for name in fields:
         recoding = binding.recodings.get(name)
         if (recoding or FIELDS[name].kind in TEXTS) and binding.fields.get(name):
-            if recoding and recoding.field in held:
-                held[name] = held[recoding.field]
+            if recoding and recoding.field in by_field:
+                by_field[name] = by_field[recoding.field]
                 continue
             raw = _raw(name, binding, schema).alias(VALUE)
-            held[name] = collect(frame.select(raw).group_by(VALUE).agg(pl.len().alias(ROWS)))
-    return CodedValues(binding, schema, held)
+            by_field[name] = collect(frame.select(raw).group_by(VALUE).agg(pl.len().alias(ROWS)))
+    return CodedValues(binding, schema, by_field)
 
 
 def _raw(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
@@ -97,4 +101,4 @@ def _raw(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.E
 
 
 def _no_codes(atom: Criterion) -> pl.Expr:
-    assert False, f"an atom about codes: {atom}"
+    assert False, f"An atom about codes: {atom}"

@@ -1,11 +1,12 @@
-"""What files an extract may be kept in, beside plain parquet: each kind by how its name ends or what its folder holds.
+"""The kinds of files that an extract can be kept in, known by the ending of their names or by what is in a folder.
 
-Text files give text columns: nothing is guessed, so that 02 stays 02; the layout says what is a number or a date.
+Columns of text files are text: no type is guessed, so that 02 stays 02. The layout says what is a number or a date.
 """
 
 import glob
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,13 @@ from ebi_rules._support.errors import EngineError, ExtractError, nearest
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file: the endings of its names, and how it is scanned."""
+    """A kind of file.
+
+    Attributes:
+        name: Its name in messages.
+        endings: The endings of its files' names, in lower case.
+        scan: Returns the rows of several files of the kind, not yet read.
+    """
 
     name: str
     endings: tuple[str, ...]
@@ -23,12 +30,12 @@ class Kind:
 
     @property
     def article(self) -> str:
-        """The name with its article."""
+        """The name with its article: a CSV, an Arrow IPC."""
         return f"an {self.name}" if self.name.startswith("A") else f"a {self.name}"
 
 
 def _scan_parquet(files: Sequence[Path]) -> pl.LazyFrame:
-    # A folder month=2024-01 says a column's value, and the files in it do not.
+    # The name of a folder such as month=2024-01 is the value of a column that its files do not have.
     partitioned = any("=" in part for part in files[0].parent.parts)
     return pl.scan_parquet(list(files), hive_partitioning=partitioned, try_parse_hive_dates=False)
 
@@ -50,14 +57,22 @@ KINDS = (PARQUET, *_OTHERS)
 
 
 def kind_of(file: Path) -> Kind:
-    """Give the kind of a file by its name; parquet when the name says nothing."""
+    """Return the kind of a file by its name; parquet if no ending is known."""
     return next((kind for kind in KINDS if file.name.lower().endswith(kind.endings)), PARQUET)
 
 
 def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:
-    """Give the files that a path, folder or glob names, in order; child tables are left out of a folder.
+    """Return the files that a path, folder or glob names, in order.
 
-    A folder is read for parquet files or, when it holds none, for those of one other kind. Raises `ExtractError`.
+    In a folder these are its parquet files or, if there are none, the files of the first other kind; tables of codes
+    are left out.
+
+    Args:
+        text: The path, folder or glob.
+        is_child: Whether a file (first argument) in a folder (second) is a table of codes and not of activity.
+
+    Raises:
+        ExtractError: There is no such file, or it cannot be read.
     """
     path = Path(text)
     try:
@@ -79,12 +94,12 @@ def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:
 
 
 def _in_folder(folder: Path, is_child: Callable[[Path, Path], bool]) -> list[Path]:
-    held = [file for file in sorted(folder.rglob("*")) if file.is_file() and not is_child(file, folder)]
+    candidates = [file for file in sorted(folder.rglob("*")) if file.is_file() and not is_child(file, folder)]
     for kind in KINDS:
-        files = [file for file in held if file.name.lower().endswith(kind.endings)]
+        files = [file for file in candidates if file.name.lower().endswith(kind.endings)]
         if files:
             return files
-    raise ExtractError(f"the folder {folder} holds no .parquet file, nor one of {', '.join(_endings())}.")
+    raise ExtractError(f"the folder {folder} has no file that ends in .parquet or {', '.join(_endings())}.")
 
 
 def _endings() -> list[str]:
@@ -92,34 +107,35 @@ def _endings() -> list[str]:
 
 
 def is_table_format(text: str) -> bool:
-    """Say whether a path is a Delta or Iceberg table, or an address in an object store."""
+    """Return whether a path is a Delta or Iceberg table, or an address in an object store."""
     return "://" in text or (Path(text) / "_delta_log").is_dir() or bool(_iceberg_metadata(text))
 
 
 def scan_table_format(text: str) -> pl.LazyFrame:
-    """Scan a Delta or Iceberg table, or parquet in an object store, as Polars reads them.
+    """Return the rows of a Delta or Iceberg table, or of parquet in an object store, not yet read.
 
-    Raises `EngineError` when the library is absent, `ExtractError` when it cannot be read.
+    Raises:
+        EngineError: The library for the format is not installed.
+        ExtractError: The table cannot be read.
     """
     try:
         if (Path(text) / "_delta_log").is_dir():
-            return _needing("delta", "deltalake", lambda: pl.scan_delta(text))
+            return _scan_with("delta", "deltalake", lambda: pl.scan_delta(text))
         if metadata := _iceberg_metadata(text):
-            return _needing("iceberg", "pyiceberg", lambda: pl.scan_iceberg(str(metadata)))
+            return _scan_with("iceberg", "pyiceberg", lambda: pl.scan_iceberg(str(metadata)))
         return pl.scan_parquet(text)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise ExtractError(f"{text} cannot be read ({type(error).__name__}).") from None
 
 
 def _iceberg_metadata(text: str) -> Path | None:
-    """Give the newest metadata file of an Iceberg table, None when the folder is no such table."""
+    """Return the newest metadata file of an Iceberg table; None if the folder is not one."""
     files = sorted((Path(text) / "metadata").glob("*.metadata.json")) if "://" not in text else []
     return files[-1] if files else None
 
 
-def _needing(extra: str, module: str, scan: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:
-    from importlib.util import find_spec
-
+def _scan_with(extra: str, module: str, scan: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:
+    """Scan with the library `module`; raise `EngineError` if it is not installed."""
     if find_spec(module) is None:
         raise EngineError(f"{module} is not installed: pip install 'ebi-rules[{extra}]'.")
     return scan()

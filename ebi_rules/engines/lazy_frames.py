@@ -1,4 +1,4 @@
-"""How this package collects a lazy frame: in streams. One place, so that tests can run on the other engine."""
+"""Collect lazy frames by the streaming engine: in one place, so that tests can run on the other engine."""
 
 from typing import Literal
 
@@ -8,5 +8,5 @@ ENGINE: Literal["streaming", "in-memory"] = "streaming"
 
 
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:
-    """Collect a lazy frame by the engine in use."""
+    """Return the rows of a lazy frame, read by the Polars engine that `ENGINE` names."""
     return frame.collect(engine=ENGINE)

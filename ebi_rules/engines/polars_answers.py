@@ -1,4 +1,4 @@
-"""Criteria over an extract of which some answers are already columns, and the numbers that others need."""
+"""Criteria as Polars expressions when the answers to some of their atoms are already columns."""
 
 from collections.abc import Callable, Iterable
 
@@ -12,7 +12,12 @@ from ebi_rules.translate.polars import PolarsTranslator, field_value
 
 
 class Answering(PolarsTranslator):
-    """Turn criteria into expressions, of which some nodes have their answer already: `answer` gives it, or None."""
+    """Turn criteria into expressions, and use the answers that some nodes already have.
+
+    Args:
+        answer: Returns the expression of a node's answer; None if it has none yet.
+        fields: Returns the expression of a field's value in normal form.
+    """
 
     def __init__(
         self,
@@ -23,14 +28,23 @@ class Answering(PolarsTranslator):
         self.answer = answer
 
     def visit(self, node: Criterion) -> pl.Expr:
-        found = self.answer(node)
-        return super().visit(node) if found is None else found
+        answer = self.answer(node)
+        return super().visit(node) if answer is None else answer
 
 
 def with_numbers(
     frame: pl.LazyFrame, fields: Iterable[str], values: CodedValues
 ) -> tuple[pl.LazyFrame, Callable[[str], pl.Expr]]:
-    """Give the rows with every whole number in a column of its own, made once, and how to ask for a field's."""
+    """Put the whole numbers of some fields into columns, so that each is converted once.
+
+    Args:
+        frame: The rows.
+        fields: Canonical fields.
+        values: The distinct values of the extract's coded fields.
+
+    Returns:
+        The rows with the columns, and a function that returns the expression of a field's number.
+    """
     columns = {
         name: f"{PREFIX}field_{name}"
         for name in fields
@@ -41,7 +55,7 @@ def with_numbers(
 
 
 def all_hold(columns: Iterable[str]) -> pl.Expr:
-    """Give the expression that all of some boolean columns hold."""
+    """Return the expression that all of some boolean columns are true."""
     return pl.all_horizontal([pl.lit(True), *map(pl.col, columns)])
 
 

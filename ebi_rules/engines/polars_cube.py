@@ -1,4 +1,4 @@
-"""Count an extract into the cube, by Polars: rows are grouped in one pass (`grouping`), and groups summed up here."""
+"""Count an extract into the cube with Polars: `polars_groups` groups the rows in one pass, and this adds groups up."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,14 @@ from ebi_rules.rule_model.rule_logic import criteria_of
 
 @dataclass(frozen=True)
 class _Count:
-    """One count: where it stands in the cube, and what is summed over groups: a column, or rows where one is true."""
+    """One count of the cube.
+
+    Attributes:
+        rule: The rule's key; None for a count of the activity itself.
+        measure: What is counted, a key of `cube.MEASURES`.
+        item: What the measure is about, such as the name of a criterion.
+        expression: What to add up over groups.
+    """
 
     rule: str | None
     measure: str
@@ -40,7 +47,7 @@ def count_frame(
         extract: The extract.
         audited: The rules to count.
         dimensions: provider, month, age_band, sex and further fields.
-        progress: Is called with each step.
+        progress: Receives a line of text about each step.
 
     Raises:
         ExtractError: A column has a type or a value that its field cannot have.
@@ -54,48 +61,53 @@ def count_frame(
     return CountedCube(_cube(groups, grouping, audited, dimensions), checked.rows, checked.notices)
 
 
-def _named(wide: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
-    """Put values of fields into normal form, and sum up what was the same but for its spelling."""
+def _normalised(wide: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Put values of fields into normal form, and add up rows that differed only in spelling."""
     coded = [normal_values(wide[name]) for name in dimensions if name in FIELDS]
-    named = wide.with_columns(coded).group_by(dimensions).agg(pl.all().sum())
-    return named.cast({name: pl.Categorical() for name in dimensions})
+    added = wide.with_columns(coded).group_by(dimensions).agg(pl.all().sum())
+    return added.cast({name: pl.Categorical() for name in dimensions})
 
 
 def _cube(
     groups: pl.DataFrame, grouping: Grouping, audited: Sequence[AuditedRule], dimensions: Sequence[str]
 ) -> pl.DataFrame:
-    """Sum the groups up: what every activity has over all, what a rule leaves over those that some criterion may."""
+    """Add groups up: counts of all activity over all groups, counts that need codes over the few that have them."""
     over_all = [*_of_activity(grouping, dimensions), *_eligible(grouping, audited)]
     over_few: list[_Count] = []
-    needed: list[Criterion] = []
+    conditions: list[Criterion] = []
     for count, criteria in (pair for entry in audited for pair in _of_rule(grouping, entry)):
-        needing = _needing(criteria)
-        if needing is None:
+        needing_codes = _first_needing_codes(criteria)
+        if needing_codes is None:
             over_all.append(count)
         else:
             over_few.append(count)
-            needed.append(needing)
-    few = groups.filter(grouping.any_holds(dict.fromkeys(needed)))
-    number = int(f"{grouping.days[1]:%Y%m%d}") if grouping.days else 0
-    last = {**dict.fromkeys(schema(dimensions)), "measure": LAST_DATE, "count": number}
-    parts = [pl.DataFrame([last], schema=schema(dimensions))]
+            conditions.append(needing_codes)
+    few = groups.filter(grouping.any_holds(dict.fromkeys(conditions)))
+    parts = [_last_date(grouping, dimensions)]
     for frame, counts in ((groups, over_all), (few, over_few)):
-        wide = _named(_summed(frame, counts, dimensions), dimensions)
+        wide = _normalised(_summed(frame, counts, dimensions), dimensions)
         parts += _long(wide, counts, dimensions)
         if counts is over_all:
             parts += _missing_dimensions(wide, dimensions)
     return in_order(pl.concat(parts).filter(pl.col("count") > 0), dimensions)
 
 
+def _last_date(grouping: Grouping, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return the row of the latest day, whose count is 0 if there are no dates."""
+    number = int(f"{grouping.days[1]:%Y%m%d}") if grouping.days else 0
+    row = {**dict.fromkeys(schema(dimensions)), "measure": LAST_DATE, "count": number}
+    return pl.DataFrame([row], schema=schema(dimensions))
+
+
 def _summed(groups: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> pl.DataFrame:
-    """Sum each different expression once, under a number."""
+    """Add up each different expression once, in columns whose names are numbers."""
     distinct = {str(count.expression): count.expression for count in counts}
     sums = [expression.sum().cast(pl.Int64).alias(str(place)) for place, expression in enumerate(distinct.values())]
     return collect(groups.lazy().group_by(dimensions).agg(sums))
 
 
 def _long(wide: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Give one row a count above 0."""
+    """Return the rows of each count that are above 0."""
     places = {text: str(place) for place, text in enumerate(dict.fromkeys(str(count.expression) for count in counts))}
     for count in counts:
         column = pl.col(places[str(count.expression)])
@@ -103,8 +115,8 @@ def _long(wide: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str
 
 
 def _missing_dimensions(wide: pl.DataFrame, dimensions: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Count the activity that lacks a field by which it is grouped: the group without it."""
-    activity = pl.col("0")
+    """Return the counts of activity without a value in a dimension: those of its group null."""
+    activity = pl.col("0")  # The first count is of all activity.
     for name in missing_counted(dimensions):
         if name in dimensions:
             yield _rows(wide.filter(pl.col(name).is_null()), activity, None, "missing", name, dimensions)
@@ -148,29 +160,31 @@ def _eligible(grouping: Grouping, audited: Sequence[AuditedRule]) -> Iterator[_C
 
 
 def _of_rule(grouping: Grouping, entry: AuditedRule) -> Iterator[tuple[_Count, Sequence[Criterion]]]:
-    """Give a rule's counts, each with criteria that all hold wherever it counts anything."""
+    """Return a rule's counts, each with criteria that all hold in every group that it counts."""
     criteria = list(entry.counted.criteria.items())
     for place, (name, _) in enumerate(criteria, start=1):
-        left = [criterion for _, criterion in criteria[:place]]
-        yield _Count(entry.key, "left", name, _rows_where(grouping.holds(left))), left
-    every = list(entry.counted.criteria.values())
-    flagged = grouping.holds(every)
-    yield _Count(entry.key, "flagged", None, _rows_where(flagged)), every
+        so_far = [criterion for _, criterion in criteria[:place]]
+        yield _Count(entry.key, "left", name, _rows_where(grouping.holds(so_far))), so_far
+    counted_criteria = list(entry.counted.criteria.values())
+    flagged = grouping.holds(counted_criteria)
+    yield _Count(entry.key, "flagged", None, _rows_where(flagged)), counted_criteria
     for variant in entry.compared:
-        own = list(variant.criteria.values())
-        there = grouping.holds(own)
-        yield _Count(entry.key, "variant", variant.variant_name, _rows_where(there)), own
+        variant_criteria = list(variant.criteria.values())
+        by_variant = grouping.holds(variant_criteria)
+        yield _Count(entry.key, "variant", variant.variant_name, _rows_where(by_variant)), variant_criteria
         if variant.variant_name != entry.counted.variant_name:
-            # It counts where one of the two holds, so it needs codes when both do.
-            needing = [found for found in (_needing(own), _needing(every)) if found]
-            either: list[Criterion] = [Or(tuple(needing))] if len(needing) > 1 else []
-            yield _Count(entry.key, "differs", variant.variant_name, _rows_where(there != flagged)), either
+            # A group differs where exactly one of the two holds, so codes are needed only if both need codes.
+            pair = (_first_needing_codes(variant_criteria), _first_needing_codes(counted_criteria))
+            needing_codes = [criterion for criterion in pair if criterion]
+            either: list[Criterion] = [Or(tuple(needing_codes))] if len(needing_codes) > 1 else []
+            yield _Count(entry.key, "differs", variant.variant_name, _rows_where(by_variant != flagged)), either
 
 
-def _rows_where(held: pl.Expr) -> pl.Expr:
-    """Give a group's rows where something holds in it, else none."""
-    return pl.when(held).then(pl.col(ROWS)).otherwise(0)
+def _rows_where(truth: pl.Expr) -> pl.Expr:
+    """Return a group's number of rows where an expression is true in it, else 0."""
+    return pl.when(truth).then(pl.col(ROWS)).otherwise(0)
 
 
-def _needing(criteria: Sequence[Criterion]) -> Criterion | None:
+def _first_needing_codes(criteria: Sequence[Criterion]) -> Criterion | None:
+    """Return the first criterion that can hold only with a code in a list; None if there is no such criterion."""
     return next(filter(needs_codes, criteria), None)

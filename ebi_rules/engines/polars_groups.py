@@ -1,7 +1,8 @@
-"""Group an extract's rows by dimensions and by the answers to whatever any rule asks, in one pass.
+"""Group an extract's rows by dimensions and by the answers to all atoms of all rules, in one pass.
 
-Of codes the answer is a pattern (`codes`), of fields a bit; with the dimensions they are packed into whole numbers to
-group by (`packing`). The criteria of all rules are then decided on the groups, of which there are few.
+The answer for a field of codes is a pattern (`code_matching`), for an atom about another field a bit. With the
+dimensions they are packed into whole numbers to group by (`packed_keys`). The criteria of all rules are then decided on
+the groups, of which there are few.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,11 +22,24 @@ from ebi_rules.engines.polars_dates import age_band_number, day_of
 
 ROWS = f"{PREFIX}rows"
 """The column of groups that counts their rows."""
-_BELOW_ZERO = 2**31
+
+_OFFSET = 2**31
+"""Added to whole numbers so that none is below 0: keys to group by start at 0."""
 
 
 class Grouping:
-    """Group an extract's rows by dimensions and answers, and read the answers of a group."""
+    """Group an extract's rows by dimensions and answers, and read the answers of a group.
+
+    Args:
+        checked: The extract; it must have what the criteria need.
+        criteria: The criteria to decide.
+        dimensions: provider, month, age_band, sex and further fields.
+
+    Attributes:
+        code_fields: The fields of codes that criteria are about or that an audit counts.
+        missing: The atom that a field is missing, for the fields whose missing values are counted and not grouped by.
+        days: The first and the latest day of the extract; None if it has no dates.
+    """
 
     def __init__(self, checked: CheckedExtract, criteria: Sequence[Criterion], dimensions: Sequence[str]) -> None:
         self.extract = checked.extract
@@ -34,8 +48,8 @@ class Grouping:
         self.values = checked.values
         self.dimensions = dimensions
         self.criteria = criteria
-        asked = list(dict.fromkeys(atom for criterion in criteria for atom in atoms(criterion)))
-        code_atoms = [atom for atom in asked if isinstance(atom, CodeAtom)]
+        all_atoms = list(dict.fromkeys(atom for criterion in criteria for atom in atoms(criterion)))
+        code_atoms = [atom for atom in all_atoms if isinstance(atom, CodeAtom)]
         coded = {*CODE_FIELD.values(), *(atom.code_field for atom in code_atoms)}
         self.code_fields = [
             CodeField(name, self.extract, code_atoms)
@@ -47,48 +61,65 @@ class Grouping:
             for name in missing_counted(dimensions)
             if name in self.binding.fields and name not in dimensions
         }
-        own = [atom for atom in asked if isinstance(atom, FieldAtom)]
-        self.field_atoms: list[FieldAtom] = list(dict.fromkeys([*own, *self.missing.values()]))
+        field_atoms = [atom for atom in all_atoms if isinstance(atom, FieldAtom)]
+        self.field_atoms: list[FieldAtom] = list(dict.fromkeys([*field_atoms, *self.missing.values()]))
         self.days = self._days()
         self.meanings: dict[str, pl.DataFrame] = {}
         self.columns = {criterion: f"{PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
 
     def groups(self, passed: RowsDone) -> pl.DataFrame:
-        """Give a row a group: dimensions, as the extract spells them, rows, numbers of codes, and every criterion."""
-        joined = []
+        """Read the rows and return the groups.
+
+        Args:
+            passed: Counts the rows as they are read.
+
+        Returns:
+            One row per group: the dimensions as the extract spells them, the number of rows (`ROWS`), the numbers of
+            codes, the answers, and a boolean column for every criterion.
+        """
+        code_answers = []
         for field in self.code_fields:
             answers, self.meanings[field.name] = field.answers()
-            joined.append((field.row_key_column, answers))
+            code_answers.append((field.row_key_column, answers))
         frame, numbers = with_numbers(self.extract.table.frame, self.fields, self.values)
         early = [*(self._dimension(name, numbers) for name in self.dimensions), *self._field_answers(numbers)]
         keys = Packed(early, list(self._code_answers()))
         frame = frame.select(*keys.early_keys(), *(field.row_key() for field in self.code_fields))
-        frame = _telling(frame, passed)
-        for row_key, answers in joined:
+        frame = _counting(frame, passed)
+        for row_key, answers in code_answers:
             frame = frame.join(answers.lazy(), on=row_key, how="left")
         grouped = collect(frame.group_by(keys.keys()).agg(pl.len().alias(ROWS), *self._sums()))
+        return self._with_criteria(self._unpacked(grouped, keys))
+
+    def _unpacked(self, grouped: pl.DataFrame, keys: Packed) -> pl.DataFrame:
+        """Return groups with dimensions, answers and patterns instead of packed keys."""
         dimensions = [self._spelt(name, keys.value(name)).alias(name) for name in self.dimensions]
         truths = [keys.truth(name).alias(name) for name in self.truths()]
         patterns = [keys.value(field.pattern).alias(field.pattern) for field in self.code_fields]
-        groups = grouped.select(*dimensions, *truths, *patterns, pl.exclude(keys.words))
+        return grouped.select(*dimensions, *truths, *patterns, pl.exclude(keys.words))
+
+    def _with_criteria(self, groups: pl.DataFrame) -> pl.DataFrame:
+        """Add the verdicts of code atoms, and every criterion."""
         for field in self.code_fields:
             if (meanings := self.meanings[field.name]).width:
                 numbered = meanings.with_row_index(field.pattern).cast({field.pattern: pl.UInt64})
                 groups = groups.join(numbered, on=field.pattern, how="left")
         translator = Answering(self.answer)
-        return groups.with_columns([translator.visit(each).alias(name) for each, name in self.columns.items()])
+        return groups.with_columns(
+            [translator.visit(criterion).alias(name) for criterion, name in self.columns.items()]
+        )
 
     def holds(self, criteria: Iterable[Criterion]) -> pl.Expr:
-        """Give whether all the criteria hold in a group."""
+        """Return the expression that all the criteria hold in a group."""
         return all_hold(self.columns[criterion] for criterion in criteria)
 
     def any_holds(self, criteria: Iterable[Criterion]) -> pl.Expr:
-        """Give whether in a group one holds of some criteria, or of what is put together of criteria."""
+        """Return the expression that at least one criterion, or AND, OR or NOT of criteria, holds in a group."""
         translator = Answering(lambda node: pl.col(self.columns[node]) if node in self.columns else None)
         return pl.any_horizontal([pl.lit(False), *map(translator.visit, criteria)])
 
     def answer(self, node: Criterion) -> pl.Expr | None:
-        """Give a group's answer to an atom, None for what is put together of atoms."""
+        """Return the expression of a group's answer to an atom; None for AND, OR and NOT."""
         if isinstance(node, FieldAtom):
             return pl.col(_answer(self.field_atoms.index(node)))
         if not isinstance(node, CodeAtom):
@@ -97,7 +128,7 @@ class Grouping:
         return pl.col(_recorded(field)) if isinstance(node, Recorded) else pl.col(field.columns[node]).fill_null(False)
 
     def truths(self) -> list[str]:
-        """Give the names of the answers that are true or false."""
+        """Return the columns of the answers that are true or false."""
         recorded = [_recorded(field) for field in self.code_fields if field.asks_recorded]
         return [*map(_answer, range(len(self.field_atoms))), *recorded]
 
@@ -118,7 +149,7 @@ class Grouping:
             yield pl.col(field.coded).count().alias(with_codes(field))
 
     def _days(self) -> tuple[date, date] | None:
-        """Give the first and the latest day of all."""
+        """Return the first and the latest day of the extract; None if it has no dates."""
         if not self._has_dates():
             return None
         days = self.extract.table.frame.select(self._date().alias("day"))
@@ -133,7 +164,7 @@ class Grouping:
         return day_of(self.binding, self.extract.table.schema)
 
     def _month(self) -> Part:
-        """Give the month of a day, from a list of all days between the first and the latest."""
+        """Return the months as a key, looked up in a list of all days from the first to the latest."""
         if self.days is None:
             return Part("month", pl.lit(None), 0)
         calendar = pl.date_range(*self.days, eager=True)
@@ -142,7 +173,7 @@ class Grouping:
         return Part("month", pl.lit(months).gather(place), months[-1] + 1)
 
     def _dimension(self, name: str, numbers: Callable[[str], pl.Expr]) -> Part:
-        """Give a dimension to group by; `_spelt` says what its numbers mean."""
+        """Return a dimension as a key to group by; `_spelt` turns its numbers into text."""
         if name == "month":
             return self._month()
         if name == "age_band":
@@ -152,10 +183,10 @@ class Grouping:
             return Part(name, pl.lit(None), 0)
         if name in self.values.by_field:
             return self.values.part(name)
-        return Part(name, numbers(name).cast(pl.Int32, strict=False).cast(pl.Int64) + _BELOW_ZERO, 2 * _BELOW_ZERO)
+        return Part(name, numbers(name).cast(pl.Int32, strict=False).cast(pl.Int64) + _OFFSET, 2 * _OFFSET)
 
     def _spelt(self, name: str, value: pl.Expr) -> pl.Expr:
-        """Give a dimension's number as text: 2024-04, 20-24, or a field's value as the extract spells it."""
+        """Return a dimension's number as text: 2024-04, 20-24, or a field's value as the extract spells it."""
         if name == "month":
             year, month = (part.cast(pl.String) for part in (value // 12, value % 12 + 1))
             return pl.format("{}-{}", year.str.zfill(4), month.str.zfill(2))
@@ -163,17 +194,17 @@ class Grouping:
             return pl.lit(pl.Series(AGE_BANDS, dtype=pl.String)).gather(value)
         if name in self.values.by_field:
             return pl.lit(self.values.texts(name)).gather(value)
-        return (value.cast(pl.Int64) - _BELOW_ZERO).cast(pl.String)
+        return (value.cast(pl.Int64) - _OFFSET).cast(pl.String)
 
 
-def _telling(frame: pl.LazyFrame, passed: RowsDone) -> pl.LazyFrame:
-    """Give the same rows, which are counted as they pass."""
+def _counting(frame: pl.LazyFrame, passed: RowsDone) -> pl.LazyFrame:
+    """Return the same rows, which are counted as they are read."""
 
-    def tell(batch: pl.DataFrame) -> pl.DataFrame:
+    def count(batch: pl.DataFrame) -> pl.DataFrame:
         passed.add(batch.height)
         return batch
 
-    return frame.map_batches(tell, streamable=True)
+    return frame.map_batches(count, streamable=True)
 
 
 def _answer(place: int) -> str:
@@ -185,5 +216,5 @@ def _recorded(field: CodeField) -> str:
 
 
 def with_codes(field: CodeField) -> str:
-    """Give the column of groups that counts activities with codes in a field."""
+    """Return the column of groups that counts activities with codes in a field."""
     return f"{PREFIX}{field.name}_with_codes"

@@ -1,6 +1,6 @@
 """Open tables: files of one kind, a table format, or a frame. No values are read.
 
-Every file is checked before anything is read: each must be whole, and all must agree on their columns.
+Every file is checked first: each must be complete, and all must have the same columns.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ def open_table(source: Source, is_child: Callable[[Path, Path], bool]) -> Table:
     try:
         return Table(frame, dict(frame.collect_schema()))
     except pl.exceptions.PolarsError:
-        raise ExtractError("the lazy frame cannot be planned: check that it collects.") from None
+        raise ExtractError("the lazy frame cannot be read: check that it collects.") from None
 
 
 def _as_lazy_frame(source: Source) -> pl.LazyFrame:
@@ -52,26 +52,27 @@ def _open_files(files: Sequence[Path]) -> Table:
     """Open files of one kind that agree on their columns. Raises `ExtractError`."""
     kinds = {kind_of(file).name for file in files}
     if len(kinds) > 1:
-        raise ExtractError(f"the files are of different kinds ({', '.join(sorted(kinds))}): name those of one.")
-    inputs, first = [], None
+        raise ExtractError(f"the files are of different kinds ({', '.join(sorted(kinds))}): choose one kind.")
+    inputs: list[InputFile] = []
+    first: dict[str, str] | None = None
     for file in files:
         try:
-            rows, schema = _look(file)
+            rows, schema = _rows_and_types(file)
         except PermissionError:
             raise ExtractError(f"{file} cannot be read: permission denied.") from None
         except (pl.exceptions.PolarsError, OSError):
-            raise ExtractError(f"{file} is not {kind_of(file).article} file, or is cut short.") from None
+            raise ExtractError(f"{file} is not {kind_of(file).article} file, or is incomplete.") from None
         inputs.append(InputFile(str(file), file.stat().st_size, rows))
         if first is None:
             first = schema
         elif difference := _difference(first, schema):
-            raise ExtractError(f"{file} does not agree with {files[0]}: {difference}.")
+            raise ExtractError(f"{file} differs from {files[0]}: {difference}.")
     frame = kind_of(files[0]).scan(files)
     return Table(frame, dict(frame.collect_schema()), tuple(inputs))
 
 
-def _look(file: Path) -> tuple[int, dict[str, str]]:
-    """Give a file's rows, and its columns with their types. What it raises says that it cannot be read."""
+def _rows_and_types(file: Path) -> tuple[int, dict[str, str]]:
+    """Return a file's number of rows, and its types by column; raise `OSError` or `PolarsError` if it is broken."""
     if kind_of(file) is not PARQUET:
         frame = kind_of(file).scan([file])
         schema = frame.collect_schema()
@@ -84,14 +85,14 @@ def _look(file: Path) -> tuple[int, dict[str, str]]:
 
 
 def _difference(first: Mapping[str, str], other: Mapping[str, str]) -> str | None:
-    """Say how the columns of two files differ, None when they do not."""
-    lacking = [name for name in first if name not in other]
-    if lacking:
-        return f"it has no column {lacking[0]}"
+    """Return how the columns of a file differ from those of the first file; None if they do not."""
+    missing = [name for name in first if name not in other]
+    if missing:
+        return f"it has no column {missing[0]}"
     extra = [name for name in other if name not in first]
     if extra:
-        return f"it has a column {extra[0]} that the other lacks"
+        return f"it also has a column {extra[0]}"
     for name in first:
         if first[name] != other[name]:
-            return f"its column {name} is {other[name]}, there it is {first[name]}"
+            return f"its column {name} is {other[name]}, not {first[name]}"
     return None

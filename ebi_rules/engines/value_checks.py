@@ -1,7 +1,7 @@
-"""Check an extract's values before rules run: types, numbers that are none, short codes, repeated keys.
+"""Check an extract's values before rules run: types, malformed numbers and dates, short codes, repeated keys.
 
-What makes an answer wrong is an `ExtractError`; what a user must know is a warning. Both count rows and name
-columns, and neither ever shows a value.
+A value that would make an answer wrong is an `ExtractError`; what the user must know is a warning. Both count rows and
+name columns, and neither ever shows a value.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,14 +19,22 @@ from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.polars import as_date, whole_number
 
 _NUMBER = "a whole number"
+_DATE = "a date such as 2024-03-28 or 28/03/2024"
 
 _KEYS_AT_ONCE = 10_000_000
-"""How many keys are held at once to look for repeated ones; a larger extract is read in several parts."""
+"""How many keys are in memory at once to find repeated ones; a larger extract is read in several parts."""
 
 
 @dataclass(frozen=True)
 class _Count:
-    """Rows to be counted: `expression` is true in them, and they are an error when `error` says what was looked for."""
+    """Rows to count.
+
+    Attributes:
+        field: The canonical field.
+        column: The column.
+        error: What the values should be, if these rows are an error; None if they are a warning.
+        expression: Is true in the rows to count.
+    """
 
     field: str
     column: str
@@ -35,14 +43,21 @@ class _Count:
 
 
 def check_types(binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]) -> None:
-    """Raise `ExtractError` for a column whose type cannot hold what the field means."""
+    """Check that columns have a type that their field can have.
+
+    Args:
+        binding: The layout bound to the columns.
+        fields: The canonical fields to check; columns of codes are always checked.
+        schema: The types of the columns.
+
+    Raises:
+        ExtractError: A column has another type.
+    """
     for name in fields:
         for column in binding.fields.get(name, ()):
             dtype = schema[column]
             if FIELDS[name].kind is not Kind.DATE and not (_is_text(dtype) or dtype.is_numeric()):
-                raise ExtractError(
-                    f"the column {column}, read as {name}, is {dtype}: it must be text or whole numbers."
-                )
+                raise ExtractError(f"the column {column} ({name}) is {dtype}: it must be text or whole numbers.")
     for name in CODE_FIELDS:
         for column in binding.code_columns(name):
             if not _is_text(schema[column]):
@@ -56,10 +71,20 @@ def count_odd_values(
     schema: Mapping[str, pl.DataType],
     values: Mapping[str, pl.DataFrame],
 ) -> tuple[int, list[Notice]]:
-    """Count the rows and, per field, what is odd, and keys that are missing or repeated; give rows and warnings.
+    """Count an extract's rows, the malformed values of its fields, and missing and repeated keys.
 
-    `values` are the distinct values of coded fields (`Values.held`), where they are known. Raises `ExtractError` where
-    a number is none, or a code is a broken number.
+    Args:
+        frame: The rows.
+        binding: The layout bound to the columns.
+        fields: The canonical fields to check.
+        schema: The types of the columns.
+        values: The distinct values of coded fields (`CodedValues.by_field`), as far as they are known.
+
+    Returns:
+        The number of rows, and the warnings.
+
+    Raises:
+        ExtractError: A number or a date is malformed, or a code is a number with decimals.
     """
     rowwise: list[_Count] = []
     warnings: list[Notice] = []
@@ -67,17 +92,17 @@ def count_odd_values(
         for column in () if name in binding.recodings else binding.fields.get(name, ()):
             counts = list(_counts(name, column, schema[column]))
             if FIELDS[name].kind is Kind.CODE and counts:
-                # A coded column has few distinct values: they are looked at, and their rows counted.
+                # A coded column has few distinct values: they are checked, and their rows added up.
                 distinct = _distinct(frame, binding, name, column, values)
-                sums = [(pl.col(ROWS) * count.expression).sum() for count in counts]
-                warnings += _judge(counts, distinct.select(each.alias(str(k)) for k, each in enumerate(sums)).row(0))
+                sums = [(pl.col(ROWS) * count.expression).sum().alias(str(place)) for place, count in enumerate(counts)]
+                warnings += _warnings(counts, distinct.select(sums).row(0))
             else:
                 rowwise += counts
-    asked = [pl.len().alias("rows"), pl.col(binding.key).null_count().alias("missing")]
-    asked += [count.expression.sum().alias(str(place)) for place, count in enumerate(rowwise)]
-    rows, missing, *found = collect(frame.select(asked)).row(0)
-    warnings = _judge(rowwise, found) + warnings
-    # Keys that only ascend are all different; others are counted.
+    columns = [pl.len().alias("rows"), pl.col(binding.key).null_count().alias("missing")]
+    columns += [count.expression.sum().alias(str(place)) for place, count in enumerate(rowwise)]
+    rows, missing, *numbers = collect(frame.select(columns)).row(0)
+    warnings = _warnings(rowwise, numbers) + warnings
+    # Keys that always ascend are all different; other keys are counted.
     distinct_keys = rows if _ascend(frame, binding.key, rows) else _count_distinct(frame, binding.key, rows)
     return rows, warnings + key_notices(binding.key, rows, missing, distinct_keys)
 
@@ -85,28 +110,29 @@ def count_odd_values(
 def _distinct(
     frame: pl.LazyFrame, binding: Binding, name: str, column: str, values: Mapping[str, pl.DataFrame]
 ) -> pl.DataFrame:
+    """Return the distinct values of a column, with the number of rows of each."""
     if name in values and binding.fields[name] == (column,):
         return values[name].rename({VALUE: column})
     return collect(frame.group_by(column).agg(pl.len().alias(ROWS)))
 
 
-def _judge(counts: Iterable[_Count], found: Iterable[int]) -> list[Notice]:
-    """Give warnings of counts above 0. Raises `ExtractError` for those that are errors."""
+def _warnings(counts: Iterable[_Count], numbers: Iterable[int]) -> list[Notice]:
+    """Return the warnings for counts above 0; raise `ExtractError` for a count that is an error."""
     warnings = []
-    for count, rows in zip(counts, found, strict=True):
+    for count, rows in zip(counts, numbers, strict=True):
         if rows and count.error:
             raise ExtractError(
-                f"{count.field}: {rows_have(rows)} something other than {count.error} in the column {count.column}."
+                f"{count.field}: {rows_have(rows)} a value that is not {count.error} in the column {count.column}."
             )
         if rows:
             column = braced(count.column)
-            text = f"a short code in the column {column}, as when '02' has lost its zero; it was read with the zero."
+            text = f"a short code in the column {column}, such as '2' for '02'; it was read with its leading zeros."
             warnings.append(Notice(f"{count.field}: {{rows_have}} {text}", rows))
     return warnings
 
 
 def _ascend(frame: pl.LazyFrame, key: str, rows: int) -> bool:
-    """Say whether every key is greater than the one before, a part of the rows at a time."""
+    """Return whether every key is greater than the one before; read the rows in parts."""
     greater = (pl.col("key") > pl.col("key").shift(1)).sum()
     keys = frame.select(pl.col(key).alias("key"))
     for start in range(0, rows - 1, _KEYS_AT_ONCE):
@@ -122,37 +148,43 @@ def _count_distinct(frame: pl.LazyFrame, key: str, rows: int) -> int:
     keys = frame.select(pl.col(key).alias("key")).drop_nulls()
     distinct = 0
     for part in range(parts):
-        chosen = keys.filter(pl.col("key").hash() % parts == part) if parts > 1 else keys
-        distinct += collect(chosen.select(pl.col("key").n_unique())).item()
+        keys_of_part = keys.filter(pl.col("key").hash() % parts == part) if parts > 1 else keys
+        distinct += collect(keys_of_part.select(pl.col("key").n_unique())).item()
     return distinct
 
 
 def key_notices(key: str, rows: int, missing: int, distinct: int) -> list[Notice]:
-    """Warn of keys that are missing, and of those that stand in more than one row."""
+    """Return the warnings for missing and repeated keys.
+
+    Args:
+        key: The key's column.
+        rows: The number of rows.
+        missing: The number of rows without a key.
+        distinct: The number of different keys.
+    """
     warnings: list[Notice] = []
     if missing:
         warnings.append(Notice(f"{{rows_have}} no key ({braced(key)}).", missing))
     repeated = rows - missing - distinct
     if repeated > 0:
-        text = (
-            f"the key ({braced(key)}) of another row; every row is counted. Is the extract a join that multiplies rows?"
-        )
+        text = f"the same key ({braced(key)}) as another row; every row is counted. Check for a join that repeats rows."
         warnings.append(Notice(f"{{rows_have}} {text}", repeated))
     return warnings
 
 
 def _counts(name: str, column: str, dtype: pl.DataType) -> Iterable[_Count]:
+    """Return what to count in a column of a field."""
     definition = FIELDS[name]
     value = pl.col(column)
     if (dtype.is_float() or dtype.is_decimal()) and definition.kind is not Kind.DATE:
         yield _Count(name, column, _NUMBER, value.is_not_null() & (value != value.cast(pl.Int64, strict=False)))
     if definition.kind is Kind.DATE and dtype == pl.String:
-        held = ~value.str.strip_chars(" ").str.to_uppercase().is_in(list(MISSING_TEXTS))
-        yield _Count(name, column, "a date such as 2024-03-28 or 28/03/2024", held & as_date(value, dtype).is_null())
+        is_recorded = ~value.str.strip_chars(" ").str.to_uppercase().is_in(list(MISSING_TEXTS))
+        yield _Count(name, column, _DATE, is_recorded & as_date(value, dtype).is_null())
     if definition.kind is Kind.NUMBER and _is_text(dtype):
         text = value.cast(pl.String).str.strip_chars(" ").str.to_uppercase()
-        held = text.is_not_null() & ~text.is_in(list(MISSING_TEXTS))
-        yield _Count(name, column, _NUMBER, held & whole_number(column).is_null())
+        is_recorded = text.is_not_null() & ~text.is_in(list(MISSING_TEXTS))
+        yield _Count(name, column, _NUMBER, is_recorded & whole_number(column).is_null())
     if definition.kind is Kind.CODE and definition.width and definition.width > 1:
         text = value.cast(pl.Int64, strict=False).cast(pl.String) if dtype.is_numeric() else value.cast(pl.String)
         length = text.str.replace_all(" ", "", literal=True).str.len_bytes()

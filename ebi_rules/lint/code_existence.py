@@ -1,4 +1,4 @@
-"""Codes held against the user's own classification files: do they exist, did they when the edition was made."""
+"""Check codes against the user's own classification files: whether they exist, and did at the time of the edition."""
 
 import re
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from opcs_icd import OPCS4, CodeList, CodeSystem
 from opcs_icd.reference import Reference, Release
 
 
-def of_codes(interpretation: Interpretation, reference: Reference) -> Iterator[UnplacedFinding]:
-    """Find codes that do not exist, that ended before the edition or began after it, and what prefixes cover since."""
-    month = month_of(interpretation.rule.edition_name)
+def check_codes(interpretation: Interpretation, reference: Reference) -> Iterator[UnplacedFinding]:
+    """Find codes that do not exist in the release of the edition's time, and later codes that a prefix also covers."""
+    month = _month_of(interpretation.rule.edition_name)
     for named in interpretation.rule.logic.code_lists():
         release = reference.in_force(named.system, month)
         if release is None:
@@ -18,42 +18,44 @@ def of_codes(interpretation: Interpretation, reference: Reference) -> Iterator[U
         kind = "opcs" if named.system is OPCS4 else "icd"
         place = (*interpretation.place, "codes", kind, named.name)
         for prefix in named.codes.prefixes:
-            yield from _of_prefix(prefix, place, named.system, release, reference)
+            yield from _check_prefix(prefix, place, named.system, release, reference)
 
 
-def month_of(edition: str) -> str:
-    """Give an edition's month (2024-07); one that names a year alone counts to its end."""
-    found = re.match(r"(\d{4})(?:-(\d{2}))?", edition)
-    return f"{found[1]}-{found[2] or '12'}" if found else "9999-12"
+def _month_of(edition: str) -> str:
+    """Return an edition's month (2024-07): December for a year alone, a far month for an edition without a year."""
+    date = re.match(r"(\d{4})(?:-(\d{2}))?", edition)
+    return f"{date[1]}-{date[2] or '12'}" if date else "9999-12"
 
 
-def _of_prefix(
+def _check_prefix(
     prefix: str, place: Place, system: CodeSystem, release: Release, reference: Reference
 ) -> Iterator[UnplacedFinding]:
-    written = str(CodeList(system, [prefix]))
     if not release.starting(prefix):
-        others = [other for other in reference.of(system) if other.starting(prefix)]
-        earlier = [other for other in others if other.since < release.since]
-        if earlier:
-            text = f"{written} ended: it is in {earlier[-1].name} and no longer in {release.name}. Take it out."
-            yield UnplacedFinding(WARNING, "code-ended", place, text)
-        elif others:
-            text = f"{written} began with {others[0].name}, after this edition ({release.name}). Is the edition right?"
-            yield UnplacedFinding(WARNING, "code-not-begun", place, text)
-        else:
-            yield UnplacedFinding(
-                ERROR, "no-such-code", place, f"{written} does not exist in {release.name}. Correct it."
-            )
+        yield _missing(prefix, place, system, release, reference)
         return
-    held = set(release.starting(prefix))
-    since = [
+    known = set(release.starting(prefix))
+    later = [
         code
         for other in reference.of(system)
         if other.since > release.since
         for code in other.starting(prefix)
-        if code not in held
+        if code not in known
     ]
-    if since:
-        added = CodeList(system, since)
-        text = f"{written} covers {added} too, which began after this edition. Are they meant?"
+    if later:
+        written, added = CodeList(system, [prefix]), CodeList(system, later)
+        text = f"{written} also covers codes that were added after this edition: {added}. Check that they belong here."
         yield UnplacedFinding(WARNING, "unexpected-siblings", place, text)
+
+
+def _missing(prefix: str, place: Place, system: CodeSystem, release: Release, reference: Reference) -> UnplacedFinding:
+    """Return the finding for a code that the release does not have."""
+    written = str(CodeList(system, [prefix]))
+    others = [other for other in reference.of(system) if other.starting(prefix)]
+    earlier = [other for other in others if other.since < release.since]
+    if earlier:
+        text = f"{written} is in {earlier[-1].name} but no longer in {release.name}. Remove it."
+        return UnplacedFinding(WARNING, "code-ended", place, text)
+    if others:
+        text = f"{written} was added in {others[0].name}, after this edition ({release.name}). Check the edition."
+        return UnplacedFinding(WARNING, "code-not-begun", place, text)
+    return UnplacedFinding(ERROR, "no-such-code", place, f"{written} does not exist in {release.name}. Correct it.")

@@ -1,4 +1,4 @@
-"""What criteria can mean together: contradictions, what never or always holds, and what changes nothing."""
+"""Check what criteria mean together: contradictions, criteria that are always or never true, and redundant parts."""
 
 import tomllib
 from collections.abc import Iterator
@@ -29,81 +29,78 @@ from ebi_rules.translate.english import say
 from opcs_icd import OPCS4, CodeList, CodeSystem
 
 _SUPPLEMENTARY = CodeList.opcs(["Y00-Y99", "Z00-Z99"])
-"""The supplementary chapters of OPCS-4, whose codes say more of an operation: how it was done, and where."""
+"""The supplementary chapters of OPCS-4: their codes describe how an operation was done, and where."""
 
-_OF_OPERATIONS = {name for name, system in CODE_FIELDS.items() if system is OPCS4}
+_PROCEDURE_FIELDS = {name for name, system in CODE_FIELDS.items() if system is OPCS4}
+
+_MIXED = "AND and OR are mixed without parentheses: AND binds first. Put parentheses around what belongs together."
 
 _BANDS = {(0, 18), (19, 120)}
-"""The programme's age bands, children and adults."""
+"""The programme's age bands in years: children and adults."""
 
 
-def of_criteria(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
-    """Find what is wrong in the criteria of one interpretation, each by itself and all together."""
-    criteria = interpretation.rule.criteria
-    for name, criterion in criteria.items():
+def check_criteria(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
+    """Find problems in the criteria of one interpretation, each by itself and all together."""
+    for name, criterion in interpretation.rule.criteria.items():
         place = (*interpretation.place, "criteria", name)
         if not possible(criterion):
-            yield UnplacedFinding(
-                ERROR, "never-holds", place, "this can never hold, so nothing is ever in scope. Correct it."
-            )
+            text = "this is never true, so nothing is in scope. Correct it."
+            yield UnplacedFinding(ERROR, "never-holds", place, text)
         elif not possible(Not(criterion)):
-            yield UnplacedFinding(
-                WARNING, "always-holds", place, "this always holds, and so changes nothing. Take it out."
-            )
+            text = "this is always true, so it changes nothing. Remove it."
+            yield UnplacedFinding(WARNING, "always-holds", place, text)
         else:
             yield from _redundant_parts(criterion, place, interpretation.rule)
         yield from _age_bands(criterion, place)
     yield from _together(interpretation)
     yield from _supplementary(interpretation)
     if interpretation.is_variant and _changes_nothing(interpretation):
-        place = interpretation.place
-        yield UnplacedFinding(WARNING, "variant-changes-nothing", place, "it flags what the rule flags. Take it out.")
+        text = "this variant flags the same activity as the rule. Remove it."
+        yield UnplacedFinding(WARNING, "variant-changes-nothing", interpretation.place, text)
 
 
-def between_editions(rule: Rule) -> Iterator[UnplacedFinding]:
-    """Find codes that one edition asks for and another excludes: a revision, or a NOT too many or too few."""
-    here = codes_by_sign(And(tuple(rule.criteria.values())))
+def check_editions(rule: Rule) -> Iterator[UnplacedFinding]:
+    """Find codes that one edition includes and another excludes: a revision, or a NOT too many or too few."""
+    codes = codes_by_sign(_whole(rule))
     for name, edition in rule.editions.items():
-        there = codes_by_sign(And(tuple(edition.criteria.values())))
+        other_codes = codes_by_sign(_whole(edition))
         for system in CodeSystem:
-            for ours, theirs, sign in (("excludes", "asks for", False), ("asks for", "excludes", True)):
-                turned = (here[sign][system] & there[not sign][system]) - (here if not sign else there)[True][system]
-                if len(turned):
-                    text = f"this edition {ours} {turned}, which the edition {name} {theirs}."
-                    yield UnplacedFinding(NOTE, "turned-round", ("criteria",), text + " Is the revision meant so?")
+            excluded = (codes[False][system] & other_codes[True][system]) - codes[True][system]
+            included = (codes[True][system] & other_codes[False][system]) - other_codes[True][system]
+            if len(excluded):
+                yield _turned_round(f"this edition excludes {excluded}, which the edition {name} includes.")
+            if len(included):
+                yield _turned_round(f"this edition includes {included}, which the edition {name} excludes.")
 
 
-def mixed_connectives(content: str) -> Iterator[UnplacedFinding]:
-    """Find criteria in which AND and OR stand side by side without parentheses."""
+def _turned_round(text: str) -> UnplacedFinding:
+    return UnplacedFinding(NOTE, "turned-round", ("criteria",), f"{text} Check that this is intended.")
 
-    def below(table: dict[str, Any], place: Place) -> Iterator[UnplacedFinding]:
-        for name, text in table.get("criteria", {}).items():
-            if isinstance(text, str) and mixes_connectives(text):
-                yield UnplacedFinding(
-                    WARNING,
-                    "mixed-and-or",
-                    (*place, "criteria", name),
-                    "AND and OR stand side by side: AND binds first. Put parentheses around what belongs together.",
-                )
-        for kind in ("variants", "editions"):
-            for name, changes in table.get(kind, {}).items():
-                yield from below(changes, (*place, kind, name))
 
-    return below(tomllib.loads(content), ())
+def check_connectives(content: str) -> Iterator[UnplacedFinding]:
+    """Find criteria in the text of a rule file that mix AND and OR without parentheses."""
+    return _mixed_connectives(tomllib.loads(content), ())
+
+
+def _mixed_connectives(table: dict[str, Any], place: Place) -> Iterator[UnplacedFinding]:
+    for name, text in table.get("criteria", {}).items():
+        if isinstance(text, str) and mixes_connectives(text):
+            yield UnplacedFinding(WARNING, "mixed-and-or", (*place, "criteria", name), _MIXED)
+    for kind in ("variants", "editions"):
+        for name, changes in table.get(kind, {}).items():
+            yield from _mixed_connectives(changes, (*place, kind, name))
+
+
+def _whole(rule: Rule) -> Criterion:
+    """Return the criterion that all criteria of a rule hold."""
+    return And(tuple(rule.criteria.values()))
 
 
 def _together(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
-    """Find criteria that contradict each other, and those that the others imply."""
+    """Find criteria that contradict each other, and criteria that the others imply."""
     criteria = interpretation.rule.criteria
-    whole = And(tuple(criteria.values()))
-    if possible(whole):
-        for name, criterion in criteria.items():
-            others = [other for key, other in criteria.items() if key != name]
-            if others and possible(Not(criterion)) and implies(And(tuple(others)), criterion):
-                place = (*interpretation.place, "criteria", name)
-                yield UnplacedFinding(
-                    WARNING, "changes-nothing", place, "the other criteria imply it: nothing is stopped here."
-                )
+    if possible(_whole(interpretation.rule)):
+        yield from _implied(interpretation)
         return
     if not all(map(possible, criteria.values())):
         return
@@ -114,27 +111,36 @@ def _together(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
             text = f"this exclusion removes everything that {one} includes. Correct one of them."
             yield UnplacedFinding(ERROR, "excludes-everything", place, text)
         else:
-            yield UnplacedFinding(
-                ERROR, "contradiction", place, f"it contradicts {one}: they never hold together. Correct one."
-            )
+            text = f"this contradicts {one}: they are never both true. Correct one of them."
+            yield UnplacedFinding(ERROR, "contradiction", place, text)
     if not pairs:
-        text = "the criteria never hold all together, so nothing is ever in scope. Correct them."
+        text = "the criteria are never all true together, so nothing is in scope. Correct them."
         yield UnplacedFinding(ERROR, "contradiction", (*interpretation.place, "criteria"), text)
 
 
+def _implied(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
+    """Find criteria that hold wherever the others do."""
+    criteria = interpretation.rule.criteria
+    for name, criterion in criteria.items():
+        others = [other for key, other in criteria.items() if key != name]
+        if others and possible(Not(criterion)) and implies(And(tuple(others)), criterion):
+            text = "the other criteria imply this one, so it excludes nothing more. Remove it."
+            yield UnplacedFinding(WARNING, "changes-nothing", (*interpretation.place, "criteria", name), text)
+
+
 def _supplementary(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
-    """Find a rule that codes of approach or site can meet alone, which only say more of an operation."""
-    whole = And(tuple(interpretation.rule.criteria.values()))
-    asked = {atom for atom in code_atoms(whole) if atom.code_field in _OF_OPERATIONS}
-    with_none = with_answers(whole, dict.fromkeys(asked, False))
-    alone = with_answers(whole, {atom: _restricted(atom) for atom in asked})
-    if asked and not _can_hold(with_none) and _can_hold(alone):
-        text = "a code of chapter Y or Z alone meets them, without an operation. Ask for the operation too."
+    """Find a rule that supplementary codes alone can meet, although they only describe an operation further."""
+    whole = _whole(interpretation.rule)
+    procedure_atoms = {atom for atom in code_atoms(whole) if atom.code_field in _PROCEDURE_FIELDS}
+    without_codes = with_answers(whole, dict.fromkeys(procedure_atoms, False))
+    with_supplementary = with_answers(whole, {atom: _restricted(atom) for atom in procedure_atoms})
+    if procedure_atoms and not _can_hold(without_codes) and _can_hold(with_supplementary):
+        text = "a code of chapter Y or Z is enough, without an operation. Require a code of the operation too."
         yield UnplacedFinding(WARNING, "no-operation", (*interpretation.place, "criteria"), text)
 
 
 def _restricted(atom: CodeAtom) -> Criterion | bool:
-    """Give an atom as it is where all procedure codes are supplementary."""
+    """Return what an atom means if all procedure codes are supplementary."""
     lists = {named: NamedCodes(named.name, named.codes & _SUPPLEMENTARY) for named in lists_named(atom)}
     if not all(len(named.codes) for named in lists.values()):
         return False
@@ -151,49 +157,54 @@ def _can_hold(criterion: Criterion | bool) -> bool:
 
 
 def _redundant_parts(criterion: Criterion, place: Place, rule: Rule) -> Iterator[UnplacedFinding]:
-    """Find parts without which a criterion would mean the same: the first of each AND or OR."""
-    for node, whole_without in _with_one_part_less(criterion):
-        if equivalent(criterion, whole_without):
-            kind = "alternative" if isinstance(node[0], Or) else "part"
-            text = (
-                f"the {kind} {say(node[1], rule.documentation.words)!r} changes nothing beside the others. Take it out."
-            )
+    """Find the first part without which a criterion would mean the same."""
+    for connective, part, without_part in _with_one_part_less(criterion):
+        if equivalent(criterion, without_part):
+            kind = "alternative" if isinstance(connective, Or) else "part"
+            words = say(part, rule.documentation.words)
+            text = f"the {kind} {words!r} changes nothing beside the others. Remove it."
             yield UnplacedFinding(WARNING, "redundant", place, text)
             return
 
 
-def _with_one_part_less(criterion: Criterion) -> Iterator[tuple[tuple[And | Or, Criterion], Criterion]]:
-    """Give every connective with one of its operands, and the whole criterion without that operand."""
+def _with_one_part_less(criterion: Criterion) -> Iterator[tuple[And | Or, Criterion, Criterion]]:
+    """Return every AND or OR with one of its operands, and the whole criterion without that operand."""
     match criterion:
         case And(operands) | Or(operands):
             for place, operand in enumerate(operands):
                 rest = operands[:place] + operands[place + 1 :]
                 if rest:
-                    yield (criterion, operand), rest[0] if len(rest) == 1 else type(criterion)(rest)
-                for node, changed in _with_one_part_less(operand):
-                    yield node, type(criterion)((*operands[:place], changed, *operands[place + 1 :]))
+                    yield criterion, operand, rest[0] if len(rest) == 1 else type(criterion)(rest)
+                for connective, part, changed in _with_one_part_less(operand):
+                    yield connective, part, type(criterion)((*operands[:place], changed, *operands[place + 1 :]))
         case Not(operand):
-            for node, changed in _with_one_part_less(operand):
-                yield node, Not(changed)
+            for connective, part, changed in _with_one_part_less(operand):
+                yield connective, part, Not(changed)
 
 
 def _age_bands(criterion: Criterion, place: Place) -> Iterator[UnplacedFinding]:
-    asked = [atom for atom in atoms(criterion) if isinstance(atom, Between | Compare) and atom.field == "age"]
-    bands = [(atom.low, atom.high) for atom in asked if isinstance(atom, Between)]
-    if any(isinstance(atom, Compare) for atom in asked):
-        text = "a bound without its other end lets in what no age is. Write age BETWEEN ... AND ...."
+    """Find ages with one limit only, bands that are not the programme's, and bands that overlap."""
+    age_atoms = [atom for atom in atoms(criterion) if isinstance(atom, Between | Compare) and atom.field == "age"]
+    bands = [(atom.low, atom.high) for atom in age_atoms if isinstance(atom, Between)]
+    texts = []
+    if any(isinstance(atom, Compare) for atom in age_atoms):
+        texts.append("age has only one limit, so implausible ages are included. Write age BETWEEN ... AND ....")
+    texts += [
+        f"{low} to {high} years is not one of the programme's age bands, 0 to 18 and 19 to 120. "
+        "Check that this is intended."
+        for low, high in bands
+        if (low, high) not in _BANDS
+    ]
+    texts += [
+        f"the age bands {one[0]} to {one[1]} and {two[0]} to {two[1]} overlap. Start the second after the first ends."
+        for one, two in combinations(sorted(set(bands)), 2)
+        if two[0] <= one[1]
+    ]
+    for text in texts:
         yield UnplacedFinding(WARNING, "age-band", place, text)
-    for low, high in bands:
-        if (low, high) not in _BANDS:
-            text = f"{low} to {high} years is none of the programme's bands, 0 to 18 and 19 to 120. Is it meant so?"
-            yield UnplacedFinding(WARNING, "age-band", place, text)
-    for one, two in combinations(sorted(set(bands)), 2):
-        if two[0] <= one[1]:
-            text = f"the bands {one[0]} to {one[1]} and {two[0]} to {two[1]} overlap. Let them meet."
-            yield UnplacedFinding(WARNING, "age-band", place, text)
 
 
 def _changes_nothing(interpretation: Interpretation) -> bool:
-    ours, theirs = (And(tuple(rule.criteria.values())) for rule in (interpretation.rule, interpretation.base))
-    same_rate = interpretation.rule.logic.eligible == interpretation.base.logic.eligible
-    return same_rate and equivalent(ours, theirs)
+    """Return whether a variant has the denominator of its rule and flags the same."""
+    rule, base = interpretation.rule, interpretation.base
+    return rule.logic.eligible == base.logic.eligible and equivalent(_whole(rule), _whole(base))

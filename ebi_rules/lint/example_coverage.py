@@ -1,4 +1,4 @@
-"""Examples: for everything that a interpretation asks there is one in which it alone decides, each way."""
+"""Check that a rule's examples show each of its atoms deciding alone, once in scope and once not in scope."""
 
 from collections.abc import Iterator
 
@@ -11,32 +11,35 @@ from ebi_rules.rule_model.rule_logic import DEFAULT
 from ebi_rules.translate.english import say
 
 
-def of_examples(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
-    """Find what no example shows."""
+def check_examples(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
+    """Find what no example shows: an atom that decides alone or, of a variant, a difference from its rule."""
     if interpretation.is_variant:
-        yield from _of_variant(interpretation)
+        yield from _check_variant(interpretation)
         return
     rule = interpretation.rule
-    every = And(tuple(rule.criteria.values()))
-    own = [example for example in rule.examples if _is_of(example, interpretation)]
+    whole = And(tuple(rule.criteria.values()))
+    examples = _examples_of(interpretation)
     for name, criterion in rule.criteria.items():
+        place = (*interpretation.place, "criteria", name)
         for atom in dict.fromkeys(atoms(criterion)):
-            shown = {example.flagged for example in own if is_decisive(atom, every, example.activity)}
+            outcomes = {example.flagged for example in examples if is_decisive(atom, whole, example.activity)}
+            words = say(atom, rule.documentation.words)
             for flagged, outcome in ((True, "in scope"), (False, "not in scope")):
-                if flagged not in shown:
-                    text = f"no example that is {outcome} hangs on {say(atom, rule.documentation.words)!r} alone. Add one that does."
-                    yield UnplacedFinding(WARNING, "no-example", (*interpretation.place, "criteria", name), text)
+                if flagged not in outcomes:
+                    text = f"no example that is {outcome} depends on {words!r} alone. Add one."
+                    yield UnplacedFinding(WARNING, "no-example", place, text)
 
 
-def _of_variant(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
-    own = [example for example in interpretation.rule.examples if _is_of(example, interpretation)]
-    if not any(
-        explain_activity(interpretation.base.logic, example.activity).flagged != example.flagged for example in own
-    ):
-        text = "no example shows where it differs from the rule. Add one."
+def _check_variant(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
+    base = interpretation.base.logic
+    examples = _examples_of(interpretation)
+    if all(explain_activity(base, example.activity).flagged == example.flagged for example in examples):
+        text = "no example shows where this variant differs from the rule. Add one."
         yield UnplacedFinding(WARNING, "no-example", interpretation.place, text)
 
 
-def _is_of(example: Example, interpretation: Interpretation) -> bool:
+def _examples_of(interpretation: Interpretation) -> list[Example]:
+    """Return the examples of an interpretation's edition and variant."""
     edition = interpretation.place[1] if interpretation.place[:1] == ("editions",) else None
-    return (example.variant or DEFAULT, example.edition) == (interpretation.rule.variant_name, edition)
+    key = (interpretation.rule.variant_name, edition)
+    return [example for example in interpretation.rule.examples if (example.variant or DEFAULT, example.edition) == key]

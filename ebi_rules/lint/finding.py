@@ -7,14 +7,23 @@ from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_logic import DEFAULT
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
-"""An error is certainly wrong, a warning most likely is; a note is something to know."""
+"""An error is certainly wrong, a warning probably is, and a note is something to know."""
 
 Place = tuple[str, ...]
+"""The path of keys to an entry of a rule file: codes, opcs, lumbar_spine."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: `check` is its name, `place` the path of keys to the entry, `text` what and the repair."""
+    """What a check found.
+
+    Attributes:
+        severity: `ERROR`, `WARNING` or `NOTE`.
+        check: The name of the check.
+        place: The path of keys to the entry.
+        line: The line of the entry.
+        text: What is wrong, and what to do.
+    """
 
     severity: str
     check: str
@@ -28,7 +37,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class UnplacedFinding:
-    """A finding whose line is not known yet."""
+    """A finding whose line is not known yet; the attributes are those of `Finding`."""
 
     severity: str
     check: str
@@ -57,7 +66,7 @@ class Interpretation:
 
     @property
     def is_as_written(self) -> bool:
-        """Whether it keeps what a source wrote, right or wrong."""
+        """Whether it keeps what a source wrote, even if wrong: as_published, as_ported."""
         return self.rule.variant_name.startswith("as_")
 
 

@@ -1,20 +1,19 @@
-"""Run every check over a rule file, and put lines to what they find."""
+"""Run every check over the text of a rule file, and add the line of each finding."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ebi_rules._support.toml_lines import find_line
-from ebi_rules.lint import code_existence as codes
-from ebi_rules.lint import code_list_checks as code_lists
-from ebi_rules.lint import criteria_checks as meaning
-from ebi_rules.lint import example_coverage as examples
-from ebi_rules.lint.finding import ERROR, NOTE, Finding, Interpretation, UnplacedFinding, interpretations
+from ebi_rules.lint.code_existence import check_codes
+from ebi_rules.lint.code_list_checks import KnownCodes, check_code_lists
+from ebi_rules.lint.criteria_checks import check_connectives, check_criteria, check_editions
+from ebi_rules.lint.example_coverage import check_examples
+from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Finding, Interpretation, UnplacedFinding, interpretations
 from ebi_rules.rule_model.coded_source import SharedDefinitions
 from ebi_rules.rule_model.rule_parser import parse_with_problems
-from opcs_icd import CodeList, CodeSystem
 from opcs_icd.reference import Reference
 
-_SEVERITIES = ("error", "warning", "note")
+_SEVERITIES = (ERROR, WARNING, NOTE)
 
 
 def check_rule_text(
@@ -22,35 +21,39 @@ def check_rule_text(
     file: str,
     shared: SharedDefinitions,
     reference: Reference | None = None,
-    known: Mapping[str, Mapping[CodeSystem, CodeList]] | None = None,
+    known: KnownCodes | None = None,
 ) -> list[Finding]:
-    """Give what is wrong or odd in a rule file's text, by line; the gravest of a line first.
+    """Return the findings in a rule file's text, by line, the most severe first.
 
-    `file` is its name for messages. `reference` is the user's own classification files; `known` are the codes that
-    other rules ask for, by rule and classification, which tell a code of the wrong kind.
+    Args:
+        content: The text of the file.
+        file: Its name, for messages.
+        shared: The code lists and criteria that rules share.
+        reference: The user's own classification files, to check that codes exist.
+        known: The codes of all rules, by rule and classification, to find codes of the wrong classification.
     """
     rule, problems = parse_with_problems(content, file, shared)
-    found = [Finding(ERROR, "reading", problem.place, problem.line, problem.text) for problem in problems]
+    findings = [Finding(ERROR, "reading", problem.place, problem.line, problem.text) for problem in problems]
     if rule is None:
-        return found
-    told = [*_of_readings(list(interpretations(rule)), reference, known or {}), *meaning.between_editions(rule)]
-    told += meaning.mixed_connectives(content)
-    found += [
-        Finding(each.severity, each.check, each.place, find_line(content, each.place), each.text)
-        for each in dict.fromkeys(told)
+        return findings
+    unplaced: list[UnplacedFinding] = []
+    for interpretation in interpretations(rule):
+        unplaced += _check(interpretation, reference, known or {})
+    unplaced += [*check_editions(rule), *check_connectives(content)]
+    findings += [
+        Finding(finding.severity, finding.check, finding.place, find_line(content, finding.place), finding.text)
+        for finding in dict.fromkeys(unplaced)
     ]
-    return sorted(found, key=lambda finding: (finding.line, _SEVERITIES.index(finding.severity), finding.text))
+    return sorted(findings, key=lambda finding: (finding.line, _SEVERITIES.index(finding.severity), finding.text))
 
 
-def _of_readings(
-    every: list[Interpretation], reference: Reference | None, known: Mapping[str, Mapping[CodeSystem, CodeList]]
-) -> Iterator[UnplacedFinding]:
-    for interpretation in every:
-        found = [
-            *meaning.of_criteria(interpretation),
-            *code_lists.of_lists(interpretation, known),
-            *examples.of_examples(interpretation),
-            *(codes.of_codes(interpretation, reference) if reference else ()),
-        ]
-        for told in found:
-            yield replace(told, severity=NOTE) if interpretation.is_as_written else told
+def _check(interpretation: Interpretation, reference: Reference | None, known: KnownCodes) -> Iterator[UnplacedFinding]:
+    """Run the checks of one interpretation; what a source wrote is never more than a note."""
+    findings = [
+        *check_criteria(interpretation),
+        *check_code_lists(interpretation, known),
+        *check_examples(interpretation),
+        *(check_codes(interpretation, reference) if reference else ()),
+    ]
+    for finding in findings:
+        yield replace(finding, severity=NOTE) if interpretation.is_as_written else finding

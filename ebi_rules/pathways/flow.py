@@ -1,6 +1,7 @@
-"""A flow: the stages that people go through, held as data, and what their pathways are.
+"""A flow: the stages of a pathway, and what people's pathways are.
 
-`paths` says what a flow means, slowly and obviously, over the activities of one person; `walking` works it out.
+`paths` defines what a flow means, slowly and obviously, over the activities of one person; `flow_moves` counts the
+pathways of all people.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,21 +13,35 @@ from ebi_rules.pathways.measure_meaning import is_a
 from ebi_rules.rule_model.measure_logic import EventDefinition
 
 BEGINS, LOST, IN_VIEW = "referral", "lost to view", "still in view"
-"""Where every pathway begins, and where one ends that no stage ends."""
+"""Where every pathway begins, and where a pathway ends if no stage ends it."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage: its name, the activity that it is, and whether it ends a pathway."""
+    """A stage of a flow.
+
+    Attributes:
+        name: Its name.
+        definition: Which activities are at this stage.
+        ends: Whether it ends a pathway.
+    """
 
     name: str
-    asked: EventDefinition
+    definition: EventDefinition
     ends: bool
 
 
 @dataclass(frozen=True)
 class PathsExample:
-    """A made-up person with their pathways, each as the stages it goes through: `referral > imaging > discharge`."""
+    """A made-up person with their pathways.
+
+    Attributes:
+        about: What the example shows.
+        events: The person's activity.
+        paths: The pathways, each as the stages that it goes through: `referral > imaging > discharge`.
+        first_day: The first day of the data: `2024-04-01`.
+        last_day: The last day of the data.
+    """
 
     about: str
     events: tuple[Event, ...]
@@ -37,10 +52,22 @@ class PathsExample:
 
 @dataclass(frozen=True)
 class Flow:
-    """The stages of a pathway, in the order that they have on one day.
+    """The stages of a pathway.
 
-    A pathway begins with the first activity of a stage, and ends with a stage that ends it, or is lost to view when
-    nothing follows for more than `lost_after` days. `shows` and `limits` are what it can and cannot show.
+    A pathway begins with the first activity at any stage. It ends at a stage that ends it, or is lost to view when
+    nothing follows for more than `lost_after` days.
+
+    Attributes:
+        key: Its key.
+        title: Its title.
+        about: What it is.
+        source: Where it comes from.
+        stages: The stages, in the order that they have on one day.
+        lost_after: The longest gap within a pathway, in days.
+        shows: What it can show.
+        limits: What it cannot show.
+        words: Phrases for criteria and code lists, by name.
+        examples: Made-up people with the right pathways.
     """
 
     key: str
@@ -56,13 +83,18 @@ class Flow:
 
     @property
     def ends(self) -> tuple[str, ...]:
-        """Where pathways end, in order: stages that end one, then what becomes of the others."""
+        """Where pathways end, in order: the stages that end one, then lost to view and still in view."""
         return (*(stage.name for stage in self.stages if stage.ends), LOST, IN_VIEW)
 
 
 @dataclass(frozen=True)
 class Path:
-    """One pathway: its first activity, and the stages from the first to its end."""
+    """One pathway.
+
+    Attributes:
+        begin: Its first activity.
+        stages: Its stages from the first on, and its end if no stage ends it.
+    """
 
     begin: Event
     stages: tuple[str, ...]
@@ -72,41 +104,48 @@ class Path:
 
 
 def paths(flow: Flow, events: Sequence[Event], first_day: str, last_day: str) -> list[Path]:
-    """Give the pathways of one person that begin within the data. `first_day` and `last_day` are those of the data.
+    """Return the pathways of one person that begin within the data.
 
-    Visits of one day have the order of the stages, and visits to one stage that in which events are given.
+    A pathway is left out if there are fewer than `lost_after` days of data before its first activity: it may have begun
+    earlier.
 
-    One whose first activity has less than `lost_after` days of data before it may have begun earlier: it is left out.
+    Args:
+        flow: The flow.
+        events: The person's activity. Visits on one day have the order of the stages, and visits to one stage on one
+            day the order of this list.
+        first_day: The first day of the data: `2024-04-01`.
+        last_day: The last day of the data.
     """
     first, last = date.fromisoformat(first_day), date.fromisoformat(last_day)
-    visits = sorted(
-        (
-            (date.fromisoformat(event.day), place, event)
-            for event in events
-            if first_day <= event.day <= last_day
-            for place, stage in enumerate(flow.stages)
-            if is_a(stage.asked, event)
-        ),
-        key=lambda visit: visit[:2],
-    )
-    found: list[Path] = []
-    latest, begun, stages = first, list[Event](), list[str]()
+    pathways: list[Path] = []
+    latest, begin, stages = first, list[Event](), list[str]()
 
     def close(end: str | None) -> None:
         if stages:
-            found.append(Path(begun.pop(), (*stages, *([end] if end else []))))
+            pathways.append(Path(begin.pop(), (*stages, *([end] if end else []))))
             stages.clear()
 
-    for day, place, event in visits:
+    for day, place, event in _visits(flow, events, first, last):
         stage = flow.stages[place]
         if (day - latest).days > flow.lost_after:
             close(LOST)
         if not stages:
-            begun.append(event)
+            begin.append(event)
         if not stages or stages[-1] != stage.name:
             stages.append(stage.name)
         latest = day
         if stage.ends:
             close(None)
     close(LOST if (last - latest).days >= flow.lost_after else IN_VIEW)
-    return [path for path in found if (date.fromisoformat(path.begin.day) - first).days >= flow.lost_after]
+    return [path for path in pathways if (date.fromisoformat(path.begin.day) - first).days >= flow.lost_after]
+
+
+def _visits(flow: Flow, events: Sequence[Event], first: date, last: date) -> list[tuple[date, int, Event]]:
+    """Return the visits to stages within the data, in order, each with its day and the place of its stage."""
+    visits = [
+        (date.fromisoformat(event.day), place, event)
+        for event in events
+        for place, stage in enumerate(flow.stages)
+        if is_a(stage.definition, event)
+    ]
+    return sorted((visit for visit in visits if first <= visit[0] <= last), key=lambda visit: visit[:2])

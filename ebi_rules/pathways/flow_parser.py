@@ -1,4 +1,7 @@
-"""Read a flow file: TOML to `Flow`, with everything checked and every error at its line."""
+"""Parse a flow file: TOML to `Flow`, with everything checked and every error at its line.
+
+Finding the files is the task of `definition_files`.
+"""
 
 import re
 from collections.abc import Mapping
@@ -14,29 +17,41 @@ _OPTIONAL = {"codes", "criteria", "words"}
 _STAGE = {"name", "when", "in", "ends"}
 _EXAMPLE = {"about", "person", "paths", "data"}
 _LONGEST = 3660
+"""The longest gap, in days: ten years."""
 
 
 def parse_flow(content: str, file: str, shared: SharedDefinitions, find_rule: FindRule) -> Flow:
-    """Read the flow in a file's text. Raises `RuleError` that names the file, the line and the repair."""
+    """Return the flow in a file's text.
+
+    Args:
+        content: The text.
+        file: The file's name, for error messages.
+        shared: What the file may use by name.
+        find_rule: Returns a rule by its name.
+
+    Raises:
+        RuleError: Something in the file is wrong. The error names the file, the line and the repair.
+    """
     return _FlowFile(content, file, shared, find_rule).flow()
 
 
 class _FlowFile(PeopleSource):
-    """A flow file of which a flow is made."""
+    """A flow file while it is parsed."""
 
     def flow(self) -> Flow:
-        return self.whole(_REQUIRED, _OPTIONAL, self._read, self._check_examples)
+        """Return the flow after checking the whole file."""
+        return self.parse_checked(_REQUIRED, _OPTIONAL, self._read, self._check_examples)
 
     def _read(self) -> Flow:
         table = self.table
         lost_after = table["lost_after"]
         if type(lost_after) is not int or not 1 <= lost_after <= _LONGEST:
-            self.fail(("lost_after",), f"this is a whole number of days from 1 to {_LONGEST}.")
-        stages = tuple(self._stage(number, each) for number, each in enumerate(table["stages"]))
+            self.fail(("lost_after",), f"this must be a whole number of days from 1 to {_LONGEST}.")
+        stages = tuple(self._stage(number, stage) for number, stage in enumerate(table["stages"]))
         names = [stage.name for stage in stages]
         for number, name in enumerate(names):
             if name in names[:number]:
-                self.fail(("stages", str(number), "name"), f"another stage is called {name} too.")
+                self.fail(("stages", str(number), "name"), f"another stage is also called {name}: choose another name.")
         return Flow(
             key=table["key"],
             title=table["title"],
@@ -47,7 +62,7 @@ class _FlowFile(PeopleSource):
             shows=self.sentences("shows"),
             limits=self.sentences("limits"),
             words={**self.words, **self.shared.words, **table.get("words", {})},
-            examples=tuple(self._example(number, each) for number, each in enumerate(table["examples"])),
+            examples=tuple(self._example(number, example) for number, example in enumerate(table["examples"])),
         )
 
     def _stage(self, number: int, table: Mapping[str, Any]) -> Stage:
@@ -56,32 +71,36 @@ class _FlowFile(PeopleSource):
         name, ends = table["name"], table.get("ends", False)
         if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z ]*", name) or name in (BEGINS, LOST, IN_VIEW):
             self.fail(
-                (*where, "name"), f"a stage has a name in small letters, which is not {BEGINS}, {LOST} or {IN_VIEW}."
+                (*where, "name"),
+                f"the name of a stage must be in lower-case letters, and must not be {BEGINS}, {LOST} or {IN_VIEW}.",
             )
         if not isinstance(ends, bool):
-            self.fail((*where, "ends"), "this is true or false.")
-        return Stage(name, self.asked((*where, "when"), table["when"], table.get("in")), ends)
+            self.fail((*where, "ends"), "this must be true or false.")
+        definition = self.event_definition((*where, "when"), table["when"], table.get("in"))
+        return Stage(name, definition, ends)
 
     def _example(self, number: int, table: Mapping[str, Any]) -> PathsExample:
         where = ("examples", str(number))
         self.require_keys(where, table, _EXAMPLE, _EXAMPLE - {"data"})
         if table["paths"] != [] and not is_list_of_texts(table["paths"]):
-            self.fail((*where, "paths"), "this is a list of pathways, such as 'referral > imaging > lost to view'.")
+            self.fail(
+                (*where, "paths"), "this must be a list of pathways, such as 'referral > imaging > lost to view'."
+            )
         first, last = self.days_of_data(where, table)
-        events = tuple(self.event((*where, "person"), each) for each in table["person"])
+        events = tuple(self.event((*where, "person"), activity) for activity in table["person"])
         return PathsExample(table["about"], events, tuple(table["paths"]), first, last)
 
     def _check_examples(self, flow: Flow) -> None:
-        seen: set[str] = set()
+        stages_seen: set[str] = set()
         for number, example in enumerate(flow.examples):
-            found = paths(flow, example.events, example.first_day, example.last_day)
-            got = tuple(map(str, found))
-            seen.update(stage for path in found for stage in path.stages)
-            if got != example.paths:
+            pathways = paths(flow, example.events, example.first_day, example.last_day)
+            stages_seen.update(stage for path in pathways for stage in path.stages)
+            texts = tuple(map(str, pathways))
+            if texts != example.paths:
                 self.note(
                     ("examples", str(number)),
-                    f"the example {example.about!r} says {list(example.paths)}, but the pathways are {list(got)}.",
+                    f"the example {example.about!r} says {list(example.paths)}, but the pathways are {list(texts)}.",
                 )
         for name in (*(stage.name for stage in flow.stages), *flow.ends):
-            if name not in seen:
+            if name not in stages_seen:
                 self.note(("examples", "0"), f"no example goes through {name!r}: add one that does.")

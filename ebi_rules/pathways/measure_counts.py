@@ -1,7 +1,8 @@
-"""Work measures out over people's events: an answer an index activity, and from these the cube.
+"""Count measures over people's events: an answer for every index activity, and from the answers the cube.
 
-The cube is that of an audit: `eligible` are index activities whose window lies within the data, `flagged` those of them
-with the outcome, `left` what remains step by step. Measures that count outcomes, or days, have them as further counts.
+The cube has the form of an audit's: `eligible` are index activities whose window lies within the data, `flagged` those
+of them with the outcome, `left` what remains after each step. The numbers of outcomes and of days are counted apart.
+`measure_meaning` defines the meaning.
 """
 
 from collections.abc import Sequence
@@ -12,153 +13,195 @@ import polars as pl
 
 from ebi_rules.cube import in_order, schema
 from ebi_rules.pathways.measure import Measure
-from ebi_rules.pathways.people_events import People, Source, span
-from ebi_rules.pathways.window_search import Marks, Whole, first_of_each, keys_of, look
+from ebi_rules.pathways.people_events import People, Source, days_covered
+from ebi_rules.pathways.window_search import Integers, Marks, mark_first_events, person_day_keys, search_windows
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, WITHIN_DAYS, WITHOUT
 
 INDEX, FOLLOWED, OUTCOME = "index activity", "window within the data", "outcome"
 STEPS = (INDEX, FOLLOWED, OUTCOME)
-"""What is left of all activity: index activity; that whose window lies within the data; that with the outcome."""
+"""What is left of all activity: index activities, those whose window lies within the data, those with the outcome."""
+
+
+_NO_START = 2.0**40
+"""Replaces the day on which a clock started if it is missing: later than any day, so that no wait is counted."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers to one measure, a row an index activity in the order of people and days.
+    """The answers to one measure: one per index activity, in the order of people and days.
 
-    `row` is its place among the events; `followed` says whether the window lies within the data; `outcomes` how many
-    there are, or the days of a wait; `gap` the days to the nearest outcome, -1 where there is none; `held` whether the
-    measure counts it.
+    Attributes:
+        measure: The measure.
+        row: The row of the index activity among the events.
+        followed: Whether its window lies within the data; for a measure of days, whether the wait is known.
+        outcomes: How many outcomes it has; for a measure of days, the days of the wait, -1 if unknown.
+        gap: The days to the nearest outcome; -1 if there is none.
+        has_outcome: Whether it has the outcome of the measure.
     """
 
     measure: Measure
-    row: Whole
+    row: Integers
     followed: Marks
-    outcomes: Whole
-    gap: Whole
-    held: Marks
+    outcomes: Integers
+    gap: Integers
+    has_outcome: Marks
 
 
 @dataclass(frozen=True)
 class MeasureEntry:
-    """A measure as what an audit counts."""
+    """A measure as an entry of the cube; it has no variants.
+
+    Attributes:
+        measure: The measure.
+    """
 
     measure: Measure
 
     @property
     def key(self) -> str:
+        """The measure's key."""
         return self.measure.key
 
     @property
     def steps(self) -> list[str]:
+        """The names of the steps after each of which the activity left is counted, in order."""
         return list(STEPS)
 
     @property
     def variants(self) -> list[str]:
+        """No variants."""
         return []
 
     @property
     def counted_as(self) -> str:
+        """The name of the variant that is counted: empty."""
         return ""
 
 
-def answer(people: People, measure: Measure) -> Answers:
-    """Answer a measure for every index activity."""
-    frame = people.frame
-    person, day = frame["person"].to_numpy(), frame["day"].to_numpy().astype(np.int64)
+def answer_measure(people: People, measure: Measure) -> Answers:
+    """Return the answers of a measure for every index activity."""
+    person = people.frame["person"].to_numpy()
     is_index = people.is_a(measure.index)
     if measure.of == FIRST:
         places = np.flatnonzero(is_index)
         is_index = np.zeros_like(is_index)
-        is_index[places[first_of_each(person[places])]] = True
+        is_index[places[mark_first_events(person[places])]] = True
     row = np.flatnonzero(is_index).astype(np.int64)
     if measure.gives == DAYS:
-        start = frame[str(measure.start)].to_numpy()[row]
-        days = day[row] - np.nan_to_num(np.asarray(start, dtype=np.float64), nan=2.0**40).astype(np.int64)
-        followed = days >= 0
-        waits = np.where(followed, days, -1)
-        return Answers(measure, row, followed, waits, np.full(row.size, -1, dtype=np.int64), waits > WITHIN_DAYS)
-    assert measure.outcome, "only days have no outcome"
+        return _waits(people, measure, row)
+    assert measure.outcome, "only a measure of days has no outcome"
     is_outcome = people.is_a(measure.outcome)
     if measure.window is None:
         outcomes = is_outcome[row].astype(np.int64)
+        followed = np.ones(row.size, dtype=bool)
         gap = np.where(outcomes > 0, 0, -1)
-        return Answers(measure, row, np.ones(row.size, dtype=bool), outcomes, gap, _counts(measure, outcomes))
-    keys = keys_of(person, day, measure.window.days)
-    found = look(keys, is_index, is_outcome, measure.window)
-    first, last = span(people.sources, [measure.outcome])
-    end = day[row] + (measure.window.days if measure.window.after else -measure.window.days)
-    followed = (end >= first) & (end <= last)
-    return Answers(measure, row, followed, found.outcomes, found.gap, _counts(measure, found.outcomes))
+    else:
+        day = people.frame["day"].to_numpy().astype(np.int64)
+        keys = person_day_keys(person, day, measure.window.days)
+        in_window = search_windows(keys, is_index, is_outcome, measure.window)
+        outcomes, gap = in_window.outcomes, in_window.gap
+        first, last = days_covered(people.sources, [measure.outcome])
+        end = day[row] + (measure.window.days if measure.window.after else -measure.window.days)
+        followed = (end >= first) & (end <= last)
+    has_outcome = (outcomes == 0) if measure.gives == WITHOUT else (outcomes > 0)
+    return Answers(measure, row, followed, outcomes, gap, has_outcome)
 
 
-def _counts(measure: Measure, outcomes: Whole) -> Marks:
-    held: Marks = (outcomes == 0) if measure.gives == WITHOUT else (outcomes > 0)
-    return held
-
-
-def too_short(sources: Sequence[Source], measure: Measure) -> str | None:
-    """Say that a measure's window is longer than the data; None where it is not."""
+def why_too_short(sources: Sequence[Source], measure: Measure) -> str | None:
+    """Return a warning that a measure's window is longer than the data; None if it is not."""
     if measure.window is None:
         return None
-    first, last = span(sources, [measure.outcome])
-    held = max(last - first, 0)
-    if measure.window.days <= held:
+    first, last = days_covered(sources, [measure.outcome])
+    days_of_data = max(last - first, 0)
+    if measure.window.days <= days_of_data:
         return None
-    where = "ahead" if measure.window.after else "back"
-    return f"{measure.key} looks {measure.window.days:,} days {where}, and the data hold {held:,}: it finds nothing."
-
-
-def cube_of(people: People, counted: Sequence[pl.DataFrame], dimensions: Sequence[str]) -> pl.DataFrame:
-    """Give the cube of measures, in an audit's form, from the rows that `counted` gives of each."""
-    activity = _rows(people.activity, None, "activity", None, pl.col("count"), dimensions)
-    return in_order(pl.concat([activity, *counted]).filter(pl.col("count") > 0), dimensions)
-
-
-def counted(people: People, given: Answers, dimensions: Sequence[str]) -> pl.DataFrame:
-    """Give the rows of the cube for one measure: what is left at each step, those followed, and the outcomes."""
-    marks = {"followed": pl.Series(given.followed), "held": pl.Series(given.followed & given.held)}
-    sums = (
-        people.frame[given.row]
-        .select(dimensions)
-        .with_columns(**marks)
-        .group_by(dimensions)
-        .agg(
-            pl.len().cast(pl.Int64).alias(INDEX),
-            pl.col("followed").sum().cast(pl.Int64).alias(FOLLOWED),
-            pl.col("held").sum().cast(pl.Int64).alias(OUTCOME),
-        )
+    direction = "ahead" if measure.window.after else "back"
+    return (
+        f"{measure.key} looks {measure.window.days:,} days {direction}, but the data cover only {days_of_data:,} days: "
+        "it has no results."
     )
-    wanted = (
+
+
+def measure_cube(people: People, counts: Sequence[pl.DataFrame], dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return the cube of measures, in the form of an audit's cube.
+
+    Args:
+        people: The events of all people.
+        counts: The rows of each measure, as `count_answers` returns them.
+        dimensions: The fields that the cube counts by.
+    """
+    activity = _cube_rows(people.activity, "count", dimensions, rule=None, measure="activity", item=None)
+    return in_order(pl.concat([activity, *counts]).filter(pl.col("count") > 0), dimensions)
+
+
+def count_answers(people: People, answers: Answers, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of the cube for one measure: what is left after each step, and the eligible and flagged counts.
+
+    Args:
+        people: The events of all people.
+        answers: The answers to the measure.
+        dimensions: The fields that the cube counts by.
+    """
+    followed = pl.Series(answers.followed)
+    has_outcome = pl.Series(answers.followed & answers.has_outcome)
+    index = people.frame[answers.row].select(dimensions).with_columns(followed=followed, has_outcome=has_outcome)
+    sums = index.group_by(dimensions).agg(
+        pl.len().cast(pl.Int64).alias(INDEX),
+        pl.col("followed").sum().cast(pl.Int64).alias(FOLLOWED),
+        pl.col("has_outcome").sum().cast(pl.Int64).alias(OUTCOME),
+    )
+    series = (
         ("left", INDEX, INDEX),
         ("left", FOLLOWED, FOLLOWED),
         ("left", OUTCOME, OUTCOME),
         ("eligible", None, FOLLOWED),
         ("flagged", None, OUTCOME),
     )
-    key = given.measure.key
-    return pl.concat(_rows(sums, key, measure, item, pl.col(column), dimensions) for measure, item, column in wanted)
+    key = answers.measure.key
+    return pl.concat(
+        _cube_rows(sums, column, dimensions, rule=key, measure=measure, item=item) for measure, item, column in series
+    )
 
 
-def spread_of(people: People, given: Answers, dimension: str) -> pl.DataFrame:
-    """Give how many index activities have each number of outcomes or days: measure, dimension, number, count.
+def answer_spread(people: People, answers: Answers, dimension: str) -> pl.DataFrame:
+    """Return how many index activities have each number of outcomes or days.
 
-    Empty for a measure that gives neither.
+    Args:
+        people: The events of all people.
+        answers: The answers to a measure.
+        dimension: The field to count by.
+
+    Returns:
+        One row per value of the field and number: measure, the field, number, count. Empty unless the measure is of
+        counts or days.
     """
-    if given.measure.gives not in (COUNT, DAYS):
+    if answers.measure.gives not in (COUNT, DAYS):
         return pl.DataFrame(schema={"measure": pl.String, dimension: pl.String, "number": pl.Int64, "count": pl.Int64})
-    index = people.frame[given.row].select(pl.col(dimension).cast(pl.String))
-    numbers = index.with_columns(number=pl.Series(given.outcomes)).filter(pl.Series(given.followed))
-    found = numbers.group_by(dimension, "number").agg(pl.len().cast(pl.Int64).alias("count"))
-    return found.select(pl.lit(given.measure.key).alias("measure"), dimension, "number", "count")
+    index = people.frame[answers.row].select(pl.col(dimension).cast(pl.String))
+    followed = index.with_columns(number=pl.Series(answers.outcomes)).filter(pl.Series(answers.followed))
+    counts = followed.group_by(dimension, "number").agg(pl.len().cast(pl.Int64).alias("count"))
+    return counts.select(pl.lit(answers.measure.key).alias("measure"), dimension, "number", "count")
 
 
-def _rows(
-    counted: pl.DataFrame, rule: str | None, measure: str, item: str | None, count: pl.Expr, dimensions: Sequence[str]
+def _waits(people: People, measure: Measure, row: Integers) -> Answers:
+    """Return the answers of a measure of days."""
+    day = people.frame["day"].to_numpy().astype(np.int64)[row]
+    start = people.frame[str(measure.start)].to_numpy()[row]
+    days = day - np.nan_to_num(np.asarray(start, dtype=np.float64), nan=_NO_START).astype(np.int64)
+    is_known = days >= 0
+    waits = np.where(is_known, days, -1)
+    no_gap = np.full(row.size, -1, dtype=np.int64)
+    return Answers(measure, row, is_known, waits, no_gap, waits > WITHIN_DAYS)
+
+
+def _cube_rows(
+    counts: pl.DataFrame, column: str, dimensions: Sequence[str], rule: str | None, measure: str, item: str | None
 ) -> pl.DataFrame:
-    return counted.select(
+    """Return the rows of a cube for the counts in one column."""
+    return counts.select(
         pl.lit(rule, dtype=pl.String).alias("rule"),
         *dimensions,
         pl.lit(measure).alias("measure"),
         pl.lit(item, dtype=pl.String).alias("item"),
-        count.alias("count"),
+        pl.col(column).alias("count"),
     ).cast(pl.Schema(schema(dimensions)))

@@ -1,4 +1,7 @@
-"""What a measure means: slow and obvious, over the activities of one person. It judges what works measures out."""
+"""What a measure means: slow and obvious, over the activities of one person.
+
+It checks the examples in measure files, and in tests it judges the fast way, `measure_counts`, and the SQL.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +17,13 @@ Answer = str | int
 
 @dataclass(frozen=True)
 class Index:
-    """An index activity with its answer: yes, no, a number, or incomplete; `gap` is the days to the nearest outcome."""
+    """An index activity with its answer.
+
+    Attributes:
+        event: The index activity.
+        answer: `yes`, `no`, a number, or `incomplete`.
+        gap: The days to the nearest outcome; None if there is none.
+    """
 
     event: Event
     answer: Answer
@@ -22,19 +31,21 @@ class Index:
 
 
 def answers(measure: Measure, events: Sequence[Event], first_day: str, last_day: str) -> list[Index]:
-    """Give the index activities of one person, in order of days, each with its answer.
+    """Return the index activities of one person, in order of days, each with its answer.
 
-    `first_day` and `last_day` are those of the data. Events of one day keep the order in
-    which they are given: that of the extracts, and in each of its keys.
+    Args:
+        measure: The measure.
+        events: The person's activity. Events on one day keep the order of this list: that of the extracts, and within
+            an extract that of its keys.
+        first_day: The first day of the data: `2024-04-01`.
+        last_day: The last day of the data.
     """
     ordered = sorted(events, key=lambda event: event.day)
     indexes = [event for event in ordered if is_a(measure.index, event)]
     if measure.of == FIRST:
         indexes = indexes[:1]
-    return [
-        _answered(measure, event, ordered, date.fromisoformat(first_day), date.fromisoformat(last_day))
-        for event in indexes
-    ]
+    first, last = date.fromisoformat(first_day), date.fromisoformat(last_day)
+    return [_answered(measure, event, ordered, first, last) for event in indexes]
 
 
 def _answered(measure: Measure, index: Event, events: Sequence[Event], first: date, last: date) -> Index:
@@ -43,34 +54,32 @@ def _answered(measure: Measure, index: Event, events: Sequence[Event], first: da
         started = index.activity.fields.get(measure.start or "")
         days = None if started is None else (day - date.fromisoformat(str(started))).days
         return Index(index, INCOMPLETE if days is None or days < 0 else days, None)
-    assert measure.outcome, "only days have no outcome"
+    assert measure.outcome, "only a measure of days has no outcome"
     if measure.window is None:
-        held = is_a(measure.outcome, index)
-        return Index(index, _told(measure, int(held)), 0 if held else None)
+        is_outcome = is_a(measure.outcome, index)
+        return Index(index, _answer(measure, int(is_outcome)), 0 if is_outcome else None)
     window = measure.window
-    away = [
-        _days_apart(day, event, window.after) for event in events if event is not index and is_a(measure.outcome, event)
-    ]
-    gaps = [days for days in away if window.first <= days <= window.days]
+    outcomes = [event for event in events if event is not index and is_a(measure.outcome, event)]
+    distances = [_days_apart(day, event, window.after) for event in outcomes]
+    gaps = [days for days in distances if window.first <= days <= window.days]
     end = day + timedelta(days=window.days if window.after else -window.days)
-    if not first <= end <= last:
-        return Index(index, INCOMPLETE, min(gaps, default=None))
-    return Index(index, _told(measure, len(gaps)), min(gaps, default=None))
+    answer = _answer(measure, len(gaps)) if first <= end <= last else INCOMPLETE
+    return Index(index, answer, min(gaps, default=None))
 
 
 def _days_apart(day: date, event: Event, after: bool) -> int:
-    """Give how many days an event is after the index, or before it: one of the same day is not before it."""
+    """Return how many days an event is after the index, or before it: on the same day it is after it."""
     days = (date.fromisoformat(event.day) - day).days
     return days if after else -days if days else -1
 
 
-def _told(measure: Measure, outcomes: int) -> Answer:
+def _answer(measure: Measure, outcomes: int) -> Answer:
     if measure.gives == COUNT:
         return outcomes
     return "yes" if bool(outcomes) != (measure.gives == WITHOUT) else "no"
 
 
-def is_a(asked: EventDefinition, event: Event) -> bool:
-    """Say whether an activity is what is asked."""
-    here = asked.dataset in (None, event.dataset)
-    return here and all(holds(criterion, event.activity) for criterion in asked.criteria)
+def is_a(definition: EventDefinition, event: Event) -> bool:
+    """Return whether an activity is an event of a definition."""
+    is_in_dataset = definition.dataset in (None, event.dataset)
+    return is_in_dataset and all(holds(criterion, event.activity) for criterion in definition.criteria)

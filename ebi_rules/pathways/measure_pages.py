@@ -1,4 +1,4 @@
-"""Write the page of the measures as Markdown: `python -m ebi_rules.measures.pages FILE`."""
+"""Write the documentation page of the measures and flows: `python -m ebi_rules.pathways.measure_pages FILE`."""
 
 import sys
 from collections.abc import Iterator
@@ -19,21 +19,25 @@ hand.
 
 
 def page() -> str:
-    """Give the text of the page."""
-    told = [line for each in measures() for line in _of(each)]
-    return "\n".join([_HEAD, *told, *(line for flow in flows() for line in _of_flow(flow))])
+    """Return the text of the page, as Markdown."""
+    lines = [_HEAD]
+    for measure in measures():
+        lines += _measure_lines(measure)
+    for flow in flows():
+        lines += _flow_lines(flow)
+    return "\n".join(lines)
 
 
-def _of(measure: Measure) -> Iterator[str]:
+def _measure_lines(measure: Measure) -> Iterator[str]:
     yield f"## {measure.title}"
     yield ""
     yield f"`{measure.key}`. {measure.about}"
     yield ""
     whose = "the first of each person" if measure.of == FIRST else "each"
     yield f"- Gives {measure.gives}: {KINDS[measure.gives]}."
-    yield f"- Index activity, {whose}: {_said(measure.index, measure)}."
+    yield f"- Index activity, {whose}: {_in_words(measure.index, measure)}."
     if measure.outcome:
-        yield f"- Outcome{_when(measure)}: {_said(measure.outcome, measure)}."
+        yield f"- Outcome{_when(measure)}: {_in_words(measure.outcome, measure)}."
     if measure.gives == DAYS:
         yield f"- The clock starts on the {str(measure.start).replace('_', ' ')}."
     yield f"- Source of the indicator: {measure.source}."
@@ -45,7 +49,7 @@ def _of(measure: Measure) -> Iterator[str]:
     yield ""
 
 
-def _of_flow(flow: Flow) -> Iterator[str]:
+def _flow_lines(flow: Flow) -> Iterator[str]:
     yield f"## {flow.title}"
     yield ""
     yield f"`{flow.key}`. {flow.about}"
@@ -54,7 +58,7 @@ def _of_flow(flow: Flow) -> Iterator[str]:
     yield "|---|---|"
     for stage in flow.stages:
         ends = "; it ends a pathway" if stage.ends else ""
-        yield f"| {stage.name} | {_said(stage.asked, flow)}{ends} |"
+        yield f"| {stage.name} | {_in_words(stage.definition, flow)}{ends} |"
     yield ""
     yield f"- Lost to view: nothing follows for more than {flow.lost_after} days."
     yield f"- Source: {flow.source}."
@@ -66,8 +70,8 @@ def _of_flow(flow: Flow) -> Iterator[str]:
     yield ""
 
 
-def _what_it_shows(what: Measure | Flow) -> Iterator[str]:
-    for heading, texts in (("Shows", what.shows), ("Cannot show", what.limits)):
+def _what_it_shows(pathway: Measure | Flow) -> Iterator[str]:
+    for heading, texts in (("Shows", pathway.shows), ("Cannot show", pathway.limits)):
         yield ""
         yield f"{heading}:"
         yield ""
@@ -82,15 +86,15 @@ def _when(measure: Measure) -> str:
     return f", {window.first} to {window.days} days {'after' if window.after else 'before'}"
 
 
-def _said(asked: EventDefinition, measure: Measure | Flow) -> str:
-    text = "; and ".join(say(criterion, measure.words) for criterion in asked.criteria)
-    place = {"admitted": "admitted care of which ", "outpatient": "an appointment of which "}
-    where = place.get(asked.dataset or "", "")
-    return f"{where}{text}".replace("|", "\\|")
+def _in_words(definition: EventDefinition, pathway: Measure | Flow) -> str:
+    text = "; and ".join(say(criterion, pathway.words) for criterion in definition.criteria)
+    datasets = {"admitted": "admitted care of which ", "outpatient": "an appointment of which "}
+    dataset = datasets.get(definition.dataset or "", "")
+    return f"{dataset}{text}".replace("|", "\\|")
 
 
 def main() -> None:
-    """Write the page to the file that is named."""
+    """Write the page to the file named on the command line."""
     Path(sys.argv[1]).write_text(page(), encoding="utf-8")
 
 

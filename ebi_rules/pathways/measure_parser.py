@@ -1,4 +1,7 @@
-"""Read a measure file: TOML to `Measure`, with everything checked and every error at its line."""
+"""Parse a measure file: TOML to `Measure`, with everything checked and every error at its line.
+
+Finding the files is the task of `definition_files`.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,19 +19,30 @@ _OPTIONAL = {"outcome", "within", "gives", "of", "start", "index_in", "outcome_i
 _EXAMPLE = {"about", "person", "answers", "data"}
 _WITHIN = {"days", "after", "from"}
 _LONGEST = 3660
-"""The longest window, ten years: no extract that this is asked of is longer."""
+"""The longest window, in days: ten years, and no extract is longer."""
 
 
 def parse_measure(content: str, file: str, shared: SharedDefinitions, find_rule: FindRule) -> Measure:
-    """Read the measure in a file's text. Raises `RuleError` that names the file, the line and the repair."""
+    """Return the measure in a file's text.
+
+    Args:
+        content: The text.
+        file: The file's name, for error messages.
+        shared: What the file may use by name.
+        find_rule: Returns a rule by its name.
+
+    Raises:
+        RuleError: Something in the file is wrong. The error names the file, the line and the repair.
+    """
     return _MeasureFile(content, file, shared, find_rule).measure()
 
 
 class _MeasureFile(PeopleSource):
-    """A measure file of which a measure is made."""
+    """A measure file while it is parsed."""
 
     def measure(self) -> Measure:
-        return self.whole(_REQUIRED, _OPTIONAL, self._read, self._check_examples)
+        """Return the measure after checking the whole file."""
+        return self.parse_checked(_REQUIRED, _OPTIONAL, self._read, self._check_examples)
 
     def _read(self) -> Measure:
         table = self.table
@@ -36,18 +50,18 @@ class _MeasureFile(PeopleSource):
         self.require_one_of(("gives",), gives, tuple(KINDS))
         of = table.get("of", EACH)
         self.require_one_of(("of",), of, (EACH, FIRST))
-        index = self._asked("index")
+        index = self._definition("index")
         if gives == DAYS:
             for name in ("outcome", "within"):
                 if name in table:
-                    self.fail((name,), "a measure of days has a start, and no outcome.")
+                    self.fail((name,), "a measure of days must have a start and no outcome.")
             outcome, window, start = None, None, self._start()
         else:
             if "start" in table:
-                self.fail(("start",), "only a measure of days has the start of a clock.")
+                self.fail(("start",), "only a measure of days can have a start.")
             if "outcome" not in table:
                 self.fail((), "the entry outcome is missing.")
-            outcome, start = self._asked("outcome"), None
+            outcome, start = self._definition("outcome"), None
             window = self._window()
         return Measure(
             key=table["key"],
@@ -63,11 +77,11 @@ class _MeasureFile(PeopleSource):
             shows=self.sentences("shows"),
             limits=self.sentences("limits"),
             words={**self.words, **self.shared.words, **table.get("words", {})},
-            examples=tuple(self._example(number, each) for number, each in enumerate(table["examples"])),
+            examples=tuple(self._example(number, example) for number, example in enumerate(table["examples"])),
         )
 
-    def _asked(self, name: str) -> EventDefinition:
-        return self.asked((name,), self.table[name], self.table.get(f"{name}_in"))
+    def _definition(self, name: str) -> EventDefinition:
+        return self.event_definition((name,), self.table[name], self.table.get(f"{name}_in"))
 
     def _window(self) -> Window | None:
         table = self.table.get("within")
@@ -77,51 +91,55 @@ class _MeasureFile(PeopleSource):
         after, days = table["after"], table["days"]
         first = table.get("from", 0 if after is True else 1)
         if not isinstance(after, bool):
-            self.fail(("within",), "after is true or false.")
+            self.fail(("within",), "after must be true or false.")
         for name, value in (("days", days), ("from", first)):
             if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LONGEST:
-                self.fail(("within",), f"{name} is a whole number from 0 to {_LONGEST}.")
+                self.fail(("within",), f"{name} must be a whole number from 0 to {_LONGEST}.")
         if first > days:
-            self.fail(("within",), f"from {first} to {days} days holds no day.")
+            self.fail(("within",), f"from {first} to {days} days contains no day: from must not be above days.")
         if not after and first == 0:
-            self.fail(
-                ("within",), "what happens on the day of the index happens after it: before begins with from = 1."
-            )
+            self.fail(("within",), "events on the day of the index are after it: with after = false, use from = 1.")
         return Window(first, days, after)
 
     def _start(self) -> str:
         start = self.table.get("start")
-        dates = [name for name, each in FIELDS.items() if each.kind is Kind.DATE and name != "activity_date"]
+        dates = [name for name, field in FIELDS.items() if field.kind is Kind.DATE and name != "activity_date"]
         if start is None:
-            self.fail((), "the entry start is missing: the field of the day on which the clock starts.")
+            self.fail((), "the entry start is missing: name the field with the day on which the clock starts.")
         if start not in dates:
-            self.fail(("start",), unknown("field of a day", str(start), dates))
+            self.fail(("start",), unknown("field with a day", str(start), dates))
         return str(start)
 
     def _example(self, number: int, table: Mapping[str, Any]) -> PersonExample:
         where = ("examples", str(number))
         self.require_keys(where, table, _EXAMPLE, _EXAMPLE - {"data"})
         first, last = self.days_of_data(where, table)
-        given = table["answers"]
-        if not isinstance(given, list) or not all(
-            answer in ("yes", "no", INCOMPLETE) or type(answer) is int for answer in given
-        ):
-            self.fail((*where, "answers"), f"these are 'yes', 'no', {INCOMPLETE!r} or numbers, one an index activity.")
-        events = tuple(self.event((*where, "person"), each) for each in table["person"])
-        return PersonExample(table["about"], events, tuple(given), first, last)
+        right_answers = table["answers"]
+        if not isinstance(right_answers, list) or not all(map(_is_answer, right_answers)):
+            self.fail(
+                (*where, "answers"),
+                f"these must be 'yes', 'no', {INCOMPLETE!r} or numbers, one per index activity.",
+            )
+        events = tuple(self.event((*where, "person"), activity) for activity in table["person"])
+        return PersonExample(table["about"], events, tuple(right_answers), first, last)
 
     def _check_examples(self, measure: Measure) -> None:
-        seen: set[str | int] = set()
+        answers_seen: set[str | int] = set()
         for number, example in enumerate(measure.examples):
-            found = answers(measure, example.events, example.first_day, example.last_day)
-            got = tuple(index.answer for index in found)
-            seen.update(got)
-            if got != example.answers:
+            indexes = answers(measure, example.events, example.first_day, example.last_day)
+            actual = tuple(index.answer for index in indexes)
+            answers_seen.update(actual)
+            if actual != example.answers:
                 self.note(
                     ("examples", str(number)),
-                    f"the example {example.about!r} says {list(example.answers)}, but the measure gives {list(got)}.",
+                    f"the example {example.about!r} says {list(example.answers)}, but the measure returns "
+                    f"{list(actual)}.",
                 )
-        wanted = {"yes", "no"} if measure.gives in (SHARE, WITHOUT) else set()
-        wanted |= {INCOMPLETE} if measure.window or measure.gives == DAYS else set()
-        for answer in sorted(wanted - seen):
-            self.note(("examples", "0"), f"no example is answered {answer!r}: add one that is.")
+        needed = {"yes", "no"} if measure.gives in (SHARE, WITHOUT) else set()
+        needed |= {INCOMPLETE} if measure.window or measure.gives == DAYS else set()
+        for answer in sorted(needed - answers_seen):
+            self.note(("examples", "0"), f"no example has the answer {answer!r}: add one that does.")
+
+
+def _is_answer(value: object) -> bool:
+    return value in ("yes", "no", INCOMPLETE) or type(value) is int

@@ -1,4 +1,7 @@
-"""Tables of measures, each from counts as they may be shown: shares by provider, means, waits."""
+"""Tables of measures: shares by provider and by the values of a field, and means of outcomes and days.
+
+They are made only from counts that may be shown.
+"""
 
 from collections.abc import Sequence
 
@@ -10,117 +13,130 @@ from ebi_rules.pathways.measure_counts import INDEX, MeasureEntry
 from ebi_rules.provider_audit.percentages import PERCENT, with_percent
 from ebi_rules.provider_audit.rate_tables import funnel_of, rates_by_field, total_rates
 from ebi_rules.provider_audit.settings import Settings
-from ebi_rules.provider_audit.shown_counts import Counts
+from ebi_rules.provider_audit.shown_counts import Counts, shown_as, withheld_as
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.rule_model.measure_logic import COUNT
 from ebi_rules.statistics.intervals import poisson
 
-_FUNNEL = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
+_RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95"]
 _NUMBERS = ["mean", "mean_lower_95", "mean_upper_95", "median", "percentile_90"]
+_NEW_NAMES = {"eligible": "followed", "flagged": "outcome"}
+"""The names that a measure's tables have for an audit's counts."""
 
 
-def shares(counts: Counts, settings: Settings) -> pl.DataFrame:
-    """Give each measure's share, of all providers together first and then of each.
+def share_table(counts: Counts, settings: Settings) -> pl.DataFrame:
+    """Return the share of each measure, for all providers together and then for each.
 
-    Columns: measure, provider, index_activity, followed (whose window lies within the data), outcome, percent,
-    percent_lower_95, percent_upper_95 (Wilson's score interval, of outcome in followed), expected, standardised_ratio,
-    ratio_lower_95, ratio_upper_95 (for case mix, as in an audit), signal (which funnel limit is passed). Null where
-    suppressed.
+    Args:
+        counts: The counts that may be shown.
+        settings: How to compare.
+
+    Returns:
+        One row per measure and provider: rule (the measure), provider, index_activity, followed (index activities whose
+        window lies within the data), outcome, percent (outcome in followed), percent_lower_95, percent_upper_95
+        (Wilson's interval), expected, standardised_ratio, ratio_lower_95, ratio_upper_95 (for case mix, as in an
+        audit), signal (the widest funnel limit that the provider is outside). Null where suppressed.
     """
-    nothing = {name: pl.lit(None, pl.Float64) for name in _FUNNEL}
-    overall = total_rates(counts).with_columns(
-        provider=pl.lit(ALL_PROVIDERS), signal=pl.lit(None, pl.String), **nothing
-    )
-    names = ["rule", "provider", "eligible", "flagged", *_FUNNEL, "signal", f"eligible{WITHHELD}", f"flagged{WITHHELD}"]
-    rows = [overall.select(names)]
+    columns = ["rule", "provider", "eligible", "flagged", *_RATIOS, "signal", *_withheld("eligible", "flagged")]
+    no_comparison = {**dict.fromkeys(_RATIOS, pl.lit(None, pl.Float64)), "signal": pl.lit(None, pl.String)}
+    parts = [total_rates(counts).with_columns(provider=pl.lit(ALL_PROVIDERS), **no_comparison).select(columns)]
     for part in rates_by_field(counts, "provider", settings).partition_by("rule", maintain_order=True):
         signals = pl.lit(funnel_of(part, settings).signals)
-        known = pl.col("flagged").is_not_null() & (pl.col("expected") > 0)
-        rows.append(part.with_columns(signal=pl.when(known).then(signals)).select(names))
-    order = {entry.key: place for place, entry in enumerate(counts.audited)}
-    place = pl.col("rule").replace_strict(order, default=len(order))
-    table = pl.concat(rows).sort(place, pl.col("provider").ne_missing(ALL_PROVIDERS), maintain_order=True)
-    table = with_percent(table, "flagged", "eligible").join(
-        _index(counts), on=["rule", "provider"], how="left", nulls_equal=True, maintain_order="left"
-    )
-    return table.select(
-        "rule",
-        "provider",
-        "index_activity",
-        pl.col("eligible").alias("followed"),
-        pl.col("flagged").alias("outcome"),
-        *PERCENT,
-        *_FUNNEL,
-        "signal",
-        pl.col(f"eligible{WITHHELD}").alias(f"followed{WITHHELD}"),
-        pl.col(f"flagged{WITHHELD}").alias(f"outcome{WITHHELD}"),
-        f"index_activity{WITHHELD}",
-    )
+        is_known = pl.col("flagged").is_not_null() & (pl.col("expected") > 0)
+        parts.append(part.with_columns(signal=pl.when(is_known).then(signals)).select(columns))
+    rule_order = {entry.key: place for place, entry in enumerate(counts.audited)}
+    place = pl.col("rule").replace_strict(rule_order, default=len(rule_order))
+    is_provider = pl.col("provider").ne_missing(ALL_PROVIDERS)
+    table = as_followed(pl.concat(parts).sort(place, is_provider, maintain_order=True))
+    keys = ["rule", "provider"]
+    table = with_percent(table, "outcome", "followed")
+    table = table.join(_index_activity(counts), on=keys, how="left", nulls_equal=True, maintain_order="left")
+    shown = [*keys, "index_activity", "followed", "outcome", *PERCENT, *_RATIOS, "signal"]
+    return table.select(*shown, *_withheld("followed", "outcome", "index_activity"))
 
 
 def as_followed(table: pl.DataFrame) -> pl.DataFrame:
-    """Give a table of an audit's counts with a measure's names for them: followed is eligible, outcome is flagged."""
-    names = {"eligible": "followed", "flagged": "outcome"}
-    return table.rename({f"{old}{end}": f"{new}{end}" for old, new in names.items() for end in ("", WITHHELD)})
+    """Return a table of an audit's counts with a measure's names for them: followed and outcome.
+
+    Example:
+        >>> as_followed(pl.DataFrame(schema=["eligible", "flagged", "eligible_withheld", "flagged_withheld"])).columns
+        ['followed', 'outcome', 'followed_withheld', 'outcome_withheld']
+    """
+    names = {f"{old}{ending}": f"{new}{ending}" for old, new in _NEW_NAMES.items() for ending in ("", WITHHELD)}
+    return table.rename(names)
 
 
-def by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
-    """Give each measure's share by the values of a field: rule (the measure), the field, followed, outcome, percent.
+def measure_by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
+    """Return the share of each measure by the values of a field.
 
-    Further columns: the ends of Wilson's interval and, but by age band and sex, expected, standardised_ratio and its
-    interval, as in an audit. Null where suppressed.
+    Args:
+        counts: The counts that may be shown.
+        field: The field.
+        settings: How to compare.
+
+    Returns:
+        One row per measure and value: rule (the measure), the field, followed, outcome, percent, percent_lower_95,
+        percent_upper_95 and, unless the field is age_band or sex, expected, standardised_ratio and its interval, as in
+        an audit. Null where suppressed.
     """
     table = with_percent(as_followed(rates_by_field(counts, field, settings)), "outcome", "followed")
-    figures = [name for name in _FUNNEL if name in table.columns]
-    return table.select(
-        "rule", field, "followed", "outcome", *PERCENT, *figures, f"followed{WITHHELD}", f"outcome{WITHHELD}"
-    )
+    ratios = [name for name in _RATIOS if name in table.columns]
+    return table.select("rule", field, "followed", "outcome", *PERCENT, *ratios, *_withheld("followed", "outcome"))
 
 
-def _index(counts: Counts) -> pl.DataFrame:
-    """Give how many index activities each provider, and all together, have."""
-    cells = counts.cells.filter(
-        pl.col("measure") == "left", pl.col("item") == INDEX, pl.col("table").is_in(["total", "provider"])
-    )
-    provider = pl.when(pl.col("table") == "total").then(pl.lit(ALL_PROVIDERS)).otherwise("provider")
-    return cells.select(
-        "rule",
-        provider.alias("provider"),
-        pl.col("shown").alias("index_activity"),
-        pl.col("withheld").alias(f"index_activity{WITHHELD}"),
-    )
+def number_table(counts: Counts, spread: pl.DataFrame, entries: Sequence[MeasureEntry]) -> pl.DataFrame:
+    """Return the mean, median and 90th percentile of measures of counts and of days, by provider.
 
+    Args:
+        counts: The counts that may be shown.
+        spread: How many index activities have each number: `measure_counts.answer_spread` of each measure, by provider.
+        entries: The measures.
 
-def numbers(counts: Counts, spread: pl.DataFrame, entries: Sequence[MeasureEntry]) -> pl.DataFrame:
-    """Give the mean, median and 90th percentile of measures that count outcomes or days, by provider.
-
-    Columns: rule (the measure), provider (all providers first), followed, mean, mean_lower_95, mean_upper_95 (of
-    outcomes: Byar's limits of their sum; of days there are none), median, percentile_90. `spread` is that of
-    `counting.spread_of`. Null where fewer than 8 are followed, or their number is withheld.
+    Returns:
+        One row per measure and provider, with all providers first: rule (the measure), provider, followed, mean,
+        mean_lower_95, mean_upper_95 (from the limits of the sum of outcomes, see `intervals.poisson`; null for days),
+        median, percentile_90. Null if fewer than 8 are followed, or if their number is withheld.
     """
     cells = counts.cells.filter(pl.col("measure") == "eligible", pl.col("table").is_in(["total", "provider"]))
-    shown = {
+    followed_counts = {
         (row["rule"], row["provider"] if row["table"] == "provider" else ALL_PROVIDERS): row["shown"]
         for row in cells.iter_rows(named=True)
     }
     rows: list[tuple[object, ...]] = []
     for entry in entries:
-        own = spread.filter(measure=entry.key)
-        units = [(ALL_PROVIDERS, own.group_by("number").agg(pl.col("count").sum()))]
-        units += [(part["provider"][0], part) for part in own.partition_by("provider", maintain_order=True)]
-        for provider, part in units if own.height else []:
-            followed = shown.get((entry.key, provider))
+        of_measure = spread.filter(measure=entry.key)
+        if not of_measure.height:
+            continue
+        of_all = of_measure.group_by("number").agg(pl.col("count").sum())
+        by_provider = of_measure.partition_by("provider", maintain_order=True)
+        units = [(ALL_PROVIDERS, of_all), *((part["provider"][0], part) for part in by_provider)]
+        for provider, part in units:
+            followed = followed_counts.get((entry.key, provider))
             of_outcomes = entry.measure.gives == COUNT
             figures = _figures(part.sort("number"), of_outcomes) if followed else [None] * len(_NUMBERS)
             rows.append((entry.key, provider, followed, *figures))
-    kinds = {"rule": pl.String, "provider": pl.String, "followed": pl.Int64, **dict.fromkeys(_NUMBERS, pl.Float64)}
-    return pl.DataFrame(rows, schema=kinds, orient="row")
+    schema = {"rule": pl.String, "provider": pl.String, "followed": pl.Int64, **dict.fromkeys(_NUMBERS, pl.Float64)}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _index_activity(counts: Counts) -> pl.DataFrame:
+    """Return how many index activities each provider has, and all together: rule, provider, index_activity."""
+    is_index = (pl.col("measure") == "left") & (pl.col("item") == INDEX)
+    cells = counts.cells.filter(is_index, pl.col("table").is_in(["total", "provider"]))
+    provider = pl.when(pl.col("table") == "total").then(pl.lit(ALL_PROVIDERS)).otherwise("provider").alias("provider")
+    return cells.select("rule", provider, shown_as("index_activity"), withheld_as("index_activity"))
 
 
 def _figures(part: pl.DataFrame, of_outcomes: bool) -> list[float | None]:
+    """Return the figures of `_NUMBERS` for one provider, whose numbers are in ascending order."""
     number, count = part["number"].to_numpy(), part["count"].to_numpy()
     total, size = float((number * count).sum()), float(count.sum())
     limits = [round(limit / size, 3) for limit in poisson(total)] if of_outcomes else [None, None]
-    reached = np.cumsum(count)
-    at = [float(number[np.searchsorted(reached, size * share)]) for share in (0.5, 0.9)]
-    return [round(total / size, 3), *limits, *at]
+    cumulative = np.cumsum(count)
+    quantiles = [float(number[np.searchsorted(cumulative, size * share)]) for share in (0.5, 0.9)]
+    return [round(total / size, 3), *limits, *quantiles]
+
+
+def _withheld(*names: str) -> list[str]:
+    """Return the columns that mark withheld counts."""
+    return [f"{name}{WITHHELD}" for name in names]

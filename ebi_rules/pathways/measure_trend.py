@@ -1,7 +1,7 @@
-"""The trend of measures: shares by month of the index, with XmR limits.
+"""The trend of measures: shares by month of the index activity, with XmR limits.
 
-A month without anybody followed is no month with a share of 0: it is left out. Such are the last ones, whose windows
-reach beyond the data.
+A month in which nobody is followed does not have a share of 0: it is left out. The last months are such months, because
+their windows reach beyond the data.
 """
 
 from collections.abc import Iterator
@@ -21,65 +21,61 @@ from ebi_rules.statistics.xmr import xmr
 _LIMITS = ["mean", "lower", "upper"]
 
 
-def measure_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
-    """Give each measure's share by month of the index, all providers together first and then each, with XmR limits.
+_CHART = {**dict.fromkeys(_LIMITS, pl.Float64), "signal": pl.String}
 
-    Columns: rule (the measure), provider, month, followed, outcome, percent, mean, lower, upper (per cent), signal (see
-    `audit.trend.xmr`), partial. Limits and signals need 12 months of which two thirds are shown; a suppressed count
-    counts as 4 in them, and its month has no signal. A partial last month is marked and not judged.
+
+def measure_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
+    """Return the share of each measure by month of the index activity, with XmR limits.
+
+    Limits and signals need 12 months of which two thirds are shown; a suppressed count counts as 4 in them, and its
+    month has no signal. A partial last month is marked, and has no signal.
+
+    Args:
+        counts: The counts that may be shown.
+        settings: How to compare.
+
+    Returns:
+        One row per measure, provider and month, with all providers together first: rule (the measure), provider, month,
+        followed, outcome, percent, mean, lower, upper (per cent), signal (see `statistics.xmr.xmr`), partial.
     """
-    every = pl.concat(
-        [
-            counts.table("month").with_columns(provider=pl.lit(ALL_PROVIDERS), order=pl.lit(0)),
-            counts.table("provider_month").with_columns(order=pl.lit(1)),
-        ]
-    )
-    known = pl.col("eligible").is_null() | (pl.col("eligible") > 0)
-    shown = with_percent(as_followed(every.filter(known)), "outcome", "followed").with_columns(
+    of_all = counts.table("month").with_columns(provider=pl.lit(ALL_PROVIDERS), order=pl.lit(0))
+    of_each = counts.table("provider_month").with_columns(order=pl.lit(1))
+    months = pl.concat([of_all, of_each])
+    has_followed = pl.col("eligible").is_null() | (pl.col("eligible") > 0)
+    rule_order = {entry.key: place for place, entry in enumerate(counts.audited)}
+    percent_or_stand_in = (stand_in(pl.col("outcome")) / stand_in(pl.col("followed"))).clip(upper_bound=1) * 100
+    shown = with_percent(as_followed(months.filter(has_followed)), "outcome", "followed").with_columns(
         partial=pl.col("month").eq(pl.lit(partial_month(counts), pl.String)).fill_null(False),
-        drawn=(stand_in(pl.col("outcome")) / stand_in(pl.col("followed"))).clip(upper_bound=1) * 100,
+        charted=percent_or_stand_in,
+        place=pl.col("rule").replace_strict(rule_order, default=len(rule_order)),
     )
-    place = {entry.key: number for number, entry in enumerate(counts.audited)}
-    ordered = shown.with_columns(place=pl.col("rule").replace_strict(place, default=len(place))).sort(
-        "place", "order", "provider", "month", nulls_last=True
-    )
-    charted = list(_charted(ordered, settings))
-    kinds = dict.fromkeys(_LIMITS, pl.Float64) | {"signal": pl.String}
-    table = pl.concat([ordered, pl.concat(charted) if charted else pl.DataFrame(schema=kinds)], how="horizontal")
-    given = pl.when(pl.col("percent").is_not_null()).then
-    return table.select(
-        "rule",
-        "provider",
-        "month",
-        "followed",
-        "outcome",
-        PERCENT[0],
+    series = shown.sort("place", "order", "provider", "month", nulls_last=True)
+    charts = [pl.DataFrame(schema=_CHART), *_charts(series, settings)]
+    columns = ["rule", "provider", "month", "followed", "outcome", PERCENT[0]]
+    signal = pl.when(pl.col("percent").is_not_null()).then("signal").alias("signal")
+    return pl.concat([series, pl.concat(charts)], how="horizontal").select(
+        *columns,
         pl.col(_LIMITS).clip(0, 100).round(2),
-        given("signal").alias("signal"),
+        signal,
         "partial",
         f"followed{WITHHELD}",
         f"outcome{WITHHELD}",
     )
 
 
-def _charted(ordered: pl.DataFrame, settings: Settings) -> Iterator[pl.DataFrame]:
-    """Chart one series after another; nothing where too few months can be judged."""
-    for series in ordered.partition_by("rule", "order", "provider", maintain_order=True):
-        judged = series.filter(~pl.col("partial"))
-        empty = pl.DataFrame(
-            {name: [None] * series.height for name in (*_LIMITS, "signal")},
-            schema=dict.fromkeys(_LIMITS, pl.Float64) | {"signal": pl.String},
-        )
-        hidden = judged["percent"].is_null().to_numpy()
-        if judged.height < FEWEST_MONTHS or np.mean(hidden) > MOST_HIDDEN:
-            yield empty
+def _charts(series: pl.DataFrame, settings: Settings) -> Iterator[pl.DataFrame]:
+    """Return an XmR chart of each series of months; null where too few months can be judged."""
+    for months_of_series in series.partition_by("rule", "order", "provider", maintain_order=True):
+        judged = months_of_series.filter(~pl.col("partial"))
+        is_hidden = judged["percent"].is_null().to_numpy()
+        if judged.height < FEWEST_MONTHS or np.mean(is_hidden) > MOST_HIDDEN:
+            yield pl.DataFrame({name: [None] * months_of_series.height for name in _CHART}, schema=_CHART)
             continue
-        months = series["month"].to_list()
-        rebase = [months.index(month) for month in settings.rebase if month in months]
+        months = months_of_series["month"].to_list()
         chart = xmr(
-            series["drawn"].to_list(),
+            months_of_series["charted"].to_list(),
             baseline=settings.baseline,
-            rebase=rebase,
-            partial_last=bool(series["partial"][-1]),
+            rebase=[months.index(month) for month in settings.rebase if month in months],
+            partial_last=bool(months_of_series["partial"][-1]),
         )
-        yield chart.select(*_LIMITS, "signal")
+        yield chart.select(list(_CHART))

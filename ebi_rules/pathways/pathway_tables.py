@@ -10,9 +10,9 @@ import polars as pl
 from ebi_rules._support.notices import Notice
 from ebi_rules.disclosure.rounding import ABOUT, control
 from ebi_rules.pathways.flow import Flow
-from ebi_rules.pathways.flow_tables import cells, move_table, stage_table
+from ebi_rules.pathways.flow_tables import flow_cells, move_table, stage_table
 from ebi_rules.pathways.measure_counts import MeasureEntry
-from ebi_rules.pathways.measure_tables import by_field, numbers, shares
+from ebi_rules.pathways.measure_tables import measure_by_field, number_table, share_table
 from ebi_rules.pathways.measure_trend import measure_trend
 from ebi_rules.provider_audit.attrition_table import attrition_table
 from ebi_rules.provider_audit.inequality_table import inequality_table
@@ -49,8 +49,8 @@ class PathwayTables:
 
     @cached_property
     def flow_cells(self) -> tuple[pl.DataFrame, ...]:
-        """The counts of each flow as they may be shown (see `flow_tables.cells`)."""
-        return tuple(cells(moves, flow, self.settings.disclosure) for flow, moves in self.moves)
+        """The counts of each flow as they may be shown (see `flow_tables.flow_cells`)."""
+        return tuple(flow_cells(moves, flow, self.settings.disclosure) for flow, moves in self.moves)
 
     @cached_property
     def by_file(self) -> dict[str, pl.DataFrame]:
@@ -73,12 +73,12 @@ class PathwayTables:
     def _of_measures(self) -> dict[str, pl.DataFrame]:
         counts, settings = self.counts, self.settings
         return {
-            "measures": shares(counts, settings),
-            "numbers": numbers(counts, self.spread, self.entries),
+            "measures": share_table(counts, settings),
+            "numbers": number_table(counts, self.spread, self.entries),
             "attrition": attrition_table(counts),
             "trend": measure_trend(counts, settings),
             "inequalities": inequality_table(counts, settings),
-            **{f"by_{name}": by_field(counts, name, settings) for name in counts.fields},
+            **{f"by_{name}": measure_by_field(counts, name, settings) for name in counts.fields},
         }
 
     def _of_flows(self) -> dict[str, pl.DataFrame]:

@@ -1,7 +1,7 @@
-"""Gather the events of people from one or several extracts: who, on what day, and what each is to the measures.
+"""Gather the events of people from one or several extracts: who, on what day, and which definitions each event meets.
 
-Only activities that are an index or an outcome of some measure are kept. A person is the hash of a pseudonym in normal
-form: among five million people the odds that two are taken for one are below one in a million.
+Only activities that meet a definition are kept. A person is the hash of a normalised pseudonym: among five million
+people, the odds that two have the same hash are below one in a million. The module counts nothing for measures.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,135 +27,213 @@ from ebi_rules.rule_model.measure_availability import can_contain
 from ebi_rules.rule_model.measure_logic import EventDefinition
 from ebi_rules.translate.polars import as_date, field_value
 
-_MOST_ASKED = 64
-"""As many bits as say what an event is."""
+_MOST_DEFINITIONS = 64
+"""The number of bits that say which definitions an event meets."""
 
-_FEWEST_SHARED = 0.05
-"""With fewer people than this part found in both of two extracts, their pseudonyms are doubtful."""
+_SMALLEST_SHARE = 0.05
+"""If less than this share of people is in both of two extracts, their pseudonyms may not match."""
+
+_FIRST_DAY = date(1970, 1, 1).toordinal()
+"""Day 0."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """One extract: its dataset, rows, people, first and last day, and which of what is asked it can hold."""
+    """One extract.
+
+    Attributes:
+        dataset: Its dataset.
+        rows: How many rows it has.
+        people: How many people it has.
+        first: Its first day; None if it has no days.
+        last: Its last day, today at the latest.
+        definitions: The definitions whose events it can contain.
+    """
 
     dataset: str
     rows: int
     people: int
     first: date | None
     last: date | None
-    holds: frozenset[EventDefinition]
+    definitions: frozenset[EventDefinition]
 
 
 @dataclass(frozen=True)
 class People:
-    """The events of all people, sorted by person and day.
+    """The events of all people.
 
-    `frame` has person (whole numbers from 0), day (days since 1970), source, the days on which clocks started under
-    their fields' names, a column a dimension, and perhaps `key`, that of the activity; `bits` says what each event is:
-    bit n is set when it is `asked[n]`. On one day events stand in the order of sources and, with keys, of these.
-    `activity` counts all activity of people by dimensions.
+    Attributes:
+        frame: One row per event, sorted by person and day, and on one day by source and, if there are keys, by key.
+            Columns: person (whole numbers from 0), day (days since 1970), bits (bit n is set if the event meets
+            `definitions[n]`), source (the place of its extract), the fields of days on which clocks start (days since
+            1970), the dimensions, and perhaps key (that of the activity).
+        definitions: The definitions.
+        sources: The extracts.
+        activity: How much activity people have, by dimensions: the dimensions, count.
+        notices: What the user must know, with exact counts.
     """
 
     frame: pl.DataFrame
-    asked: Sequence[EventDefinition]
+    definitions: Sequence[EventDefinition]
     sources: Sequence[Source]
     activity: pl.DataFrame
     notices: tuple[str, ...]
 
-    def is_a(self, asked: EventDefinition) -> np.ndarray:
-        """Mark the events that are what is asked."""
-        bit = np.uint64(1 << list(self.asked).index(asked))
+    def is_a(self, definition: EventDefinition) -> np.ndarray:
+        """Return which events meet a definition."""
+        bit = np.uint64(1 << list(self.definitions).index(definition))
         marks: np.ndarray = (self.frame["bits"].to_numpy() & bit) != 0
         return marks
 
 
-def gather(
+@dataclass(frozen=True)
+class _Contents:
+    """What to read from every extract.
+
+    Attributes:
+        definitions: The definitions, in the order of their bits.
+        starts: The fields of days on which clocks start.
+        dimensions: The fields to count by.
+        with_keys: Whether to keep the keys of activities.
+    """
+
+    definitions: Sequence[EventDefinition]
+    starts: Sequence[str]
+    dimensions: Sequence[str]
+    with_keys: bool
+
+
+def gather_people(
     extracts: Sequence[FrameExtract],
-    asked: Iterable[EventDefinition],
+    definitions: Iterable[EventDefinition],
     dimensions: Sequence[str],
     today: date,
     starts: Iterable[str] = (),
-    keyed: bool = False,
+    with_keys: bool = False,
     progress: Progress = quiet,
 ) -> People:
-    """Read the events of people that are anything asked.
+    """Read the events of people that meet any of several definitions.
 
-    `dimensions` are provider, month, age_band, sex and further fields, `starts` fields of days on which clocks start.
-    Keys are kept, at the cost of their size, where they are to give events of one day their order.
-    Days after `today` are events, but the data end on it. Raises `ExtractError` for an extract that breaks what a
-    criterion needs. What no extract has (`why_unanswerable`) must have been refused before.
+    What no extract can contain must have been refused before (see `measure_availability.why_unanswerable`).
+
+    Args:
+        extracts: The extracts.
+        definitions: The definitions.
+        dimensions: The fields to count by: provider, month, age_band, sex and further fields.
+        today: The last day of the data. Activities on later days are events, but the data end on this day.
+        starts: The fields of days on which clocks start.
+        with_keys: Whether to keep the keys of activities, which order the events of one day but need memory.
+        progress: Is called with each step.
+
+    Raises:
+        UsageError: There are more than 64 definitions.
+        ExtractError: A column has a type or a value that its field cannot have.
     """
-    asked, starts = list(dict.fromkeys(asked)), sorted(set(starts))
-    if len(asked) > _MOST_ASKED:
-        raise UsageError(f"{len(asked)} different things are asked, and {_MOST_ASKED} fit in one run: name fewer.")
-    frames, sources, notices, activity = [], [], [], []
+    contents = _Contents(list(dict.fromkeys(definitions)), sorted(set(starts)), dimensions, with_keys)
+    if len(contents.definitions) > _MOST_DEFINITIONS:
+        raise UsageError(
+            f"the measures and flows need {len(contents.definitions)} kinds of event, and one run can have "
+            f"{_MOST_DEFINITIONS}: choose fewer."
+        )
+    frames, sources, activity = [], [], []
+    notices: list[str] = []
     for place, extract in enumerate(extracts):
-        binding = extract.binding
-        progress(f"reading {binding.layout.dataset} activity")
-        held = [each for each in asked if can_contain(each, binding)]
-        frame, rows, noticed = _events(extract, asked, held, starts, dimensions, keyed)
-        notices += noticed
-        activity.append(_activity(frame, dimensions))
-        frames.append(_in_order_of_keys(frame).filter(pl.col("bits") > 0).with_columns(source=pl.lit(place, pl.UInt8)))
-        days = frame["day"]
-        past = days.filter(days <= _number(today))
-        first, last = (_as_day(past.min()), _as_day(past.max())) if past.len() else (None, None)
-        people = frame["person"].n_unique()
-        sources.append(Source(binding.layout.dataset, rows, people, first, last, frozenset(held)))
-        notices += _future(days, today)
-    notices += _strangers(frames, sources)
+        progress(f"reading {extract.binding.layout.dataset} activity")
+        frame, source, warnings = _read_extract(extract, contents, today)
+        notices += warnings
+        sources.append(source)
+        activity.append(frame.group_by(dimensions).agg(pl.len().cast(pl.Int64).alias("count")))
+        events = _in_order_of_keys(frame).filter(pl.col("bits") > 0)
+        frames.append(events.with_columns(source=pl.lit(place, pl.UInt8)))
+    notices += _unmatched_pseudonyms(frames, sources)
     progress("putting people together")
-    every = pl.concat(frames).sort("person", "day", "source", maintain_order=True)
-    persons = (every["person"] != every["person"].shift(1)).fill_null(True).cum_sum().cast(pl.Int64) - 1
-    every = every.with_columns(persons.alias("person"))
-    return People(every, asked, sources, _added(activity, dimensions), tuple(notices))
+    events = pl.concat(frames).sort("person", "day", "source", maintain_order=True)
+    is_new = (events["person"] != events["person"].shift(1)).fill_null(True)
+    events = events.with_columns((is_new.cum_sum().cast(pl.Int64) - 1).alias("person"))
+    all_activity = pl.concat(activity).group_by(dimensions).agg(pl.col("count").sum())
+    return People(events, contents.definitions, sources, all_activity, tuple(notices))
+
+
+def days_covered(sources: Sequence[Source], definitions: Iterable[EventDefinition | None]) -> tuple[int, int]:
+    """Return the first and the last day that all extracts cover in which events of some definitions are looked for.
+
+    Returns:
+        Days since 1970; (1, 0) if there are no such extracts.
+    """
+    needed = set(definitions)
+    days = [
+        (source.first, source.last)
+        for source in sources
+        if source.first and source.last and needed & source.definitions
+    ]
+    if not days:
+        return 1, 0
+    return max(_day_number(first) for first, _ in days), min(_day_number(last) for _, last in days)
+
+
+def _read_extract(extract: FrameExtract, contents: _Contents, today: date) -> tuple[pl.DataFrame, Source, list[str]]:
+    """Read the activities of one extract that have a person and a day, with what must be known about them.
+
+    The columns are those of `People.frame`, but person is a hash, and source is missing.
+    """
+    binding = extract.binding
+    definitions = [definition for definition in contents.definitions if can_contain(definition, binding)]
+    frame, rows, notices = _events(extract, definitions, contents)
+    days = frame["day"]
+    past = days.filter(days <= _day_number(today))
+    first, last = (_as_day(past.min()), _as_day(past.max())) if past.len() else (None, None)
+    people = frame["person"].n_unique()
+    source = Source(binding.layout.dataset, rows, people, first, last, frozenset(definitions))
+    if in_future := days.len() - past.len():
+        notices.append(Notice("{rows_have} a day in the future; the data are taken to end today.", in_future))
+    return frame, source, notices
 
 
 def _events(
-    extract: FrameExtract,
-    asked: Sequence[EventDefinition],
-    held: Sequence[EventDefinition],
-    starts: Sequence[str],
-    dimensions: Sequence[str],
-    keyed: bool,
+    extract: FrameExtract, definitions: Sequence[EventDefinition], contents: _Contents
 ) -> tuple[pl.DataFrame, int, list[str]]:
-    """Read one extract: person (hash), day, bits, starts, dimensions and key of activity of a known person and day."""
-    criteria = list(dict.fromkeys(criterion for each in held for criterion in each.criteria))
+    """Return the activities of an extract that have a person and a day, its number of rows, and warnings."""
+    criteria = list(dict.fromkeys(criterion for definition in definitions for criterion in definition.criteria))
     binding, schema = extract.binding, extract.table.schema
-    coded = [name for name in dimensions if name in binding.fields and FIELDS[name].kind in TEXTS]
-    checked = check_extract(extract, criteria, coded)
+    fields = [name for name in contents.dimensions if name != "month"]
+    coded_fields = [name for name in fields if name in binding.fields and FIELDS[name].kind in TEXTS]
+    checked = check_extract(extract, criteria, coded_fields)
     decided = decide_rows(checked, criteria)
-    values = checked.values
-    bits = [pl.when(decided.all_hold(each.criteria)).then(1 << asked.index(each)).otherwise(0) for each in held]
-    person, day = field_value(binding, "patient", schema), day_of(binding, schema)
-    columns = [_dimension(name, binding, schema, values).alias(name) for name in dimensions if name != "month"]
-    days = {name: _started(name, binding, schema) for name in starts}
-    read = decided.frame.select(
-        person=pl.when(person.is_not_null()).then(person.hash()),
-        day=day.to_physical(),
-        bits=pl.sum_horizontal([pl.lit(0, pl.UInt64), *(each.cast(pl.UInt64) for each in bits)]),
-        **days,
-        **({"key": pl.col(binding.key)} if keyed else {}),
-        **{column.meta.output_name(): column for column in columns},
+    bits = [pl.lit(0, pl.UInt64)]
+    for definition in definitions:
+        bit = 1 << contents.definitions.index(definition)
+        bits.append(pl.when(decided.all_hold(definition.criteria)).then(bit).otherwise(0).cast(pl.UInt64))
+    person = field_value(binding, "patient", schema)
+    frame = collect(
+        decided.frame.select(
+            pl.when(person.is_not_null()).then(person.hash()).alias("person"),
+            day_of(binding, schema).to_physical().alias("day"),
+            pl.sum_horizontal(bits).alias("bits"),
+            *(_start_day(name, binding, schema).alias(name) for name in contents.starts),
+            *([pl.col(binding.key).alias("key")] if contents.with_keys else []),
+            *(_dimension(name, binding, schema, checked.values).alias(name) for name in fields),
+        )
     )
-    frame = collect(read)
-    notices: list[str] = list(checked.notices)
-    for name, what in (("person", binding.fields["patient"][0]), ("day", binding.fields["activity_date"][0])):
-        if missing := frame[name].null_count():
-            text = f"no value in the column {braced(what)}, which no measure can do without."
-            notices.append(Notice(f"{{rows_have}} {text}", missing))
+    notices: list[str] = [*checked.notices, *_missing_values(frame, binding)]
     frame = frame.drop_nulls(["person", "day"])
-    labels = {name: _labels(name, binding, values) for name in dimensions if name != "month"}
-    named = [
-        pl.Series(name, texts, dtype=pl.String).gather(frame[name]).cast(pl.Categorical()).alias(name)
-        for name, texts in labels.items()
-    ]
-    months = _months(frame["day"])
-    return frame.with_columns(*named, *([months] if "month" in dimensions else [])), checked.rows, notices
+    labelled = [_labelled(frame[name], _labels(name, binding, checked.values)) for name in fields]
+    months = [_months(frame["day"])] if "month" in contents.dimensions else []
+    return frame.with_columns(*labelled, *months), checked.rows, notices
 
 
-def _started(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    """Give the day in a field of days, null where the extract has none."""
+def _missing_values(frame: pl.DataFrame, binding: Binding) -> list[Notice]:
+    """Return warnings about rows without a person or a day."""
+    notices = []
+    for name, field in (("person", "patient"), ("day", "activity_date")):
+        if missing := frame[name].null_count():
+            column = braced(binding.fields[field][0])
+            text = f"{{rows_have}} no value in the column {column}, which every measure needs."
+            notices.append(Notice(text, missing))
+    return notices
+
+
+def _start_day(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Return the day in a field of days, null if the extract has no such field."""
     if name not in binding.fields:
         return pl.lit(None, pl.Int32)
     columns = binding.fields[name]
@@ -163,12 +241,12 @@ def _started(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> 
 
 
 def _in_order_of_keys(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put events in the order of their keys, where they have some, and these into text, as extracts may differ."""
+    """Sort events by their keys, if they have any, and make these text, as the types of extracts may differ."""
     return frame.sort("key").with_columns(pl.col("key").cast(pl.String)) if "key" in frame.columns else frame
 
 
 def _dimension(name: str, binding: Binding, schema: Mapping[str, pl.DataType], values: CodedValues) -> pl.Expr:
-    """Give a dimension as the place of its label among `_labels`."""
+    """Return a dimension as the place of its label in `_labels`."""
     if name in values.by_field:
         return values.part(name).value.cast(pl.UInt32)
     if name == "age_band" and "age" in binding.fields:
@@ -177,64 +255,45 @@ def _dimension(name: str, binding: Binding, schema: Mapping[str, pl.DataType], v
 
 
 def _labels(name: str, binding: Binding, values: CodedValues) -> Sequence[str | None]:
+    """Return the labels of a dimension."""
     if name in values.by_field:
         return normal_values(values.texts(name).alias(name)).to_list()
     return AGE_BANDS if name == "age_band" else [None]
 
 
 def _months(day: pl.Series) -> pl.Series:
-    """Give the months of days, as text in a column of few values."""
+    """Return the months of days: "2024-04"."""
     return day.cast(pl.Date).dt.strftime("%Y-%m").cast(pl.Categorical()).alias("month")
 
 
-def _activity(frame: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
-    return frame.group_by(dimensions).agg(pl.len().cast(pl.Int64).alias("count"))
-
-
-def _added(parts: Sequence[pl.DataFrame], dimensions: Sequence[str]) -> pl.DataFrame:
-    return pl.concat(parts).group_by(dimensions).agg(pl.col("count").sum())
+def _labelled(places: pl.Series, labels: Sequence[str | None]) -> pl.Series:
+    """Return labels instead of their places."""
+    texts = pl.Series(places.name, labels, dtype=pl.String)
+    return texts.gather(places).cast(pl.Categorical()).alias(places.name)
 
 
 def _as_day(number: object) -> date:
-    return date.fromordinal(date(1970, 1, 1).toordinal() + int(str(number)))
+    return date.fromordinal(_FIRST_DAY + int(str(number)))
 
 
-def _future(days: pl.Series, today: date) -> list[str]:
-    """Warn of days that are yet to come."""
-    rows = int((days > _number(today)).sum())
-    return [Notice("{rows_have} a day in the future; the data are taken to end today.", rows)] if rows else []
+def _day_number(day: date) -> int:
+    return day.toordinal() - _FIRST_DAY
 
 
-def _number(day: date) -> int:
-    return day.toordinal() - date(1970, 1, 1).toordinal()
-
-
-def span(sources: Sequence[Source], asked: Iterable[EventDefinition | None]) -> tuple[int, int]:
-    """Give the first and the last day of the data in which anything asked is looked for: what all of it covers."""
-    sought = set(asked)
-    looked = [
-        (source.first, source.last) for source in sources if source.first and source.last and sought & source.holds
-    ]
-    if not looked:
-        return 1, 0
-    return max(_number(first) for first, _ in looked), min(_number(last) for _, last in looked)
-
-
-def _strangers(frames: Sequence[pl.DataFrame], sources: Sequence[Source]) -> list[str]:
-    """Say how many people are in two extracts, and warn when that are hardly any: pseudonyms may differ."""
-    told = []
-    persons = [frame["person"].unique() for frame in frames]
-    for one in range(len(persons)):
-        for other in range(one):
-            fewer = min(persons[one].len(), persons[other].len())
+def _unmatched_pseudonyms(frames: Sequence[pl.DataFrame], sources: Sequence[Source]) -> list[str]:
+    """Return a warning for every two extracts that have hardly any people in common."""
+    warnings = []
+    persons = [frame["person"].unique().to_frame() for frame in frames]
+    for later in range(len(persons)):
+        for earlier in range(later):
+            fewer = min(persons[later].height, persons[earlier].height)
             if not fewer:
                 continue
-            both = persons[one].to_frame().join(persons[other].to_frame(), on="person", how="semi").height
-            share = both / fewer
-            where = f"the {sources[other].dataset} and the {sources[one].dataset} extract"
-            if share < _FEWEST_SHARED:
-                told.append(
-                    f"only {share:.1%} of the people in the smaller of {where} are in both: are their "
-                    "pseudonyms made in the same way? Measures across them would find nothing."
+            share = persons[later].join(persons[earlier], on="person", how="semi").height / fewer
+            if share < _SMALLEST_SHARE:
+                warnings.append(
+                    f"only {share:.1%} of the people in the smaller of the {sources[earlier].dataset} and the "
+                    f"{sources[later].dataset} extract are in both: check that their pseudonyms are made in the same "
+                    "way. If not, measures that need both extracts find nothing."
                 )
-    return told
+    return warnings

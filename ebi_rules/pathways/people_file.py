@@ -1,4 +1,4 @@
-"""What measure files and flow files have in common: what is asked of activity, and examples of people."""
+"""What measure files and flow files have in common: definitions of events, and examples of people."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -14,83 +14,116 @@ from ebi_rules.rule_model.coded_source import CodedSource, SharedDefinitions
 from ebi_rules.rule_model.measure_logic import EventDefinition
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_logic import DATASETS
-from ebi_rules.rule_model.toml_source import is_list_of_texts
+from ebi_rules.rule_model.toml_source import Place, is_list_of_texts
 
 FindRule = Callable[[str], Rule]
-Read = TypeVar("Read")
+"""Returns a rule by its name; raises `UsageError` if there is none."""
+
+Parsed = TypeVar("Parsed")
 
 _DATA = ("2020-01-01", "2029-12-31")
+"""The first and the last day of an example's data, unless it states others."""
 
 
 class PeopleSource(CodedSource):
-    """A TOML file that asks something of people's activity, and has examples of people."""
+    """A measure file or a flow file while it is parsed.
+
+    Args:
+        content: The text of the file.
+        file: The file's name, for error messages.
+        shared: What the file may use by name.
+        find_rule: Returns a rule by its name.
+
+    Raises:
+        RuleError: The text is not TOML.
+    """
 
     def __init__(self, content: str, file: str, shared: SharedDefinitions, find_rule: FindRule) -> None:
         super().__init__(content, file, shared)
         self.find_rule = find_rule
         self.words: dict[str, str] = {}
 
-    def whole(
-        self, required: set[str], optional: set[str], read: Callable[[], Read], check: Callable[[Read], None]
-    ) -> Read:
-        """Read the file by `read` and check it by `check`, where it has the right entries; every problem is told."""
+    def parse_checked(
+        self,
+        required: set[str],
+        optional: set[str],
+        parse: Callable[[], Parsed],
+        check: Callable[[Parsed], None],
+    ) -> Parsed:
+        """Parse the file and check the result.
+
+        Args:
+            required: The entries that the file must have.
+            optional: Further entries that it may have.
+            parse: Returns the result, if the file has the right entries.
+            check: Notes what is wrong with the result.
+
+        Raises:
+            RuleError: The file is wrong; the error lists every problem.
+        """
         with self.continuing():
             self.require_keys((), self.table, required | optional, required)
         self.raise_problems()
-        found = None
+        result = None
         with self.continuing():
-            found = read()
+            result = parse()
         self.raise_problems()
-        assert found is not None, "what could not be read was told"
-        check(found)
+        assert result is not None, "a file that was not parsed has problems"
+        check(result)
         self.raise_problems()
-        return found
+        return result
 
     def raise_problems(self) -> None:
-        """Raise everything that was noted, a line each: there is no lint for these files."""
+        """Raise a `RuleError` that lists all problems, one per line: lint does not check these files."""
         if self.problems:
-            found = list(dict.fromkeys(self.problems))
-            raise RuleError("\n".join(f"{self.file}, line {problem.line}: {problem}" for problem in found), found)
+            problems = list(dict.fromkeys(self.problems))
+            lines = [f"{self.file}, line {problem.line}: {problem}" for problem in problems]
+            raise RuleError("\n".join(lines), problems)
 
     def sentences(self, name: str) -> tuple[str, ...]:
         """Read a list of texts."""
         if not is_list_of_texts(self.table[name]):
-            self.fail((name,), "this is a list of texts in quotation marks.")
+            self.fail((name,), "this must be a list of texts in quotation marks.")
         return tuple(self.table[name])
 
-    def asked(self, where: tuple[str, ...], text: object, dataset: object) -> EventDefinition:
-        """Read what is asked of activity, by the name of a rule or as a criterion, and in which dataset (or None)."""
+    def event_definition(self, where: Place, text: object, dataset: object) -> EventDefinition:
+        """Parse the definition of an event.
+
+        Args:
+            where: The place of the definition in the file.
+            text: The name of a rule or of a criterion, or a criterion.
+            dataset: The dataset of the event; None for that of the rule, or for any.
+        """
         if not isinstance(text, str):
-            self.fail(where, "this is the name of a rule, or a criterion, in quotation marks.")
+            self.fail(where, "this must be the name of a rule, or a criterion, in quotation marks.")
         if dataset is not None and dataset not in DATASETS:
             self.fail(where, unknown("dataset", str(dataset), DATASETS))
-        within = None if dataset is None else str(dataset)
+        dataset_name = None if dataset is None else str(dataset)
         lists = self.code_lists(self.table, ())
-        own = self.criteria(self.table, (), lists)
-        known = {**self.shared.criteria, **own}
-        if re.fullmatch(r"[\w@-]+", text) and text not in known:
+        criteria = {**self.shared.criteria, **self.criteria(self.table, (), lists)}
+        if re.fullmatch(r"[\w@-]+", text) and text not in criteria:
             try:
                 rule = self.find_rule(text)
             except UsageError as error:
-                self.fail(where, f"{error} No criterion is called so either.")
+                self.fail(where, f"{error} There is no criterion of that name either.")
             self.words |= rule.documentation.words
-            return EventDefinition(tuple(rule.criteria.values()), within or rule.dataset, text)
+            return EventDefinition(tuple(rule.criteria.values()), dataset_name or rule.dataset, text)
         try:
-            return EventDefinition((parse(text, {**self.shared.lists, **lists}, known),), within, text)
+            return EventDefinition((parse(text, {**self.shared.lists, **lists}, criteria),), dataset_name, text)
         except CriterionError as error:
             self.fail(where, str(error))
 
-    def days_of_data(self, where: tuple[str, ...], table: Mapping[str, Any]) -> tuple[str, str]:
+    def days_of_data(self, where: Place, table: Mapping[str, Any]) -> tuple[str, str]:
         """Read the first and the last day of an example's data."""
         data = table.get("data", _DATA)
         if not (isinstance(data, list | tuple) and len(data) == 2 and all(map(is_day, data))):
-            self.fail((*where, "data"), "these are the first and the last day of the data, such as 2024-04-01.")
+            self.fail((*where, "data"), "these must be the first and the last day of the data, such as 2024-04-01.")
         return str(data[0]), str(data[1])
 
-    def event(self, where: tuple[str, ...], table: Mapping[str, Any]) -> Event:
-        """Read a made-up activity of an example: its day, its dataset, and what it holds."""
+    def event(self, where: Place, table: Mapping[str, Any]) -> Event:
+        """Read a made-up activity of an example: its day, its dataset, and its values."""
         if not isinstance(table, dict) or not is_day(table.get("on")):
-            self.fail(where, "an activity has the day that it is on, such as on = '2024-04-01'.")
+            self.fail(where, "an activity must have its day, such as on = '2024-04-01'.")
         values = {name: value for name, value in table.items() if name not in ("on", "in")}
         dataset = table.get("in", "outpatient")
         if dataset not in DATASETS:
@@ -102,7 +135,12 @@ class PeopleSource(CodedSource):
 
 
 def is_day(value: object) -> bool:
-    """Say whether a value is a day as text: 2024-04-01."""
+    """Return whether a value is a day as text.
+
+    Example:
+        >>> is_day("2024-04-01"), is_day("2024-13-01")
+        (True, False)
+    """
     try:
         date.fromisoformat(str(value))
     except ValueError:

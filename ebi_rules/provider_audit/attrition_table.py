@@ -1,36 +1,54 @@
-"""How much activity is left after each criterion, from counts as they may be shown."""
+"""The attrition table: how much activity is left after each criterion of a rule.
+
+It is made only from counts that may be shown.
+"""
 
 import polars as pl
 
 from ebi_rules.disclosure.rounding import WITHHELD
-from ebi_rules.provider_audit.shown_counts import Counts, shown_as, withheld_as
+from ebi_rules.provider_audit.shown_counts import Counts, Entry, shown_as, withheld_as
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 
 
 def attrition_table(counts: Counts) -> pl.DataFrame:
-    """Give how much activity is left after each criterion, in the rule's order: all providers first, then each.
+    """Return how much activity is left after each criterion, in the rule's order.
 
-    Columns: rule, provider, step (0 is all activity), criterion (null for step 0), left, removed (null for step 0).
-    `removed` is the difference of the numbers shown.
+    Args:
+        counts: The counts that may be shown.
+
+    Returns:
+        One row per rule, provider and step, with all providers together first: rule, provider, step (0 is all
+        activity), criterion (null for step 0), left, removed (the difference of the counts shown; null for step 0).
     """
-    cells = counts.cells.filter(pl.col("table").is_in(["total", "provider"]))
-    label = pl.when(pl.col("table") == "total").then(pl.lit(ALL_PROVIDERS)).otherwise("provider").alias("provider")
-    cells = cells.select(
-        "rule", "measure", "item", label, shown_as("left"), withheld_as("left"), later=pl.col("table") != "total"
+    is_provider = pl.col("table") != "total"
+    provider = pl.when(is_provider).then("provider").otherwise(pl.lit(ALL_PROVIDERS)).alias("provider")
+    cells = counts.cells.filter(pl.col("table").is_in(["total", "provider"])).select(
+        "rule", "measure", "item", provider, shown_as("left"), withheld_as("left"), is_provider=is_provider
     )
-    parts = []
-    for entry in counts.audited:
-        criteria = [None, *entry.steps]
-        for step, name in enumerate(criteria):
-            # What is left at the end is what is flagged, and is shown or withheld as that is.
-            measure = "activity" if name is None else "flagged" if step == len(criteria) - 1 else "left"
-            own = pl.col("rule").is_null() if name is None else pl.col("rule") == entry.key
-            item = pl.col("item").is_null() if measure != "left" else pl.col("item") == name
-            found = cells.filter(own, pl.col("measure") == measure, item)
-            parts.append(
-                found.with_columns(rule=pl.lit(entry.key), step=pl.lit(step), criterion=pl.lit(name, pl.String))
-            )
-    place = {entry.key: number for number, entry in enumerate(counts.audited)}
-    table = pl.concat(parts).sort(pl.col("rule").replace_strict(place), "later", "provider", "step", nulls_last=True)
-    removed = (pl.col("left").shift(1) - pl.col("left")).over("rule", "provider", "later", order_by="step")
+    steps = [_step(cells, entry, step) for entry in counts.audited for step in range(len(entry.steps) + 1)]
+    rule_order = {entry.key: place for place, entry in enumerate(counts.audited)}
+    place = pl.col("rule").replace_strict(rule_order)
+    table = pl.concat(steps).sort(place, "is_provider", "provider", "step", nulls_last=True)
+    left_before = pl.col("left").shift(1)
+    removed = (left_before - pl.col("left")).over("rule", "provider", "is_provider", order_by="step")
     return table.select("rule", "provider", "step", "criterion", "left", removed.alias("removed"), f"left{WITHHELD}")
+
+
+def _step(cells: pl.DataFrame, entry: Entry, step: int) -> pl.DataFrame:
+    """Return what is left after a step of a rule, in total and by provider; step 0 is all activity."""
+    criterion = entry.steps[step - 1] if step else None
+    series: tuple[str | None, ...]
+    if criterion is None:
+        series = (None, "activity", None)
+    elif step == len(entry.steps):
+        # What is left at the end is what is flagged, and is shown or withheld as that count is.
+        series = (entry.key, "flagged", None)
+    else:
+        series = (entry.key, "left", criterion)
+    columns = ("rule", "measure", "item")
+    is_of_series = [
+        pl.col(name).eq_missing(pl.lit(value, pl.String)) for name, value in zip(columns, series, strict=True)
+    ]
+    return cells.filter(is_of_series).with_columns(
+        rule=pl.lit(entry.key), step=pl.lit(step), criterion=pl.lit(criterion, pl.String)
+    )

@@ -1,7 +1,7 @@
-"""Read the small files that an audit may be given: providers' names, a population, the rates to standardise by.
+"""Read the small files that an audit can use: names of providers, a population, and rates to standardise by.
 
-All are CSV, as text, with a header; names of columns match in any case. Errors name the file, the column and how many
-rows, and are `UsageError`.
+All are CSV files with a header, read as text; column names match in any case. A wrong file is a `UsageError` that names
+the file, the column and how many rows are wrong.
 """
 
 from collections.abc import Sequence
@@ -16,54 +16,78 @@ from ebi_rules.cube import AGE_BANDS
 from ebi_rules.provider_audit.settings import Population
 
 _SEXES = {"male": "1", "m": "1", "female": "2", "f": "2"}
-_SPLIT_BAND = {"15-19": (("15-18", 0.8), ("19", 0.2))}
+_SPLIT_BAND = "15-19"
+_SPLIT_SHARES = {"15-18": 0.8, "19": 0.2}
+"""The cube's bands of which `_SPLIT_BAND` consists, with the share of its people that each is assumed to have."""
 
 
 def read_names(path: str | Path) -> dict[str, str]:
-    """Read providers' names by code: columns `code` and `name`. A code that stands twice is an error."""
+    """Read the names of providers, by code.
+
+    Args:
+        path: A CSV file with the columns code and name.
+
+    Raises:
+        UsageError: The file cannot be read, lacks a column, or contains a code more than once.
+    """
     frame = _read(path, "--names", ("code", "name"))
     codes = [normal_code(FIELDS["provider"], code) for code in frame["code"]]
-    if len(set(codes)) < len(codes):
-        raise UsageError(f"--names {path}: {len(codes) - len(set(codes)):,} of its codes stand there already.")
+    if repeated := len(codes) - len(set(codes)):
+        raise UsageError(f"--names {path}: {repeated:,} of its codes appear more than once.")
     return {code: name.strip() for code, name in zip(codes, frame["name"], strict=True) if code and name}
 
 
 def read_population(path: str | Path) -> Population:
     """Read people by area, age band and sex.
 
-    Columns: a field to group by (`commissioner`, `gp_practice`, `provider` ...; `area` is read as commissioner),
-    `age_band` (the cube's bands; of 15-19 a fifth is taken for 19), `sex` (1, 2, male, female), `count`.
+    Args:
+        path: A CSV file with the columns age_band (the cube's bands; of 15-19, a fifth are taken to be 19), sex (1, 2,
+            male, female), count, and one field to group by, such as commissioner, gp_practice or provider. A column
+            named area is read as commissioner.
+
+    Raises:
+        UsageError: The file cannot be read, lacks a column, or contains an unknown age band or a wrong number.
     """
     option = "--population"
     frame = _read(path, option, ("age_band", "sex", "count"))
     areas = [name for name in frame.columns if name in (*GROUPABLE, "area") and name != "sex"]
     if len(areas) != 1:
-        raise UsageError(f"{option} {path}: one column says the area: area, or one of {', '.join(GROUPABLE)}.")
+        raise UsageError(
+            f"{option} {path}: exactly one column must name the area: area, or one of {', '.join(GROUPABLE)}."
+        )
     field = "commissioner" if areas[0] == "area" else areas[0]
-    people = _stratified(frame, option, path).with_columns(_whole("count", option, path, frame).alias("people"))
+    count = _whole_numbers("count", option, path, frame)
     area = frame[areas[0]].map_elements(lambda code: normal_code(FIELDS[field], code), return_dtype=pl.String)
-    people = people.with_columns(area.alias(field))
-    split = [people.filter(~pl.col("age_band").is_in(list(_SPLIT_BAND)))]
-    for band, parts in _SPLIT_BAND.items():
-        here = people.filter(pl.col("age_band") == band).with_columns(pl.col("people").cast(pl.Float64))
-        split += [
-            here.with_columns(age_band=pl.lit(part), people=(pl.col("people") * share).round().cast(pl.Int64))
-            for part, share in parts
-        ]
-    every = pl.concat(split).group_by(field, "age_band", "sex").agg(pl.col("people").sum())
-    return Population(field, every)
+    people = _age_and_sex(frame, option, path).with_columns(count.alias("people"), area.alias(field))
+    parts = [people.filter(pl.col("age_band") != _SPLIT_BAND)]
+    in_split_band = people.filter(pl.col("age_band") == _SPLIT_BAND)
+    for band, share in _SPLIT_SHARES.items():
+        people_in_band = (pl.col("people").cast(pl.Float64) * share).round().cast(pl.Int64)
+        parts.append(in_split_band.with_columns(age_band=pl.lit(band), people=people_in_band))
+    return Population(field, pl.concat(parts).group_by(field, "age_band", "sex").agg(pl.col("people").sum()))
 
 
 def read_standard(path: str | Path) -> pl.DataFrame:
-    """Read the rates to standardise by: rule, age_band, sex, eligible, flagged; further columns are summed over."""
+    """Read the rates to standardise by.
+
+    Args:
+        path: A CSV file with the columns rule, age_band (the cube's bands), sex, eligible and flagged. Rows of one
+            rule, band and sex are added up, whatever other columns the file has.
+
+    Returns:
+        One row per rule, age band and sex: rule, age_band, sex, eligible, flagged.
+
+    Raises:
+        UsageError: The file cannot be read, lacks a column, or contains an unknown age band or a wrong number.
+    """
     option = "--standard"
     frame = _read(path, option, ("rule", "age_band", "sex", "eligible", "flagged"))
-    counts = [_whole(name, option, path, frame).alias(name) for name in ("eligible", "flagged")]
-    standard = _stratified(frame, option, path).with_columns(frame["rule"], *counts)
-    if "15-19" in standard["age_band"]:
-        raise UsageError(f"{option} {path}: the band 15-19 is in two here, 15-18 and 19: count them so.")
+    counts = [_whole_numbers(name, option, path, frame).alias(name) for name in ("eligible", "flagged")]
+    standard = _age_and_sex(frame, option, path).with_columns(frame["rule"], *counts)
+    if _SPLIT_BAND in standard["age_band"]:
+        raise UsageError(f"{option} {path}: split the age band 15-19 into 15-18 and 19.")
     if (standard["flagged"] > standard["eligible"]).any():
-        raise UsageError(f"{option} {path}: more is flagged than eligible in some of its rows.")
+        raise UsageError(f"{option} {path}: some rows have more flagged than eligible.")
     return standard.group_by("rule", "age_band", "sex").agg(pl.col("eligible", "flagged").sum())
 
 
@@ -77,18 +101,18 @@ def _read(path: str | Path, option: str, needed: Sequence[str]) -> pl.DataFrame:
     return frame
 
 
-def _stratified(frame: pl.DataFrame, option: str, path: str | Path) -> pl.DataFrame:
-    """Give age band and sex as the cube writes them."""
+def _age_and_sex(frame: pl.DataFrame, option: str, path: str | Path) -> pl.DataFrame:
+    """Return age band and sex as the cube writes them."""
     bands = frame["age_band"].str.strip_chars(" ")
-    known = [*AGE_BANDS, *_SPLIT_BAND]
+    known_bands = [*AGE_BANDS, _SPLIT_BAND]
     for band in bands.drop_nulls().unique().sort():
-        if band not in known:
-            raise UsageError(f"{option} {path}: " + unknown("age band", band, known))
+        if band not in known_bands:
+            raise UsageError(f"{option} {path}: " + unknown("age band", band, known_bands))
     sex = frame["sex"].str.strip_chars(" ").str.to_lowercase().replace(_SEXES)
     return pl.DataFrame({"age_band": bands, "sex": sex}, schema={"age_band": pl.String, "sex": pl.String})
 
 
-def _whole(name: str, option: str, path: str | Path, frame: pl.DataFrame) -> pl.Series:
+def _whole_numbers(name: str, option: str, path: str | Path, frame: pl.DataFrame) -> pl.Series:
     numbers = frame[name].str.strip_chars(" ").str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
     wrong = int((numbers.is_null() | (numbers < 0)).sum())
     if wrong:

@@ -1,4 +1,7 @@
-"""Who asked: the share of each referral setting in what a provider, a commissioner or an area did."""
+"""Sources of referral: the share of each referral setting in the activity of a provider, a commissioner or an area.
+
+The shares are made only from counts that may be shown.
+"""
 
 from collections.abc import Sequence
 
@@ -7,77 +10,87 @@ import polars as pl
 from ebi_rules.criteria.labels import REFERRAL_SETTING
 from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.rounding import WITHHELD
-from ebi_rules.provider_audit.percentages import with_percent
+from ebi_rules.provider_audit.percentages import PERCENT, with_percent
 from ebi_rules.provider_audit.shown_counts import Counts
 
 EVERY_UNIT = "all"
 _SOURCE = "referral_source"
 
+_KEYS = ("rule", "level", "unit", REFERRAL_SETTING, "of")
+_COUNTS = ("count", "of_all")
+_SCHEMA = {
+    **dict.fromkeys(_KEYS, pl.String),
+    **dict.fromkeys(_COUNTS, pl.Int64),
+    **dict.fromkeys(PERCENT, pl.Float64),
+    **{f"{name}{WITHHELD}": pl.Boolean for name in _COUNTS},
+}
+
 
 def parted(entry: AuditedRule) -> str:
-    """Give the measure whose shares tell who asked: activity in scope, or what a rule that asks about it parts."""
+    """Return the counts of which referral settings have shares: flagged, or eligible.
+
+    They are eligible for a rule that depends on the source of referral, because its flagged activity has few sources.
+    """
     return "eligible" if _SOURCE in entry.counted.logic.fields_needed else "flagged"
 
 
 def referral_shares(counts: Counts, audited: Sequence[AuditedRule]) -> pl.DataFrame:
-    """Give who asked, as shares by referral setting of all activity and of that of each unit.
+    """Return the shares of referral settings in all activity, and in that of each unit.
 
-    Columns: rule, level (all, provider, commissioner, or an area), unit, referral_setting, of (flagged, or eligible for
-    a rule that asks who asked), count, of_all (the unit's own), percent, percent_lower_95, percent_upper_95 (Wilson's
-    score interval). Counts are those that may be shown; where one is not, nor is what comes from it.
+    Args:
+        counts: The counts that may be shown.
+        audited: The rules that were audited.
+
+    Returns:
+        One row per rule, unit and referral setting: rule, level (all, provider, commissioner, or an area), unit,
+        referral_setting, of (flagged or eligible, see `parted`), count, of_all (the unit's total), percent,
+        percent_lower_95, percent_upper_95 (Wilson's interval). If a count is suppressed, so is what comes from it.
+        Without referral settings in the cube there are no rows.
     """
-    parts = [_of_units(counts, audited, table, units) for table, (units, _) in counts.crossed.items()]
-    if not parts:
+    by_unit = [_of_units(counts, audited, table, units) for table, (units, _) in counts.crossed.items()]
+    if not by_unit:
         return pl.DataFrame(schema=_SCHEMA)
-    table = pl.concat([_of_all(counts, audited), *parts])
-    table = with_percent(table, "count", "of_all")
-    return table.select(list(_SCHEMA))
+    table = pl.concat([_of_all(counts, audited), *by_unit])
+    return with_percent(table, "count", "of_all").select(list(_SCHEMA))
 
 
-_SCHEMA = {
-    "rule": pl.String,
-    "level": pl.String,
-    "unit": pl.String,
-    REFERRAL_SETTING: pl.String,
-    "of": pl.String,
-    "count": pl.Int64,
-    "of_all": pl.Int64,
-    "percent": pl.Float64,
-    "percent_lower_95": pl.Float64,
-    "percent_upper_95": pl.Float64,
-    f"count{WITHHELD}": pl.Boolean,
-    f"of_all{WITHHELD}": pl.Boolean,
-}
+def settings_in_order(table: pl.DataFrame, known: tuple[str, ...]) -> list[str]:
+    """Return the referral settings in a table, in the order of `known`, followed by others in alphabetical order.
+
+    Example:
+        >>> table = pl.DataFrame({"referral_setting": ["other", "a clinic", "GP"]})
+        >>> settings_in_order(table, ("GP", "consultant", "other"))
+        ['GP', 'other', 'a clinic']
+    """
+    settings = table[REFERRAL_SETTING].unique().to_list()
+    return [name for name in known if name in settings] + sorted(name for name in settings if name not in known)
 
 
 def _of_all(counts: Counts, audited: Sequence[AuditedRule]) -> pl.DataFrame:
     parts = counts.table(REFERRAL_SETTING).with_columns(unit=pl.lit(None, pl.String))
     wholes = counts.table("total").with_columns(unit=pl.lit(None, pl.String))
-    return _joined(audited, EVERY_UNIT, parts, wholes)
+    return _with_wholes(audited, EVERY_UNIT, parts, wholes)
 
 
 def _of_units(counts: Counts, audited: Sequence[AuditedRule], table: str, units: str) -> pl.DataFrame:
     column = "provider" if units == "provider" else "value"
     wholes = counts.table(units).with_columns(pl.col(column).alias("unit"))
-    return _joined(audited, units, counts.table(table), wholes)
+    return _with_wholes(audited, units, counts.table(table), wholes)
 
 
-def _joined(audited: Sequence[AuditedRule], level: str, parts: pl.DataFrame, wholes: pl.DataFrame) -> pl.DataFrame:
-    """Put beside each part of a unit the whole of it, of the measure that the rule parts."""
-    found = []
+def _with_wholes(audited: Sequence[AuditedRule], level: str, parts: pl.DataFrame, wholes: pl.DataFrame) -> pl.DataFrame:
+    """Return each part of a unit with the whole of that unit, of the counts that `parted` returns for the rule."""
+    tables = []
     for entry in audited:
         measure = parted(entry)
-        held, gone = pl.col(measure), pl.col(f"{measure}{WITHHELD}")
-        whole = wholes.filter(rule=entry.key).select("unit", held.alias("of_all"), gone.alias(f"of_all{WITHHELD}"))
-        part = parts.filter(rule=entry.key).select(
-            "rule", "unit", pl.col("value").alias(REFERRAL_SETTING), held.alias("count"), gone.alias(f"count{WITHHELD}")
+        count, withheld = pl.col(measure), pl.col(f"{measure}{WITHHELD}")
+        of_unit = wholes.filter(rule=entry.key)
+        of_unit = of_unit.select("unit", count.alias("of_all"), withheld.alias(f"of_all{WITHHELD}"))
+        setting = pl.col("value").alias(REFERRAL_SETTING)
+        of_setting = parts.filter(rule=entry.key)
+        of_setting = of_setting.select(
+            "rule", "unit", setting, count.alias("count"), withheld.alias(f"count{WITHHELD}")
         )
-        joined = part.join(whole, on="unit", how="left", nulls_equal=True, maintain_order="left")
-        found.append(joined.with_columns(level=pl.lit(level), of=pl.lit(measure)))
-    return pl.concat(found)
-
-
-def settings_in_order(table: pl.DataFrame, known: tuple[str, ...]) -> list[str]:
-    """Give the settings that a table has, in the order of the recoding."""
-    there = table[REFERRAL_SETTING].unique().to_list()
-    return [name for name in known if name in there] + sorted(name for name in there if name not in known)
+        joined = of_setting.join(of_unit, on="unit", how="left", nulls_equal=True, maintain_order="left")
+        tables.append(joined.with_columns(level=pl.lit(level), of=pl.lit(measure)))
+    return pl.concat(tables)

@@ -1,4 +1,7 @@
-"""What each variant of a rule flags, from counts as they may be shown."""
+"""The sensitivity table of an audit: what each variant of a rule flags.
+
+It is made only from counts that may be shown.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,39 +11,56 @@ import polars as pl
 from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.shown_counts import Counts
+from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_logic import DEFAULT
+
+_SCHEMA = {
+    "rule": pl.String,
+    "variant": pl.String,
+    "flagged": pl.Int64,
+    "difference": pl.Int64,
+    "differs": pl.Int64,
+    "about": pl.String,
+    f"flagged{WITHHELD}": pl.Boolean,
+    f"differs{WITHHELD}": pl.Boolean,
+}
 
 
 def sensitivity_table(counts: Counts, audited: Sequence[AuditedRule]) -> pl.DataFrame:
-    """Give what each reading of a rule flags, and for how much activity it judges otherwise than the one counted.
+    """Return what each variant of a rule flags, and for how much activity it differs from the variant counted.
 
-    Columns: rule, variant (`default` first), flagged, difference (of the numbers shown, from the reading counted),
-    differs (activity judged otherwise), about (what the variant is, or why this extract cannot answer it).
+    Args:
+        counts: The counts that may be shown.
+        audited: The rules that were audited.
+
+    Returns:
+        One row per rule and variant: rule, variant (`default` first), flagged, difference (of the flagged counts
+        shown: this variant minus the variant counted), differs (activity that the two variants decide differently),
+        about (what the variant is, or why the extract cannot answer it).
     """
-    rows: list[tuple[Any, ...]] = []
-    for entry in audited:
-        own, own_withheld = counts.total(entry.key, "flagged")
-        for name, variant in entry.rule.interpretations.items():
-            if name in entry.skipped:
-                rows.append((entry.key, name, None, None, None, f"not available: {entry.skipped[name]}", False, False))
-                continue
-            counted = name == entry.counted_as
-            flagged, withheld = (own, own_withheld) if counted else counts.total(entry.key, "variant", name)
-            differs, unsaid = (0, False) if counted else counts.total(entry.key, "differs", name)
-            difference = None if flagged is None or own is None else flagged - own
-            if difference is None:
-                # Beside a count that is not shown, this would narrow it down.
-                differs, unsaid = None, True
-            about = variant.documentation.variant_about or ("the rule as designed" if name == DEFAULT else "")
-            rows.append((entry.key, name, flagged, difference, differs, about, withheld, unsaid))
-    schema = {
-        "rule": pl.String,
-        "variant": pl.String,
-        "flagged": pl.Int64,
-        "difference": pl.Int64,
-        "differs": pl.Int64,
-        "about": pl.String,
-        f"flagged{WITHHELD}": pl.Boolean,
-        f"differs{WITHHELD}": pl.Boolean,
-    }
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    rows = [
+        (entry.key, name, *_row(counts, entry, name, variant))
+        for entry in audited
+        for name, variant in entry.rule.interpretations.items()
+    ]
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
+def _row(counts: Counts, entry: AuditedRule, name: str, variant: Rule) -> tuple[Any, ...]:
+    """Return the row of one variant of a rule, from `flagged` on."""
+    if name in entry.skipped:
+        return None, None, None, f"not available: {entry.skipped[name]}", False, False
+    counted_flagged, counted_withheld = counts.total(entry.key, "flagged")
+    differs: int | None
+    if name == entry.counted_as:
+        flagged, flagged_withheld = counted_flagged, counted_withheld
+        differs, differs_withheld = 0, False
+    else:
+        flagged, flagged_withheld = counts.total(entry.key, "variant", name)
+        differs, differs_withheld = counts.total(entry.key, "differs", name)
+    difference = None if flagged is None or counted_flagged is None else flagged - counted_flagged
+    if difference is None:
+        # Beside a flagged count that is not shown, this count would narrow it down.
+        differs, differs_withheld = None, True
+    about = variant.documentation.variant_about or ("the rule as designed" if name == DEFAULT else "")
+    return flagged, difference, differs, about, flagged_withheld, differs_withheld

@@ -1,7 +1,7 @@
-"""From the cube to the counts that may be shown, once and for all: everything else is worked out from these.
+"""The counts of a cube as they may be shown; every table is made from these and not from exact counts.
 
-A rate, an interval, a limit, a signal or a rank therefore cannot give away more than the counts beside it. What is
-suppressed counts in statistics as `STAND_IN`, whatever it is.
+A rate, an interval, a limit, a signal or a rank therefore cannot reveal more than the counts beside it. In statistics a
+suppressed count is `STAND_IN`, whatever its value. The module makes no rates.
 """
 
 from collections.abc import Sequence
@@ -22,40 +22,52 @@ from ebi_rules.disclosure.rounding import SMALLEST_SHOWN, WITHHELD, controlled
 from ebi_rules.disclosure.secondary_suppression import Tables, withheld
 
 STAND_IN = SMALLEST_SHOWN // 2
-"""What a suppressed count is taken for in statistics: the middle of 1 to 7."""
+"""The value of a suppressed count in statistics: the middle of 1 to 7."""
 
 _KEYS = {"total": (), "provider": ("provider",), "month": ("month",), "provider_month": ("provider", "month")}
-_EVERYWHERE = ("flagged", "eligible", "activity")
+_IN_EVERY_TABLE = ("flagged", "eligible", "activity")
 _UNITS = ("provider", "commissioner", *AREAS)
-"""Those whose activity is parted by who asked."""
+"""Fields whose activity is split by the source of referral."""
+
 _QUALITY = ("recorded", "codes", "invalid", "missing")
 _VARIANTS = ("variant", "differs")
 
 FIELD_TABLES = ("age_band", "sex")
-"""Fields that every audit breaks its counts down by, beside those asked for."""
+"""Fields that every audit has a table of."""
 
 
 class Entry(Protocol):
-    """What is counted under a key: a rule, or a measure."""
+    """What the cube counts under one key: a rule, or a measure."""
 
     @property
-    def key(self) -> str: ...
+    def key(self) -> str:
+        """The key."""
+        ...
 
     @property
-    def steps(self) -> list[str]: ...
+    def steps(self) -> list[str]:
+        """The names of the steps after each of which the activity left is counted, in order."""
+        ...
 
     @property
-    def variants(self) -> list[str]: ...
+    def variants(self) -> list[str]:
+        """The names of the variants that are compared."""
+        ...
 
     @property
-    def counted_as(self) -> str: ...
+    def counted_as(self) -> str:
+        """The name of the variant that is counted."""
+        ...
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of an audit, exact in `cube` and as they may be shown in `cells`.
+    """The counts of an audit, or of a run of measures.
 
-    `method` is that of disclosure control.
+    Attributes:
+        cube: The cube, with exact counts.
+        audited: The rules or measures that it counts.
+        method: The method of disclosure control.
     """
 
     cube: pl.DataFrame
@@ -70,17 +82,20 @@ class Counts:
 
     @cached_property
     def crossed(self) -> dict[str, tuple[str, str]]:
-        """The tables of units by who asked, where that was asked for: units and field by the table's name."""
+        """The tables of units by referral setting: for each, the field of the units and the referral setting's field.
+
+        Empty if the cube does not count by referral setting.
+        """
         if REFERRAL_SETTING not in self.fields:
             return {}
-        there = [name for name in _UNITS if name in ("provider", *self.fields)]
-        return {f"{name}_{REFERRAL_SETTING}": (name, REFERRAL_SETTING) for name in there}
+        units = [name for name in _UNITS if name in ("provider", *self.fields)]
+        return {f"{name}_{REFERRAL_SETTING}": (name, REFERRAL_SETTING) for name in units}
 
     @cached_property
     def nested(self) -> dict[str, str]:
-        """Fields whose every value is within one of a larger, by their names: pairs of areas that were asked for."""
-        there = [name for name in ("gp_practice", *AREAS) if name in self.fields]
-        pairs = dict(pairwise(there))
+        """Areas whose values each lie within one value of a larger area: for each, the larger area's field."""
+        areas = [name for name in ("gp_practice", *AREAS) if name in self.fields]
+        pairs = dict(pairwise(areas))
         activity = self.cube.filter(pl.col("measure") == "activity")
         return {
             small: large
@@ -90,29 +105,30 @@ class Counts:
 
     @cached_property
     def coding_counted(self) -> tuple[str, ...]:
-        """What the cube counts of coding: one that a warehouse made may have no codes, or nothing."""
-        there = set(self.cube["measure"].unique().cast(pl.String))
-        return (("recorded",) if "recorded" in there else ()) + (("codes", "invalid") if "codes" in there else ())
+        """What the cube counts about coding: a cube from a warehouse may not count codes, or nothing at all."""
+        measures = set(self.cube["measure"].unique().cast(pl.String))
+        recorded = ("recorded",) if "recorded" in measures else ()
+        return (*recorded, *(("codes", "invalid") if "codes" in measures else ()))
 
     @cached_property
     def months(self) -> list[str]:
-        """The months in the extract, in order: those with any activity."""
+        """The months in which the extract has any activity, in order: "2024-04"."""
         known = self.cube.filter(pl.col("measure") == "activity", pl.col("month").is_not_null())
         return sorted(known["month"].cast(pl.String).unique().to_list())
 
     @cached_property
     def last_date(self) -> date | None:
-        """The latest day in the extract, None where there are no dates."""
-        found = self.cube.filter(pl.col("measure") == LAST_DATE)["count"]
-        return datetime.strptime(str(found.max()), "%Y%m%d").date() if found.len() else None
+        """The latest day in the extract; None if it has no dates."""
+        days = self.cube.filter(pl.col("measure") == LAST_DATE)["count"]
+        return datetime.strptime(str(days.max()), "%Y%m%d").date() if days.len() else None
 
     @cached_property
     def cells(self) -> pl.DataFrame:
-        """Every count of every table: rule, measure, item, table, provider, month, value, unit, shown, withheld.
+        """Every count of every table, as it may be shown.
 
-        `rule` is null for counts of activity, `value` is the value of the field that `table` names, `unit` that of
-        which it is a part in the tables of `crossed` and `nested`, and `shown` the count as it may be shown, null where
-        it is suppressed or, to protect another, `withheld`.
+        Columns: rule (null for counts of activity), measure, item, table, provider, month, value (of the field that
+        `table` names), unit (in the tables of `crossed` and `nested`, the value that it is a part of), shown (null if
+        suppressed or withheld), withheld (whether the count is hidden to protect another).
         """
         exact = pl.concat([self._cells(table, keys) for table, keys in self._tables.items()])
         published = ~(pl.col("month").is_null() & pl.col("table").is_in(["month", "provider_month"]))
@@ -132,13 +148,14 @@ class Counts:
 
     @property
     def _steps(self) -> pl.DataFrame:
-        """The place of each criterion in its rule."""
+        """The place of each step in its rule: rule, measure, item, step."""
         rows = [(entry.key, "left", name, step) for entry in self.audited for step, name in enumerate(entry.steps)]
-        kinds = {"rule": pl.String, "measure": pl.String, "item": pl.String, "step": pl.Int64}
-        return pl.DataFrame(rows, schema=kinds, orient="row")
+        schema = {"rule": pl.String, "measure": pl.String, "item": pl.String, "step": pl.Int64}
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
     @cached_property
     def _tables(self) -> dict[str, tuple[str, ...]]:
+        """The fields that each table is grouped by."""
         fields = {name: (name, self.nested[name]) if name in self.nested else (name,) for name in self.fields}
         return {**_KEYS, **fields, **self.crossed}
 
@@ -147,8 +164,8 @@ class Counts:
         return pl.DataFrame({"rule": [entry.key for entry in self.audited]}, schema={"rule": pl.Categorical})
 
     def _cells(self, table: str, keys: Sequence[str]) -> pl.DataFrame:
-        """Give the exact counts of one table: a row for every series and every group with activity, 0 too."""
-        measures = [*_EVERYWHERE]
+        """Return the exact counts of one table: a row for every series and every group with activity, 0 included."""
+        measures = [*_IN_EVERY_TABLE]
         if table in _KEYS:
             measures += _QUALITY
         if table in ("total", "provider"):
@@ -156,32 +173,35 @@ class Counts:
         if table == "total":
             measures += _VARIANTS
         cube = self.cube.filter(pl.col("measure").is_in(measures))
-        counted = cube.group_by("rule", "measure", "item", *keys).agg(pl.col("count").sum())
-        activity = counted.filter(pl.col("measure") == "activity")
-        wanted = self._series(measures)
+        counts = cube.group_by("rule", "measure", "item", *keys).agg(pl.col("count").sum())
+        rows = self._series(measures)
         if keys:
-            wanted = wanted.join(activity.select(keys), how="cross")
-        filled = wanted.join(counted, on=["rule", "measure", "item", *keys], how="left", nulls_equal=True)
-        own = {
-            "provider": pl.col("provider") if "provider" in keys else pl.lit(None),
-            "month": pl.col("month") if "month" in keys else pl.lit(None),
-            "value": pl.col(table) if table in self.fields else pl.lit(None),
-            "unit": pl.lit(None),
-        }
-        if table in self.crossed:
-            unit, field = self.crossed[table]
-            own |= {"provider": pl.lit(None), "value": pl.col(field), "unit": pl.col(unit)}
-        if table in self.nested:
-            own["unit"] = pl.col(self.nested[table])
+            groups = counts.filter(pl.col("measure") == "activity").select(keys)
+            rows = rows.join(groups, how="cross")
+        filled = rows.join(counts, on=["rule", "measure", "item", *keys], how="left", nulls_equal=True)
+        group = self._group(table, keys)
         return filled.select(
             pl.col("rule", "measure", "item").cast(pl.String),
             pl.lit(table).alias("table"),
-            *(expression.cast(pl.String).alias(name) for name, expression in own.items()),
+            *(column.cast(pl.String).alias(name) for name, column in group.items()),
             pl.col("count").fill_null(0),
         ).sort("rule", "measure", "item", "provider", "unit", "month", "value", nulls_last=True)
 
+    def _group(self, table: str, keys: Sequence[str]) -> dict[str, pl.Expr]:
+        """Return the columns that identify a group of a table: provider, month, value, unit; null where unused."""
+        nothing = pl.lit(None)
+        if table in self.crossed:
+            unit, field = self.crossed[table]
+            return {"provider": nothing, "month": nothing, "value": pl.col(field), "unit": pl.col(unit)}
+        return {
+            "provider": pl.col("provider") if "provider" in keys else nothing,
+            "month": pl.col("month") if "month" in keys else nothing,
+            "value": pl.col(table) if table in self.fields else nothing,
+            "unit": pl.col(self.nested[table]) if table in self.nested else nothing,
+        }
+
     def _series(self, measures: Sequence[str]) -> pl.DataFrame:
-        """Give the series to count: of the rules audited, of activity and, where it was counted, of its coding."""
+        """Return the series of counts: of the rules, of activity and, if it was counted, of coding."""
         rows: list[tuple[str | None, str, str | None]] = []
         for entry in self.audited:
             for measure in measures:
@@ -199,48 +219,67 @@ class Counts:
             rows += [(None, measure, name) for measure in self.coding_counted for name in CODE_FIELD.values()]
         if "recorded" in measures and self.coding_counted:
             rows += [(None, "missing", name) for name in missing_counted(dimensions_of(self.cube))]
-        names = {"rule": pl.Categorical(), "measure": pl.Categorical(), "item": pl.Categorical()}
-        return pl.DataFrame(rows, schema=names, orient="row")
+        schema = dict.fromkeys(("rule", "measure", "item"), pl.Categorical())
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
     def table(self, name: str) -> pl.DataFrame:
-        """Give the counts of a table as they may be shown: rule, provider, month, value, activity, eligible, flagged.
+        """Return the counts of a table as they may be shown.
 
-        A row a rule and group, every group with activity; null where suppressed, or where activity_withheld and so on
-        are true. Sorted by rule, then group. A table of `crossed` has `unit` too.
+        Args:
+            name: `total`, `provider`, `month`, `provider_month`, one of `fields`, or a table of `crossed`.
+
+        Returns:
+            One row per rule and group with activity, sorted by rule, then by group: rule, provider, month, value,
+            activity, eligible, flagged (null if suppressed), and activity_withheld, eligible_withheld and
+            flagged_withheld. A table of `crossed` also has `unit`.
         """
-        cells = self.cells.filter(pl.col("table") == name, pl.col("measure").is_in(_EVERYWHERE))
+        cells = self.cells.filter(pl.col("table") == name, pl.col("measure").is_in(_IN_EVERY_TABLE))
         keys = ["provider", "month", *(["unit"] if name in self.crossed else []), "value"]
-
-        def counts(measure: str) -> pl.DataFrame:
-            found = cells.filter(pl.col("measure") == measure)
-            return found.select("rule", *keys, shown_as(measure), withheld_as(measure))
-
-        wide = self._rules.cast(pl.String).with_row_index("place").join(counts("activity").drop("rule"), how="cross")
+        by_measure = {
+            measure: cells.filter(measure=measure).select("rule", *keys, shown_as(measure), withheld_as(measure))
+            for measure in _IN_EVERY_TABLE
+        }
+        rules = self._rules.cast(pl.String).with_row_index("place")
+        table = rules.join(by_measure["activity"].drop("rule"), how="cross")
         for measure in ("eligible", "flagged"):
-            wide = wide.join(counts(measure), on=["rule", *keys], how="left", nulls_equal=True)
-        wide = wide.sort("place", *keys, nulls_last=True).drop("place")
-        return wide.select(~selectors.ends_with(WITHHELD), selectors.ends_with(WITHHELD))
+            table = table.join(by_measure[measure], on=["rule", *keys], how="left", nulls_equal=True)
+        table = table.sort("place", *keys, nulls_last=True).drop("place")
+        return table.select(~selectors.ends_with(WITHHELD), selectors.ends_with(WITHHELD))
 
     def total(self, rule: str | None, measure: str, item: str | None = None) -> tuple[int | None, bool]:
-        """Give one count over the whole extract as it may be shown, None where not, and whether it is withheld."""
+        """Return one count over the whole extract as it may be shown.
+
+        Args:
+            rule: The rule's key; None for counts of activity.
+            measure: What is counted, one of `cube.MEASURES`.
+            item: What it is counted for, such as a criterion or a variant.
+
+        Returns:
+            The count, None if suppressed or withheld, and whether it is withheld.
+        """
         return self._totals.get((rule, measure, item), (0, False))
 
     @cached_property
     def _totals(self) -> dict[tuple[str | None, str, str | None], tuple[int | None, bool]]:
         rows = self.cells.filter(pl.col("table") == "total").select("rule", "measure", "item", "shown", "withheld")
-        return {(rule, measure, item): (shown, hidden) for rule, measure, item, shown, hidden in rows.iter_rows()}
+        return {tuple(series): (shown, is_withheld) for *series, shown, is_withheld in rows.iter_rows()}
 
 
 def shown_as(name: str) -> pl.Expr:
-    """Give the shown count of cells under a name."""
+    """Return the shown counts of cells as a column of this name."""
     return pl.col("shown").alias(name)
 
 
 def withheld_as(name: str) -> pl.Expr:
-    """Give whether the count of that name is withheld."""
+    """Return whether cells are withheld, as the column that marks the counts of this name."""
     return pl.col("withheld").alias(f"{name}{WITHHELD}")
 
 
 def stand_in(count: pl.Expr) -> pl.Expr:
-    """Give a shown count for use in statistics: `STAND_IN` where it is suppressed."""
+    """Return shown counts for use in statistics: `STAND_IN` where a count is suppressed.
+
+    Example:
+        >>> pl.DataFrame({"flagged": [None, 20]}).select(stand_in(pl.col("flagged")))["flagged"].to_list()
+        [4, 20]
+    """
     return count.fill_null(STAND_IN)

@@ -1,7 +1,7 @@
-"""Indirect standardisation over an audit's cube, and direct standardisation by a population's people.
+"""Indirect standardisation of an audit's counts, and direct standardisation of rates per person.
 
-Strata are age bands by sex, and what else case mix is adjusted for. Formulas are those of `rates`; here they are worked
-out for all groups at once.
+Strata are age bands by sex, and any other fields that case mix is adjusted for. The formulas are those of
+`statistics.rates`, applied to all groups at once.
 """
 
 from collections.abc import Sequence
@@ -15,105 +15,134 @@ from ebi_rules.provider_audit.shown_counts import Counts, stand_in
 from ebi_rules.statistics import rates
 
 PER_PEOPLE = 100_000
+"""Rates of a population are per 100,000 people."""
+
+_POPULATION_RATES = (
+    "rate_per_100000",
+    "standardised_rate_per_100000",
+    "standardised_lower_95",
+    "standardised_upper_95",
+)
 
 
 def expected_counts(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
-    """Give the number in scope that is expected of each group: rule, the field, expected, casemix (strata or model).
+    """Return the flagged count that is expected of each value of a field: indirect standardisation.
 
-    It is the sum over strata of the group's eligible times the standard's rate. When the standard is all providers
-    together, its numbers in scope are taken as disclosure control would show them, and expected numbers add up to the
-    total that is shown: they tell nothing more of a number in scope. Raises `EngineError` for want of statsmodels.
+    It is the sum over strata of the eligible activity times the standard's rate. If the standard is all providers
+    together, its flagged counts are used as disclosure control would show them, and the expected counts add up to the
+    total that is shown: so they reveal nothing more about a flagged count.
+
+    Args:
+        counts: The counts of the audit.
+        field: The field.
+        settings: The fields of case mix, the standard, and how to use them.
+
+    Returns:
+        One row per rule and value: rule, the field, expected, casemix (strata or model).
+
+    Raises:
+        EngineError: The model is needed, and statsmodels is not installed.
     """
     strata = list(settings.adjust)
     cells = _strata(counts, field, strata)
-    rate = _rates_of_strata(counts, cells, settings)
-    by_rule = rate.group_by("rule").agg(overall=pl.col("flagged").sum() / pl.col("eligible").sum())
-    found = (
+    rates_of_strata = _rates_of_strata(counts, cells, settings)
+    overall = rates_of_strata.group_by("rule").agg(overall=pl.col("flagged").sum() / pl.col("eligible").sum())
+    with_rates = (
         cells.drop("flagged")
-        .join(rate.drop("eligible", "flagged"), on=["rule", *strata], how="left", nulls_equal=True)
-        .join(by_rule, on="rule", how="left")
+        .join(rates_of_strata.drop("eligible", "flagged"), on=["rule", *strata], how="left", nulls_equal=True)
+        .join(overall, on="rule", how="left")
     )
-    known = pl.when(pl.col("rate").is_finite()).then("rate").otherwise("overall").fill_nan(0)
-    found = found.group_by("rule", field).agg(
-        expected=(pl.col("eligible") * known).sum(), casemix=pl.col("casemix").max()
+    rate = pl.when(pl.col("rate").is_finite()).then("rate").otherwise("overall").fill_nan(0)
+    expected = with_rates.group_by("rule", field).agg(
+        expected=(pl.col("eligible") * rate).sum(), casemix=pl.col("casemix").max()
     )
     if settings.standard is not None:
-        return found
+        return expected
     totals = counts.table("total").select("rule", shown=pl.col("flagged"))
     scale = (pl.col("shown") / pl.col("expected").sum().over("rule")).fill_nan(0)
-    return found.join(totals, on="rule", how="left").select(
-        "rule", field, (pl.col("expected") * scale).alias("expected"), "casemix"
-    )
-
-
-def _rates_of_strata(counts: Counts, cells: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Give the rate of every stratum, by rule: rule, the fields of case mix, eligible, flagged, rate, casemix."""
-    strata = list(settings.adjust)
-    if settings.standard is not None:
-        given = settings.standard.with_columns(rate=pl.col("flagged") / pl.col("eligible"), casemix=pl.lit("strata"))
-        return given.select("rule", *strata, "eligible", "flagged", "rate", "casemix")
-    totals = dict(counts.table("total").select("rule", stand_in(pl.col("flagged"))).iter_rows())
-    parts = []
-    reference = cells.group_by("rule", *strata, maintain_order=True).agg(pl.col("eligible", "flagged").sum())
-    for (rule,), part in reference.group_by("rule", maintain_order=True):
-        part = part.sort(strata, nulls_last=True)
-        by_model = settings.casemix == "model" or (
-            settings.casemix == "auto" and settings.adjust != AGE_AND_SEX and is_thin(part, counts.method)
-        )
-        if by_model:
-            rate = modelled_rates(part, strata, float(totals[rule]), counts.method)
-        else:
-            rate = observed_rates(part, counts.method)
-        shown = controlled_or_stand_in(pl.col("flagged"), counts.method)
-        parts.append(part.with_columns(shown, rate.alias("rate"), casemix=pl.lit("model" if by_model else "strata")))
-    empty = reference.with_columns(rate=pl.lit(None, pl.Float64), casemix=pl.lit(None, pl.String)).clear()
-    return pl.concat(parts) if parts else empty
+    scaled = (pl.col("expected") * scale).alias("expected")
+    return expected.join(totals, on="rule", how="left").select("rule", field, scaled, "casemix")
 
 
 def population_rates(counts: Counts, population: Population) -> pl.DataFrame:
-    """Give rates per 100,000 people, crude and directly standardised to the European Standard Population of 2013.
+    """Return rates per 100,000 people, crude and directly standardised to the European Standard Population of 2013.
 
-    Columns: rule, the field, flagged, people, rate_per_100000, standardised_rate_per_100000, standardised_lower_95,
-    standardised_upper_95. People are those of the ages that the rule's eligible activity has, an age band counting when
-    any activity in it is eligible. The standardised rate is null below 10 in scope, and where a band has no people.
+    The people counted are those of the ages that can be eligible: an age band counts if any activity in it is eligible.
+
+    Args:
+        counts: The counts of the audit.
+        population: The people.
+
+    Returns:
+        One row per rule and area: rule, the field, flagged, people, rate_per_100000, standardised_rate_per_100000,
+        standardised_lower_95, standardised_upper_95. The standardised rate is null below 10 flagged, and if a band has
+        no people.
+
+    Source:
+        Eurostat (2013); see `statistics.rates.directly_standardised_rate`.
     """
     field = population.field
     column = "provider" if field == "provider" else "value"
     shown = counts.table(field).select("rule", pl.col(column).alias(field), "flagged", f"flagged{WITHHELD}")
-    cells = (
-        _strata(counts, field, ["age_band", "sex"])
-        .group_by("rule", field, "age_band")
-        .agg(pl.col("eligible", "flagged").sum())
-    )
-    bands = (
-        cells.filter((pl.col("eligible") > 0) & pl.col("age_band").is_not_null()).select("rule", "age_band").unique()
-    )
-    people = population.people.group_by(field, "age_band").agg(pl.col("people").sum())
-    strata = bands.join(people, on="age_band", how="inner")
-    strata = strata.join(cells, on=["rule", field, "age_band"], how="left").with_columns(pl.col("flagged").fill_null(0))
+    strata = _strata_with_people(counts, population)
+    areas = strata.select("rule", field).unique()
     rows = []
-    for rule, area, flagged, withheld in (
-        shown.join(strata.select("rule", field).unique(), on=["rule", field]).sort("rule", field).iter_rows()
-    ):
-        part = strata.filter((pl.col("rule") == rule) & (pl.col(field) == area))
-        total = int(part["people"].sum())
-        rows.append((rule, area, flagged, total, *_rates(part, flagged, total), withheld))
+    for rule, area, flagged, is_withheld in shown.join(areas, on=["rule", field]).sort("rule", field).iter_rows():
+        strata_of_area = strata.filter((pl.col("rule") == rule) & (pl.col(field) == area))
+        people = int(strata_of_area["people"].sum())
+        rows.append((rule, area, flagged, people, *_rates(strata_of_area, flagged, people), is_withheld))
     schema = {
-        "rule": pl.String,
-        field: pl.String,
-        "flagged": pl.Int64,
-        "people": pl.Int64,
-        "rate_per_100000": pl.Float64,
-        "standardised_rate_per_100000": pl.Float64,
-        "standardised_lower_95": pl.Float64,
-        "standardised_upper_95": pl.Float64,
+        **dict.fromkeys(("rule", field), pl.String),
+        **dict.fromkeys(("flagged", "people"), pl.Int64),
+        **dict.fromkeys(_POPULATION_RATES, pl.Float64),
         f"flagged{WITHHELD}": pl.Boolean,
     }
     return pl.DataFrame(rows, schema=schema, orient="row").fill_nan(None)
 
 
+def _rates_of_strata(counts: Counts, cells: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Return the standard's rate of every stratum: rule, the fields of case mix, eligible, flagged, rate, casemix."""
+    strata = list(settings.adjust)
+    if settings.standard is not None:
+        rate = pl.col("flagged") / pl.col("eligible")
+        standard = settings.standard.with_columns(rate=rate, casemix=pl.lit("strata"))
+        return standard.select("rule", *strata, "eligible", "flagged", "rate", "casemix")
+    totals = dict(counts.table("total").select("rule", stand_in(pl.col("flagged"))).iter_rows())
+    all_providers = cells.group_by("rule", *strata, maintain_order=True).agg(pl.col("eligible", "flagged").sum())
+    parts = []
+    for (rule,), part in all_providers.group_by("rule", maintain_order=True):
+        part = part.sort(strata, nulls_last=True)
+        if _uses_model(part, settings, counts.method):
+            casemix, rate_of_stratum = "model", modelled_rates(part, strata, float(totals[rule]), counts.method)
+        else:
+            casemix, rate_of_stratum = "strata", observed_rates(part, counts.method)
+        shown = controlled_or_stand_in(pl.col("flagged"), counts.method)
+        parts.append(part.with_columns(shown.alias("flagged"), rate_of_stratum.alias("rate"), casemix=pl.lit(casemix)))
+    empty = all_providers.with_columns(rate=pl.lit(None, pl.Float64), casemix=pl.lit(None, pl.String)).clear()
+    return pl.concat(parts) if parts else empty
+
+
+def _uses_model(strata: pl.DataFrame, settings: Settings, method: str) -> bool:
+    """Return whether the rates of a rule's strata come from the model."""
+    if settings.casemix == "auto":
+        return settings.adjust != AGE_AND_SEX and is_thin(strata, method)
+    return settings.casemix == "model"
+
+
+def _strata_with_people(counts: Counts, population: Population) -> pl.DataFrame:
+    """Return the exact flagged count and the people of each area and age band: rule, the field, age_band, ..."""
+    keys = ["rule", population.field, "age_band"]
+    cells = _strata(counts, population.field, ["age_band", "sex"])
+    cells = cells.group_by(keys).agg(pl.col("eligible", "flagged").sum())
+    has_eligible = (pl.col("eligible") > 0) & pl.col("age_band").is_not_null()
+    bands = cells.filter(has_eligible).select("rule", "age_band").unique()
+    people = population.people.group_by(population.field, "age_band").agg(pl.col("people").sum())
+    strata = bands.join(people, on="age_band", how="inner").join(cells, on=keys, how="left")
+    return strata.with_columns(pl.col("flagged").fill_null(0))
+
+
 def _rates(strata: pl.DataFrame, flagged: int | None, people: int) -> tuple[float | None, ...]:
-    """Give the crude and the standardised rate of one area, in proportion to the number in scope that is shown."""
+    """Return the crude and the standardised rate of one area, scaled to the flagged count that is shown."""
     if flagged is None or not people:
         return None, None, None, None
     crude = round(flagged / people * PER_PEOPLE, 1)
@@ -127,8 +156,9 @@ def _rates(strata: pl.DataFrame, flagged: int | None, people: int) -> tuple[floa
 
 
 def _strata(counts: Counts, field: str, strata: Sequence[str]) -> pl.DataFrame:
-    """Give exact eligible and flagged by rule, field and strata, as text."""
+    """Return exact eligible and flagged counts by rule, field and strata, with all keys as text."""
     keys = list(dict.fromkeys(["rule", field, *strata]))
-    measures = [pl.col("count").filter(pl.col("measure") == name).sum().alias(name) for name in ("eligible", "flagged")]
-    cube = counts.cube.filter(pl.col("measure").is_in(["eligible", "flagged"]))
-    return cube.group_by(keys).agg(measures).cast(dict.fromkeys(keys, pl.String))
+    measures = ("eligible", "flagged")
+    sums = [pl.col("count").filter(pl.col("measure") == name).sum().alias(name) for name in measures]
+    cube = counts.cube.filter(pl.col("measure").is_in(measures))
+    return cube.group_by(keys).agg(sums).cast(dict.fromkeys(keys, pl.String))

@@ -1,42 +1,62 @@
-"""The charts of an audit by name, for notebooks and scripts; the report draws the same ones."""
+"""The charts of an audit by name, for notebooks and scripts; the report draws the same charts."""
 
 import polars as pl
 
 from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules.cube import AuditedRule
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.rate_tables import funnel_of
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.report.charts import Chart, attrition, breakdown, funnel, rates, sensitivity, trend
+from ebi_rules.report.chart_style import Chart
+from ebi_rules.report.count_charts import attrition, sensitivity
+from ebi_rules.report.provider_charts import breakdown, funnel, rates
+from ebi_rules.report.trend_charts import trend
+
+_CHARTS = ("attrition", "funnel", "rates", "trend", "sensitivity")
 
 
 def chart_of(audit: AuditTables, name: str, rule: str | None, provider: str | None) -> Chart:
-    """Give one chart of one rule. Raises `UsageError` for a name, rule or provider that the audit has not."""
-    keys = [entry.key for entry in audit.audited]
-    named = {
-        alias.lower(): entry.key for entry in audit.audited for alias in (entry.key, *entry.rule.documentation.aliases)
-    }
-    if rule is not None and rule.lower() not in named:
-        raise UsageError(unknown("rule", rule, keys))
-    entry = next(each for each in audit.audited if each.key == (named[rule.lower()] if rule else keys[0]))
-    own = pl.col("rule") == entry.key
-    words = {step: entry.counted.documentation.phrase(step) for step in entry.counted.criteria}
+    """Return one chart of one rule.
+
+    Args:
+        audit: The tables of an audit.
+        name: attrition, funnel, rates, trend, sensitivity, or a field that was counted.
+        rule: The rule's key or alias; None for the first rule.
+        provider: The provider of a trend; None for all providers together.
+
+    Raises:
+        UsageError: There is no such chart, rule or provider.
+    """
+    entry = _entry(audit, rule)
+    of_rule = pl.col("rule") == entry.key
     if name == "attrition":
-        return attrition(audit.attrition.filter(own, pl.col("provider") == ALL_PROVIDERS), words)
+        documentation = entry.counted.documentation
+        phrases = {criterion: documentation.phrase(criterion) for criterion in entry.counted.criteria}
+        return attrition(audit.attrition.filter(of_rule, pl.col("provider") == ALL_PROVIDERS), phrases)
     if name == "funnel":
-        part = audit.providers.filter(own)
-        return funnel(part, funnel_of(part, audit.settings), audit.settings.overdispersion)
+        providers = audit.providers.filter(of_rule)
+        return funnel(providers, funnel_of(providers, audit.settings), audit.settings.overdispersion)
     if name == "rates":
-        return rates(audit.providers.filter(own))
+        return rates(audit.providers.filter(of_rule))
     if name == "sensitivity":
-        return sensitivity(audit.sensitivity.filter(own))
+        return sensitivity(audit.sensitivity.filter(of_rule))
     if name == "trend":
-        wanted = provider or ALL_PROVIDERS
-        series = audit.trend.filter(own, pl.col("provider") == wanted)
+        code = provider or ALL_PROVIDERS
+        series = audit.trend.filter(of_rule, pl.col("provider") == code)
         if not series.height:
-            raise UsageError(unknown("provider", wanted, audit.trend["provider"].drop_nulls().unique().sort()))
+            raise UsageError(unknown("provider", code, audit.trend["provider"].drop_nulls().unique().sort()))
         return trend(series)
     if name in audit.counts.fields:
-        return breakdown(audit.by_field(name).filter(own), name)
-    raise UsageError(
-        unknown("chart", name, ["attrition", "funnel", "rates", "trend", "sensitivity", *audit.counts.fields])
-    )
+        return breakdown(audit.by_field(name).filter(of_rule), name)
+    raise UsageError(unknown("chart", name, [*_CHARTS, *audit.counts.fields]))
+
+
+def _entry(audit: AuditTables, rule: str | None) -> AuditedRule:
+    """Return an audited rule by its key or alias, in upper or lower case; without a name, the first rule."""
+    if rule is None:
+        return audit.audited[0]
+    for entry in reversed(audit.audited):
+        names = (entry.key, *entry.rule.documentation.aliases)
+        if rule.lower() in (name.lower() for name in names):
+            return entry
+    raise UsageError(unknown("rule", rule, [entry.key for entry in audit.audited]))

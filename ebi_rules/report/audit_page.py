@@ -1,4 +1,7 @@
-"""Make the report's page from an audit: one HTML file that loads nothing."""
+"""The report of an audit: one HTML page that loads nothing from outside.
+
+This module puts sections into the page's template; it does not compute rates.
+"""
 
 import json
 
@@ -9,17 +12,18 @@ from ebi_rules.disclosure.rounding import ABOUT
 from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
 from ebi_rules.provider_audit.table_columns import ALL_MONTHS, ALL_PROVIDERS
 from ebi_rules.report.audit_sentences import method, period
-from ebi_rules.report.charts import labelled
-from ebi_rules.report.page_tables import PageTable, counted, page_table
+from ebi_rules.report.page_tables import PageTable, count_text, page_table
 from ebi_rules.report.page_templates import environment, resource
-from ebi_rules.report.rule_section import overview, rule_section, trend_data
+from ebi_rules.report.report_words import with_labels
+from ebi_rules.report.rule_section import overview, rule_section
+from ebi_rules.report.trend_data import trend_data
 
 
 def audit_page(audit: AuditTables) -> str:
-    """Give the report of an audit as one HTML page that loads nothing from outside."""
+    """Return the report of an audit as HTML."""
     sections = [rule_section(audit, entry, place) for place, entry in enumerate(audit.audited)]
     trends = trend_data(audit)
-    of_rules = tuple(f"{entry.key}: " for entry in audit.audited)
+    rule_prefixes = tuple(f"{entry.key}: " for entry in audit.audited)
     by_month = audit.quality.filter(provider=ALL_PROVIDERS)
     return (
         environment()
@@ -30,15 +34,15 @@ def audit_page(audit: AuditTables) -> str:
             disclosure=ABOUT[audit.settings.disclosure],
             signs=SIGNS,
             period=period(audit),
-            warnings=[text for text in audit.warnings if not text.startswith(of_rules)],
+            warnings=[text for text in audit.warnings if not text.startswith(rule_prefixes)],
             overview=overview(audit, sections),
             rules=sections,
             quality=_quality(audit),
             quality_by_month=page_table(by_month, "All providers by month", _quality_columns(by_month, "month")),
             method=method(audit),
-            counted=counted,
+            counted=count_text,
             trends=None if trends is None else _json(trends),
-            vega=_vega() if trends else None,
+            vega=_chart_script() if trends else None,
             style=Markup(resource("style.css")),
             script=Markup(resource("script.js")),
         )
@@ -46,13 +50,13 @@ def audit_page(audit: AuditTables) -> str:
 
 
 def _json(data: object) -> Markup:
-    """Give data as JSON that can stand in a script element: no text in it can end the element."""
+    """Return data as JSON for a script element, escaped so that no text can end the element."""
     text = json.dumps(data, separators=(",", ":"))
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
-def _vega() -> Markup:
-    """Give the script that draws single providers' trends: Vega-Lite, as vl-convert has it."""
+def _chart_script() -> Markup:
+    """Return the script that draws trends of single providers: Vega-Lite, bundled by vl-convert."""
     import vl_convert
 
     script = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
@@ -64,7 +68,7 @@ def _quality(audit: AuditTables) -> PageTable:
     if audit.settings.names:
         name = pl.col("provider").replace_strict(audit.settings.names, default=None, return_dtype=pl.String)
         table = table.with_columns(provider_name=name)
-    table = labelled(table).drop("provider").rename({"label": "provider"})
+    table = with_labels(table).drop("provider").rename({"label": "provider"})
     return page_table(table, "Coding by provider, all months", _quality_columns(table, "provider"))
 
 

@@ -1,4 +1,7 @@
-"""Draw a flow: stages as bars side by side, step after step, and between them bands as wide as those who go on."""
+"""Draw a flow as a Sankey diagram: a bar for each stage at each step, and bands as wide as the number who move on.
+
+It draws counts as they may be shown, and counts nothing itself.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,42 +13,50 @@ import polars as pl
 from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow
 from ebi_rules.pathways.flow_moves import FURTHER
 from ebi_rules.provider_audit.shown_counts import STAND_IN
-from ebi_rules.report.charts import GREY, Chart
-from ebi_rules.report.page_tables import counted
+from ebi_rules.report.chart_style import GREY, Chart
+from ebi_rules.report.page_tables import count_text
 
-_STEP, _LAST, _BAR, _TALL, _GAP = 150, 130, 12, 420, 14
-_SMALLEST_NAMED = 9
-"""A bar that is less tall than this has no name beside it: the table has."""
+# Sizes in pixels.
+_STEP_WIDTH, _LAST_STEP_WIDTH, _BAR_WIDTH = 150, 130, 12
+_FULL_HEIGHT, _GAP = 420, 14
+_LOWEST_NAMED = 9
+"""A bar less high than this has no name beside it; the table has the name."""
 _POINTS = 24
+"""Points along an edge of a band."""
 
-_STAGES = ("#0072B2", "#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442")
-_OTHERS = {BEGINS: GREY, LOST: "#555555", IN_VIEW: "#BBBBBB", FURTHER: "#D8D8D8"}
+_STAGE_COLOURS = ("#0072B2", "#56B4E9", "#E69F00", "#CC79A7", "#009E73", "#F0E442")
+_OTHER_COLOURS = {BEGINS: GREY, LOST: "#555555", IN_VIEW: "#BBBBBB", FURTHER: "#D8D8D8"}
 
 Node = tuple[int, str]
+"""A step, from 0, and a stage."""
 Move = tuple[int, str, str, int]
+"""A step, from 0, the stage at that step, the next stage, and the number of pathways."""
 
 
 @dataclass(frozen=True)
 class _Bar:
-    """Where a stage at a step stands."""
+    """The place and height of a stage at a step, in pixels from the top left."""
 
     left: float
     top: float
-    tall: float
+    height: float
 
 
-def flow_picture(moved: pl.DataFrame, places: Mapping[Node, int | None], flow: Flow) -> Chart:
-    """Draw the moves of all providers, or of one: `moved` has step, from, to, pathways, as they may be shown.
+def flow_picture(moves: pl.DataFrame, places: Mapping[Node, int | None], flow: Flow) -> Chart:
+    """Draw the moves of all providers, or of one.
 
-    `places` says how many come to each stage at each step. A suppressed count is drawn as 4 and told as `*`.
+    Args:
+        moves: Has the columns step, from, to, pathways, as they may be shown. A suppressed count (null) is drawn as 4.
+        places: How many pathways reach each stage at each step; None if suppressed, which is written as `*`.
+        flow: The flow.
     """
-    rows = moved.select("step", "from", "to", pl.col("pathways").fill_null(STAND_IN)).rows()
+    rows = moves.select("step", "from", "to", pl.col("pathways").fill_null(STAND_IN)).rows()
     order = [BEGINS, *(stage.name for stage in flow.stages if not stage.ends), FURTHER, *flow.ends]
-    bars = _placed(_sizes(rows), order)
-    wide = _STEP * max(step for step, _ in bars) + _LAST
-    deep = max(bar.top + bar.tall for bar in bars.values())
-    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, wide], nice=False))
-    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[deep, 0], nice=False))
+    bars = _place_bars(_node_sizes(rows), order)
+    width = _STEP_WIDTH * max(step for step, _ in bars) + _LAST_STEP_WIDTH
+    height = max(bar.top + bar.height for bar in bars.values())
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, width], nice=False))
+    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[height, 0], nice=False))
     colours = _colours(flow)
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     points = pl.DataFrame(list(_bands(rows, bars, order)), schema=["band", "to", "x", "y", "y2"], orient="row")
@@ -54,82 +65,86 @@ def flow_picture(moved: pl.DataFrame, places: Mapping[Node, int | None], flow: F
         .mark_area(opacity=0.4)
         .encode(x=x, y=y, y2="y2:Q", detail="band:N", color=alt.Color("to:N", scale=scale, legend=None))
     )
-    blocks = _blocks(bars, places)
-    drawn = (
-        alt.Chart(blocks)
+    corners = _corners(bars, places)
+    blocks = (
+        alt.Chart(corners)
         .mark_rect()
         .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=alt.Color("stage:N", scale=scale, legend=None))
     )
-    tall = blocks.filter(pl.col("y2") - pl.col("y") >= _SMALLEST_NAMED)
-    names = alt.Chart(tall.with_columns(x=pl.col("x2") + 4, y=pl.mean_horizontal("y", "y2"))).encode(
-        x=x, y=y, text="label:N"
-    )
+    named = corners.filter(pl.col("y2") - pl.col("y") >= _LOWEST_NAMED)
+    beside = named.with_columns(x=pl.col("x2") + 4, y=pl.mean_horizontal("y", "y2"))
+    names = alt.Chart(beside).encode(x=x, y=y, text="label:N")
     halo = names.mark_text(align="left", baseline="middle", fontSize=11, stroke="white", strokeWidth=3)
     words = names.mark_text(align="left", baseline="middle", fontSize=11)
-    return alt.layer(bands, drawn, halo, words).properties(
-        width=wide, height=deep, view=alt.ViewBackground(stroke=None)
-    )
+    no_frame = alt.ViewBackground(stroke=None)
+    return alt.layer(bands, blocks, halo, words).properties(width=width, height=height, view=no_frame)
 
 
-def _sizes(rows: Sequence[Move]) -> dict[Node, int]:
-    """Give the size of each stage at each step: of suppressed counts more may go on than come, or fewer."""
-    into: dict[Node, int] = {}
-    out: dict[Node, int] = {}
-    for step, one, other, count in rows:
-        out[step, one] = out.get((step, one), 0) + count
-        into[step + 1, other] = into.get((step + 1, other), 0) + count
-    return {node: max(into.get(node, 0), out.get(node, 0)) for node in {**out, **into}}
+def _node_sizes(moves: Sequence[Move]) -> dict[Node, int]:
+    """Return the number of pathways at each stage and step.
+
+    Because of suppressed counts, more pathways may leave a stage than reach it, or fewer: the larger number counts.
+    """
+    entering: dict[Node, int] = {}
+    leaving: dict[Node, int] = {}
+    for step, stage, next_stage, count in moves:
+        leaving[step, stage] = leaving.get((step, stage), 0) + count
+        entering[step + 1, next_stage] = entering.get((step + 1, next_stage), 0) + count
+    return {node: max(entering.get(node, 0), leaving.get(node, 0)) for node in {**leaving, **entering}}
 
 
 def _colours(flow: Flow) -> dict[str, str]:
-    names = [stage.name for stage in flow.stages]
-    return {**{name: _STAGES[place % len(_STAGES)] for place, name in enumerate(names)}, **_OTHERS}
+    stages = {stage.name: _STAGE_COLOURS[place % len(_STAGE_COLOURS)] for place, stage in enumerate(flow.stages)}
+    return {**stages, **_OTHER_COLOURS}
 
 
-def _blocks(bars: Mapping[Node, _Bar], places: Mapping[Node, int | None]) -> pl.DataFrame:
-    """Give the corners of every bar, and what stands beside it."""
-    rows = [
-        (name, bar.left, bar.left + _BAR, bar.top, bar.top + bar.tall, f"{name} {counted(places.get((step, name)))}")
-        for (step, name), bar in bars.items()
-    ]
+def _corners(bars: Mapping[Node, _Bar], places: Mapping[Node, int | None]) -> pl.DataFrame:
+    """Return the corners of every bar, and its label."""
+    rows = []
+    for (step, name), bar in bars.items():
+        label = f"{name} {count_text(places.get((step, name)))}"
+        rows.append((name, bar.left, bar.left + _BAR_WIDTH, bar.top, bar.top + bar.height, label))
     return pl.DataFrame(rows, schema=["stage", "x", "x2", "y", "y2", "label"], orient="row")
 
 
-def _placed(sizes: Mapping[Node, int], order: Sequence[str]) -> dict[Node, _Bar]:
-    """Place the bars of every step one below the other, in the order of stages."""
-    begun = max(sum(size for (at, _), size in sizes.items() if at == step) for step, _ in sizes)
+def _place_bars(sizes: Mapping[Node, int], order: Sequence[str]) -> dict[Node, _Bar]:
+    """Place the bars of every step below each other, in the order of stages."""
+    steps = sorted({step for step, _ in sizes})
+    totals = {step: sum(size for (at, _), size in sizes.items() if at == step) for step in steps}
+    most = max(totals.values())
     bars: dict[Node, _Bar] = {}
-    for step in sorted({step for step, _ in sizes}):
+    for step in steps:
         top = 0.0
         for name in sorted((name for at, name in sizes if at == step), key=order.index):
-            tall = max(sizes[step, name] / begun * _TALL, 1.0)
-            bars[step, name] = _Bar(step * _STEP, top, tall)
-            top += tall + _GAP
+            height = max(sizes[step, name] / most * _FULL_HEIGHT, 1.0)
+            bars[step, name] = _Bar(step * _STEP_WIDTH, top, height)
+            top += height + _GAP
     return bars
 
 
 def _bands(
-    rows: Sequence[Move], bars: Mapping[Node, _Bar], order: Sequence[str]
+    moves: Sequence[Move], bars: Mapping[Node, _Bar], order: Sequence[str]
 ) -> Iterator[tuple[str, str, float, float, float]]:
-    """Give the points of every band: its upper and lower edge from one bar to the next."""
-    left = {node: bar.top for node, bar in bars.items()}
-    right = dict(left)
-    whole = dict.fromkeys(bars, 0)
-    for step, one, _, count in rows:
-        whole[step, one] += count
-    entered = dict.fromkeys(bars, 0)
-    for step, _, other, count in rows:
-        entered[step + 1, other] += count
+    """Yield the points of every band: its name, next stage, x, and upper and lower edge from one bar to the next."""
+    leaving = dict.fromkeys(bars, 0)
+    entering = dict.fromkeys(bars, 0)
+    for step, stage, next_stage, count in moves:
+        leaving[step, stage] += count
+        entering[step + 1, next_stage] += count
+    # Where the next band begins: on the right side of its first bar, and on the left side of its second.
+    right_top = {node: bar.top for node, bar in bars.items()}
+    left_top = dict(right_top)
     along = np.linspace(0, 1, _POINTS)
     bend = along * along * (3 - 2 * along)
-    for step, one, other, count in sorted(rows, key=lambda row: (row[0], order.index(row[1]), order.index(row[2]))):
-        start, end = (step, one), (step + 1, other)
-        near = count / whole[start] * bars[start].tall
-        far = count / entered[end] * bars[end].tall
-        x = bars[start].left + _BAR + along * (bars[end].left - bars[start].left - _BAR)
-        upper = left[start] + (right[end] - left[start]) * bend
-        thick = near + (far - near) * bend
-        for at, top, bottom in zip(x, upper, upper + thick, strict=True):
-            yield f"{step} {one} {other}", other, float(at), float(top), float(bottom)
-        left[start] += near
-        right[end] += far
+    in_order = sorted(moves, key=lambda move: (move[0], order.index(move[1]), order.index(move[2])))
+    for step, stage, next_stage, count in in_order:
+        start, end = (step, stage), (step + 1, next_stage)
+        start_height = count / leaving[start] * bars[start].height
+        end_height = count / entering[end] * bars[end].height
+        x = bars[start].left + _BAR_WIDTH + along * (bars[end].left - bars[start].left - _BAR_WIDTH)
+        upper = right_top[start] + (left_top[end] - right_top[start]) * bend
+        thickness = start_height + (end_height - start_height) * bend
+        for at, top, bottom in zip(x, upper, upper + thickness, strict=True):
+            yield f"{step} {stage} {next_stage}", next_stage, float(at), float(top), float(bottom)
+        right_top[start] += start_height
+        left_top[end] += end_height

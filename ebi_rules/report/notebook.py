@@ -1,4 +1,6 @@
-"""How a notebook shows an audit."""
+"""How a notebook shows an audit: a short summary as HTML, without charts."""
+
+from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
@@ -8,7 +10,7 @@ from ebi_rules.report.page_tables import PageTable, page_table
 
 
 def audit_in_notebook(audit: AuditTables) -> str:
-    """Show an audit: period, totals, warnings, and what to ask of it."""
+    """Return HTML with the period, totals and warnings of an audit, and what the result offers."""
     totals = page_table(audit.totals, "In scope of the guidance, all providers together", audit.totals.columns)
     warnings = Markup("").join(Markup("<p>Warning: {}</p>").format(text) for text in audit.warnings)
     hint = "Tables: .providers .attrition .trend .sensitivity .quality .grouped(field). Charts: .chart('funnel', rule)."
@@ -20,12 +22,13 @@ def audit_in_notebook(audit: AuditTables) -> str:
 
 
 def _table(table: PageTable) -> Markup:
-    head = Markup("").join(Markup("<th>{}</th>").format(name) for name, _ in table.headings)
-    body = Markup("").join(
-        Markup("<tr>{}</tr>").format(Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row.cells))
-        for row in table.rows
+    headings = [name for name, _ in table.headings]
+    rows = [_row("td", row.cells) for row in table.rows]
+    return Markup("<table><caption>{}</caption><thead>{}</thead><tbody>{}</tbody></table>").format(
+        escape(table.caption), _row("th", headings), Markup("").join(rows)
     )
-    caption = escape(table.caption)
-    return Markup("<table><caption>{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table>").format(
-        caption, head, body
-    )
+
+
+def _row(tag: str, texts: Iterable[str]) -> Markup:
+    cells = [Markup(f"<{tag}>{{}}</{tag}>").format(text) for text in texts]
+    return Markup("<tr>{}</tr>").format(Markup("").join(cells))

@@ -1,4 +1,4 @@
-"""Tables of an audit as a page has them: headings in words, cells as text, `*` for what is suppressed."""
+"""Tables as a report page shows them: headings in words, cells as text, `*` for a suppressed count."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,12 @@ _NOTHING = "–"
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of one row as text, and attributes of the row that scripts read."""
+    """One row of a table.
+
+    Attributes:
+        cells: The cells as text.
+        data: Attributes of the row that the page's script reads, such as its place in a chart.
+    """
 
     cells: tuple[str, ...]
     data: Mapping[str, int] = field(default_factory=dict)
@@ -51,7 +56,13 @@ class Row:
 
 @dataclass(frozen=True)
 class PageTable:
-    """A table of the page: its caption, headings (and whether numbers stand below), and rows."""
+    """A table of a page.
+
+    Attributes:
+        caption: The caption.
+        headings: The headings, each with whether its column contains numbers.
+        rows: The rows.
+    """
 
     caption: str
     headings: tuple[tuple[str, bool], ...]
@@ -61,29 +72,45 @@ class PageTable:
 def page_table(
     table: pl.DataFrame, caption: str, columns: Sequence[str], data: Mapping[str, Sequence[int | None]] | None = None
 ) -> PageTable:
-    """Give some columns of an audit's table as a table of the page; `data` are attributes of its rows."""
-    shown = table.select(columns)
-    signs = table.with_columns(mark(table, name).alias(name) for name in columns).select(columns)
+    """Return some columns of a table as a page shows them.
+
+    Args:
+        table: A table under disclosure control.
+        caption: The caption.
+        columns: The columns to show.
+        data: Attributes of rows by name, one value per row; None for a row without the attribute.
+    """
+    values = table.select(columns)
+    marks = table.with_columns(mark(table, name).alias(name) for name in columns).select(columns)
     attributes = data or {}
     rows = []
-    for place, (values, marks) in enumerate(zip(shown.iter_rows(), signs.iter_rows(), strict=True)):
-        cells = [sign or _cell(name, value) for name, value, sign in zip(columns, values, marks, strict=True)]
-        own = {name: places[place] for name, places in attributes.items()}
-        rows.append(Row(tuple(cells), {name: at for name, at in own.items() if at is not None}))
+    for place, (row_values, row_marks) in enumerate(zip(values.iter_rows(), marks.iter_rows(), strict=True)):
+        triples = zip(columns, row_values, row_marks, strict=True)
+        cells = tuple(sign or _cell_text(name, value) for name, value, sign in triples)
+        row_data = {name: numbers[place] for name, numbers in attributes.items()}
+        rows.append(Row(cells, {name: number for name, number in row_data.items() if number is not None}))
     headings = tuple((HEADINGS.get(name, name.replace("_", " ")), table.schema[name].is_numeric()) for name in columns)
     return PageTable(caption, headings, tuple(rows))
 
 
-def counted(value: object) -> str:
-    """Give a count as text."""
-    return SUPPRESSED if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+def count_text(value: object) -> str:
+    """Return a count as text, or the sign of a suppressed count.
+
+    Example:
+        >>> count_text(1234), count_text(None)
+        ('1,234', '*')
+    """
+    if value is None:
+        return SUPPRESSED
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _cell(name: str, value: object) -> str:
+def _cell_text(name: str, value: object) -> str:
     if name == "low_coding":
         return "low" if value else _NOTHING
     if value is None:
         return _NOTHING
     if isinstance(value, float):
-        return f"{value:,.1f}" if name == "expected" or name.startswith(("percent", "per_100_p")) else f"{value:,.2f}"
+        has_one_decimal = name == "expected" or name.startswith(("percent", "per_100_p"))
+        return f"{value:,.1f}" if has_one_decimal else f"{value:,.2f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,4 +1,4 @@
-"""The templates of report pages: everything is escaped, and nothing may be undefined."""
+"""The templates of report pages."""
 
 from importlib import resources
 
@@ -6,7 +6,7 @@ import jinja2
 
 
 def environment() -> jinja2.Environment:
-    """Give what fills the templates in: everything is escaped, nothing may be undefined."""
+    """Return what fills in templates. All values are escaped; a name that is not defined is an error."""
     return jinja2.Environment(
         loader=jinja2.FunctionLoader(resource),
         autoescape=True,
@@ -17,5 +17,5 @@ def environment() -> jinja2.Environment:
 
 
 def resource(name: str) -> str:
-    """Give the text of a template, style or script."""
+    """Return the text of a template, style sheet or script."""
     return (resources.files(__package__) / "templates" / name).read_text("utf-8")

@@ -1,4 +1,4 @@
-"""Make the report of pathways: measures and flows, one HTML file that loads nothing."""
+"""The report of pathways, measures and flows: one HTML page that loads nothing from outside."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -14,16 +14,17 @@ from ebi_rules.pathways.pathway_tables import PathwayTables
 from ebi_rules.provider_audit.audit_tables import SIGNS
 from ebi_rules.provider_audit.percentages import PERCENT
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.report import charts
+from ebi_rules.report import provider_charts, trend_charts
+from ebi_rules.report.breakdown_section import breakdown_title, comparison_table, with_value_labels
 from ebi_rules.report.flow_picture import flow_picture
-from ebi_rules.report.page_tables import PageTable, Row, counted, page_table
+from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
 from ebi_rules.report.page_templates import environment, resource
-from ebi_rules.report.rule_section import inequalities, titled
+from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS
 from ebi_rules.report.svg_charts import svg
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WITHIN_DAYS, WITHOUT
 
 _MOST_DRAWN = 8
-"""Of so many providers, those with the most pathways, the flow is drawn."""
+"""The flow is also drawn for this many single providers: those with the most pathways."""
 
 _FOLLOWED = ["followed", "outcome", *PERCENT]
 _RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95", "signal"]
@@ -31,88 +32,107 @@ _TREND = ["month", "followed", "outcome", "percent", "mean", "lower", "upper", "
 _NUMBERS = ["mean", "mean_lower_95", "mean_upper_95", "median", "percentile_90"]
 
 
-def pathways_page(found: PathwayTables) -> str:
-    """Give the report of measures and flows as one HTML page."""
-    measures = [_measure(found, entry.measure, place) for place, entry in enumerate(found.entries)]
+def pathways_page(tables: PathwayTables) -> str:
+    """Return the report of measures and flows as HTML."""
+    measures = [_measure_section(tables, entry.measure, place) for place, entry in enumerate(tables.entries)]
     return (
         environment()
         .get_template("pathways.jinja")
         .render(
-            run=found.run,
-            exact=found.settings.disclosure == "none",
-            disclosure=ABOUT[found.settings.disclosure],
+            run=tables.run,
+            exact=tables.settings.disclosure == "none",
+            disclosure=ABOUT[tables.settings.disclosure],
             signs=SIGNS,
-            warnings=found.warnings,
-            lead=_lead(found),
-            overview=_overview(found, measures) if measures else None,
+            warnings=tables.warnings,
+            lead=_lead(tables),
+            overview=_overview(tables, measures) if measures else None,
             measures=measures,
-            flows=[_flow(found, place) for place in range(len(found.moves))],
-            method=_method(found),
+            flows=[_flow_section(tables, place) for place in range(len(tables.moves))],
+            method=_method(tables),
             style=Markup(resource("style.css")),
             script=Markup(resource("script.js")),
         )
     )
 
 
-def _lead(found: PathwayTables) -> str:
+def picture(tables: PathwayTables, place: int, provider: str | None) -> Markup | None:
+    """Draw one flow as SVG text; return None if nothing of it may be shown.
+
+    Args:
+        tables: The tables of a run.
+        place: The place of the flow in the run, from 0.
+        provider: The provider's code, or `ALL_PROVIDERS`; None for activity without a provider.
+    """
+    (flow, _), cells = tables.moves[place], tables.flow_cells[place]
+    moves = tables.by_file["flow"].filter(pl.col("flow") == flow.key, pl.col("provider").eq_missing(provider))
+    if not moves.height:
+        return None
+    name = provider or "provider not recorded"
+    return svg(flow_picture(moves, places(cells, provider), flow), f"{flow.title}, {name}")
+
+
+def _lead(tables: PathwayTables) -> str:
     spans = [
-        f"{each['dataset']} activity from {each['first_day']} to {each['last_day']}" for each in found.run["extracts"]
+        f"{extract['dataset']} activity from {extract['first_day']} to {extract['last_day']}"
+        for extract in tables.run["extracts"]
     ]
-    return "; ".join(spans)[:1].upper() + "; ".join(spans)[1:] + "."
+    text = "; ".join(spans)
+    return f"{text[:1].upper()}{text[1:]}."
 
 
-def _overview(found: PathwayTables, sections: Sequence[dict[str, Any]]) -> PageTable:
-    table = found.by_file["measures"].filter(provider=ALL_PROVIDERS)
-    told = page_table(
-        table.rename({"rule": "measure"}),
-        "All measures, all providers together",
-        ["measure", "index_activity", *_FOLLOWED],
-    )
+def _overview(tables: PathwayTables, sections: Sequence[dict[str, Any]]) -> PageTable:
+    """Return a table with one row per measure, each with a link to its section."""
+    totals = tables.by_file["measures"].filter(provider=ALL_PROVIDERS).rename({"rule": "measure"})
+    columns = ["measure", "index_activity", *_FOLLOWED]
+    table = page_table(totals, "All measures, all providers together", columns)
     links = [Markup('<a href="#{}">{}</a>').format(section["key"], section["measure"].title) for section in sections]
-    rows = [Row((link, *row.cells[1:])) for row, link in zip(told.rows, links, strict=True)]
-    return PageTable(told.caption, told.headings, tuple(rows))
+    rows = [Row((link, *row.cells[1:])) for row, link in zip(table.rows, links, strict=True)]
+    return PageTable(table.caption, table.headings, tuple(rows))
 
 
-def _measure(found: PathwayTables, measure: Measure, place: int) -> dict[str, Any]:
-    """Give all that the page says of one measure."""
-    own = pl.col("rule") == measure.key
-    shares = found.by_file["measures"].filter(own)
-    providers = _named(found, shares.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)))
-    told, row = _of_what(measure), shares.filter(provider=ALL_PROVIDERS).row(0, named=True)
-    numbers = found.by_file["numbers"].filter(own)
-    everyone = found.by_file["trend"].filter(own, pl.col("provider") == ALL_PROVIDERS)
-    ranked = charts.ranked(providers, "percent")
-    name = f"{measure.title}, per cent {told}"
+def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dict[str, Any]:
+    """Return the values of a measure's section for its template."""
+    of_measure = pl.col("rule") == measure.key
+    shares = tables.by_file["measures"].filter(of_measure)
+    providers = _with_words(tables, shares.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)))
+    total = shares.filter(provider=ALL_PROVIDERS).row(0, named=True)
+    numbers = tables.by_file["numbers"].filter(of_measure)
+    overall_trend = tables.by_file["trend"].filter(of_measure, pl.col("provider") == ALL_PROVIDERS)
+    outcome = _outcome(measure)
+    share = f"per cent {outcome}"
+    name = f"{measure.title}, {share}"
+    providers_chart = numbers_table = trend_chart = None
+    if provider_charts.ranked(providers, "percent").height:
+        providers_chart = svg(provider_charts.rates(providers, PERCENT, share), f"{name}, by provider")
+    if numbers.height:
+        columns = ["provider", "followed", *_NUMBERS]
+        numbers_table = page_table(_with_words(tables, numbers), _numbers_caption(measure), columns)
+    if overall_trend["percent"].count():
+        trend_chart = svg(trend_charts.trend(overall_trend, "percent", share), f"{name}, by month of the index")
     return {
         "key": f"measure{place}",
         "measure": measure,
-        "figures": list(_figures(row, numbers, measure)),
-        "providers_chart": svg(charts.rates(providers, PERCENT, f"per cent {told}"), f"{name}, by provider")
-        if ranked.height
-        else None,
+        "figures": list(_key_figures(total, numbers, measure)),
+        "providers_chart": providers_chart,
         "providers": page_table(
             providers,
-            f"By provider: index activity, those followed, and those {told}",
+            f"By provider: index activity, those followed, and those {outcome}",
             ["provider", "index_activity", *_FOLLOWED, *_RATIOS],
         ),
-        "numbers": page_table(_named(found, numbers), _numbers_caption(measure), ["provider", "followed", *_NUMBERS])
-        if numbers.height
-        else None,
-        "trend_chart": svg(charts.trend(everyone, "percent", f"per cent {told}"), f"{name}, by month of the index")
-        if everyone["percent"].count()
-        else None,
+        "numbers": numbers_table,
+        "trend_chart": trend_chart,
         "trend": page_table(
-            everyone.with_columns(pl.col("signal").replace(charts.SIGNAL_WORDS)),
+            overall_trend.with_columns(pl.col("signal").replace(SIGNAL_WORDS)),
             "All providers by month of the index",
             _TREND,
         ),
-        "groups": [_group(found, measure, field, told) for field in found.counts.fields],
-        "inequalities": inequalities(found.by_file["inequalities"].filter(own), "followed"),
+        "groups": [_breakdown(tables, measure, field) for field in tables.counts.fields],
+        "inequalities": comparison_table(tables.by_file["inequalities"].filter(of_measure), "followed"),
     }
 
 
-def _of_what(measure: Measure) -> str:
-    """Say what the share of a measure is of."""
+def _outcome(measure: Measure) -> str:
+    """Return in words which index activities the share of a measure counts."""
     if measure.gives == DAYS:
         return f"who waited more than {WITHIN_DAYS // 7} weeks"
     return "without the outcome" if measure.gives == WITHOUT else "with the outcome"
@@ -122,113 +142,110 @@ def _numbers_caption(measure: Measure) -> str:
     return "Days waited, by provider" if measure.gives == DAYS else "Outcomes an index activity, by provider"
 
 
-def _figures(row: dict[str, Any], numbers: pl.DataFrame, measure: Measure) -> Iterator[tuple[str, str]]:
-    """Give the figures that stand first: each with what it is."""
-    yield counted(row["index_activity"]), "index activity"
+def _key_figures(total: dict[str, Any], numbers: pl.DataFrame, measure: Measure) -> Iterator[tuple[str, str]]:
+    """Yield the figures at the head of a measure's section, each with its caption."""
+    yield count_text(total["index_activity"]), "index activity"
     if measure.window or measure.gives == DAYS:
-        yield counted(row["followed"]), "followed"
-    told = _of_what(measure)
-    yield ("–" if row["percent"] is None else f"{row['percent']:.1f}%"), told
-    every = numbers.filter(provider=ALL_PROVIDERS)
-    if every.height and every["mean"][0] is not None:
+        yield count_text(total["followed"]), "followed"
+    percent = "–" if total["percent"] is None else f"{total['percent']:.1f}%"
+    yield percent, _outcome(measure)
+    overall = numbers.filter(provider=ALL_PROVIDERS)
+    if overall.height and overall["mean"][0] is not None:
         if measure.gives == COUNT:
-            yield f"{every['mean'][0]:.2f}", "outcomes on average"
+            yield f"{overall['mean'][0]:.2f}", "outcomes on average"
         else:
-            yield f"{every['median'][0]:.0f}", "days, the median"
-            yield f"{every['percentile_90'][0]:.0f}", "days, the 90th percentile"
+            yield f"{overall['median'][0]:.0f}", "days, the median"
+            yield f"{overall['percentile_90'][0]:.0f}", "days, the 90th percentile"
 
 
-def _named(found: PathwayTables, table: pl.DataFrame) -> pl.DataFrame:
-    """Give a table with providers' names, where these are known, and signals in words."""
-    signal = [pl.col("signal").replace(charts.SIGNAL_WORDS)] if "signal" in table.columns else []
-    return table.with_columns(pl.col("provider").replace(found.settings.names).fill_null("not recorded"), *signal)
+def _with_words(tables: PathwayTables, table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table with the names of providers, where they are known, and signals in words."""
+    signal = [pl.col("signal").replace(SIGNAL_WORDS)] if "signal" in table.columns else []
+    return table.with_columns(pl.col("provider").replace(tables.settings.names).fill_null(NOT_RECORDED), *signal)
 
 
-def _group(found: PathwayTables, measure: Measure, field: str, told: str) -> dict[str, Any]:
-    table = found.by_file[f"by_{field}"].filter(pl.col("rule") == measure.key, pl.col("followed").fill_null(1) > 0)
-    labels = pl.Series(field, [charts.value_label(field, value) for value in table[field]], dtype=pl.String)
-    name, drawn = titled(field), table["percent"].count()
+def _breakdown(tables: PathwayTables, measure: Measure, field: str) -> dict[str, Any]:
+    """Return the title, chart and table of a measure's breakdown by a field."""
+    outcome = _outcome(measure)
+    table = tables.by_file[f"by_{field}"].filter(pl.col("rule") == measure.key, pl.col("followed").fill_null(1) > 0)
+    title = breakdown_title(field)
+    chart = None
+    if 0 < table["percent"].count() <= provider_charts.MOST_NAMED:
+        drawn = provider_charts.breakdown(table, field, PERCENT, f"per cent {outcome}")
+        chart = svg(drawn, f"{measure.title}, {title.lower()}")
+    caption = f"{title}: those followed and those {outcome}"
     return {
-        "title": name,
-        "chart": svg(charts.breakdown(table, field, PERCENT, f"per cent {told}"), f"{measure.title}, {name.lower()}")
-        if 0 < drawn <= charts.MOST_NAMED
-        else None,
-        "table": page_table(
-            table.drop(field).with_columns(labels), f"{name}: those followed and those {told}", [field, *_FOLLOWED]
-        ),
+        "title": title,
+        "chart": chart,
+        "table": page_table(with_value_labels(table, field), caption, [field, *_FOLLOWED]),
     }
 
 
-def _flow(found: PathwayTables, place: int) -> dict[str, Any]:
-    """Give all that the page says of one flow."""
-    flow, _ = found.moves[place]
-    moved = found.by_file["flow"].filter(flow=flow.key)
-    stages = found.by_file["flow_stages"].filter(flow=flow.key)
-    quarters = found.by_file["flow_quarters"].filter(flow=flow.key)
-    begun = stages.filter(pl.col("stage") == BEGINS, pl.col("provider").ne_missing(ALL_PROVIDERS))
-    largest = begun.filter(pl.col("entered").is_not_null()).top_k(_MOST_DRAWN, by="entered")["provider"].to_list()
-    overall, names = stages.filter(provider=ALL_PROVIDERS), found.settings.names
+def _flow_section(tables: PathwayTables, place: int) -> dict[str, Any]:
+    """Return the values of a flow's section for its template."""
+    flow, _ = tables.moves[place]
+    moves = tables.by_file["flow"].filter(flow=flow.key)
+    stages = tables.by_file["flow_stages"].filter(flow=flow.key)
+    quarters = tables.by_file["flow_quarters"].filter(flow=flow.key)
+    overall = stages.filter(provider=ALL_PROVIDERS)
+    by_provider = stages.filter(pl.col("provider").ne_missing(ALL_PROVIDERS))
+    begun = by_provider.filter(pl.col("stage") == BEGINS, pl.col("entered").is_not_null())
+    largest = begun.top_k(_MOST_DRAWN, by="entered")["provider"].to_list()
+    names = tables.settings.names
+    quarters_chart = None
+    if quarters["per_100_pathways"].count():
+        chart = trend_charts.by_quarter(quarters.filter(pl.col("stage") != BEGINS))
+        quarters_chart = svg(chart, f"Per 100 pathways, by quarter of their beginning, {flow.title}")
     return {
         "key": f"flow{place}",
         "flow": flow,
         "figures": [
-            (counted(entered), "pathways" if stage == BEGINS else stage)
+            (count_text(entered), "pathways" if stage == BEGINS else stage)
             for stage, entered in overall.select("stage", "entered").iter_rows()
             if stage in (BEGINS, *flow.ends)
         ],
-        "picture": picture(found, place, ALL_PROVIDERS),
+        "picture": picture(tables, place, ALL_PROVIDERS),
         "moves": page_table(
-            moved.filter(provider=ALL_PROVIDERS),
+            moves.filter(provider=ALL_PROVIDERS),
             "From stage to stage, all providers together",
             ["step", "from", "to", "pathways", "of", *PERCENT],
         ),
         "stages": page_table(
             overall, "How many come to each stage, all providers together", ["stage", "entered", "per_100_pathways"]
         ),
-        "providers": _wide(
-            _named(found, stages.filter(pl.col("provider").ne_missing(ALL_PROVIDERS))),
-            "provider",
-            "Per 100 pathways that begin at a provider",
+        "providers": _stage_columns(
+            _with_words(tables, by_provider), "provider", "Per 100 pathways that begin at a provider"
         ),
         "provider_pictures": [
-            (names.get(provider, provider) or "not recorded", picture(found, place, provider)) for provider in largest
+            (names.get(provider, provider) or NOT_RECORDED, picture(tables, place, provider)) for provider in largest
         ],
-        "quarters_chart": svg(
-            charts.by_quarter(quarters.filter(pl.col("stage") != BEGINS)),
-            f"Per 100 pathways, by quarter of their beginning, {flow.title}",
-        )
-        if quarters["per_100_pathways"].count()
-        else None,
-        "quarters": _wide(quarters, "quarter", "Per 100 pathways, by the quarter in which they begin"),
+        "quarters_chart": quarters_chart,
+        "quarters": _stage_columns(quarters, "quarter", "Per 100 pathways, by the quarter in which they begin"),
     }
 
 
-def picture(found: PathwayTables, place: int, provider: str | None) -> Markup | None:
-    """Draw one flow, the first being 0, of all providers or of one; None where nothing may be shown of it."""
-    (flow, _), shown = found.moves[place], found.flow_cells[place]
-    own = found.by_file["flow"].filter(pl.col("flow") == flow.key, pl.col("provider").eq_missing(provider))
-    if not own.height:
-        return None
-    who = provider or "provider not recorded"
-    return svg(flow_picture(own, places(shown, provider), flow), f"{flow.title}, {who}")
+def _stage_columns(table: pl.DataFrame, by: str, caption: str) -> PageTable:
+    """Return a table with one row per provider or quarter, and one column per stage: how many of 100 pathways reach it.
 
-
-def _wide(table: pl.DataFrame, by: str, caption: str) -> PageTable:
-    """Give a row a provider or quarter, a column a stage: how many of 100 pathways come to it."""
+    Args:
+        table: Has the columns stage, entered, per_100_pathways, and the column of `by`.
+        by: provider or quarter.
+        caption: The caption.
+    """
     long = page_table(table, "", [by, "stage", "entered", "per_100_pathways"])
     stages = [stage for stage in table["stage"].unique(maintain_order=True) if stage != BEGINS]
     cells = {(row.cells[0], row.cells[1]): row.cells for row in long.rows}
     rows = []
-    for who in dict.fromkeys(row.cells[0] for row in long.rows):
-        given = [cells[who, stage][3] for stage in stages]
-        rows.append(Row((who, cells[who, BEGINS][2], *given)))
+    for name in dict.fromkeys(row.cells[0] for row in long.rows):
+        per_100 = [cells[name, stage][3] for stage in stages]
+        rows.append(Row((name, cells[name, BEGINS][2], *per_100)))
     headings = [(by, False), ("pathways", True), *((stage, True) for stage in stages)]
     return PageTable(caption, tuple(headings), tuple(rows))
 
 
-def _method(found: PathwayTables) -> list[str]:
-    """Say how figures were made."""
-    said = [
+def _method(tables: PathwayTables) -> list[str]:
+    """Return how the figures were computed."""
+    sentences = [
         "Activity of one person is found by its pseudonym. A window is in whole days; on one day the index comes "
         "first.",
         "Followed is an index activity whose whole window lies within the data; others are set apart, and never count "
@@ -237,11 +254,11 @@ def _method(found: PathwayTables) -> list[str]:
         "what --adjust named; funnel signals as in the audit's report.",
         "Trends are XmR charts. In limits and means a suppressed count stands in as 4.",
     ]
-    for flow, _ in found.moves:
-        said.append(
+    for flow, _ in tables.moves:
+        sentences.append(
             f"{flow.title}: a pathway is lost to view when nothing follows for more than {flow.lost_after} "
             "days, and still in view when the data end before that. Those whose first activity comes in the "
             f"first {flow.lost_after} days of data may have begun earlier, and are left out. Visits in a row "
             "to one stage are one; on one day stages have their order in the list."
         )
-    return said
+    return sentences

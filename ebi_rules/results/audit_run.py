@@ -1,4 +1,4 @@
-"""Run an audit: over an extract, or over a cube that was counted elsewhere."""
+"""Run an audit: of an extract, or of a cube that was counted elsewhere."""
 
 import time
 from collections.abc import Sequence
@@ -107,7 +107,7 @@ def audit_cube(
     settings: Settings | None = None,
     reference: Reference | None = None,
 ) -> Audit:
-    """Audit a cube that an engine or a warehouse counted (`ebi_rules.cube` describes it).
+    """Compare providers by a cube that an engine or a warehouse counted (`ebi_rules.cube` describes cubes).
 
     Args:
         cube: A parquet or CSV file, or a frame. Several files are parts of one cube, such as one per month, and are
@@ -178,7 +178,7 @@ def _why_lacking(field: str, binding: Binding) -> str:
     if field == REFERRAL_SETTING:
         return f"It comes from referral_source. {binding.why_lacking('referral_source')}"
     if field in AREAS or (field == "imd_decile" and not binding.layout.fields.get(field)):
-        return f"Use --areas FILE to say in which {field} each GP practice or LSOA is, or --column {field}=COLUMN."
+        return f"Use --areas FILE, a CSV with the {field} of each GP practice or LSOA, or --column {field}=COLUMN."
     return binding.why_lacking(field)
 
 
@@ -247,8 +247,8 @@ def _audited_in(cube: pl.DataFrame, rule: Rule, counted: Rule) -> AuditedRule:
     left = [counts.get(("left", name), 0) for name in counted.criteria]
     flagged = counts.get(("flagged", None), 0)
     if left != sorted(left, reverse=True) or (steps and flagged != left[-1]):
-        raise ExtractError(f"{rule.key}: the counts left after each criterion do not lead to the count flagged.")
-    # A cube has no row for a count of 0, so variants are only known not to be counted if there are none at all.
+        raise ExtractError(f"{rule.key}: the counts left after each criterion do not agree with the count flagged.")
+    # A cube has no row for a count of 0, so a variant without rows was not counted only if no variant has rows.
     not_counted = not variants and bool(flagged)
     skipped = dict.fromkeys(rule.interpretations, "the cube does not count variants") if not_counted else {}
     skipped.pop(counted.variant_name, None)

@@ -1,4 +1,4 @@
-"""Explain why a rule flags activity or does not: one activity, or those of an extract with a key."""
+"""Explain why a rule flags activity, or does not: one activity, or the rows of an extract that have a key."""
 
 from collections.abc import Mapping
 from typing import overload
@@ -55,11 +55,11 @@ def explain(
     """
     chosen = rule if isinstance(rule, Rule) else find_rule(rule)
     if isinstance(activity, Activity | Mapping):
-        one = activity if isinstance(activity, Activity) else Activity.of(activity)
-        return explain_activity(chosen.logic, one)
+        single = activity if isinstance(activity, Activity) else Activity.of(activity)
+        return explain_activity(chosen.logic, single)
     if id is None:
-        raise UsageError("name the activity of the extract: id=KEY.")
+        raise UsageError("choose an activity of the extract with id=KEY.")
     extract = require_frame(as_extract(activity))
     available_rules([chosen.logic], extract.binding, any_dataset=any_dataset)
-    activities = find_activities(extract, str(id), chosen.logic.fields_needed)
-    return [explain_activity(chosen.logic, each) for each in activities]
+    rows = find_activities(extract, str(id), chosen.logic.fields_needed)
+    return [explain_activity(chosen.logic, row) for row in rows]

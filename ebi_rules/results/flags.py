@@ -30,7 +30,7 @@ class WrittenFlags:
         rows: How many rows.
         flagged: How many rows are flagged, by rule key.
         layout: The name of the extract's layout.
-        warnings: What the user must know.
+        warnings: What the user must know about the extract and the rules.
     """
 
     rows: int
@@ -41,7 +41,7 @@ class WrittenFlags:
 
 @dataclass(frozen=True)
 class _Flagged:
-    """An extract with the answers to the criteria of rules, not yet read."""
+    """An extract with the answers to the criteria of rules; its rows are not collected yet."""
 
     extract: FrameExtract
     rules: Sequence[RuleLogic]
@@ -111,7 +111,7 @@ def flag(
         ExtractError: The extract cannot be read, or cannot answer a rule.
 
     Warns:
-        ExtractWarning: Something in the extract that the user must know, such as repeated keys.
+        ExtractWarning: The extract has something that the user must know about, such as repeated keys.
 
     Example:
         >>> import polars as pl, ebi_rules as ebi

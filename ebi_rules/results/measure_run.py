@@ -20,9 +20,16 @@ from ebi_rules.pathways.definitions import FlowNames, MeasureNames, flows, measu
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.flow_moves import moves
 from ebi_rules.pathways.measure import Measure
-from ebi_rules.pathways.measure_counts import MeasureEntry, answer, counted, cube_of, spread_of, too_short
+from ebi_rules.pathways.measure_counts import (
+    MeasureEntry,
+    answer_measure,
+    answer_spread,
+    count_answers,
+    measure_cube,
+    why_too_short,
+)
 from ebi_rules.pathways.pathway_tables import PathwayTables
-from ebi_rules.pathways.people_events import People, gather
+from ebi_rules.pathways.people_events import People, gather_people
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.measure_result import MeasureResult
 from ebi_rules.results.opened_extract import as_extract
@@ -51,7 +58,7 @@ def run_measures(
             left out with a warning. Without measures and flows, all that come with the package.
         by: Further fields to group index activities by.
         settings: How to show and compare.
-        today: The last day of the data; later days do not count as data.
+        today: The data are taken to end on this day; by default the current date.
         progress: Is called with each step.
 
     Returns:
@@ -71,28 +78,28 @@ def run_measures(
     bindings = [extract.binding for extract in opened]
     _require_fields(dimensions, bindings)
     chosen, notices = _answerable(_measures(measures, flows), bindings, chosen_settings.skip_unavailable)
-    walked, warnings = _with_possible_stages(_flows(measures, flows), bindings)
+    chosen_flows, warnings = _with_possible_stages(_flows(measures, flows), bindings)
     notices += warnings
-    if not chosen and not walked:
+    if not chosen and not chosen_flows:
         raise ExtractError("these extracts can answer none of the measures. " + " ".join(notices))
-    people = _people(opened, chosen, walked, dimensions, today or date.today(), progress)
-    notices += [text for measure in chosen if (text := too_short(people.sources, measure))]
+    people = _people(opened, chosen, chosen_flows, dimensions, today or date.today(), progress)
+    notices += [text for measure in chosen if (text := why_too_short(people.sources, measure))]
     flow_moves = []
-    for flow in walked:
+    for flow in chosen_flows:
         progress(f"following {flow.key}")
         flow_moves.append((flow, moves(people, flow)))
     counts, spreads = [], []
     for measure in chosen:
         progress(f"counting {measure.key}")
-        answers = answer(people, measure)
-        counts.append(counted(people, answers, dimensions))
-        spreads.append(spread_of(people, answers, "provider"))
+        answers = answer_measure(people, measure)
+        counts.append(count_answers(people, answers, dimensions))
+        spreads.append(answer_spread(people, answers, "provider"))
     tables = PathwayTables(
-        cube=cube_of(people, counts, dimensions),
+        cube=measure_cube(people, counts, dimensions),
         spread=pl.concat(spreads).sort("measure", "provider", "number", nulls_last=True) if spreads else _NO_SPREAD,
         moves=tuple(flow_moves),
         entries=tuple(MeasureEntry(measure) for measure in chosen),
-        run={**program_record(started, clock), **_record(opened, chosen, walked, dimensions, chosen_settings, people)},
+        run=program_record(started, clock) | _record(opened, chosen, chosen_flows, dimensions, chosen_settings, people),
         notices=(*notices, *people.notices),
         settings=chosen_settings,
     )
@@ -120,7 +127,7 @@ def _opened(extracts: Source | Extract | Sequence[Source | Extract], settings: S
     if not several:
         raise UsageError("name at least one extract.")
     labels = recodings(settings.areas)
-    return [require_frame(as_extract(each)).with_labels(labels) for each in several]
+    return [require_frame(as_extract(extract)).with_labels(labels) for extract in several]
 
 
 def _require_fields(dimensions: Iterable[str], bindings: Sequence[Binding]) -> None:
@@ -132,16 +139,16 @@ def _require_fields(dimensions: Iterable[str], bindings: Sequence[Binding]) -> N
 def _people(
     extracts: Sequence[FrameExtract],
     chosen: Sequence[Measure],
-    walked: Sequence[Flow],
+    chosen_flows: Sequence[Flow],
     dimensions: Sequence[str],
     today: date,
     progress: Progress,
 ) -> People:
     definitions = [definition for measure in chosen for definition in measure.definitions]
-    definitions += [stage.asked for flow in walked for stage in flow.stages]
+    definitions += [stage.definition for flow in chosen_flows for stage in flow.stages]
     starts = {measure.start for measure in chosen if measure.start}
     needs_keys = any(measure.of == FIRST for measure in chosen)
-    return gather(extracts, definitions, dimensions, today, starts, needs_keys, progress)
+    return gather_people(extracts, definitions, dimensions, today, starts, needs_keys, progress)
 
 
 def _answerable(
@@ -164,21 +171,21 @@ def _with_possible_stages(chosen: Sequence[Flow], bindings: Sequence[Binding]) -
     """Return flows with the stages that extracts can contain, and warnings about the others."""
     for binding in bindings:
         require_people(binding)
-    walked, warnings = [], []
+    possible_flows, warnings = [], []
     for flow in chosen:
-        stages = [stage for stage in flow.stages if any(can_contain(stage.asked, binding) for binding in bindings)]
+        stages = [stage for stage in flow.stages if any(can_contain(stage.definition, binding) for binding in bindings)]
         missing = [stage.name for stage in flow.stages if stage not in stages]
         if missing:
             warnings.append(f"{flow.key}: skipped the stages {', '.join(missing)}, which no extract can contain.")
         if stages:
-            walked.append(replace(flow, stages=tuple(stages)))
-    return walked, warnings
+            possible_flows.append(replace(flow, stages=tuple(stages)))
+    return possible_flows, warnings
 
 
 def _record(
     extracts: Sequence[FrameExtract],
     chosen: Sequence[Measure],
-    walked: Sequence[Flow],
+    chosen_flows: Sequence[Flow],
     dimensions: Sequence[str],
     settings: Settings,
     people: People,
@@ -186,7 +193,7 @@ def _record(
     areas = str(settings.areas) if settings.areas else None
     return {
         "measures": [{"key": measure.key, "source": measure.source} for measure in chosen],
-        "flows": [{"key": flow.key, "source": flow.source} for flow in walked],
+        "flows": [{"key": flow.key, "source": flow.source} for flow in chosen_flows],
         "options": {"by": list(dimensions), "areas": areas},
         "inputs": [file.path for extract in extracts for file in extract.files],
         "extracts": [

@@ -28,7 +28,7 @@ def open_extract(
         layout: The name of a layout, a layout file, or a layout; None to detect it.
         columns: Columns by canonical field, where they differ from the layout's: {"provider": "ProvCode"}.
         procedures: The table of procedure codes, for layouts that have one; None to look for it beside the extract.
-        diagnoses: The table of diagnosis codes, likewise.
+        diagnoses: The table of diagnosis codes, in the same way.
         engine: Where the extract is counted, one of `ebi_rules.engines.registry.engine_names()`.
 
     Returns:
@@ -48,8 +48,8 @@ def open_extract(
         'ncdr-opa'
     """
     children = {"procedures": procedures, "diagnoses": diagnoses}
-    given = {name: child for name, child in children.items() if child is not None}
-    return find_engine(engine).open_source(ExtractSource(source, layout, columns or {}, given))
+    child_tables = {name: child for name, child in children.items() if child is not None}
+    return find_engine(engine).open_source(ExtractSource(source, layout, columns or {}, child_tables))
 
 
 def as_extract(source: Source | Extract) -> Extract:

@@ -53,8 +53,8 @@ def sql(
         providers: For the shape cube: codes of the providers to count.
         areas: For the shape cube: a CSV file that says in which area each GP practice or LSOA is.
         any_dataset: Allow rules for another dataset than the layout's.
-        strategy: `distinct` decides each different text of codes once, `inline` decides every row; by default what the
-            dialect runs faster.
+        strategy: `distinct` decides each distinct text of codes once, `inline` decides every row; by default
+            whichever the dialect runs faster.
 
     Raises:
         UsageError: A name is unknown, or options do not fit together.
@@ -63,7 +63,7 @@ def sql(
 
     Example:
         >>> import ebi_rules as ebi
-        >>> print(ebi.sql("2S", "tsql", layout="ncdr-opa", table="sus.opa")[:14])
+        >>> print(ebi.sql("2S", "tsql", layout="ncdr-opa", table="sus.opa")[:13])
         WITH activity
     """
     chosen = find_rules(rules)

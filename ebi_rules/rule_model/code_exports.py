@@ -1,7 +1,7 @@
-"""A rule's code lists in other tools' forms: CSV as OpenCodelists reads it, and FHIR R4 value sets.
+"""Export a rule's code lists for other tools: as CSV that OpenCodelists reads, and as FHIR R4 value sets.
 
-Our lists are of prefixes. With the user's own classification files each becomes the codes that it covers; without,
-the prefix stands for them, and a value set says so by a filter.
+Our lists contain prefixes. With the user's own classification files each prefix becomes the codes that it covers.
+Without them the prefix itself is exported; in a value set, a filter covers the codes under it.
 """
 
 import csv
@@ -23,7 +23,15 @@ _SYSTEMS = {OPCS4: "https://fhir.hl7.org.uk/CodeSystem/OPCS-4", ICD10: "http://h
 
 
 def csv_codes(rule: Rule, reference: Reference | None = None) -> str:
-    """Give the codes of a rule as CSV with the columns code (no dot), term (may be empty) and category (the list)."""
+    """Return the codes of a rule as CSV.
+
+    Args:
+        rule: The rule.
+        reference: The user's own classification files, for titles and to expand prefixes.
+
+    Returns:
+        The columns code (without a dot), term (the title, may be empty) and category (the code list).
+    """
     target = io.StringIO(newline="")
     writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow(["code", "term", "category"])
@@ -34,7 +42,15 @@ def csv_codes(rule: Rule, reference: Reference | None = None) -> str:
 
 
 def value_sets(rule: Rule, reference: Reference | None = None) -> str:
-    """Give the code lists of a rule as a FHIR R4 Bundle of ValueSet resources, in JSON."""
+    """Return the code lists of a rule as a FHIR R4 Bundle of ValueSet resources, in JSON.
+
+    Args:
+        rule: The rule.
+        reference: The user's own classification files, for titles and to expand prefixes.
+
+    Source:
+        HL7 FHIR R4, ValueSet (https://hl7.org/fhir/R4/valueset.html).
+    """
     entries = [
         {"fullUrl": f"urn:uuid:{_identity(rule, named)}", "resource": _value_set(rule, named, reference)}
         for named in rule.logic.code_lists()
@@ -44,11 +60,13 @@ def value_sets(rule: Rule, reference: Reference | None = None) -> str:
 
 
 FORMATS: Mapping[str, Callable[[Rule, Reference | None], str]] = {"csv": csv_codes, "fhir": value_sets}
+"""The functions that export a rule's code lists, by the name of the format."""
 
 
 def _codes(named: NamedCodes, reference: Reference | None) -> list[str]:
-    held = reference.expand(named.codes) if reference else []
-    return held or list(named.codes.prefixes)
+    """Return the codes that a list covers or, if no classification file has them, its prefixes."""
+    expanded = reference.expand(named.codes) if reference else []
+    return expanded or list(named.codes.prefixes)
 
 
 def _value_set(rule: Rule, named: NamedCodes, reference: Reference | None) -> dict[str, Any]:
@@ -69,7 +87,7 @@ def _value_set(rule: Rule, named: NamedCodes, reference: Reference | None) -> di
 
 
 def _includes(rule: Rule, named: NamedCodes, reference: Reference | None) -> Iterator[dict[str, Any]]:
-    """Give the whole codes as concepts, and a filter for each prefix that stands for the codes under it."""
+    """Return whole codes as concepts, and a filter for each prefix that covers the codes under it."""
     expanded = bool(reference and reference.expand(named.codes))
     codes = _codes(named, reference)
     whole = [code for code in codes if expanded or len(code) > 3]

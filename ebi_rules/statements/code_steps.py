@@ -1,7 +1,8 @@
-"""The steps of a statement: `activity` reads the columns, `codes` decides once which code lists each activity meets.
+"""The first steps of every statement: `activity` reads the columns, `codes` decides every code atom for each activity.
 
-What stands between depends on where codes are kept and how they are decided: texts in every row (`inline`), every
-distinct text (`distinct`), or the rows of a child table. Whatever comes after selects from `codes`.
+The steps between them depend on where codes are kept and how they are decided: on the text of each row (`inline`), on
+each distinct text (`distinct`), or on the rows of a child table. Later steps, which other modules write, select from
+`codes`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,13 +50,21 @@ from ebi_rules.translate.sql import (
 from opcs_icd import CodeList
 
 STRATEGIES = ("inline", "distinct")
-"""How codes in the activity table are decided: in every row, or in every distinct text, which rows are joined to."""
+"""How codes in the activity table are decided: in every row, or once for each distinct text and then joined to rows."""
 
 _KINDS = {"procedures": "procedure", "diagnoses": "diagnosis"}
 
 
 def decides_distinct(strategy: str | None, dialect: Dialect) -> bool:
-    """Say whether codes are decided on distinct texts. Raises `UsageError` for a strategy that is none."""
+    """Return whether codes are decided on distinct texts.
+
+    Args:
+        strategy: One of `STRATEGIES`; None for the one that the dialect runs faster.
+        dialect: The dialect of the statement.
+
+    Raises:
+        UsageError: There is no such strategy.
+    """
     if strategy is None:
         return dialect.distinct
     if strategy not in STRATEGIES:
@@ -65,7 +74,14 @@ def decides_distinct(strategy: str | None, dialect: Dialect) -> bool:
 
 @dataclass
 class Steps(Naming):
-    """Write the steps for one dialect, layout and table; `scope` is the part of the table that is asked for."""
+    """Write the first steps of a statement for one dialect, layout and table.
+
+    Attributes:
+        source: The activity table and its tables of codes.
+        verdict_names: The column of each code atom's verdict, as `name_verdicts` returns them.
+        distinct: Whether codes in the activity table are decided on distinct texts.
+        scope: The months and providers to read.
+    """
 
     source: TableSource
     verdict_names: Mapping[CodeAtom, str]
@@ -74,16 +90,16 @@ class Steps(Naming):
 
     @property
     def binding(self) -> Binding:
-        """The layout of the activity table."""
+        """The layout of the activity table, bound to its columns."""
         return self.source.binding
 
     def keys(self) -> str:
-        """Give the keys of all activities in the scope."""
+        """Return a select of the keys of all activities in the scope."""
         key = self._raw_column(self.binding.key).as_(self._name("activity_key"))
-        return self._print(self.narrowed(exp.Select(expressions=[key]).from_(self._activity_table())))
+        return self._print(self._within_scope(exp.Select(expressions=[key]).from_(self._activity_table())))
 
     def _translator(self) -> SqlTranslator:
-        """Translate over the columns that the step `codes` has."""
+        """Return the translator of criteria over the columns of the step `codes`."""
         return SqlTranslator(
             self.dialect,
             self._column,
@@ -93,7 +109,14 @@ class Steps(Naming):
     def _with_steps(
         self, select: exp.Expr, criteria: Sequence[Criterion], carried: Sequence[str], further: Sequence[CodeAtom] = ()
     ) -> exp.Expr:
-        """Put the steps `activity` and `codes` before a select; `further` are code atoms that no criterion asks."""
+        """Put the steps up to `codes` before a select.
+
+        Args:
+            select: The select, from the step `codes` or a later one.
+            criteria: The criteria whose fields and code atoms the select needs.
+            carried: Further fields that the select needs.
+            further: Further code atoms that the select needs.
+        """
         steps = self._read_and_decide(criteria, carried, further)
         select.set("with_", exp.With(expressions=[self._cte(name, query) for name, query in steps]))
         return select
@@ -101,13 +124,13 @@ class Steps(Naming):
     def _read_and_decide(
         self, criteria: Sequence[Criterion], carried: Sequence[str], further: Sequence[CodeAtom] = ()
     ) -> list[tuple[str, exp.Expr]]:
-        """Give the steps up to `codes`, which has the fields carried, those of the criteria, and every verdict."""
+        """Return the steps up to `codes`, which has the fields of the criteria, those carried, and every verdict."""
         atoms = list(dict.fromkeys([*_code_atoms(criteria), *further]))
         needed = {name for criterion in criteria for name in fields_needed(criterion)}
         fields = [name for name in self.binding.fields if name in {*needed, *carried}]
         for name in carried:
             if name not in fields:
-                raise UsageError(f"the layout names no column for {name}. Use --column {name}=COLUMN.")
+                raise UsageError(f"the layout has no column for {name}. Use --column {name}=COLUMN.")
         steps = [
             step
             for name in _code_fields(atoms)
@@ -121,13 +144,12 @@ class Steps(Naming):
         columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
         for name in _code_fields(atoms):
             if not self.binding.child(name):
-                asked = [atom for atom in atoms if atom.code_field == name]
-                columns.append(self._raw_text(name) if self.distinct else self._code_text(name, asked))
+                columns.append(self._raw_text(name) if self.distinct else self._code_text(name, _in_field(atoms, name)))
         select = exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(self._activity_table())
-        return self.narrowed(select)
+        return self._within_scope(select)
 
     def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
-        """Decide every code atom of every activity: over its own text, or from what the step `found` says."""
+        """Decide every code atom for every activity, from its own text or by a join to the step with the verdicts."""
         joined = [name for name in _code_fields(atoms) if self.distinct or self.binding.child(name)]
         activity = "activity" if joined else None
         columns: list[exp.Expr] = [
@@ -136,10 +158,10 @@ class Steps(Naming):
         ]
         select = exp.Select().from_(self._step("activity"))
         for code_field in joined:
-            child, found = self.binding.child(code_field), _part(code_field, "found")
-            own, other = (self.binding.key, child.key) if child else (_text_name(code_field),) * 2
-            same = exp.EQ(this=self._column(other, found), expression=self._column(own, activity))
-            select = select.join(self._step(found), on=same, join_type="left")
+            child, decided = self.binding.child(code_field), _part(code_field, "found")
+            left, right = (self.binding.key, child.key) if child else (_text_name(code_field),) * 2
+            same = exp.EQ(this=self._column(right, decided), expression=self._column(left, activity))
+            select = select.join(self._step(decided), on=same, join_type="left")
         for atom in atoms:
             name = self._verdict_column(atom)
             if atom.code_field in joined:
@@ -150,28 +172,27 @@ class Steps(Naming):
         return select.select(*columns)
 
     def _text_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
-        """Give the steps over the distinct texts of a field of codes: in normal form, and with their verdicts."""
+        """Return the steps over the distinct texts of a field of codes: raw, in normal form, and with verdicts."""
         if not self.distinct:
             return
-        asked = [atom for atom in atoms if atom.code_field == code_field]
-        texts, normal, found = (_part(code_field, what) for what in ("texts", "normal", "found"))
-        own = self._column(_text_name(code_field))
+        field_atoms = _in_field(atoms, code_field)
+        texts, normal, decided = (_part(code_field, step) for step in ("texts", "normal", "found"))
+        key = self._column(_text_name(code_field))
         raw = self._raw_text(code_field)
-        every = exp.Select(expressions=[raw]).from_(self._activity_table())
-        yield texts, self.narrowed(every).group_by(raw.this.copy())
-        ordered = any(map(needs_order, asked))
-        text_of_codes = code_text([own.copy()], self.dialect, ordered).as_(self._name(code_field))
-        yield normal, exp.Select(expressions=[own.copy(), text_of_codes]).from_(self._step(texts))
-        verdicts = [
-            as_number(text_condition(atom, self._column(code_field), self.dialect)).as_(
-                self._name(self._verdict_column(atom))
-            )
-            for atom in asked
-        ]
-        yield found, exp.Select(expressions=[own.copy(), *verdicts]).from_(self._step(normal))
+        every_text = exp.Select(expressions=[raw]).from_(self._activity_table())
+        yield texts, self._within_scope(every_text).group_by(raw.this.copy())
+        text_of_codes = code_text([key.copy()], self.dialect, any(map(needs_order, field_atoms)))
+        columns = [key.copy(), text_of_codes.as_(self._name(code_field))]
+        yield normal, exp.Select(expressions=columns).from_(self._step(texts))
+        verdicts = [self._text_verdict(atom) for atom in field_atoms]
+        yield decided, exp.Select(expressions=[key.copy(), *verdicts]).from_(self._step(normal))
 
-    def narrowed(self, select: exp.Select) -> exp.Select:
-        """Leave out of a select from the activity table what the scope leaves out."""
+    def _text_verdict(self, atom: CodeAtom) -> exp.Expr:
+        condition = text_condition(atom, self._column(atom.code_field), self.dialect)
+        return as_number(condition).as_(self._name(self._verdict_column(atom)))
+
+    def _within_scope(self, select: exp.Select) -> exp.Select:
+        """Add the conditions of the scope to a select from the activity table."""
         self.scope.check(self.binding)
         if self.scope.months:
             first, last = self.scope.months
@@ -186,24 +207,24 @@ class Steps(Naming):
         raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
         return exp.Alias(this=raw_text(raw, self.dialect), alias=self._name(_text_name(code_field)))
 
-    def _code_text(self, code_field: str, asked: Sequence[CodeAtom]) -> exp.Expr:
+    def _code_text(self, code_field: str, atoms: Sequence[CodeAtom]) -> exp.Expr:
         raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
-        return code_text(raw, self.dialect, any(map(needs_order, asked))).as_(self._name(code_field))
+        return code_text(raw, self.dialect, any(map(needs_order, atoms))).as_(self._name(code_field))
 
     def _activity_table(self) -> exp.Table:
         return table_name(self.source.table, self.dialect)
 
     def _child_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
-        """Give the steps over a child table: its codes in normal form, where each activity's first code stands if
-        any atom asks for it, and the verdicts, a row an activity.
+        """Return the steps over a child table: its codes, the first position of each activity, and the verdicts.
 
-        Verdicts are found by GROUP BY and joined, because many warehouses refuse EXISTS inside CASE.
+        Codes are put into normal form. The step of first positions is there only if an atom needs it. The step of
+        verdicts has one row per activity: it uses GROUP BY and a join, because many warehouses refuse EXISTS in CASE.
         """
         child = self.binding.child(code_field)
-        asked = [atom for atom in atoms if atom.code_field == code_field]
+        field_atoms = _in_field(atoms, code_field)
         if not child:
             return
-        codes, first, found = (_part(code_field, what) for what in ("codes", "first", "found"))
+        codes, first, decided = (_part(code_field, step) for step in ("codes", "first", "found"))
         columns: list[exp.Expr] = [self._raw_column(child.key)]
         if child.position:
             columns.append(self._raw_column(child.position))
@@ -213,17 +234,19 @@ class Steps(Naming):
         key = self._column(child.key, codes)
         named_key = key.as_(self._name(child.key))
         select = exp.Select().from_(self._step(codes))
-        if any(isinstance(atom, HasCode) and atom.position is not Position.ANY for atom in asked):
+        if any(isinstance(atom, HasCode) and atom.position is not Position.ANY for atom in field_atoms):
             earliest = exp.Min(this=self._position(child, codes)).as_(self._name("first_position"))
             with_codes = select.select(named_key, earliest).where(is_code(self._column("code", codes), self.dialect))
             yield first, with_codes.group_by(key)
             same = exp.EQ(this=self._column(child.key, first), expression=key.copy())
             select = select.join(self._step(first), on=same, join_type="left")
-        verdicts = [self._child_verdict(atom, child).as_(self._name(self._verdict_column(atom))) for atom in asked]
-        yield found, select.select(named_key, *verdicts).group_by(key)
+        verdicts = [
+            self._child_verdict(atom, child).as_(self._name(self._verdict_column(atom))) for atom in field_atoms
+        ]
+        yield decided, select.select(named_key, *verdicts).group_by(key)
 
     def _child_verdict(self, atom: CodeAtom, child: ChildTable) -> exp.Expr:
-        """Ask a code atom of all child rows of one activity: 1 or 0."""
+        """Return the verdict on a code atom, 1 or 0, over all child rows of one activity."""
         codes = _part(atom.code_field, "codes")
         column = self._column("code", codes)
         match atom:
@@ -231,27 +254,26 @@ class Steps(Naming):
                 return exp.Max(this=as_number(self._begins(column, listed.codes)))
             case HasCode(listed, position):
                 first = self._column("first_position", _part(atom.code_field, "first"))
-                order = exp.EQ if position is Position.PRIMARY else exp.GT
-                placed = order(this=self._position(child, codes), expression=first)
-                return exp.Max(this=as_number(all_of([placed, self._begins(column, listed.codes)])))
+                compare = exp.EQ if position is Position.PRIMARY else exp.GT
+                is_placed = compare(this=self._position(child, codes), expression=first)
+                return exp.Max(this=as_number(all_of([is_placed, self._begins(column, listed.codes)])))
             case FollowedBy(first_list, second_list):
-                earliest, latest = (
-                    function(
-                        this=exp.Case(
-                            ifs=[exp.If(this=self._begins(column, listed.codes), true=self._position(child, codes))]
-                        )
-                    )
-                    for function, listed in ((exp.Min, first_list), (exp.Max, second_list))
-                )
+                earliest = exp.Min(this=self._position_if_in(first_list.codes, child, codes))
+                latest = exp.Max(this=self._position_if_in(second_list.codes, child, codes))
                 return as_number(exp.LT(this=earliest, expression=latest))
             case Recorded():
                 return exp.Max(this=as_number(is_code(column, self.dialect)))
         assert False, f"Unhandled node: {atom}"
 
-    def _carried(self, name: str) -> str:
-        """Give the name under which a step has a field: where it is recoded its codes have a name of their own.
+    def _position_if_in(self, listed: CodeList, child: ChildTable, table: str) -> exp.Expr:
+        """Return the position of a child row whose code is in a list; NULL for other rows."""
+        is_listed = self._begins(self._column("code", table), listed)
+        return exp.Case(ifs=[exp.If(this=is_listed, true=self._position(child, table))])
 
-        Some warehouses take a name in a SELECT for what the same SELECT calls so.
+    def _carried(self, name: str) -> str:
+        """Return the column of a field in the steps: a recoded field's codes have a name of their own.
+
+        In some warehouses a name in a SELECT refers to the column that the same SELECT calls so.
         """
         return f"{name}_code" if name in self.binding.recodings else name
 
@@ -259,7 +281,7 @@ class Steps(Naming):
         return self.verdict_names[atom]
 
     def _child_table(self, code_field: str, child: ChildTable) -> exp.Table:
-        """Give the table of codes: the one named, or the layout's own beside the activity table."""
+        """Return the table of codes: the one that the user named, or the layout's own beside the activity table."""
         if code_field in self.source.child_tables:
             return table_name(self.source.child_tables[code_field], self.dialect)
         beside = table_name(self.source.table, self.dialect)
@@ -270,7 +292,7 @@ class Steps(Naming):
         return any_of([like(column, f"{code}%") for code in like_patterns(codes, self.dialect)])
 
     def _position(self, child: ChildTable, table: str) -> exp.Expr:
-        assert child.position, "a criterion about order was refused before"
+        assert child.position, "a criterion about order needs a position"
         return self._column(child.position, table)
 
     def _raw_field(self, name: str) -> exp.Expr:
@@ -282,27 +304,32 @@ class Steps(Naming):
 
 
 def no_codes(atom: CodeAtom) -> exp.Expr:
-    """Refuse an atom about codes, where there can be none."""
-    assert False, f"an atom about codes: {atom}"
+    """Fail on an atom about codes, where there can be none."""
+    assert False, f"An atom about codes: {atom}"
 
 
 def _code_fields(atoms: Sequence[CodeAtom]) -> list[str]:
-    """Give the fields of codes that atoms ask about, each once."""
+    """Return the fields of codes that atoms are about, each once."""
     return list(dict.fromkeys(atom.code_field for atom in atoms))
 
 
+def _in_field(atoms: Iterable[CodeAtom], code_field: str) -> list[CodeAtom]:
+    """Return the atoms about one field of codes."""
+    return [atom for atom in atoms if atom.code_field == code_field]
+
+
 def _text_name(code_field: str) -> str:
-    """Give the name of the column that holds a field's codes as they stand."""
+    """Return the name of the column with the text of a field's codes as the table has it."""
     return f"{code_field}_text"
 
 
-def _part(code_field: str, what: str) -> str:
-    """Give the name of a step over a field of codes: procedure_codes, diagnosis_found, ..."""
-    return f"{_KINDS.get(code_field, code_field)}_{what}"
+def _part(code_field: str, step: str) -> str:
+    """Return the name of a step over a field of codes: procedure_codes, diagnosis_found, ..."""
+    return f"{_KINDS.get(code_field, code_field)}_{step}"
 
 
 def verdict_name(atom: CodeAtom) -> str:
-    """Give the name of the column that holds a code atom's verdict: lumbar_spine, primary_cancer, ..."""
+    """Return the name of the column of a code atom's verdict: lumbar_spine, primary_cancer, ..."""
     match atom:
         case HasCode(codes, Position.ANY):
             return codes.name
@@ -323,9 +350,15 @@ def _code_atoms(criteria: Iterable[Criterion]) -> Iterator[CodeAtom]:
 def name_verdicts(
     criteria: Iterable[Criterion], binding: Binding, further: Sequence[CodeAtom] = ()
 ) -> dict[CodeAtom, str]:
-    """Name the column of each code atom's verdict: as `verdict_name` does, with a number where a name is taken.
+    """Return the name of the column of each code atom's verdict.
 
-    `further` are atoms that no criterion asks.
+    Args:
+        criteria: The criteria that contain the atoms.
+        binding: The layout; the names of its columns are not used.
+        further: Further atoms.
+
+    Returns:
+        `verdict_name` of each atom, with a number added if the name is taken.
     """
     children = [child for code_field in CODE_FIELDS if (child := binding.child(code_field))]
     taken = {name.upper() for name in (binding.key, *FIELDS, *CODE_FIELDS)}

@@ -1,9 +1,9 @@
-"""The cube as one SQL statement: what a warehouse counts, so that nothing but counts leaves it.
+"""The cube as one SQL statement, which a warehouse runs so that only counts leave it.
 
-After the steps that decide codes, `criteria` decides every criterion once, `grouped` counts rows that are alike in all
-of this, `readings` decides every reading of every rule, `counted` sums up, and the last step turns one column a count
-into one row a count above 0, as `ebi_rules.cube` has them. What follows `grouped` is asked of groups and not of rows.
-Values of fields come as they stand in the table: whoever reads the cube puts them into normal form and sums up.
+After the steps that decide codes, `criteria` decides every criterion once, `grouped` counts the rows that are alike in
+all of these, `variants` decides every variant of every rule, `counted` adds up, and the last steps turn one column per
+count into one row per count above 0, as in `ebi_rules.cube`. The steps after `grouped` work on groups, not on rows.
+Values of fields are returned as the table has them: `cube.read_cube` puts them into normal form and adds up again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,15 @@ _DAY = "day_number"
 
 @dataclass(frozen=True)
 class _Count:
-    """One count: where it stands in the cube, the column that holds it, and 1 or 0 in each group."""
+    """One count of the cube.
+
+    Attributes:
+        rule: The rule's key; empty for a count of the activity itself.
+        measure: What is counted, a key of `cube.MEASURES`.
+        item: What the measure is about, such as the name of a criterion.
+        column: The column of the step `counted` that contains it.
+        summed: 1 or 0 in each group of the step `variants`.
+    """
 
     rule: str
     measure: str
@@ -60,7 +68,7 @@ def cube_statement(
 ) -> str:
     """Return the SQL text that counts the cube of rules over a table.
 
-    The number of codes, and of malformed ones, is not counted: SQL that means the same everywhere has no patterns.
+    Codes themselves, and malformed ones, are not counted: SQL that means the same everywhere has no patterns.
 
     Args:
         audited: The rules to count.
@@ -81,9 +89,9 @@ def cube_statement(
         if name in CODE_FIELD.values() and source.binding.codes.get(name)
     ]
     variants = list(dict.fromkeys(variant for entry in audited for variant in (entry.counted.logic, *entry.compared)))
-    found = find_dialect(dialect)
+    target = find_dialect(dialect)
     names = name_verdicts(criteria_of(variants), source.binding, recorded)
-    writer = _CubeWriter(found, source, names, decides_distinct(strategy, found), scope)
+    writer = _CubeWriter(target, source, names, decides_distinct(strategy, target), scope)
     return writer.cube(audited, variants, recorded, dimensions) + ";"
 
 
@@ -97,6 +105,14 @@ class _CubeWriter(Steps):
         recorded: Sequence[CodeAtom],
         dimensions: Sequence[str],
     ) -> str:
+        """Return the statement without its semicolon.
+
+        Args:
+            audited: The rules to count.
+            variants: The variants that the rules count, each once.
+            recorded: The atoms that an activity has any code, one per field of codes.
+            dimensions: The fields to count by.
+        """
         for name in dimensions:
             if name not in STANDARD_DIMENSIONS and name not in self.binding.fields:
                 raise ExtractError(f"this extract has no column for {name}. {self.binding.why_lacking(name)}")
@@ -125,7 +141,7 @@ class _CubeWriter(Steps):
         return self._print(whole)
 
     def _criteria_step(self, recorded: Sequence[CodeAtom], dimensions: Sequence[str]) -> exp.Select:
-        """Give every dimension, and 1 or 0 for every criterion and every field that may be missing."""
+        """Select every dimension, and 1 or 0 for every criterion and for every field that may be missing."""
         translator = self._translator()
         columns = [self._dimension(name).as_(self._name(name)) for name in dimensions]
         columns += [
@@ -142,39 +158,36 @@ class _CubeWriter(Steps):
         return exp.Select(expressions=columns).from_(self._step("codes"))
 
     def _grouped_step(self, carried: Sequence[str]) -> exp.Expr:
-        """Count the rows that are alike, and give the latest of their days."""
+        """Count the rows that are alike, and select the latest of their days."""
         keys = [self._column(name) for name in carried if name != _DAY]
-        found: list[exp.Expr] = [exp.Count(this=exp.Star()).as_(self._name(_ROWS))]
+        counts: list[exp.Expr] = [exp.Count(this=exp.Star()).as_(self._name(_ROWS))]
         if _DAY in carried:
-            found.append(exp.Max(this=self._column(_DAY)).as_(self._name(_DAY)))
-        return (
-            exp.Select(expressions=[*keys, *found])
-            .from_(self._step("criteria"))
-            .group_by(*(key.copy() for key in keys))
-        )
+            counts.append(exp.Max(this=self._column(_DAY)).as_(self._name(_DAY)))
+        select = exp.Select(expressions=[*keys, *counts]).from_(self._step("criteria"))
+        return select.group_by(*(key.copy() for key in keys))
 
     def _variants_step(self, carried: Sequence[str]) -> exp.Expr:
-        """Add 1 or 0 for every reading to what the step `grouped` has."""
+        """Add 1 or 0 for every variant to the columns of the step `grouped`."""
         columns: list[exp.Expr] = [self._column(name) for name in (*carried, _ROWS)]
         for variant in self._variants:
-            holds = all_of([self._is_one(self._criterion_column(each)) for each in variant.criteria.values()])
+            holds = all_of([self._is_one(self._criterion_column(criterion)) for criterion in variant.criteria.values()])
             columns.append(as_number(holds).as_(self._name(self._variant_column(variant))))
         return exp.Select(expressions=columns).from_(self._step("grouped"))
 
     def _counted_step(self, counts: Sequence[_Count], dimensions: Sequence[str]) -> exp.Expr:
+        """Add up every count, one column each, by the dimensions."""
         keys = [self._column(name) for name in dimensions]
         rows = self._column(_ROWS)
         sums: list[exp.Expr] = [exp.Sum(this=rows.copy()).as_(self._name(_ACTIVITY))]
-        different = {count.column: count.summed for count in counts if count.column not in (_ACTIVITY, _LAST)}
+        summed_columns = {count.column: count.summed for count in counts if count.column not in (_ACTIVITY, _LAST)}
         sums += [
             exp.Sum(this=exp.Mul(this=summed, expression=rows.copy())).as_(self._name(column))
-            for column, summed in different.items()
+            for column, summed in summed_columns.items()
         ]
         if self.binding.fields.get("activity_date"):
             sums.append(exp.Max(this=self._column(_DAY)).as_(self._name(_LAST)))
-        return (
-            exp.Select(expressions=[*keys, *sums]).from_(self._step("variants")).group_by(*(key.copy() for key in keys))
-        )
+        select = exp.Select(expressions=[*keys, *sums]).from_(self._step("variants"))
+        return select.group_by(*(key.copy() for key in keys))
 
     def _counts(
         self, audited: Sequence[AuditedRule], recorded: Sequence[CodeAtom], dimensions: Sequence[str]
@@ -195,58 +208,53 @@ class _CubeWriter(Steps):
 
     def _counts_of_rule(self, prefix: str, entry: AuditedRule) -> Iterator[_Count]:
         criteria = list(entry.counted.logic.criteria.items())
-        own = self._column(self._variant_column(entry.counted.logic))
+        flagged = self._column(self._variant_column(entry.counted.logic))
         eligible = [entry.counted.logic.criteria[name] for name in entry.counted.logic.eligible]
         yield _Count(entry.key, "eligible", "", f"{prefix}_eligible", self._all(eligible))
         for place, (name, _) in enumerate(criteria, start=1):
             left = self._all([criterion for _, criterion in criteria[:place]])
             yield _Count(entry.key, "left", name, f"{prefix}_left_{place}", left)
-        yield _Count(entry.key, "flagged", "", f"{prefix}_flagged", own)
+        yield _Count(entry.key, "flagged", "", f"{prefix}_flagged", flagged)
         for place, variant in enumerate(entry.compared):
-            there = self._column(self._variant_column(variant))
-            yield _Count(entry.key, "variant", variant.variant_name, f"{prefix}_variant_{place}", there)
+            by_variant = self._column(self._variant_column(variant))
+            yield _Count(entry.key, "variant", variant.variant_name, f"{prefix}_variant_{place}", by_variant)
             if variant.variant_name != entry.counted.logic.variant_name:
-                differs = as_number(negate(exp.EQ(this=there.copy(), expression=own.copy())))
+                differs = as_number(negate(exp.EQ(this=by_variant.copy(), expression=flagged.copy())))
                 yield _Count(entry.key, "differs", variant.variant_name, f"{prefix}_differs_{place}", differs)
 
     def _measures_step(self, counts: Sequence[_Count]) -> exp.Expr:
-        """List the counts as rows."""
-        selects = [
-            exp.Select(
-                expressions=[
-                    text(count.rule).as_(self._name("rule")),
-                    text(count.measure).as_(self._name("measure")),
-                    text(count.item).as_(self._name("item")),
-                    number(place).as_(self._name("place")),
-                ]
-            )
-            for place, count in enumerate(counts, start=1)
-        ]
+        """List the counts as rows: rule, measure, item, and the number of the count."""
+        selects = [self._measure_row(place, count) for place, count in enumerate(counts, start=1)]
         if self.dialect.from_nothing:
-            selects = [
-                select.from_(exp.Table(this=exp.Identifier(this=self.dialect.from_nothing))) for select in selects
-            ]
+            one_row = exp.Table(this=exp.Identifier(this=self.dialect.from_nothing))
+            selects = [select.from_(one_row.copy()) for select in selects]
         return union(selects)
 
+    def _measure_row(self, place: int, count: _Count) -> exp.Select:
+        values = {
+            "rule": text(count.rule),
+            "measure": text(count.measure),
+            "item": text(count.item),
+            "place": number(place),
+        }
+        return exp.Select(expressions=[value.as_(self._name(name)) for name, value in values.items()])
+
     def _long_step(self, counts: Sequence[_Count], dimensions: Sequence[str]) -> exp.Expr:
-        """Give every group with every count beside what it counts."""
+        """Combine every group with every measure, and choose the count of each."""
         columns = [self._column(name, "measures") for name in ("rule", "measure", "item")]
         columns += [self._column(name, "counted") for name in dimensions]
         value = self._chosen([(place, self._column(count.column, "counted")) for place, count in enumerate(counts, 1)])
-        return (
-            exp.Select(expressions=[*columns, value.as_(self._name("count"))])
-            .from_(self._step("counted"))
-            .join(self._step("measures"), join_type="cross")
-        )
+        select = exp.Select(expressions=[*columns, value.as_(self._name("count"))]).from_(self._step("counted"))
+        return select.join(self._step("measures"), join_type="cross")
 
     def _chosen(self, columns: Sequence[tuple[int, exp.Expr]]) -> exp.Expr:
         """Choose a column by the number in `place`, halving the columns at every step."""
         if len(columns) == 1:
             return columns[0][1]
         middle = len(columns) // 2
-        first = exp.LT(this=self._column("place", "measures"), expression=number(columns[middle][0]))
-        chosen = exp.If(this=first, true=self._chosen(columns[:middle]))
-        return exp.Case(ifs=[chosen], default=self._chosen(columns[middle:]))
+        in_first_half = exp.LT(this=self._column("place", "measures"), expression=number(columns[middle][0]))
+        first_half = exp.If(this=in_first_half, true=self._chosen(columns[:middle]))
+        return exp.Case(ifs=[first_half], default=self._chosen(columns[middle:]))
 
     def _long_columns(self, dimensions: Sequence[str]) -> list[exp.Expr]:
         columns = [self._column("rule"), *(self._column(name) for name in dimensions)]
@@ -254,8 +262,8 @@ class _CubeWriter(Steps):
 
     def _dimension(self, name: str) -> exp.Expr:
         if name == "month":
-            dated = self.binding.fields.get("activity_date")
-            return self._month(self._column("activity_date")) if dated else text("")
+            has_date = self.binding.fields.get("activity_date")
+            return self._month(self._column("activity_date")) if has_date else text("")
         if name == "age_band":
             return self._age_band() if self.binding.fields.get("age") else text("")
         if name in self.binding.recodings:
@@ -263,25 +271,25 @@ class _CubeWriter(Steps):
         return self._column(name) if name in self.binding.fields else text("")
 
     def _label(self, recoding: Recoding) -> exp.Expr:
-        """Give the label of an activity's code."""
+        """Return the label of an activity's code."""
         labels = [
-            exp.If(this=self._among(recoding, label), true=text(label))
+            exp.If(this=self._is_labelled(recoding, label), true=text(label))
             for label in dict.fromkeys(recoding.labels.values())
         ]
         return exp.Case(ifs=labels, default=text(recoding.otherwise) if recoding.otherwise else None)
 
-    def _among(self, recoding: Recoding, *labels: str) -> exp.Expr:
-        """Ask whether an activity's code is one of those of some labels, or of any."""
+    def _is_labelled(self, recoding: Recoding, *labels: str) -> exp.Expr:
+        """Return the condition that an activity's code has one of some labels, or any label if none is named."""
         codes = [code for code, label in recoding.labels.items() if not labels or label in labels]
         translator = SqlTranslator(self.dialect, lambda _: self._column(self._carried(recoding.name)), no_codes)
         return translator.visit(In(recoding.field, tuple(codes)))
 
     def _is_missing(self, name: str) -> exp.Expr:
-        """Give 1 where a field has no value, and where a recoding gives no label, else 0."""
+        """Return 1 where a field has no value, or its recoding has no label for the value; else 0."""
         recoding = self.binding.recodings.get(name)
         if recoding is None:
             return as_number(self._translator().is_missing(name))
-        return number(0) if recoding.otherwise else as_number(negate(self._among(recoding)))
+        return number(0) if recoding.otherwise else as_number(negate(self._is_labelled(recoding)))
 
     def _age_band(self) -> exp.Expr:
         age = self._column("age")
@@ -296,13 +304,14 @@ class _CubeWriter(Steps):
         return exp.Case(ifs=bands)
 
     def _day(self, date: exp.Expr) -> exp.Expr:
-        """Give a day as a number: 20240328."""
+        """Return a day as a number: 20240328."""
         if not self.dialect.extract:
             return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m%d")), "int")
         day = exp.Extract(this=exp.var("DAY"), expression=date.copy())
         return exp.Add(this=exp.Mul(this=exp.Paren(this=self._month(date)), expression=number(100)), expression=day)
 
     def _all(self, criteria: Sequence[Criterion]) -> exp.Expr:
+        """Return 1 where all criteria hold, else 0."""
         if not criteria:
             return number(1)
         return as_number(all_of([self._is_one(self._criterion_column(criterion)) for criterion in criteria]))

@@ -1,6 +1,6 @@
-"""A small dbt package of rules: one model a rule, a model of the cube, and sources and tests in YAML.
+"""A small dbt package of rules: one model per rule, a model of the cube, and sources and tests in YAML.
 
-The models are the statements that `ebi-rules sql` prints, with dbt's sources in the place of tables.
+The models are the statements that `ebi-rules sql` prints, with dbt's sources instead of tables.
 """
 
 import json
@@ -19,12 +19,14 @@ from ebi_rules.statements.table_source import TableSource
 from ebi_rules.version import __version__
 
 OURS = re.compile(r"dbt_project\.yml|README\.md|models/(sources|schema)\.yml|models/ebi_[a-z0-9_]+\.sql")
-"""The names of the files that a package has."""
+"""The names of the files in a package; a folder with other files is not replaced."""
 
 PROJECT = "ebi_rules"
 _SOURCE = "ebi"
 _PLACE = "ebi_source_of_{name}"
 CUBE = "ebi_cube"
+_ABOUT_CUBE = "Counts for ebi-rules audit --from-cube; exact."
+_MEANING_OF_FLAG = "1 is in scope of the guidance, which does not mean inappropriate."
 
 
 def write_package(
@@ -94,7 +96,7 @@ def _project() -> dict[str, object]:
 def _sources(tables: Mapping[str, str]) -> dict[str, object]:
     schemas = {table.rpartition(".")[0] for table in tables.values()}
     if len(schemas) > 1:
-        raise UsageError("the tables stand in different schemas: a dbt package has them in one.")
+        raise UsageError("the tables are in different schemas: a dbt package needs them in one.")
     source: dict[str, object] = {"name": _SOURCE}
     if schema := schemas.pop():
         source["schema"] = schema
@@ -103,28 +105,17 @@ def _sources(tables: Mapping[str, str]) -> dict[str, object]:
 
 
 def _schema(rules: Sequence[Rule], binding: Binding) -> dict[str, object]:
-    """Test that keys are there and stand once (a warning: extracts do repeat them), and that flags are 0 or 1."""
+    """Return the tests: keys are present and unique (a warning: some extracts repeat them), and flags are 0 or 1."""
     repeated = {"unique": {"config": {"severity": "warn"}}}
-    models: list[dict[str, object]] = [
-        {
-            "name": f"ebi_{rule.key.lower()}",
-            "description": f"{rule.title}, edition {rule.edition_name}, variant {rule.variant_name}. 1 is in scope of "
-            "the guidance, which does not mean inappropriate.",
-            "columns": [
-                {"name": binding.key, "data_tests": ["not_null", repeated]},
-                {
-                    "name": rule.key,
-                    "quote": True,
-                    "data_tests": ["not_null", {"accepted_values": {"arguments": {"values": [0, 1], "quote": False}}}],
-                },
-            ],
-        }
-        for rule in rules
-    ]
-    measured = {"name": "measure", "data_tests": ["not_null"]}
-    models.append(
-        {"name": CUBE, "description": "Counts for ebi-rules audit --from-cube; exact.", "columns": [measured]}
-    )
+    zero_or_one = {"accepted_values": {"arguments": {"values": [0, 1], "quote": False}}}
+    key = {"name": binding.key, "data_tests": ["not_null", repeated]}
+    models: list[dict[str, object]] = []
+    for rule in rules:
+        flag = {"name": rule.key, "quote": True, "data_tests": ["not_null", zero_or_one]}
+        description = f"{rule.title}, edition {rule.edition_name}, variant {rule.variant_name}. {_MEANING_OF_FLAG}"
+        models.append({"name": f"ebi_{rule.key.lower()}", "description": description, "columns": [key, flag]})
+    measure = {"name": "measure", "data_tests": ["not_null"]}
+    models.append({"name": CUBE, "description": _ABOUT_CUBE, "columns": [measure]})
     return {"version": 2, "models": models}
 
 
@@ -132,15 +123,15 @@ def _readme(rules: Sequence[Rule]) -> str:
     lines = "\n".join(f"- `ebi_{rule.key.lower()}`: {rule.title}" for rule in rules)
     return f"""# Evidence-Based Interventions, by ebi-rules {__version__}
 
-One model a rule, with the activity's key and a flag of 1 or 0, and `{CUBE}`, the counts that an audit needs:
+One model per rule, with the activity's key and a flag of 1 or 0, and `{CUBE}`, the counts that an audit needs:
 
 {lines}
 
-Say in `profiles.yml` where your warehouse is, under the name {PROJECT}, and run `dbt build`. Save `{CUBE}` as CSV for
+Add a profile for your warehouse, named {PROJECT}, to `profiles.yml`, and run `dbt build`. Save `{CUBE}` as CSV for
 `ebi-rules audit --from-cube`. A flag means in scope of the guidance, never inappropriate. Counts are exact.
 """
 
 
 def _yaml(content: object) -> str:
-    """Give content as YAML: JSON is."""
+    """Return content as YAML, of which JSON is a part."""
     return json.dumps(content, indent=2) + "\n"

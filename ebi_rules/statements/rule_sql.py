@@ -1,6 +1,6 @@
 """Whole SQL statements for rules: flags, view, counts, and the bare predicate and CASE that people paste.
 
-A statement has steps a reader can follow (`steps`), and a last SELECT that reads like the rule.
+A statement has named steps that a reader can follow (`code_steps`), and a last SELECT that reads like the rule.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ SHAPES = ("flags", "predicate", "case", "counts", "view")
 _BARE_SHAPES = ("predicate", "case")
 VIEW_NAME = "ebi_flags"
 _LONGEST_PREDICATE = 250_000
-"""About how many characters a bare predicate may have: ClickHouse parses 262,144, and nobody reads more."""
+"""The longest bare predicate, in characters: ClickHouse parses 262,144, and nobody reads more."""
 
 
 def rule_statement(
@@ -63,9 +63,9 @@ def rule_statement(
         raise UsageError(f"the shape {shape} has no step for distinct texts: use the strategy inline.")
     if shape in _BARE_SHAPES and len(rules) != 1:
         raise UsageError(f"the shape {shape} is for one rule at a time.")
-    found = find_dialect(dialect)
+    target = find_dialect(dialect)
     names = name_verdicts(criteria_of(rules), source.binding)
-    writer = _RuleWriter(found, source, names, decides_distinct(strategy, found))
+    writer = _RuleWriter(target, source, names, decides_distinct(strategy, target))
     if shape == "predicate":
         return writer.predicate(rules[0])
     if shape == "case":
@@ -74,25 +74,30 @@ def rule_statement(
 
 
 class _RuleWriter(Steps):
-    """Write statements in the shapes that people use."""
+    """Write the statements of `SHAPES`, without their semicolon."""
 
     def flags(self, rules: Sequence[RuleLogic]) -> str:
+        """Return the select of the key and a 1/0 column per rule."""
         return self._print(self._flags(rules))
 
     def view(self, rules: Sequence[RuleLogic]) -> str:
+        """Return the statement that creates a view of the flags."""
         name = exp.Table(this=self._name(VIEW_NAME))
         return self._print(exp.Create(this=name, kind="VIEW", expression=self._flags(rules)))
 
     def counts(self, rules: Sequence[RuleLogic]) -> str:
+        """Return the select of counts by rule, provider and month."""
         if not self.binding.fields.get("activity_date"):
-            raise UsageError("counts are by month, and the layout names no activity_date. Use --column.")
+            raise UsageError("counts are by month, and the layout has no column for activity_date. Use --column.")
         selects = [self._counts_of(rule) for rule in rules]
         return self._print(self._with_steps(union(selects), criteria_of(rules), ["provider", "activity_date"]))
 
     def predicate(self, rule: RuleLogic) -> str:
+        """Return the bare condition."""
         return self._print(self._predicate(rule))
 
     def case(self, rule: RuleLogic) -> str:
+        """Return the condition in the published CASE form."""
         return self._print(exp.Case(ifs=[exp.If(this=self._predicate(rule), true=text(rule.key))]))
 
     def _flags(self, rules: Sequence[RuleLogic]) -> exp.Expr:
@@ -103,37 +108,34 @@ class _RuleWriter(Steps):
     def _counts_of(self, rule: RuleLogic) -> exp.Expr:
         translator = self._translator()
         eligible = [translator.visit(rule.criteria[name]) for name in rule.eligible]
-        provider, date = self._column("provider"), self._column("activity_date")
-        month = self._month(date)
+        provider = self._column("provider")
+        month = self._month(self._column("activity_date"))
         flagged = as_number(self._rule(rule))
-        return (
-            exp.Select(
-                expressions=[
-                    text(rule.key).as_(self._name("rule")),
-                    provider,
-                    month.as_(self._name("activity_month")),
-                    exp.Count(this=exp.Star()).as_(self._name("activity")),
-                    exp.Sum(this=as_number(all_of(eligible)) if eligible else number(1)).as_(self._name("eligible")),
-                    exp.Sum(this=flagged).as_(self._name("flagged")),
-                ]
-            )
-            .from_(self._step("codes"))
-            .group_by(provider, month)
-        )
+        columns = [
+            text(rule.key).as_(self._name("rule")),
+            provider,
+            month.as_(self._name("activity_month")),
+            exp.Count(this=exp.Star()).as_(self._name("activity")),
+            exp.Sum(this=as_number(all_of(eligible)) if eligible else number(1)).as_(self._name("eligible")),
+            exp.Sum(this=flagged).as_(self._name("flagged")),
+        ]
+        return exp.Select(expressions=columns).from_(self._step("codes")).group_by(provider, month)
 
     def _rule(self, rule: RuleLogic) -> exp.Expr:
+        """Return the condition that all criteria hold, over the columns of the step `codes`."""
         translator = self._translator()
         return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
 
     def _predicate(self, rule: RuleLogic) -> exp.Expr:
+        """Return the condition that all criteria hold, over the table's own columns."""
         translator = SqlTranslator(self.dialect, self._raw_field, self._inline_codes)
         return all_of([translator.visit(criterion) for criterion in rule.criteria.values()])
 
     def _inline_codes(self, atom: CodeAtom) -> exp.Expr:
-        child = self.binding.child(atom.code_field)
-        if child:
+        """Return the verdict on a code atom over the table's own columns. Raises `DialectError` if it is too long."""
+        if self.binding.child(atom.code_field):
             raise DialectError(
-                f"the layout {self.binding.layout.name} keeps codes in a second table: use --shape flags or view."
+                f"the layout {self.binding.layout.name} has codes in a second table: use --shape flags or view."
             )
         raw = [self._raw_column(column) for column in self.binding.code_columns(atom.code_field)]
         codes = code_text(raw, self.dialect, needs_order(atom))
@@ -141,7 +143,7 @@ class _RuleWriter(Steps):
         size = len(self._print(codes)) * comparisons
         if size > _LONGEST_PREDICATE:
             raise DialectError(
-                f"{verdict_name(atom)} would make a predicate of some {size:,} characters, as each code is asked of "
-                "the columns anew: use --shape flags or view."
+                f"{verdict_name(atom)} would make a predicate of about {size:,} characters, because it compares every "
+                "column with every code: use --shape flags or view."
             )
         return text_condition(atom, codes, self.dialect)

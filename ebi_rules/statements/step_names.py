@@ -1,4 +1,4 @@
-"""How the parts of a statement are named: its steps, their columns, and the prefix that tells tables apart."""
+"""Names of the parts of a statement: its steps, their columns, and a prefix for each table if there are several."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,12 @@ from ebi_rules.translate.sql import number, text
 
 @dataclass
 class Naming:
-    """Name the steps of a statement in one dialect; `prefix` stands before them where there are several tables."""
+    """Name the steps and columns of a statement in one dialect.
+
+    Attributes:
+        dialect: The dialect.
+        prefix: What the names of steps begin with, to distinguish those of several tables.
+    """
 
     dialect: Dialect
     prefix: str = field(default="", kw_only=True)
@@ -33,7 +38,7 @@ class Naming:
         return exp.Column(this=self._name(name), table=self._step_name(step) if step else None)
 
     def _month(self, date: exp.Expr) -> exp.Expr:
-        """Give a month as a number: 202404."""
+        """Return the month of a date as a number: 202404."""
         if not self.dialect.extract:
             return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m")), "int")
         year, month = (exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH"))
@@ -44,7 +49,7 @@ class Naming:
 
 
 def union(selects: Sequence[exp.Expr]) -> exp.Expr:
-    """Put the rows of selects together."""
+    """Return a select of the rows of all selects, in one UNION ALL."""
     tree = selects[0]
     for select in selects[1:]:
         tree = exp.Union(this=tree, expression=select, distinct=False)

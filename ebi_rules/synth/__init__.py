@@ -1,1 +1,1 @@
-"""Made-up extracts; no row is, or resembles, a real patient's."""
+"""Made-up extracts; no row is a real patient's, or resembles one."""

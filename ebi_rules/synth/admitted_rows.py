@@ -1,7 +1,8 @@
-"""Made-up admitted episodes or spells, with the examples of every admitted-care rule planted among them.
+"""Made-up admitted episodes or spells, some with an example of an admitted-care rule.
 
-An example in a rule file is labelled by hand and says all that its rule asks about; a row that holds one is in scope of
-that rule, or not, by its label. What other rules make of the row is not known, nor what any makes of the rest.
+Examples in rule files are labelled by hand and contain all fields that their rule needs. So a row with an example is in
+scope of that rule, or not, by the example's label. Whether the row is in scope of other rules is not known, nor is
+anything known of rows without an example.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 Codes = tuple[str, ...]
+"""The codes of a row, in order."""
 
 _SHARE_PLANTED = 0.25
 _SHARE_CODED = 0.9
@@ -63,9 +65,12 @@ _DIAGNOSES: Sequence[Codes] = (
 
 @dataclass(frozen=True)
 class Population:
-    """What all rows of one seed share: organisations, codes, and the examples planted with the rules they are of.
+    """What all rows of one seed share.
 
-    The codes of the example number n are the n-th of each field, before the background's.
+    Attributes:
+        organisations: The providers.
+        codes: Lists of codes by field, from which rows draw: first those of the examples, in the same order.
+        planted: The examples, each with the key of its rule.
     """
 
     organisations: Organisations
@@ -74,7 +79,7 @@ class Population:
 
 
 def population(seed: int) -> Population:
-    """Draw what all rows of a seed share."""
+    """Return what all rows of a seed share."""
     planted = [
         (rule.key, example)
         for rule in rules()
@@ -94,7 +99,18 @@ def population(seed: int) -> Population:
 
 
 def activities(rng: "Generator", start: int, rows: int, population: Population) -> pl.DataFrame:
-    """Make rows with canonical columns, the numbers of their code tuples (null: none), and the truth."""
+    """Return rows, and their truth.
+
+    Args:
+        rng: The random numbers.
+        start: The number of the first row.
+        rows: How many rows.
+        population: What all rows of the seed share.
+
+    Returns:
+        Columns by canonical field; for procedures and diagnoses, the number of the row's codes in `population.codes`
+        (null for no codes). And the truth: rule, in_scope, why; null in rows without an example.
+    """
     provider = rng.choice(PROVIDERS, rows, p=population.organisations.size)
     examples = len(population.planted)
     planted = np.where(
@@ -112,25 +128,25 @@ def activities(rng: "Generator", start: int, rows: int, population: Population) 
         "patient_classification": draw(rng, _CLASSES, rows),
         **numbers,
     }
-    of_example = pl.Series(planted).set(pl.Series(planted < 0), None)
+    example_number = pl.Series(planted).set(pl.Series(planted < 0), None)
     for name in [name for name in columns if name in FIELDS]:
-        is_asked, values = _asked_about(population, name)
-        replaced = of_example.is_not_null() & pl.Series(is_asked).gather(of_example).fill_null(False)
-        if replaced.any():
-            given = pl.Series(values, dtype=columns[name].dtype).gather(of_example)
-            columns[name] = columns[name].zip_with(~replaced, given)
-    first = {
-        name: pl.Series([codes[0] if codes else None for codes in population.codes[name]], dtype=pl.String)
-        for name in population.codes
+        is_needed, values = _example_values(population, name)
+        is_replaced = example_number.is_not_null() & pl.Series(is_needed).gather(example_number).fill_null(False)
+        if is_replaced.any():
+            example_values = pl.Series(values, dtype=columns[name].dtype).gather(example_number)
+            columns[name] = columns[name].zip_with(~is_replaced, example_values)
+    first_codes = {
+        name: pl.Series([codes[0] if codes else None for codes in lists], dtype=pl.String)
+        for name, lists in population.codes.items()
     }
     return pl.DataFrame(
         {
             **columns,
-            "dominant_procedure": first["procedures"].gather(numbers["procedures"]),
-            "spell_primary_diagnosis": first["diagnoses"].gather(numbers["diagnoses"]),
-            "rule": _told(planted, [rule for rule, _ in population.planted]),
-            "in_scope": _told(planted, [example.flagged for _, example in population.planted]),
-            "why": _told(planted, [example.about for _, example in population.planted]),
+            "dominant_procedure": first_codes["procedures"].gather(numbers["procedures"]),
+            "spell_primary_diagnosis": first_codes["diagnoses"].gather(numbers["diagnoses"]),
+            "rule": _example_labels(planted, [rule for rule, _ in population.planted]),
+            "in_scope": _example_labels(planted, [example.flagged for _, example in population.planted]),
+            "why": _example_labels(planted, [example.about for _, example in population.planted]),
         }
     )
 
@@ -140,24 +156,22 @@ def _codes(example: Example, name: str) -> Codes:
 
 
 def _numbers(rng: "Generator", planted: Array, codes: Sequence[Codes], examples: int) -> pl.Series:
-    """Give the number of each row's codes: the planted example's own, or the background's; null for no code."""
+    """Return the number of each row's codes: the example's, or drawn from the others; null for no codes."""
     rows = len(planted)
-    others = np.where(rng.random(rows) < _SHARE_CODED, rng.integers(examples, len(codes), rows), -1)
-    number = pl.Series(np.where(planted >= 0, planted, others))
-    empty = pl.Series([place for place, each in enumerate(codes) if not each] + [-1], dtype=number.dtype)
+    drawn = np.where(rng.random(rows) < _SHARE_CODED, rng.integers(examples, len(codes), rows), -1)
+    number = pl.Series(np.where(planted >= 0, planted, drawn))
+    empty = pl.Series([place for place, row_codes in enumerate(codes) if not row_codes] + [-1], dtype=number.dtype)
     return number.set(number.is_in(empty.implode()), None)
 
 
-def _asked_about(population: Population, name: str) -> tuple[list[bool], list[Any]]:
-    """Say for each planted example whether its rule asks about a field, and the value that the example has."""
-    needed = {rule.key: name in rule.logic.fields_needed for rule in rules()}
-    return (
-        [needed[rule] for rule, _ in population.planted],
-        [example.activity.fields.get(name) for _, example in population.planted],
-    )
+def _example_values(population: Population, field: str) -> tuple[list[bool], list[Any]]:
+    """Return whether the rule of each example needs a field, and the example's value."""
+    needs_field = {rule.key: field in rule.logic.fields_needed for rule in rules()}
+    is_needed = [needs_field[rule] for rule, _ in population.planted]
+    return is_needed, [example.activity.fields.get(field) for _, example in population.planted]
 
 
-def _told(planted: Array, values: Sequence[Any]) -> pl.Series:
-    """Give the planted example's value, null where none was planted."""
+def _example_labels(planted: Array, values: Sequence[Any]) -> pl.Series:
+    """Return the value of each row's example; null in rows without an example."""
     number = pl.Series(planted)
     return pl.Series(values).gather(number.set(number < 0, None))

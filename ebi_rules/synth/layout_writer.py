@@ -1,8 +1,12 @@
-"""Write made-up activities in a layout's shape and under its names, with codes in the forms seen in real extracts."""
+"""Write made-up activities in the shape of a layout, with codes in the forms seen in real extracts.
+
+This module decides how values are written, not what they are.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from ebi_rules.criteria.nodes import SPELL_FIELD
@@ -12,17 +16,23 @@ from ebi_rules.synth.random_values import draw
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-import numpy as np
-
 Codes = tuple[str, ...]
 
 
 def lay_out(
     activities: pl.DataFrame, codes: Mapping[str, Sequence[Codes]], layout: Layout, rng: "Generator"
 ) -> dict[str, pl.DataFrame]:
-    """Give an activity table, child tables and truth in a layout's shape and under its names.
+    """Return made-up activities in the shape of a layout and under its column names.
 
-    `activities` has canonical columns; a field of codes holds the number of a row's codes in `codes`, null for none.
+    Args:
+        activities: Columns by canonical field. A field of codes has the number of the row's codes in `codes`; null for
+            no codes.
+        codes: Lists of codes by field.
+        layout: The layout.
+        rng: The random numbers.
+
+    Returns:
+        The tables by name: activity, truth, and procedures and diagnoses if the layout keeps them in tables of codes.
     """
     key = layout.fields["id"][0]
     columns: dict[str, pl.Series] = {}
@@ -36,7 +46,7 @@ def lay_out(
     tables = {}
     for field, shape in layout.codes.items():
         if field in SPELL_FIELD.values():
-            assert isinstance(shape, Numbered), "a layout keeps the spell's own codes in a column"
+            assert isinstance(shape, Numbered), "a layout has the codes of the spell in columns"
             if field in activities.columns:
                 columns[shape.templates[0]] = activities[field]
             continue
@@ -52,16 +62,16 @@ def lay_out(
 
 
 def _with_gaps(rng: "Generator", values: pl.Series) -> pl.Series:
-    """Leave out one value in ten, for the column that a second one stands in for."""
-    return values.to_frame().select(pl.when(pl.Series(rng.random(len(values)) >= 0.1)).then(pl.first())).to_series()
+    """Remove one value in ten: the layout reads them from the next column."""
+    is_kept = pl.Series(rng.random(len(values)) >= 0.1)
+    return values.to_frame().select(pl.when(is_kept).then(pl.first())).to_series()
 
 
 def _baby_ages(rng: "Generator", ages: pl.Series) -> pl.Series:
     """Write ages under one year as HES does: 7001 to 7007."""
-    babies = pl.Series(rng.integers(7001, 7008, len(ages)))
-    return (
-        ages.to_frame("age").select(pl.when(pl.col("age") == 0).then(babies).otherwise("age").alias("age")).to_series()
-    )
+    baby_ages = pl.Series(rng.integers(7001, 7008, len(ages)))
+    written = pl.when(pl.col("age") == 0).then(baby_ages).otherwise("age").alias("age")
+    return ages.to_frame("age").select(written).to_series()
 
 
 _FORMS: Sequence[tuple[float, Callable[[Codes], str]]] = (
@@ -77,42 +87,41 @@ _FORMS: Sequence[tuple[float, Callable[[Codes], str]]] = (
     (0.02, lambda codes: "||" + ",".join(f"{code[:3]}.{code[3:]}" for code in codes)),
     (0.02, lambda codes: "||," + ",,".join(codes) + ",NULL"),
 )
-_NOTHING: Mapping[str | None, float] = {None: 0.97, "": 0.01, "NULL": 0.01, "||": 0.01}
+"""How a list of codes is written, each with its share of rows."""
+_NO_CODES: Mapping[str | None, float] = {None: 0.97, "": 0.01, "NULL": 0.01, "||": 0.01}
+"""What a row without codes has, with shares."""
 
 
 def _delimited_text(rng: "Generator", number: pl.Series, codes: Sequence[Codes]) -> pl.Series:
-    """Write code tuples as one string, each row in one of the forms seen in real extracts."""
-    written = pl.Series([form(each) for each in codes for _, form in _FORMS])
+    """Write each row's codes as one text, in one of the forms seen in real extracts."""
+    texts = pl.Series([write(row_codes) for row_codes in codes for _, write in _FORMS])
     shares = np.array([share for share, _ in _FORMS])
-    form = pl.Series(rng.choice(len(_FORMS), len(number), p=shares / shares.sum()))
-    frame = pl.DataFrame(
-        {"text": written.gather(number * len(_FORMS) + form), "nothing": draw(rng, _NOTHING, len(number))}
-    )
-    return frame.select(pl.coalesce("text", "nothing")).to_series()
+    form_number = pl.Series(rng.choice(len(_FORMS), len(number), p=shares / shares.sum()))
+    text = texts.gather(number * len(_FORMS) + form_number)
+    frame = pl.DataFrame({"text": text, "no_codes": draw(rng, _NO_CODES, len(number))})
+    return frame.select(pl.coalesce("text", "no_codes")).to_series()
 
 
 def _numbered_columns(
     rng: "Generator", number: pl.Series, codes: Sequence[Codes], shape: Numbered
 ) -> dict[str, pl.Series]:
-    """Write code tuples into numbered columns; HES puts a dash in the first of a row without codes, or nothing."""
+    """Write each row's codes into numbered columns; without codes, HES has a dash in the first column or nothing."""
     columns = {}
     for place, name in enumerate(shape.names(shape.templates[0])):
-        values = pl.Series([each[place] if place < len(each) else None for each in codes], dtype=pl.String)
-        columns[name] = values.gather(number)
+        at_place = [row_codes[place] if place < len(row_codes) else None for row_codes in codes]
+        columns[name] = pl.Series(at_place, dtype=pl.String).gather(number)
     first = next(iter(columns))
-    dash = pl.Series(rng.random(len(number)) < 0.3) & number.is_null()
-    columns[first] = columns[first].set(dash, "-")
+    has_dash = pl.Series(rng.random(len(number)) < 0.3) & number.is_null()
+    columns[first] = columns[first].set(has_dash, "-")
     return columns
 
 
 def _child_rows(key: pl.Series, number: pl.Series, codes: Sequence[Codes], shape: ChildTable) -> pl.DataFrame:
-    """Write code tuples as rows of a child table."""
+    """Write each row's codes as rows of a table of codes."""
     rows = pl.DataFrame({shape.key: key, "number": number}).drop_nulls("number")
-    listed = pl.DataFrame(
-        {"number": range(len(codes)), shape.code: codes}, schema_overrides={shape.code: pl.List(pl.String)}
-    )
-    listed = listed.with_columns(pl.int_ranges(1, pl.col(shape.code).list.len() + 1).alias("position"))
-    child = (
-        rows.join(listed, on="number", how="left", maintain_order="left").explode(shape.code, "position").drop("number")
-    )
+    schema = {shape.code: pl.List(pl.String)}
+    lists = pl.DataFrame({"number": range(len(codes)), shape.code: codes}, schema_overrides=schema)
+    lists = lists.with_columns(pl.int_ranges(1, pl.col(shape.code).list.len() + 1).alias("position"))
+    joined = rows.join(lists, on="number", how="left", maintain_order="left")
+    child = joined.explode(shape.code, "position").drop("number")
     return child.rename({"position": shape.position}) if shape.position else child.drop("position")

@@ -1,11 +1,9 @@
-"""SUS-like extracts made up by seed, in any layout; no row is or resembles a real patient's.
+"""Made-up extracts in any layout, like those of SUS; no row is a real patient's, or resembles one.
 
-What is in scope is known when a row is planted, never asked of the rule engine, so that `truth` can judge it.
-Providers truly differ; months have seasons; codes come in all the forms seen in real extracts. Organisation codes
-begin with ZZ, which no real NHS organisation's code is assumed to do.
+What is in scope is decided when a row is made, without the rule engine, so the truth can test the engine. Providers
+differ, months have seasons, and codes come in the forms seen in real extracts.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,8 +20,7 @@ from ebi_rules.synth.layout_writer import lay_out
 from ebi_rules.synth.random_values import provider_codes
 
 CHUNK = 250_000
-OURS_OF_PEOPLE = re.compile(r"(outpatient|admitted)\.parquet|truth\.csv")
-"""The names of the files that a population is written to (`pathways.write_population`)."""
+"""Rows that are made at once."""
 
 _DATASETS = {"outpatient": outpatient, "admitted": admitted}
 
@@ -38,18 +35,32 @@ def write_extract(
     force: bool = False,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> list[Path]:
-    """Write a made-up extract as parquet, and give the files written.
+    """Write a made-up extract as parquet. The same seed, rows and layout give the same data.
 
-    `output` is the activity table; a child layout's tables stand beside it as NAME.procedures.parquet and
-    NAME.diagnoses.parquet. `truth` gets the key of every row, the `rule` for which something was planted
-    in it (null: for none), whether that is `in_scope` (null: not known), and `why`; `names` gets the made-up provider
-    names as CSV (code, name). `progress` is told of every rows written. The same seed, rows and layout give the same
-    data. Raises `UsageError` for a path that exists, unless `force`.
+    Args:
+        output: The activity table. Tables of codes, if the layout has them, are beside it as NAME.procedures.parquet
+            and NAME.diagnoses.parquet.
+        rows: The number of rows.
+        seed: The seed of the random numbers.
+        layout: The name of a layout, a layout file, or a layout.
+        truth: A parquet file for the truth: the key of every row, the `rule` that something was planted for (null for
+            none), whether that is `in_scope` (null if not known), and `why`.
+        names: A CSV file for the made-up names of providers: code, name.
+        force: Replace files that exist.
+        progress: Is called with the number of rows after each part.
+
+    Returns:
+        The files written.
+
+    Raises:
+        UsageError: A file exists and `force` is not given, two files have the same name, or the number of rows is less
+            than 0.
+        LayoutError: The layout file is wrong.
     """
     import pyarrow.parquet as pq
 
     if rows < 0:
-        raise UsageError("the number of rows is 0 or more.")
+        raise UsageError("the number of rows must be 0 or more.")
     chosen = find_layout(layout)
     population = _DATASETS[chosen.dataset].population(seed)
     targets: dict[str, Path] = {"activity": output}
@@ -58,9 +69,9 @@ def write_extract(
             targets[name] = output.with_name(f"{output.stem}.{name}.parquet")
     if truth is not None:
         targets["truth"] = truth
-    every = [*targets.values(), *([names] if names else [])]
-    if len({path.resolve() for path in every}) < len(every):
-        raise UsageError("two of the files to write have the same name: give each its own.")
+    files = [*targets.values(), *([names] if names else [])]
+    if len({path.resolve() for path in files}) < len(files):
+        raise UsageError("two of the files to write have the same name: use a different name for each.")
     with ExitStack() as stack:
         scratch = {name: stack.enter_context(whole_file(path, force)) for name, path in targets.items()}
         if names is not None:
@@ -77,18 +88,18 @@ def write_extract(
                             open_writers[name] = writers.enter_context(writer)
                         open_writers[name].write_table(arrow)
                 progress(tables["activity"].height)
-    return every
+    return files
 
 
 def _chunks(
     rows: int, seed: int, population: outpatient.Population | admitted.Population, layout: Layout
 ) -> Iterator[dict[str, pl.DataFrame]]:
-    """Give the tables of a layout in chunks of rows; at least one chunk, so that an empty table has columns."""
+    """Yield the tables of a layout in chunks of rows: at least one chunk, so that an empty table has columns."""
     for number, start in enumerate(range(0, max(rows, 1), CHUNK)):
         rng = np.random.default_rng([seed, number])
         count = min(CHUNK, rows - start)
         if isinstance(population, outpatient.Population):
-            made = outpatient.activities(rng, start, count, population)
+            made_up = outpatient.activities(rng, start, count, population)
         else:
-            made = admitted.activities(rng, start, count, population)
-        yield lay_out(made, population.codes, layout, rng)
+            made_up = admitted.activities(rng, start, count, population)
+        yield lay_out(made_up, population.codes, layout, rng)

@@ -1,7 +1,7 @@
-"""Made-up outpatient appointments, with imaging of the low back planted: in scope of the guidance, and nearly.
+"""Made-up outpatient appointments, some with imaging of the low back: in scope of the guidance, or nearly.
 
-What is in scope is decided when a row is planted, never by the rule engine. The codes and their meanings are those of
-the rule's source.
+What is in scope is decided when a row is made, without the rule engine. The codes and their meanings come from the
+source of the rule.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
     from numpy.random import Generator
 
 Codes = tuple[str, ...]
+"""The codes of a row, in order."""
 
 _RULE = "2S_lower_back_imaging"
 
-# What is planted, with its share of activity at a provider of ordinary habits and whether its codes are in
-# scope of the rule. The codes and their meanings are the rule's source's.
 _PLANTED: Sequence[tuple[str, float, bool, Sequence[Codes]]] = (
     ("CT or MRI of the spine", 0.010, True, [("U054",), ("U055",), ("U055", "Y981"), ("Y981", "U055", "Z664")]),
     (
@@ -54,13 +53,22 @@ _PLANTED: Sequence[tuple[str, float, bool, Sequence[Codes]]] = (
     ("near miss: lumbar site without imaging", 0.004, False, [("W903", "Z665"), ("A521", "Z665"), ("X384", "O162")]),
     ("near miss: other imaging", 0.008, False, [("U052",), ("U051",), ("U131", "Z665"), ("U134", "Z665")]),
 )
+"""Scenarios: what is planted, its share of activity at a usual provider, whether its codes are in scope, its codes."""
+
 _CANCERS: Sequence[Codes] = (("C509",), ("C61X",), ("M545", "C795"), ("D05X",), ("D480",), ("Z080", "C340"), ("D099",))
 _DIAGNOSES: Sequence[Codes] = (("M545",), ("M544", "I10X"), ("M511",), ("D360",), ("E119", "E780", "J849"), ("G551",))
 
 
 @dataclass(frozen=True)
 class Population:
-    """What all rows of one seed share: organisations and their habits, and the codes that rows draw from."""
+    """What all rows of one seed share.
+
+    Attributes:
+        organisations: The providers.
+        codes: Lists of codes by field, from which rows draw.
+        planted_at: For each scenario, the places of its codes among the procedures.
+        cancer_at: The places of cancers among the diagnoses.
+    """
 
     organisations: Organisations
     codes: Mapping[str, Sequence[Codes]]
@@ -69,7 +77,7 @@ class Population:
 
 
 def population(seed: int) -> Population:
-    """Draw what all rows of a seed share."""
+    """Return what all rows of a seed share."""
     procedures: list[Codes] = background_codes(np.random.default_rng([seed, 10**9 + 1]), 3000)
     planted_at = []
     for _, _, _, forms in _PLANTED:
@@ -85,7 +93,18 @@ def population(seed: int) -> Population:
 
 
 def activities(rng: "Generator", start: int, rows: int, population: Population) -> pl.DataFrame:
-    """Make rows with canonical columns, the numbers of their code tuples (null: none), and the truth."""
+    """Return rows, and their truth.
+
+    Args:
+        rng: The random numbers.
+        start: The number of the first row.
+        rows: How many rows.
+        population: What all rows of the seed share.
+
+    Returns:
+        Columns by canonical field; for procedures and diagnoses, the number of the row's codes in `population.codes`
+        (null for no codes). And the truth: rule, in_scope, why.
+    """
     provider = rng.choice(PROVIDERS, rows, p=population.organisations.size)
     procedures, planted = _plant(rng, provider, population)
     has_diagnosis = rng.random(rows) < np.where(planted >= 0, 0.35, 0.08)
@@ -98,7 +117,7 @@ def activities(rng: "Generator", start: int, rows: int, population: Population) 
     age = np.where(rng.random(rows) < 0.12, rng.integers(0, 19, rows), adult_ages(rng, rows))
     age_known = rng.random(rows) > 0.004
     is_private = rng.random(rows) < population.organisations.private[provider]
-    planted_here = (planted >= 0) & np.isin(planted, _in_scope_scenarios())
+    has_codes_in_scope = np.isin(planted, _in_scope_scenarios())
     return pl.DataFrame(
         {
             **common_columns(rng, start, provider, is_private),
@@ -106,14 +125,14 @@ def activities(rng: "Generator", start: int, rows: int, population: Population) 
             "procedures": pl.Series(procedures).set(pl.Series(procedures < 0), None),
             "diagnoses": pl.Series(diagnosis).set(pl.Series(~has_diagnosis), None),
             "rule": pl.Series([_RULE, None]).gather(np.where(planted >= 0, 0, 1)),
-            "in_scope": planted_here & age_known & (age >= 19) & ~has_cancer & ~is_private,
+            "in_scope": has_codes_in_scope & age_known & (age >= 19) & ~has_cancer & ~is_private,
             "why": _reasons(planted, age, age_known, has_cancer, is_private),
         }
     )
 
 
 def _plant(rng: "Generator", provider: Array, population: Population) -> tuple[Array, Array]:
-    """Choose each row's procedures (-1: none) and the scenario planted there (-1: none)."""
+    """Return the number of each row's procedures and of its scenario, -1 for none."""
     rows = len(provider)
     background = population.planted_at[0].start
     procedures = np.where(rng.random(rows) < 0.28, rng.integers(0, background, rows), -1)
@@ -122,8 +141,8 @@ def _plant(rng: "Generator", provider: Array, population: Population) -> tuple[A
     planted = np.searchsorted(np.cumsum(shares), chance, side="right")
     planted = np.where(planted < len(shares), planted, -1)
     for scenario, places in enumerate(population.planted_at):
-        here = planted == scenario
-        procedures[here] = rng.integers(places.start, places.stop, int(here.sum()))
+        is_planted = planted == scenario
+        procedures[is_planted] = rng.integers(places.start, places.stop, int(is_planted.sum()))
     return procedures, planted
 
 
@@ -131,14 +150,8 @@ def _in_scope_scenarios() -> list[int]:
     return [place for place, (_, _, in_scope, _) in enumerate(_PLANTED) if in_scope]
 
 
-def _reasons(
-    planted: Array,
-    age: Array,
-    age_known: Array,
-    has_cancer: Array,
-    is_private: Array,
-) -> pl.Series:
-    """Say of each row what was planted, or which exclusion was planted with it."""
+def _reasons(planted: Array, age: Array, age_known: Array, has_cancer: Array, is_private: Array) -> pl.Series:
+    """Return for each row what was planted, or which exclusion was planted with it."""
     names = [name for name, _, _, _ in _PLANTED]
     reasons = np.select(
         [planted < 0, ~np.isin(planted, _in_scope_scenarios()), ~age_known, age < 19, has_cancer, is_private],
@@ -146,6 +159,6 @@ def _reasons(
         default=6,
     )
     labels = ["nothing planted", "near miss", "age not recorded", "child", "cancer", "private patient"]
-    whole = [*labels, *names]
-    index = np.where(reasons == 6, planted + 6, np.where(reasons == 1, planted + 6, reasons))
-    return pl.Series(whole).gather(index)
+    # A row in scope and a near miss have the name of the scenario, which comes after the six labels.
+    index = np.where((reasons == 6) | (reasons == 1), planted + 6, reasons)
+    return pl.Series([*labels, *names]).gather(index)

@@ -1,4 +1,7 @@
-"""Draw what every made-up extract has: organisations, days with seasons, ages, coded values by their shares."""
+"""Random values that every made-up extract needs: organisations, days with seasons, ages, and coded values.
+
+All of them depend on the seed alone. Organisation codes begin with ZZ, which we assume no real NHS organisation uses.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +17,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 PROVIDERS = 32
+"""The number of providers."""
 _FIRST_DAY, _DAYS = date(2023, 4, 1), 3 * 365
 
-# Shares of values by field: what a national outpatient extract roughly looks like.
 _VALUES: Mapping[str, Mapping[str | None, float]] = {
     "sex": {"1": 0.43, "2": 0.56, "9": 0.005, "0": 0.005},
     "attendance_status": {"5": 0.80, "6": 0.02, "3": 0.075, "2": 0.05, "4": 0.04, "7": 0.005, "0": 0.005, None: 0.005},
@@ -46,12 +49,20 @@ _VALUES: Mapping[str, Mapping[str | None, float]] = {
         None: 0.03,
     },
 }
+"""Shares of values by field, roughly as in a national outpatient extract."""
 _CATEGORIES: Mapping[str | None, float] = {"01": 0.95, "03": 0.01, "98": 0.005, "99": 0.005, None: 0.03}
 
 
 @dataclass(frozen=True)
 class Organisations:
-    """The providers of one seed: made-up names, sizes that add up to one, and what differs between them."""
+    """The providers of one seed.
+
+    Attributes:
+        names: Made-up names.
+        size: Shares of all activity, which add up to one.
+        habit: How many times as much activity in scope as usual a provider has.
+        private: Shares of activity that is private.
+    """
 
     names: tuple[str, ...]
     size: Array
@@ -60,7 +71,7 @@ class Organisations:
 
 
 def organisations(seed: int) -> Organisations:
-    """Draw the providers of a seed."""
+    """Return the providers of a seed."""
     from faker import Faker
 
     faker = Faker("en_GB")
@@ -79,7 +90,17 @@ def organisations(seed: int) -> Organisations:
 
 
 def common_columns(rng: "Generator", start: int, provider: Array, private: Array) -> dict[str, pl.Series]:
-    """Draw the key, day, organisations, person and coded values of rows, given each row's provider."""
+    """Draw the key, day, organisations, person and coded values of rows.
+
+    Args:
+        rng: The random numbers.
+        start: The number of the first row.
+        provider: The number of each row's provider.
+        private: Whether each row is private activity.
+
+    Returns:
+        Columns by canonical field.
+    """
     rows = len(provider)
     return {
         "id": pl.Series(np.arange(start, start + rows, dtype=np.int64) + 10_000_000),
@@ -98,7 +119,7 @@ def common_columns(rng: "Generator", start: int, provider: Array, private: Array
 
 
 def background_codes(rng: "Generator", count: int) -> list[tuple[str, ...]]:
-    """Draw tuples of codes that only look like codes."""
+    """Draw lists of one to six codes that look like OPCS-4 codes; some may be no real code."""
     letters = np.array(list("ABEFGHJKLMNPQRSTVWX"))
     return [
         tuple(f"{letter}{rng.integers(1, 99):02d}{rng.integers(1, 10)}" for letter in rng.choice(letters, size))
@@ -110,26 +131,37 @@ def _days(rng: "Generator", rows: int) -> pl.Series:
     """Draw days with seasons: few at weekends and around New Year, more in spring and autumn."""
     days = np.arange(_DAYS)
     weekday = (days + _FIRST_DAY.weekday()) % 7
-    of_year = (days + 90) % 365
-    weights = np.where(weekday < 5, 1.0, 0.08) * (1 + 0.12 * np.cos((of_year - 60) / 365 * 4 * np.pi))
-    weights = weights * np.where((of_year > 355) | (of_year < 3), 0.45, 1.0) * (1 + days / _DAYS * 0.1)
+    day_of_year = (days + 90) % 365
+    weights = np.where(weekday < 5, 1.0, 0.08) * (1 + 0.12 * np.cos((day_of_year - 60) / 365 * 4 * np.pi))
+    weights = weights * np.where((day_of_year > 355) | (day_of_year < 3), 0.45, 1.0) * (1 + days / _DAYS * 0.1)
     offsets = pl.Series(rng.choice(_DAYS, rows, p=weights / weights.sum()))
     calendar = pl.date_range(_FIRST_DAY, _FIRST_DAY + timedelta(days=_DAYS - 1), eager=True)
     return calendar.gather(offsets)
 
 
 def adult_ages(rng: "Generator", rows: int) -> Array:
-    """Draw ages from 19."""
+    """Draw ages from 19 to 104 years."""
     return np.clip(rng.normal(58, 19, rows), 19, 104).astype(np.int64)
 
 
 def draw(rng: "Generator", shares: Mapping[str | None, float], rows: int) -> pl.Series:
-    """Draw values by their shares."""
+    """Draw values.
+
+    Args:
+        rng: The random numbers.
+        shares: The share of each value; they need not add up to one.
+        rows: How many values.
+    """
     weights = np.array(list(shares.values()))
     return pl.Series(list(shares), dtype=pl.String).gather(rng.choice(len(weights), rows, p=weights / weights.sum()))
 
 
 def provider_codes() -> list[str]:
-    """Give the made-up codes of the providers."""
+    """Return the made-up codes of the providers.
+
+    Example:
+        >>> provider_codes()[:2]
+        ['ZZ0', 'ZZ1']
+    """
     characters = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
     return [f"ZZ{character}" for character in characters[:PROVIDERS]]

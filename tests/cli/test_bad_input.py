@@ -56,20 +56,20 @@ def test_age_as_text_is_read_when_every_value_is_a_whole_number(run: Run, extrac
 def test_age_as_other_text_is_an_error_that_counts_rows_and_shows_none(fails: Fails, extract: Extract) -> None:
     path = extract(Age_at_Start_of_Episode_SUS=["45", "forty", "4x", ""])
     message = fails("flag", str(path), "-o", "flags.parquet", code=4)
-    assert "age: 2 rows have something other than a whole number in the column Age_at_Start_of_Episode_SUS" in message
+    assert "age: 2 rows have a value that is not a whole number in the column Age_at_Start_of_Episode_SUS" in message
     assert "forty" not in message
     assert "4x" not in message
 
 
 def test_age_with_a_fraction_is_an_error(fails: Fails, extract: Extract) -> None:
     message = fails("flag", str(extract(Age_at_Start_of_Episode_SUS=[45.5, 1.0, 2.0, None])), "-o", "f.parquet", code=4)
-    assert "1 row has something other than a whole number" in message
+    assert "1 row has a value that is not a whole number" in message
 
 
 def test_age_as_a_date_is_an_error(fails: Fails, extract: Extract) -> None:
     path = extract(Age_at_Start_of_Episode_SUS=[date(2020, 1, 1)] * 4)
     message = fails("flag", str(path), "-o", "flags.parquet", code=4)
-    assert "the column Age_at_Start_of_Episode_SUS, read as age, is Date" in message
+    assert "the column Age_at_Start_of_Episode_SUS (age) is Date" in message
 
 
 def test_codes_as_numbers_are_an_error(fails: Fails, extract: Extract) -> None:
@@ -101,7 +101,7 @@ def test_an_empty_extract_works_and_says_so(run: Run, extract: Extract, tmp_path
 
 def test_not_a_parquet_file(fails: Fails, tmp_path: Path) -> None:
     (tmp_path / "extract.parquet").write_text("OPA_Ident,Der_Procedure_All\n1,U055\n")
-    assert "extract.parquet is not a parquet file, or is cut short" in fails(
+    assert "extract.parquet is not a parquet file, or is incomplete" in fails(
         "flag", "extract.parquet", "-o", "f", code=4
     )
 
@@ -109,7 +109,7 @@ def test_not_a_parquet_file(fails: Fails, tmp_path: Path) -> None:
 def test_a_truncated_parquet_file(fails: Fails, extract: Extract) -> None:
     path = extract()
     path.write_bytes(path.read_bytes()[:-100])
-    assert "is not a parquet file, or is cut short" in fails("flag", str(path), "-o", "flags.parquet", code=4)
+    assert "is not a parquet file, or is incomplete" in fails("flag", str(path), "-o", "flags.parquet", code=4)
 
 
 def test_a_parquet_file_with_damage_inside(fails: Fails, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_files_that_do_not_agree(fails: Fails, extract: Extract, tmp_path: Path)
     extract("folder/a.parquet")
     extract("folder/b.parquet", drop=["Der_Diagnosis_All"])
     message = fails("flag", "folder", "-o", "flags.parquet", code=4)
-    assert "b.parquet does not agree with" in message
+    assert "b.parquet differs from" in message
     assert "no column Der_Diagnosis_All" in message
 
 
@@ -148,7 +148,7 @@ def test_files_that_do_not_agree(fails: Fails, extract: Extract, tmp_path: Path)
         ("opa.parque", "there is no file opa.parque. The nearest name in that folder is opa.parquet."),
         ("why_unanswerable/opa.parquet", "there is no file why_unanswerable/opa.parquet."),
         ("*.pq", "no file matches *.pq."),
-        ("empty", "the folder empty holds no .parquet file, nor one of .csv"),
+        ("empty", "the folder empty has no file that ends in .parquet or .csv"),
     ],
 )
 def test_an_unreadable_path(fails: Fails, extract: Extract, tmp_path: Path, source: str, words: str) -> None:
@@ -317,7 +317,7 @@ def test_a_column_name_is_quoted_never_interpolated(run: Run, fails: Fails) -> N
 
 def test_repeated_and_missing_keys_are_counted_and_warned_of(run: Run, extract: Extract) -> None:
     result = run("flag", str(extract(OPA_Ident=[11, 11, None, 11])), "-o", "flags.parquet")
-    assert "2 rows have the key (OPA_Ident) of another row" in result.stderr
+    assert "2 rows have the same key (OPA_Ident) as another row" in result.stderr
     assert "1 row has no key (OPA_Ident)" in result.stderr
 
 
@@ -330,7 +330,7 @@ def test_a_child_table_that_is_not_found(fails: Fails, run: Run, tmp_path: Path)
     run("synth", "-o", "sus.parquet", "--rows", "50", "--layout", "unified-sus-op")
     (tmp_path / "sus.diagnoses.parquet").rename(tmp_path / "elsewhere.parquet")
     message = fails("flag", "sus.parquet", "-o", "flags.parquet", code=4)
-    assert "Say where it is with --diagnoses FILE" in message
+    assert "Name the file with --diagnoses FILE" in message
     run("flag", "sus.parquet", "-o", "flags.parquet", "--diagnoses", "elsewhere.parquet")
     message = fails("flag", "sus.parquet", "-o", "f.parquet", "--diagnoses", "sus.parquet", code=4)
     assert "the table of diagnoses has no column code" in message

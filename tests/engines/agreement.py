@@ -17,9 +17,9 @@ LAYOUTS = ("ncdr-opa", "hes-op", "unified-sus-op")
 
 
 def dense_case(layout: str, rows: int, seed: int) -> Case:
-    """Give a case of random rows with every reading of the low back imaging rule."""
+    """Give a case of random rows with every variant of the low back imaging rule."""
     chosen = find_layout(layout)
-    return Case(chosen, list(rule("2S").readings().values()), *random_extract(chosen, rows, seed))
+    return Case(chosen, list(rule("2S").interpretations.values()), *random_extract(chosen, rows, seed))
 
 
 def main() -> None:
@@ -33,10 +33,8 @@ def main() -> None:
         case = dense_case(layout, each, arguments.seed)
         expected = REFERENCE(case)
         flagged = [sum(flags[place] for flags in expected.values()) for place in range(len(case.rules))]
-        readings = ", ".join(
-            f"{reading.variant_name} {count:,}" for reading, count in zip(case.rules, flagged, strict=True)
-        )
-        print(f"{layout}: {each:,} rows; flagged by the reference: {readings}")
+        variants = ", ".join(f"{rule.variant_name} {count:,}" for rule, count in zip(case.rules, flagged, strict=True))
+        print(f"{layout}: {each:,} rows; flagged by the reference: {variants}")
         for name, evaluator in EVALUATORS.items():
             if not evaluator.takes(case.layout) or (evaluator.examples < 1 and each > arguments.slow):
                 continue

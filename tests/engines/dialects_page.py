@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import ebi_rules as ebi
 from ebi_rules.layouts.layout import builtin_layouts
-from ebi_rules.rule_model.catalogue import rule
 from ebi_rules.translate.dialects.dialect import Dialect, builtin_dialects
 from tests.engines.engine import Evidence
 from tests.engines.evaluators import EVALUATORS, JUDGES
@@ -18,7 +18,7 @@ _HEAD = """# SQL dialects, and how far each is proven
 Written by `make dialects` from one run of the tests; do not change it by hand. A case is an extract with one rule or
 several: every spec table, random extracts dense around the low back imaging rule's boundaries, the hand-labelled ones,
 lists of 2,000 prefixes, columns with hard names, and rules and extracts that Hypothesis makes up. A mismatch is a case
-in which one row differed from the reference (`ebi_rules/translate/python.py`). For a parser a case is one statement,
+in which one row differed from the reference (`ebi_rules/criteria/evaluate.py`). For a parser a case is one statement,
 and a mismatch a complaint. Where two dialects have the same text on one engine, it is run once and counts for both.
 
 - **executed**: the text ran on the engine, or the vendor's own implementation of the language, and gave the reference's
@@ -128,7 +128,7 @@ def _switches(dialect: Dialect) -> Iterator[str]:
 
 def _texts(dialect: str) -> list[str]:
     """Give the statements of the low back imaging rule over every built-in layout."""
-    return [rule("2S").sql(dialect, layout, "sus.opa", any_dataset=True) for layout in builtin_layouts()]
+    return [ebi.sql("2S", dialect, layout, "sus.opa", any_dataset=True) for layout in builtin_layouts()]
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> list[str]:

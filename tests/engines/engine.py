@@ -14,7 +14,8 @@ import polars as pl
 from ebi_rules._support.errors import DialectError
 from ebi_rules.layouts.layout import Layout
 from ebi_rules.statements.code_steps import STRATEGIES
-from ebi_rules.statements.rule_sql import statement
+from ebi_rules.statements.rule_sql import rule_statement
+from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.dialects.printing import identifier
 from tests.engines.case import Case, Flags
@@ -45,6 +46,7 @@ class Evaluator:
     """One way to get the flags of a case.
 
     `examples` is the share of generated cases that it is given, by what a case costs; `version` raises `AbsentError`;
+    one that is `built_in` is wherever `.[dev]` is, and every other is a need of the tests that ask it (`needs`);
     `stores` gives a case as its tables hold it, where they cannot hold every value.
     """
 
@@ -56,6 +58,7 @@ class Evaluator:
     dialect: str | None = None
     examples: float = 1.0
     note: str = ""
+    built_in: bool = False
     takes: Callable[[Layout], bool] = lambda layout: True
     stores: Callable[[Case], Case] = lambda case: case
 
@@ -69,6 +72,7 @@ class SqlEngine:
     name: ClassVar[str]
     dialects: ClassVar[tuple[str, ...]]
     types: ClassVar[tuple[str, str, str]] = ("BIGINT", "VARCHAR(4000)", "DATE")
+    built_in: ClassVar[bool] = False
     keeps_views: ClassVar[bool] = True
     evidence: ClassVar[Evidence] = Evidence.EXECUTED
     stands_for: Mapping[str, str] = MappingProxyType({})
@@ -140,6 +144,7 @@ class SqlEngine:
             dialect=dialect,
             examples=self.examples,
             note=relative or self.note,
+            built_in=self.built_in,
             stores=self.stores,
         )
 
@@ -163,8 +168,8 @@ def tables(case: Case) -> dict[str, pl.DataFrame]:
     return {ACTIVITY: case.activity, **{CHILDREN[name]: frame for name, frame in case.children.items()}}
 
 
-def child_names(case: Case) -> dict[str, str]:
-    return {name: CHILDREN[name] for name in case.children}
+def table_source(case: Case) -> TableSource:
+    return TableSource(case.binding, ACTIVITY, {name: CHILDREN[name] for name in case.children})
 
 
 def quoted(name: str, dialect: str) -> str:
@@ -186,7 +191,7 @@ def flag_statements(case: Case, dialect: str) -> list[str]:
     # Every other case, by its number of rows, is asked the one way and the other.
     strategy = STRATEGIES[case.activity.height % 2]
     return [
-        statement(rules, dialect, case.binding, ACTIVITY, "flags", child_names(case), strategy=strategy).rstrip(";")
+        rule_statement([rule.logic for rule in rules], dialect, table_source(case), strategy=strategy).rstrip(";")
         for rules in ([case.rules] if together else [[rule] for rule in case.rules])
     ]
 
@@ -202,7 +207,7 @@ def predicate_queries(case: Case, dialect: str) -> list[str]:
     queries = []
     for rule in case.rules:
         try:
-            text = statement([rule], dialect, case.binding, ACTIVITY, "predicate")
+            text = rule_statement([rule.logic], dialect, table_source(case), "predicate")
         except DialectError as refusal:
             assert "--shape flags" in str(refusal)
             return []

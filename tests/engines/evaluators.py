@@ -1,20 +1,20 @@
-"""Every evaluator, found in the modules `in_*` beside this one.
+"""Every evaluator, found in the modules `in_*` beside this one, and every judge, in `judge_*`.
 
-An engine that is absent is said once, at the end of the run, and fails the run where CI=true.
+Tests take them from `EVERY_EVALUATOR`, `EVERY_SQL_ENGINE`, `EVERY_JUDGE` and `pairs`, which say what each one needs.
 """
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ebi_rules.layouts.layout import find_layout
 from tests.engines import reference
 from tests.engines.case import Case, Flags
-from tests.engines.engine import AbsentError, Evaluator, SqlEngine
+from tests.engines.engine import Evaluator, SqlEngine
 from tests.engines.judge import Judge, Schema
 from tests.engines.tally import TALLY
 
@@ -42,32 +42,47 @@ SQL_ENGINES: dict[str, tuple[SqlEngine, str]] = {
 """The evaluators that run SQL: the engine and the dialect whose text it is given."""
 
 
-def pairs(layouts: Iterable[str]) -> list[tuple[str, str]]:
-    """Give the names of evaluators, each with every layout that it can take."""
-    shapes = {layout: find_layout(layout) for layout in layouts}
-    return [(name, layout) for name, each in EVALUATORS.items() for layout in shapes if each.takes(shapes[layout])]
-
-
 JUDGES: dict[str, Judge] = {
     judge.name: judge for module in _modules("judge") for judge in getattr(module, "JUDGES", ())
 }
 
 
-def present(name: str) -> Evaluator | None:
-    """Give an evaluator whose engine is here, or None and the engine is said to be absent; in CI that is a failure."""
+EVERY_JUDGE = [pytest.param(name, marks=pytest.mark.needs(name)) for name in JUDGES]
+
+
+def _asking(name: str, *values: str) -> Any:
+    """Return a test's parameters, marked with what the evaluator needs."""
     evaluator = EVALUATORS[name]
-    return evaluator if _is_here(evaluator.engine, evaluator.version) else None
+    marks = () if evaluator.built_in else pytest.mark.needs(evaluator.engine)
+    return pytest.param(name, *values, marks=marks)
 
 
-def require(name: str) -> Evaluator:
-    """Give an evaluator whose engine is here, or skip the test."""
-    return present(name) or pytest.skip(f"{EVALUATORS[name].engine} is not on this machine")
+EVERY_EVALUATOR = [_asking(name) for name in EVALUATORS]
+EVERY_SQL_ENGINE = [_asking(name) for name in SQL_ENGINES]
 
 
-def require_judge(name: str) -> Judge:
-    """Give a judge that is here, or skip the test."""
+def pairs(layouts: Iterable[str]) -> list[Any]:
+    """Return the parameters of every evaluator with every layout that it can take."""
+    shapes = {layout: find_layout(layout) for layout in layouts}
+    return [
+        _asking(name, layout) for name, each in EVALUATORS.items() for layout in shapes if each.takes(shapes[layout])
+    ]
+
+
+@cache
+def started(name: str) -> Evaluator:
+    """Return an evaluator whose engine was started. Raises `AbsentError`."""
+    evaluator = EVALUATORS[name]
+    TALLY.versions[evaluator.engine] = evaluator.version()
+    return evaluator
+
+
+@cache
+def started_judge(name: str) -> Judge:
+    """Return a judge that was started. Raises `AbsentError`."""
     judge = JUDGES[name]
-    return judge if _is_here(name, judge.version) else pytest.skip(f"{name} is not on this machine")
+    TALLY.versions[name] = judge.version()
+    return judge
 
 
 def complaints(judge: Judge, text: str, schema: Schema) -> Sequence[str]:
@@ -102,22 +117,3 @@ def stop_all() -> None:
             stop()
         except Exception as error:
             print(f"an engine did not stop: {type(error).__name__}")
-
-
-def _is_here(name: str, version: Callable[[], str]) -> bool:
-    """Whether an engine or judge is on this machine. Its absence is kept for the end of the run, and fails CI."""
-    lacking = _lacking(name, version)
-    if lacking:
-        TALLY.absent[name] = lacking
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{name} is not on this machine ({lacking}), and CI tests every engine")
-    return not lacking
-
-
-@cache
-def _lacking(name: str, version: Callable[[], str]) -> str | None:
-    try:
-        TALLY.versions[name] = version()
-    except AbsentError as absent:
-        return str(absent)
-    return None

@@ -11,6 +11,7 @@ from tests.engines.engine import SqlEngine
 class DuckDB(SqlEngine):
     name = "DuckDB"
     dialects = ("duckdb",)
+    built_in = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -23,6 +23,7 @@ _DAY = "activity_day"
 class SQLite(SqlEngine):
     name = "SQLite"
     dialects = ("sqlite",)
+    built_in = True
     types = ("INTEGER", "TEXT", "TEXT")
 
     def __init__(self) -> None:

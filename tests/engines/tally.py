@@ -33,7 +33,7 @@ class Tally:
             )
         if self.absent:
             lacking = "; ".join(f"{name} ({install})" for name, install in sorted(self.absent.items()))
-            lines.append(f"Not on this machine, and so not tried: {lacking}")
+            lines.append(f"Not tried, as it is not on this machine: {lacking}")
         return lines
 
     def to_json(self) -> str:

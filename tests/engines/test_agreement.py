@@ -9,7 +9,7 @@ from ebi_rules.rule_model.catalogue import rule
 from tests.engines.agreement import LAYOUTS, dense_case
 from tests.engines.case import Case, Flags
 from tests.engines.dense import random_extract
-from tests.engines.evaluators import REFERENCE, disagreements, pairs, require
+from tests.engines.evaluators import REFERENCE, disagreements, pairs, started
 
 _ROWS = 2_000
 _ROWS_FOR_SLOW = 500
@@ -19,8 +19,8 @@ _ROWS_FOR_SLOW = 500
 def _dense(layout: str, rows: int) -> tuple[Case, Flags]:
     if layout == "sus-cds-op":  # It keeps no order of codes, which `sequenced` asks for.
         chosen = find_layout(layout)
-        readings = [reading for name, reading in rule("2S").readings().items() if name != "sequenced"]
-        case = Case(chosen, readings, *random_extract(chosen, rows, seed=12))
+        variants = [variant for name, variant in rule("2S").interpretations.items() if name != "sequenced"]
+        case = Case(chosen, variants, *random_extract(chosen, rows, seed=12))
     else:
         case = dense_case(layout, rows, seed=11)
     return case, REFERENCE(case)
@@ -28,7 +28,7 @@ def _dense(layout: str, rows: int) -> tuple[Case, Flags]:
 
 @pytest.mark.parametrize(("name", "layout"), pairs([*LAYOUTS, "sus-cds-op"]))
 def test_every_evaluator_agrees_under_every_variant(name: str, layout: str) -> None:
-    evaluator = require(name)
+    evaluator = started(name)
     case, expected = _dense(layout, _ROWS if evaluator.examples == 1 else _ROWS_FOR_SLOW)
     flagged = [sum(flags[place] for flags in expected.values()) for place in range(len(case.rules))]
     assert all(count > 0 for count in flagged), "the extract is not dense enough to show anything"

@@ -12,15 +12,14 @@ from ebi_rules.layouts.layout import find_layout
 from ebi_rules.rule_model.catalogue import rule
 from tests.engines import reference
 from tests.engines.case import Case
-from tests.engines.evaluators import require
 from tests.engines.in_tsql import COLLATIONS
 from tests.engines.published_script import published_rows, well_formed_rows
 from tests.engines.tsql_machine import Collation
 
 
+@pytest.mark.needs("SQL Server (emulated)")
 @pytest.mark.parametrize("collation", COLLATIONS)
 def test_the_variant_is_the_scripts_logic(collation: Collation) -> None:
-    require("tsql on SQL Server (emulated)")
     frame = well_formed_rows(10_000)
     case = Case(find_layout("ncdr-opa"), [rule("2S").variant("as_published")], frame)
     found = published_rows(frame, collation)
@@ -29,7 +28,7 @@ def test_the_variant_is_the_scripts_logic(collation: Collation) -> None:
     assert found == expected
 
 
-def test_the_default_reading_keeps_what_three_valued_logic_drops() -> None:
+def test_the_default_keeps_what_three_valued_logic_drops() -> None:
     frame = well_formed_rows(5_000)
     flags = [
         reference.evaluate(Case(find_layout("ncdr-opa"), [rule("2S").variant(name)], frame))

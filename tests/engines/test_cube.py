@@ -7,17 +7,16 @@ import polars as pl
 import pytest
 
 from ebi_rules.criteria.labels import Recoding, referral_settings
-from ebi_rules.cube import STANDARD_DIMENSIONS, Audited, read_cube, schema
-from ebi_rules.engines.polars_cube import count_cube
-from ebi_rules.layouts.binding import Binding
+from ebi_rules.cube import STANDARD_DIMENSIONS, AuditedRule, read_cube, schema
+from ebi_rules.engines.polars_cube import count_frame
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.rule_model.catalogue import rule
-from ebi_rules.rule_model.rule import unavailable
 from ebi_rules.statements.cube_sql import cube_statement
+from ebi_rules.statements.table_source import TableSource
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
 from tests.engines.engine import ACTIVITY, CHILDREN, tables
-from tests.engines.evaluators import SQL_ENGINES, require
+from tests.engines.evaluators import EVERY_SQL_ENGINE, SQL_ENGINES, started
 
 RULES = ("2S", "2T")
 DIMENSIONS = (*STANDARD_DIMENSIONS, "referral_source", "referral_setting", "pcn")
@@ -44,23 +43,15 @@ def _case(layout_name: str) -> Case:
     return Case(layout, [rule(name) for name in RULES], activity.with_columns(**columns), children)
 
 
-def _binding(case: Case) -> Binding:
-    return case.binding.recoded([referral_settings(), _NETWORKS])
+_LABELS = (referral_settings(), _NETWORKS)
 
 
-def _audited(case: Case) -> list[Audited]:
-    return [
-        Audited(
-            each,
-            each,
-            {name: why for name, other in each.readings().items() if (why := unavailable(other, case.binding))},
-        )
-        for each in case.rules
-    ]
+def _audited(case: Case) -> list[AuditedRule]:
+    return [AuditedRule.of(each, each, case.binding) for each in case.rules]
 
 
 def _by_polars(case: Case) -> pl.DataFrame:
-    cube = count_cube(case.extract, _binding(case), _audited(case), DIMENSIONS).cube
+    cube = count_frame(case.extract.with_labels(_LABELS), _audited(case), DIMENSIONS).cube
     return cube.filter(~pl.col("measure").is_in(list(NOT_IN_SQL)))
 
 
@@ -74,13 +65,13 @@ def _by_polars(case: Case) -> pl.DataFrame:
         ("unified-sus-op", None),
     ],
 )
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_the_cube(name: str, layout: str, strategy: str | None) -> None:
-    require(name)
+    started(name)
     engine, dialect = SQL_ENGINES[name]
     case = engine.stores(_case(layout))
-    children = {field: CHILDREN[field] for field in case.children}
-    text = cube_statement(_audited(case), DIMENSIONS, dialect, _binding(case), ACTIVITY, children, strategy)
+    source = TableSource(case.binding.recoded(_LABELS), ACTIVITY, {field: CHILDREN[field] for field in case.children})
+    text = cube_statement(_audited(case), DIMENSIONS, dialect, source, strategy)
     engine.load_all(tables(case), dialect)
     found = [[None if value is None else str(value) for value in row] for row in engine.rows(text.rstrip(";"))]
     columns = dict.fromkeys(schema(DIMENSIONS), pl.String)

@@ -5,52 +5,60 @@ from collections.abc import Iterator
 import pytest
 
 from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.cube import STANDARD_DIMENSIONS, AuditedRule
 from ebi_rules.layouts.binding import Binding, bind
 from ebi_rules.layouts.layout import builtin_layouts
+from ebi_rules.rule_model.availability import why_unavailable
 from ebi_rules.rule_model.catalogue import rule, rules
-from ebi_rules.rule_model.rule import unavailable
 from ebi_rules.statements.code_steps import STRATEGIES
-from ebi_rules.statements.rule_sql import SHAPES, statement
-from tests.engines.evaluators import JUDGES, complaints, require_judge
+from ebi_rules.statements.cube_sql import cube_statement
+from ebi_rules.statements.rule_sql import SHAPES, rule_statement
+from ebi_rules.statements.table_source import TableSource
+from tests.engines.evaluators import EVERY_JUDGE, complaints, started_judge
 from tests.engines.judge import Schema
 
 TABLE = "dbo.opa"
 _TYPES = {Kind.NUMBER: "BIGINT", Kind.CODE: "VARCHAR(4000)", Kind.DATE: "DATE"}
 
 
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", EVERY_JUDGE)
 def test_a_judge_can_complain(name: str) -> None:
-    judge = require_judge(name)
+    judge = started_judge(name)
     schema = _schema(bind(builtin_layouts()["ncdr-opa"]))
     assert [text for text in judge.wrong if not judge.complaints(text, schema)] == []
 
 
 @pytest.mark.parametrize("layout", builtin_layouts())
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", EVERY_JUDGE)
 def test_no_judge_complains(name: str, layout: str) -> None:
-    judge = require_judge(name)
+    judge = started_judge(name)
     binding = bind(builtin_layouts()[layout])
     for text in _statements(binding, judge.dialect, few=judge.slow):
         assert complaints(judge, text, _schema(binding)) == [], text
 
 
 def _statements(binding: Binding, dialect: str, few: bool) -> Iterator[str]:
-    """Give every shape of every reading that the layout can answer; a condition stands in a query of its own.
+    """Give every shape of every variant that the layout can answer; a condition stands in a query of its own.
 
-    All rules of the dataset in one statement, few for a slow judge; then the readings of one rule, each by itself.
+    All rules of the dataset in one statement, few for a slow judge; then the variants of one rule, each by itself.
     """
-    every = [each for each in rules() if each.dataset == binding.layout.dataset and not unavailable(each, binding)]
-    for shape in ("flags",) if few else ("flags", "view", "counts", "cube"):
-        for strategy in STRATEGIES[:1] if binding.layout.is_child or few else STRATEGIES:
-            yield statement(every[:2] if few else every, dialect, binding, TABLE, shape, strategy=strategy)
-    for name, reading in rule("2S" if binding.layout.dataset == "outpatient" else "1C").readings().items():
-        if (few and name != "default") or unavailable(reading, binding):
+    source = TableSource(binding, TABLE)
+    answerable = [rule for rule in rules() if why_unavailable(rule.logic, binding) is None]
+    every = answerable[:2] if few else answerable
+    for strategy in STRATEGIES[:1] if binding.layout.is_child or few else STRATEGIES:
+        for shape in ("flags",) if few else ("flags", "view", "counts"):
+            yield rule_statement([rule.logic for rule in every], dialect, source, shape, strategy)
+        if not few:
+            audited = [AuditedRule.of(rule, rule, binding) for rule in every]
+            yield cube_statement(audited, STANDARD_DIMENSIONS, dialect, source, strategy)
+    for name, variant in rule("2S" if binding.layout.dataset == "outpatient" else "1C").interpretations.items():
+        if (few and name != "default") or why_unavailable(variant.logic, binding):
             continue
         for shape in SHAPES:
             if shape not in ("predicate", "case"):
-                yield statement([reading], dialect, binding, TABLE, shape)
+                yield rule_statement([variant.logic], dialect, source, shape)
             elif not binding.layout.is_child and not few:
-                text = statement([reading], dialect, binding, TABLE, shape)
+                text = rule_statement([variant.logic], dialect, source, shape)
                 asked = f"1 AS f FROM {TABLE} WHERE {text}" if shape == "predicate" else f"{text} AS f FROM {TABLE}"
                 yield f"SELECT {asked};"
 

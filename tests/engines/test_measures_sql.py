@@ -11,11 +11,12 @@ import pytest
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.pathways.definitions import measure as find
 from ebi_rules.pathways.definitions import measures
-from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
 from ebi_rules.pathways.measure import Measure
-from ebi_rules.statements.measure_sql import Source, measure_statement
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
+from ebi_rules.statements.measure_sql import measure_statement
+from ebi_rules.statements.table_source import TableSource
 from tests.engines.engine import SqlEngine
-from tests.engines.evaluators import JUDGES, SQL_ENGINES, complaints, require, require_judge
+from tests.engines.evaluators import EVERY_JUDGE, EVERY_SQL_ENGINE, SQL_ENGINES, complaints, started, started_judge
 from tests.engines.people import Answers, PeopleTable, Person, by_meaning, random_people, table_of
 
 DAYS_OF_DATA = 70
@@ -44,7 +45,7 @@ def _people() -> list[Person]:
 
 
 @cache
-def _tables(shape: str) -> tuple[list[Source], dict[str, pl.DataFrame]]:
+def _tables(shape: str) -> tuple[list[TableSource], dict[str, pl.DataFrame]]:
     """Give tables as the statement names them, and what they hold."""
     sources, frames = [], {}
     for layout in LAYOUTS[shape]:
@@ -53,7 +54,7 @@ def _tables(shape: str) -> tuple[list[Source], dict[str, pl.DataFrame]]:
         children = {field: f"{name}_{field}" for field in table.children}
         frames[name] = table.activity
         frames |= {children[field]: frame for field, frame in table.children.items()}
-        sources.append(Source(table.binding, name, children))
+        sources.append(TableSource(table.binding, name, children))
     return sources, frames
 
 
@@ -77,9 +78,9 @@ def _asked(measure: Measure, rows: list[tuple[object, ...]]) -> Answers:
 
 
 @pytest.mark.parametrize("shape", LAYOUTS)
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_measures_on_every_engine(name: str, shape: str) -> None:
-    require(name)
+    started(name)
     engine, dialect = SQL_ENGINES[name]
     sources, frames = _tables(shape)
     engine.load_all(frames, dialect)
@@ -92,9 +93,9 @@ def test_measures_on_every_engine(name: str, shape: str) -> None:
     assert answered > 40
 
 
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_counts_are_those_of_the_rows(name: str) -> None:
-    require(name)
+    started(name)
     engine, dialect = SQL_ENGINES[name]
     sources, frames = _tables("delimited")
     engine.load_all(frames, dialect)
@@ -115,7 +116,7 @@ def test_counts_are_those_of_the_rows(name: str) -> None:
 
 
 def test_a_time_of_day_does_not_count_and_data_end_today() -> None:
-    require("duckdb on DuckDB")
+    started("duckdb on DuckDB")
     engine, dialect = SQL_ENGINES["duckdb on DuckDB"]
     sources, frames = _tables("delimited")
     stranger = (
@@ -136,9 +137,9 @@ def test_a_time_of_day_does_not_count_and_data_end_today() -> None:
         assert _asked(measure, list(engine.rows(text))) == by_meaning(measure, _people(), DAYS_OF_DATA), measure.key
 
 
-@pytest.mark.parametrize("name", JUDGES)
+@pytest.mark.parametrize("name", EVERY_JUDGE)
 def test_no_judge_complains(name: str) -> None:
-    judge = require_judge(name)
+    judge = started_judge(name)
     sources, frames = _tables("delimited")
     kinds = {pl.Int64: "BIGINT", pl.String: "VARCHAR(4000)", pl.Date: "DATE"}
     schema = {name: {column: kinds[kind] for column, kind in frame.schema.items()} for name, frame in frames.items()}

@@ -10,11 +10,11 @@ import pytest
 from ebi_rules.criteria.evaluate import holds
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.rule_model.catalogue import rule
-from ebi_rules.statements.rule_sql import VIEW_NAME, statement
+from ebi_rules.statements.rule_sql import VIEW_NAME, rule_statement
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
-from tests.engines.engine import ACTIVITY, SqlEngine, quoted, tables
-from tests.engines.evaluators import REFERENCE, SQL_ENGINES, require
+from tests.engines.engine import ACTIVITY, SqlEngine, quoted, table_source, tables
+from tests.engines.evaluators import EVERY_SQL_ENGINE, REFERENCE, SQL_ENGINES, started
 
 LOW_BACK = rule("2S")
 DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 1, 31), date(2024, 2, 29), date(2024, 10, 5)]
@@ -38,17 +38,17 @@ def _case() -> Case:
 
 def _loaded(name: str) -> tuple[SqlEngine, str]:
     """Give an engine that has the tables of the case, and its dialect."""
-    require(name)
+    started(name)
     engine, dialect = SQL_ENGINES[name]
     engine.load_all(tables(_case()), dialect)
     return engine, dialect
 
 
 def _text(dialect: str, shape: str) -> str:
-    return statement([LOW_BACK], dialect, _case().binding, ACTIVITY, shape).rstrip(";")
+    return rule_statement([LOW_BACK.logic], dialect, table_source(_case()), shape).rstrip(";")
 
 
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_counts(name: str) -> None:
     case = _case()
     flags = REFERENCE(case)
@@ -58,7 +58,7 @@ def test_counts(name: str) -> None:
         group = (LOW_BACK.key, row["Der_Provider_Code"], month)
         read = case.binding.activity(row, {})
         activity[group] += 1
-        eligible[group] += all(holds(LOW_BACK.criteria[name], read) for name in LOW_BACK.eligible)
+        eligible[group] += all(holds(LOW_BACK.criteria[name], read) for name in LOW_BACK.logic.eligible)
         flagged[group] += flags[row["OPA_Ident"]][0]
     expected = [(*group, activity[group], eligible[group], flagged[group]) for group in sorted(activity)]
     engine, dialect = _loaded(name)
@@ -67,7 +67,7 @@ def test_counts(name: str) -> None:
     assert sum(flagged.values()) > 5
 
 
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_case(name: str) -> None:
     flags = REFERENCE(_case())
     engine, dialect = _loaded(name)
@@ -78,7 +78,7 @@ def test_case(name: str) -> None:
     }
 
 
-@pytest.mark.parametrize("name", SQL_ENGINES)
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_view(name: str) -> None:
     """A view is the statement of shape `flags` under a name; engines that keep views keep it."""
     engine, dialect = _loaded(name)

@@ -3,7 +3,6 @@
 import pytest
 
 from tests.engines import scriptdom
-from tests.engines.evaluators import require
 from tests.engines.tsql_machine import Collation, run
 
 VARCHAR, NVARCHAR = (Collation(ignores_case=True, unicode=unicode) for unicode in (False, True))
@@ -42,6 +41,7 @@ def test_blanks_behind_a_text() -> None:
     assert CASED.text("abc") != CASED.text("ABC")
 
 
+@pytest.mark.needs("SQL Server (emulated)")
 @pytest.mark.parametrize(
     ("condition", "holds"),
     [
@@ -61,13 +61,12 @@ def test_blanks_behind_a_text() -> None:
     ],
 )
 def test_null_is_unknown(condition: str, holds: list[int]) -> None:
-    require("tsql on SQL Server (emulated)")
     table = [{"n": 1, "a": "x"}, {"n": 2, "a": "y"}, {"n": 3, "a": None}]
     assert [n for (n,) in run(f"SELECT n FROM t WHERE {condition}", {"t": table}, VARCHAR)] == holds
 
 
+@pytest.mark.needs("SQL Server (emulated)")
 def test_what_it_does_not_know_it_refuses() -> None:
-    require("tsql on SQL Server (emulated)")
     for text in (
         "SELECT TOP 1 n FROM t",
         "SELECT n FROM t ORDER BY n",

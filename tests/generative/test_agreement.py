@@ -10,21 +10,29 @@ from ebi_rules.criteria import nodes
 from ebi_rules.criteria.nodes import CODE_FIELDS, SPELL_FIELD, Criterion, Position
 from ebi_rules.layouts.layout import ChildTable
 from tests.engines.case import Case
-from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, present
+from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, started
 from tests.generative.strategies import CELLS, ENDS, SEPARATORS, cases
 
 _FEWEST = 8
 """How many cases even the slowest evaluator is given."""
 
-_FAST = [name for name, evaluator in EVALUATORS.items() if evaluator.examples == 1]
-_GROUPS = {"fast engines": _FAST, **{name: [name] for name in EVALUATORS if name not in _FAST}}
+_BUILT_IN = [name for name, evaluator in EVALUATORS.items() if evaluator.built_in]
+_GROUPS = [
+    pytest.param(_BUILT_IN, id="built in"),
+    *(
+        pytest.param(
+            [name for name, evaluator in EVALUATORS.items() if evaluator.engine == engine],
+            id=engine,
+            marks=pytest.mark.needs(engine),
+        )
+        for engine in dict.fromkeys(each.engine for each in EVALUATORS.values() if not each.built_in)
+    ),
+]
 
 
-@pytest.mark.parametrize("group", _GROUPS)
-def test_every_evaluator_gives_the_references_rows(group: str) -> None:
-    evaluators = list(filter(None, map(present, _GROUPS[group])))
-    if not evaluators:
-        pytest.skip(f"{group} is not on this machine")
+@pytest.mark.parametrize("names", _GROUPS)
+def test_every_evaluator_gives_the_references_rows(names: list[str]) -> None:
+    evaluators = [started(name) for name in names]
 
     @settings(max_examples=max(_FEWEST, int(settings.default.max_examples * evaluators[0].examples)))
     @given(cases())

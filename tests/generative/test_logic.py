@@ -1,4 +1,4 @@
-"""What `ebi_rules.logic` decides about criteria is so, on criteria and activities that Hypothesis makes up."""
+"""What `ebi_rules.criteria.logic` decides about criteria is so, on criteria and activities that Hypothesis makes up."""
 
 from collections.abc import Iterator
 

@@ -13,7 +13,7 @@ from ebi_rules.layouts.binding import bind
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.rule_model.catalogue import rule
 from tests.engines.case import Case, Flags
-from tests.engines.evaluators import EVALUATORS, REFERENCE, disagreements, require
+from tests.engines.evaluators import EVERY_EVALUATOR, REFERENCE, disagreements, started
 from tests.engines.making import LAYOUTS, make_case, make_rule
 from tests.engines.published_script import published_rows
 from tests.engines.tsql_machine import Collation
@@ -23,7 +23,7 @@ _NUMBERS = {name for name, field in FIELDS.items() if field.kind is Kind.NUMBER}
 _ANSWERS = {"yes": True, "no": False}
 
 
-@pytest.fixture(params=["reference", *EVALUATORS])
+@pytest.fixture(params=["reference", *EVERY_EVALUATOR])
 def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Give a function that checks one criterion against a table, on one evaluator.
 
@@ -33,7 +33,7 @@ def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
     layout.
     """
     name: str = request.param
-    evaluator = None if name == "reference" else require(name)
+    evaluator = None if name == "reference" else started(name)
 
     def agrees(case: Case, expected: Flags) -> None:
         if evaluator is None:
@@ -68,7 +68,7 @@ def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
 @pytest.fixture
 def published() -> Callable[..., None]:
     """Give a function that checks what the published script and the variant `as_published` make of a table."""
-    require("tsql on SQL Server (emulated)")
+    started("tsql on SQL Server (emulated)")
 
     def check(table: str) -> None:
         rows = read_table(table)

@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "semantics.md"
 
 _HEAD = """# What a criterion means
 
-So that a rule can be read without reading code. `ebi_rules/translate/python.py` is this page as a program; every other
+So that a rule can be read without reading code. `ebi_rules/criteria/evaluate.py` is this page as a program; every other
 translator must give its rows. The page is written by `python -m tests.spec.document` from the tests in `tests/spec/`,
 which run on every engine in [dialects.md](dialects.md); do not change it by hand.
 

@@ -1,5 +1,6 @@
-"""The sources as they are written: lint finds their defects, and `as_ported` is what was written, exactly."""
+"""The public sources exactly as they are written: lint finds their defects, and `as_ported` keeps their meaning."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,11 @@ import pytest
 from ebi_rules.criteria.logic import equivalent
 from ebi_rules.criteria.nodes import And
 from ebi_rules.lint.finding import NOTE
-from ebi_rules.lint.linter import lint
-from ebi_rules.rule_model.catalogue import codes_by_rule, rule, shared
-from ebi_rules.rule_model.rule import DEFAULT, Rule
-from ebi_rules.rule_model.rule_parser import read_text, read_with_problems
+from ebi_rules.lint.linter import check_rule_text
+from ebi_rules.rule_model.catalogue import codes_by_rule, rule, rules, shared_definitions
+from ebi_rules.rule_model.rule import Rule
+from ebi_rules.rule_model.rule_logic import DEFAULT
+from ebi_rules.rule_model.rule_parser import parse_with_problems, read_text
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "as_written"
 FILES = {file.stem: file for file in sorted(FOLDER.glob("*.toml"))}
@@ -26,46 +28,59 @@ DEFECTS = {
     "2K.cur": {"other-classification"},  # OPCS-4 site codes among the diagnoses
     "2R.cur": {"reading"},  # K3(5[238]|67)
 }
-"""What lint finds, beside notes, in a source as it is written."""
+"""The checks that find an error or a warning in a source as it is written."""
 
 _UNREADABLE = {name for name, checks in DEFECTS.items() if checks == {"reading"}}
 
 
 def test_there_is_a_file_for_every_public_definition() -> None:
-    assert len(FILES) == 54
+    public = {name for each in rules() for name in _names_of_public_editions(each)}
+    assert FILES.keys() == public
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_lint_finds_the_defects(name: str) -> None:
-    findings = lint(read_text(FILES[name]), name, shared(), None, codes_by_rule())
-    told = {each.check for each in findings if each.severity != NOTE and not _is_about_examples(each.check, each.text)}
-    assert told == DEFECTS.get(name, set())
+    findings = check_rule_text(read_text(FILES[name]), name, shared_definitions(), None, codes_by_rule())
+    checks = {
+        finding.check
+        for finding in findings
+        if finding.severity != NOTE and not _is_about_examples(finding.check, finding.text)
+    }
+    assert checks == DEFECTS.get(name, set())
 
 
 @pytest.mark.parametrize("name", sorted(FILES.keys() - _UNREADABLE))
 def test_our_rule_keeps_what_was_written(name: str) -> None:
-    """Some reading of the edition flags what the source as written flags: the rule itself, or `as_ported`."""
-    written, _ = read_with_problems(read_text(FILES[name]), name, shared())
+    """The rule itself or its variant `as_ported` flags what the source as written flags."""
+    written, _ = parse_with_problems(read_text(FILES[name]), name, shared_definitions())
     assert written
-    ours = _edition(name).readings()
-    same = [key for key, reading in ours.items() if equivalent(_whole(reading), _whole(written))]
-    assert set(same) & {DEFAULT, "as_ported"}
+    ours = _edition(name).interpretations
+    same = {variant for variant, each in ours.items() if equivalent(_all_criteria(each), _all_criteria(written))}
+    assert same & {DEFAULT, "as_ported"}
+
+
+def _names_of_public_editions(ours: Rule) -> Iterator[str]:
+    """Return the name of the file of each edition whose coding is public, for example 2R.old."""
+    letter = ours.documentation.interventions[0].letter if ours.documentation.interventions else ours.key
+    for edition in (ours, *ours.editions.values()):
+        if edition.documentation.status != "local":
+            yield f"{letter}.{_era(edition)}"
+
+
+def _era(edition: Rule) -> str:
+    if edition.edition_name.endswith("-port"):
+        return "old"
+    return "2020" if edition.edition_name == "2020" else "cur"
 
 
 def _edition(name: str) -> Rule:
     letter, era = name.split(".")
-    found = rule(letter)
-    if era == "2020":
-        return found.edition("2020")
-    if era == "cur":
-        return found
-    return next(
-        edition for key, edition in {found.edition_name: found, **found.editions}.items() if key.endswith("-port")
-    )
+    ours = rule(letter)
+    return next(edition for edition in (ours, *ours.editions.values()) if _era(edition) == era)
 
 
-def _whole(reading: Rule) -> And:
-    return And(tuple(reading.criteria.values()))
+def _all_criteria(interpretation: Rule) -> And:
+    return And(tuple(interpretation.criteria.values()))
 
 
 def _is_about_examples(check: str, text: str) -> bool:

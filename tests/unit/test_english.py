@@ -1,11 +1,11 @@
-"""Each construct of the criterion language as a clause a person would say."""
+"""Each construct of the criterion language in English, as a person would say it."""
 
 import pytest
 
+from ebi_rules.criteria.nodes import NamedCodes
 from ebi_rules.criteria.parser import parse
 from ebi_rules.translate.english import say
 from opcs_icd import CodeList
-from tests.engines.making import NamedCodes
 
 LISTS = {
     "scan": NamedCodes("scan", CodeList.opcs(["U05[45]"])),
@@ -92,8 +92,8 @@ WORDS = {"scan": "a spinal scan", "site": "the lumbar spine"}
         ),
         (
             "(age < 19 AND sex = '1') OR procedure_recorded OR diagnosis_recorded",
-            "at least one of these is true: the patient is aged under 19 and the sex is 1 (male); at least one procedure "
-            "is recorded; or at least one diagnosis is recorded",
+            "at least one of these is true: the patient is aged under 19 and the sex is 1 (male); at least one "
+            "procedure is recorded; or at least one diagnosis is recorded",
         ),
         (
             "(age < 19 OR sex = '1') AND procedure_recorded",
@@ -102,11 +102,11 @@ WORDS = {"scan": "a spinal scan", "site": "the lumbar spine"}
         ),
         (
             "((age < 19 OR sex = '1') AND procedure_recorded) OR diagnosis_recorded",
-            "at least one of these is true: (both of these are true: either the patient is aged under 19 or the sex is 1 "
-            "(male); and at least one procedure is recorded); or at least one diagnosis is recorded",
+            "at least one of these is true: (both of these are true: either the patient is aged under 19 or the sex is "
+            "1 (male); and at least one procedure is recorded); or at least one diagnosis is recorded",
         ),
     ],
 )
 def test_a_clause(criterion: str, clause: str) -> None:
-    said = say(parse(criterion, LISTS), WORDS)
-    assert said.replace(", and", " and") == clause
+    english = say(parse(criterion, LISTS), WORDS)
+    assert english.replace(", and", " and") == clause

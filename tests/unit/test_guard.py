@@ -1,4 +1,4 @@
-"""What the guard withholds, on counts small enough to work out by hand."""
+"""Secondary suppression, on counts small enough to work out by hand."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ SCHEMA = {
 }
 
 
-def hidden(cells: Sequence[Cell], method: str = "hes") -> list[bool]:
+def withheld_cells(cells: Sequence[Cell], method: str = "hes") -> list[bool]:
     frame = pl.DataFrame(cells, schema=SCHEMA, orient="row").with_columns(
         rule=pl.lit("r"),
         step=pl.lit(None, pl.Int64),
@@ -31,7 +31,7 @@ def hidden(cells: Sequence[Cell], method: str = "hes") -> list[bool]:
 
 
 def months_of_one(counts: Sequence[int]) -> list[Cell]:
-    """Give a provider's months, and behind them the provider's total."""
+    """Return a provider's months, followed by the provider's total."""
     parts: list[Cell] = [
         ("flagged", None, "provider_month", "A", f"2024-{place:02d}", count)
         for place, count in enumerate(counts, start=1)
@@ -40,27 +40,27 @@ def months_of_one(counts: Sequence[int]) -> list[Cell]:
 
 
 @pytest.mark.parametrize("method", ["hes", "midpoint6"])
-def test_months_that_their_total_gives_away_are_withheld_all_of_them(method: str) -> None:
-    """Twelve months, each suppressed, whose total reads 10: nothing fits but ones."""
-    assert hidden(months_of_one([1] * 12), method) == [True] * 12 + [False]
+def test_all_months_that_their_total_reveals_are_withheld(method: str) -> None:
+    """Twelve suppressed months with a total shown as 10: each can only be 1."""
+    assert withheld_cells(months_of_one([1] * 12), method) == [True] * 12 + [False]
 
 
-def test_months_that_could_be_much_are_shown() -> None:
-    assert not any(hidden(months_of_one([3, 4, 2, 30, 0])))
-    assert not any(hidden(months_of_one([1] * 12), "none"))
+def test_months_that_could_have_many_values_are_shown() -> None:
+    assert not any(withheld_cells(months_of_one([3, 4, 2, 30, 0])))
+    assert not any(withheld_cells(months_of_one([1] * 12), "none"))
 
 
-def test_a_variant_that_gives_the_rest_away_is_withheld() -> None:
-    """Twelve providers of one each make 12, and 11 under the variant: what it judges otherwise can only be 1."""
+def test_a_variant_that_reveals_the_rest_is_withheld() -> None:
+    """The rule flags 24 and the variant 23: the one that differs could be worked out."""
     providers: list[Cell] = [("flagged", None, "provider", name, None, 8) for name in "ABC"]
     total: Cell = ("flagged", None, "total", None, None, 24)
     others: list[Cell] = [("variant", "v", "total", None, None, 23), ("differs", "v", "total", None, None, 1)]
     by_sex: list[Cell] = [("flagged", None, "sex", None, None, 12)] * 2
-    assert hidden([total, *others, *providers, *by_sex])[1:3] == [True, True]
+    assert withheld_cells([total, *others, *providers, *by_sex])[1:3] == [True, True]
 
 
-def test_a_variant_that_adds_and_leaves_out_is_no_sum() -> None:
-    """It flags 10 where the rule flags 12, and judges 20 otherwise: 11 left out, 9 added."""
+def test_a_variant_that_adds_and_removes_is_not_part_of_a_sum() -> None:
+    """It flags 10 where the rule flags 12, and differs for 20: 11 removed, 9 added."""
     cells: list[Cell] = [
         ("flagged", None, "total", None, None, 12),
         ("variant", "v", "total", None, None, 10),
@@ -68,7 +68,7 @@ def test_a_variant_that_adds_and_leaves_out_is_no_sum() -> None:
         ("flagged", None, "provider", "A", None, 5),
         ("flagged", None, "provider", "B", None, 7),
     ]
-    assert not any(hidden(cells))
+    assert not any(withheld_cells(cells))
 
 
 @pytest.mark.parametrize(
@@ -83,15 +83,15 @@ def test_a_variant_that_adds_and_leaves_out_is_no_sum() -> None:
         ("none", 5, (5, 5)),
     ],
 )
-def test_what_an_exact_count_can_be_given_what_is_shown(method: str, count: int, ends: tuple[int, int]) -> None:
+def test_the_exact_counts_that_are_shown_in_the_same_way(method: str, count: int, ends: tuple[int, int]) -> None:
     lower, upper = intervals(pl.lit(count), method)
     assert pl.select(lower.alias("lower"), upper.alias("upper")).row(0) == ends
 
 
-def _hidden_of_tables(
+def _withheld_of_tables(
     rows: Sequence[tuple[str, str | None, str | None, str | None, int]], tables: Tables
 ) -> list[bool]:
-    """Say which cells (table, provider, value, unit, count) are withheld."""
+    """Return which cells (table, provider, value, unit, count) are withheld."""
     kinds = {"table": pl.String, "provider": pl.String, "value": pl.String, "unit": pl.String, "count": pl.Int64}
     frame = pl.DataFrame(rows, schema=kinds, orient="row").with_columns(
         rule=pl.lit("r"),
@@ -104,19 +104,19 @@ def _hidden_of_tables(
     return withheld(frame, "hes", tables).to_list()
 
 
-def test_areas_that_the_area_around_them_gives_away_are_withheld() -> None:
-    """Twelve networks, each suppressed, in a borough whose number reads 10; those of another borough may be much."""
+def test_areas_that_the_area_around_them_reveals_are_withheld() -> None:
+    """Twelve suppressed networks in a borough shown as 10; those of another borough could have many values."""
     networks = [("pcn", None, f"N{place}", "One", 1) for place in range(12)]
     others = [("pcn", None, f"M{place}", "Two", count) for place, count in enumerate([3, 40])]
     boroughs = [("borough", None, "One", None, 12), ("borough", None, "Two", None, 43)]
-    hidden = _hidden_of_tables([*networks, *others, *boroughs], Tables(nested={"pcn": "borough"}))
-    assert hidden == [True] * 12 + [False] * 4
-    assert not any(_hidden_of_tables([*networks, *others, *boroughs], Tables()))
+    marks = _withheld_of_tables([*networks, *others, *boroughs], Tables(nested={"pcn": "borough"}))
+    assert marks == [True] * 12 + [False] * 4
+    assert not any(_withheld_of_tables([*networks, *others, *boroughs], Tables()))
 
 
-def test_settings_that_their_unit_gives_away_are_withheld() -> None:
-    """Twelve settings of a provider, each suppressed, whose own number reads 10: nothing fits but ones."""
+def test_settings_that_their_provider_reveals_are_withheld() -> None:
+    """Twelve suppressed settings of a provider shown as 10: each can only be 1."""
     parts = [("provider_referral_setting", None, f"setting {place}", "A", 1) for place in range(12)]
     whole = [("provider", "A", None, None, 12)]
     crossed = Tables(crossed={"provider_referral_setting": ("provider", "referral_setting")})
-    assert _hidden_of_tables([*parts, *whole], crossed) == [True] * 12 + [False]
+    assert _withheld_of_tables([*parts, *whole], crossed) == [True] * 12 + [False]

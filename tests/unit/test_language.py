@@ -1,4 +1,4 @@
-"""The criterion language accepts what the design names and refuses everything else, saying what to write."""
+"""The criterion language accepts what the design names. It refuses everything else, and says what to write instead."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_unequal_and_is_not_null_are_denials() -> None:
     assert parse("starts_with(admission_method, '2')", {}) == StartsWith("admission_method", "2")
 
 
-def test_shared_criteria_stand_by_name() -> None:
+def test_shared_criteria_are_used_by_name() -> None:
     adult = parse("age >= 19", {})
     assert parse("adult AND sex = '1'", {}, {"adult": adult}) == And((adult, Compare("sex", "=", "1")))
 
@@ -81,7 +81,7 @@ def test_shared_criteria_stand_by_name() -> None:
     ],
 )
 def test_everything_else_is_refused(text: str, problem: str) -> None:
-    with pytest.raises(CriterionError) as caught:
+    with pytest.raises(CriterionError) as error:
         parse(text, LISTS)
-    assert problem in str(caught.value)
-    assert "sqlglot" not in str(caught.value)
+    assert problem in str(error.value)
+    assert "sqlglot" not in str(error.value)

@@ -1,4 +1,4 @@
-"""Layouts: detection, case, overrides, and files of one's own."""
+"""Layouts: detection, case, named columns, and the user's own files."""
 
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def test_hes_is_released_processed_or_with_a_first_operation() -> None:
     assert named.code_columns("procedures") == ("1stoperation", "opertn_02")
 
 
-def test_overrides_take_a_column_or_a_numbered_name() -> None:
+def test_a_named_column_replaces_the_layouts_or_numbered_columns_do() -> None:
     binding = bind(find_layout("ncdr-opa"), [*NCDR, "ProvCode"], {"provider": "provcode"})
     assert binding.fields["provider"] == ("ProvCode",)
     numbered = bind(find_layout("hes-op"), ["attendkey", "op01", "op02", "diag_01"], {"procedures": "opNN"})
@@ -82,7 +82,7 @@ def test_overrides_take_a_column_or_a_numbered_name() -> None:
     assert bind(find_layout("hes-op"), None, {"procedures": "opNN"}).code_columns("procedures")[:2] == ("op01", "op02")
 
 
-def test_columns_that_differ_in_case_alone_are_ambiguous() -> None:
+def test_columns_that_differ_only_in_case_are_ambiguous() -> None:
     with pytest.raises(ebi.ExtractError, match="differ only in case"):
         bind(find_layout("ncdr-opa"), [*NCDR[1:], "opa_ident", "OPA_IDENT"])
 
@@ -102,7 +102,7 @@ def test_the_first_age_that_is_not_null_wins() -> None:
     assert ebi.flag(frame, ["2S"]).to_series(-1).to_list() == [True, False, True]
 
 
-def test_a_layout_of_ones_own(tmp_path: Path) -> None:
+def test_a_layout_of_the_users_own(tmp_path: Path) -> None:
     path = tmp_path / "ours.toml"
     path.write_text(OWN)
     frame = pl.DataFrame(
@@ -117,7 +117,7 @@ def test_a_layout_of_ones_own(tmp_path: Path) -> None:
         }
     )
     with pytest.warns(ebi.ExtractWarning, match="2 rows have a short code"):
-        assert ebi.flag(frame, ["2S"], layout=path).to_series(-1).to_list() == [True, False, False]
+        assert ebi.flag(ebi.open(frame, layout=path), ["2S"]).to_series(-1).to_list() == [True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_wrong_layout_file_is_an_error(tmp_path: Path, old: str, new: str, pro
     path = tmp_path / "ours.toml"
     assert old in OWN
     path.write_text(OWN.replace(old, new, 1))
-    with pytest.raises(ebi.LayoutError) as caught:
+    with pytest.raises(ebi.LayoutError) as error:
         find_layout(path)
-    assert problem in str(caught.value)
-    assert "ours.toml" in str(caught.value)
+    assert problem in str(error.value)
+    assert "ours.toml" in str(error.value)

@@ -1,23 +1,23 @@
-"""What criteria can mean together, decided: a few cases for readers; generated ones are in tests/generative."""
+"""Decisions about criteria: possible, implied, equivalent. A few cases to read; tests/generative has generated ones."""
 
 import pytest
 
 from ebi_rules.criteria.logic import equivalent, implies, possible, witness
-from ebi_rules.criteria.nodes import And, NamedCodes, Not
+from ebi_rules.criteria.nodes import And, Criterion, NamedCodes, Not
 from ebi_rules.criteria.parser import parse
-from ebi_rules.rule_model.catalogue import shared
+from ebi_rules.rule_model.catalogue import shared_definitions
 from opcs_icd import CodeList
 
 LISTS = {
     "spine": NamedCodes("spine", CodeList.opcs(["U05[45]"])),
     "imaging": NamedCodes("imaging", CodeList.opcs(["U05", "U13"])),
     "site": NamedCodes("site", CodeList.opcs(["Z665"])),
-    **shared().lists,
+    **shared_definitions().lists,
 }
 
 
-def read(text: str) -> object:
-    return parse(text, LISTS, shared().criteria)
+def criterion(text: str) -> Criterion:
+    return parse(text, LISTS, shared_definitions().criteria)
 
 
 @pytest.mark.parametrize(
@@ -38,25 +38,25 @@ def read(text: str) -> object:
     ],
 )
 def test_possible(text: str, answer: bool) -> None:
-    assert possible(read(text)) is answer  # type: ignore[arg-type]
+    assert possible(criterion(text)) is answer
 
 
 def test_implied_and_equivalent() -> None:
-    spine, imaging = read("procedure(spine)"), read("procedure(imaging)")
-    assert implies(spine, imaging)  # type: ignore[arg-type]
-    assert not implies(imaging, spine)  # type: ignore[arg-type]
-    assert equivalent(And((spine, imaging)), spine)  # type: ignore[arg-type]
+    spine, imaging = criterion("procedure(spine)"), criterion("procedure(imaging)")
+    assert implies(spine, imaging)
+    assert not implies(imaging, spine)
+    assert equivalent(And((spine, imaging)), spine)
 
 
 @pytest.mark.parametrize("text", ["secondary_procedure(site)", "procedure_followed_by(spine, imaging)"])
 def test_one_code_is_neither_secondary_nor_follows_itself(text: str) -> None:
-    found = witness(read(text))  # type: ignore[arg-type]
-    assert found is not None
-    assert len(found.codes["procedures"]) == 2
+    activity = witness(criterion(text))
+    assert activity is not None
+    assert len(activity.codes["procedures"]) == 2
 
 
 def test_a_witness_is_plain() -> None:
-    found = witness(And((read("procedure_followed_by(spine, site)"), Not(read("adult")))))  # type: ignore[arg-type]
-    assert found is not None
-    assert found.codes["procedures"] == ("U054", "Z665")
-    assert found.fields["age"] is None
+    activity = witness(And((criterion("procedure_followed_by(spine, site)"), Not(criterion("adult")))))
+    assert activity is not None
+    assert activity.codes["procedures"] == ("U054", "Z665")
+    assert activity.fields["age"] is None

@@ -1,0 +1,105 @@
+"""Breakdowns by patient characteristics: a chart and a table for each field, and groups of people compared."""
+
+from typing import Any
+
+import polars as pl
+
+from ebi_rules.cube import AuditedRule
+from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.report.page_tables import PageTable, page_table
+from ebi_rules.report.provider_charts import MOST_NAMED, RATE, breakdown
+from ebi_rules.report.report_words import field_label, value_label
+from ebi_rules.report.svg_charts import svg
+
+RATIOS = ("expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95")
+
+_COMPARISONS = {
+    "percent_missing": "not recorded, per cent of {}",
+    "relative_index": "relative index",
+    "slope_index": "slope index, per 1,000 {}",
+}
+"""Comparisons in words; any other is a rate of one group over that of another."""
+
+_COMPARISON_SCHEMA = {
+    "characteristic": pl.String,
+    "comparison": pl.String,
+    "basis": pl.String,
+    "figure": pl.Float64,
+    "95% lower": pl.Float64,
+    "95% upper": pl.Float64,
+}
+
+_TITLES = {
+    "age_band": "By age",
+    "sex": "By sex",
+    "ethnic_category": "By ethnic category",
+    "imd_decile": "By deprivation (1 is the most deprived tenth)",
+    "referral_source": "By source of referral",
+    "referral_setting": "By referral setting",
+    "pcn": "By primary care network",
+    "icb": "By integrated care board",
+}
+
+
+def breakdown_title(field: str) -> str:
+    """Return the title of a breakdown by a field.
+
+    Example:
+        >>> breakdown_title("age_band")
+        'By age'
+        >>> breakdown_title("treatment_function")
+        'By treatment function'
+    """
+    return _TITLES.get(field, f"By {field.replace('_', ' ')}")
+
+
+def breakdowns(audit: AuditTables, entry: AuditedRule, title: str) -> list[dict[str, Any]]:
+    """Return the title, chart and table of a rule's breakdown by each field that was counted.
+
+    Args:
+        audit: The tables of the audit.
+        entry: The rule.
+        title: The title of the rule, for text alternatives of charts.
+    """
+    sections = []
+    for field in audit.counts.fields:
+        table = audit.by_field(field).filter(pl.col("rule") == entry.key, pl.col("eligible").fill_null(1) > 0)
+        heading = breakdown_title(field)
+        chart = None
+        if 0 < table[RATE[0]].count() <= MOST_NAMED:
+            chart = svg(breakdown(table, field), f"Rates {heading.lower()}, {title}")
+        ratios = [column for column in RATIOS if column in table.columns]
+        columns = [field, "activity", "eligible", "flagged", *RATE, *ratios]
+        shown = page_table(with_value_labels(table, field), f"{heading}: counts and rates", columns)
+        sections.append({"title": heading, "chart": chart, "table": shown})
+    return sections
+
+
+def with_value_labels(table: pl.DataFrame, field: str) -> pl.DataFrame:
+    """Return a table with the values of a field in words; the field becomes the last column."""
+    labels = [value_label(field, value) for value in table[field]]
+    return table.drop(field).with_columns(pl.Series(field, labels, dtype=pl.String))
+
+
+def comparison_table(comparisons: pl.DataFrame, of: str = "eligible") -> PageTable | None:
+    """Return the comparisons of groups of people for one rule or measure, in words; None if there are none.
+
+    Args:
+        comparisons: The rule's or measure's rows of the table of inequalities.
+        of: The activity that rates are of, such as eligible or followed.
+    """
+    rows = []
+    for row in comparisons.iter_rows(named=True):
+        figures = (row["figure"], row["figure_lower_95"], row["figure_upper_95"])
+        rows.append((field_label(row["characteristic"]), _comparison_text(row, of), row["basis"], *figures))
+    if not rows:
+        return None
+    table = pl.DataFrame(rows, schema=_COMPARISON_SCHEMA, orient="row")
+    return page_table(table, "Groups of people compared, with 95% intervals", table.columns)
+
+
+def _comparison_text(row: dict[str, Any], of: str) -> str:
+    if row["comparison"] in _COMPARISONS:
+        return _COMPARISONS[row["comparison"]].format(of)
+    one, other = (value_label(row["characteristic"], row[end]) for end in ("value", "compared_with"))
+    return f"rate of {one} over {other}"

@@ -1,0 +1,68 @@
+"""Words that report readers see in place of codes: for signals, fields, providers and values.
+
+This module draws nothing; sentences are in `audit_sentences`.
+"""
+
+import polars as pl
+
+from ebi_rules.criteria.fields import FIELDS
+
+NOT_RECORDED = "not recorded"
+
+FIELD_LABELS = {"imd_decile": "deprivation", "age_band": "age"}
+"""Names of fields for readers, where the field's own name is unclear."""
+
+SIGNAL_WORDS = {
+    "above_998": "above 99.8%",
+    "above_95": "above 95%",
+    "below_95": "below 95%",
+    "below_998": "below 99.8%",
+    "above_limit": "above the limit",
+    "below_limit": "below the limit",
+    "trend_up": "rising trend",
+    "trend_down": "falling trend",
+    "two_of_three_above": "two of three high",
+    "two_of_three_below": "two of three low",
+    "shift_above": "shift upwards",
+    "shift_below": "shift downwards",
+}
+"""Signals of funnels and trends in words."""
+
+
+def with_labels(table: pl.DataFrame) -> pl.DataFrame:
+    """Add a column `label`: the provider's name, or its code if there is no name.
+
+    Args:
+        table: Has the column provider (text) and may have provider_name (text).
+    """
+    code = pl.col("provider").fill_null(NOT_RECORDED)
+    if "provider_name" not in table.columns:
+        return table.with_columns(label=code)
+    return table.with_columns(label=pl.coalesce("provider_name", code))
+
+
+def value_label(field: str, value: str | None) -> str:
+    """Return a value of a field with its meaning in the NHS data dictionary, if it has one.
+
+    Example:
+        >>> value_label("sex", "1")
+        '1 male'
+        >>> value_label("sex", None)
+        'not recorded'
+    """
+    if value is None:
+        return NOT_RECORDED
+    meaning = FIELDS[field].meanings.get(value) if field in FIELDS else None
+    return f"{value} {meaning}" if meaning else value
+
+
+def field_label(field: str) -> str:
+    """Return the name of a field for readers.
+
+    Example:
+        >>> field_label("imd_decile")
+        'deprivation'
+        >>> field_label("ethnic_category")
+        'ethnic category'
+    """
+    return FIELD_LABELS.get(field, field.replace("_", " "))

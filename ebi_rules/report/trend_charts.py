@@ -1,0 +1,84 @@
+"""Charts over time: rates by month with XmR limits, and the stages of a flow by quarter."""
+
+import altair as alt
+import polars as pl
+
+from ebi_rules.report.chart_style import BLACK, BLUE, GREY, VERMILION, WIDTH, Chart
+from ebi_rules.report.provider_charts import RATE, RATE_TITLE
+
+_KINDS = ("no signal", "high", "low", "partial month")
+"""The kinds of months, in the order of their shapes and colours."""
+_KIND_SHAPES = ("circle", "triangle-up", "triangle-down", "cross")
+_KIND_COLOURS = (BLUE, VERMILION, BLACK, GREY)
+
+
+def trend(series: pl.DataFrame, figure: str = RATE[0], title: str = RATE_TITLE) -> Chart:
+    """Draw the rate by month, its mean and limits, and its signals.
+
+    A suppressed month is a gap. A partial last month is a cross, without a signal.
+
+    Args:
+        series: One series of an audit's trend: month, mean, lower, upper, signal, partial, and the figure.
+        figure: The column to draw.
+        title: The title of the vertical axis.
+    """
+    kind = (
+        pl.when("partial")
+        .then(pl.lit("partial month"))
+        .when(pl.col("signal").is_null())
+        .then(pl.lit("no signal"))
+        .when(pl.col("signal").str.contains("above|up"))
+        .then(pl.lit("high"))
+        .otherwise(pl.lit("low"))
+    )
+    shown = series.select("month", rate=pl.col(figure), mean="mean", lower="lower", upper="upper", kind=kind)
+    return trend_chart(shown, title)
+
+
+def trend_chart(data: pl.DataFrame, title: str = RATE_TITLE) -> Chart:
+    """Return the trend chart of the columns month, rate, mean, lower, upper, kind; the frame may be empty."""
+    base = alt.Chart(data)
+    x = alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True))
+    y = alt.Y("rate:Q", title=title, scale=alt.Scale(zero=True))
+    limits = [
+        base.mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.2).encode(x=x, y=alt.Y(f"{end}:Q"))
+        for end in ("lower", "upper")
+    ]
+    mean = base.mark_line(color=BLACK, strokeWidth=1).encode(x=x, y="mean:Q")
+    line = base.mark_line(color=BLUE, strokeWidth=1.5).encode(x=x, y=y)
+    shapes = alt.Scale(domain=list(_KINDS), range=list(_KIND_SHAPES))
+    colours = alt.Scale(domain=list(_KINDS), range=list(_KIND_COLOURS))
+    points = (
+        base.mark_point(filled=True, size=60, stroke="white", strokeWidth=0.5)
+        .encode(
+            x=x,
+            y=y,
+            tooltip=["month:O", alt.Tooltip("rate:Q", format=".2f"), "kind:N"],
+            shape=alt.Shape("kind:N", legend=None, scale=shapes),
+            color=alt.Color("kind:N", legend=None, scale=colours),
+        )
+        .transform_filter("isValid(datum.rate)")
+    )
+    return alt.layer(*limits, mean, line, points).properties(width=WIDTH, height=260)
+
+
+def by_quarter(table: pl.DataFrame) -> Chart:
+    """Draw how many of 100 pathways reach each stage, by the quarter in which they begin: one small chart per stage.
+
+    Args:
+        table: Has the columns quarter, stage (text) and per_100_pathways (number, null if suppressed).
+    """
+    shown = table.filter(pl.col("per_100_pathways").is_not_null())
+    stages = shown["stage"].unique(maintain_order=True).to_list()
+    dots = alt.OverlayMarkDef(color=BLUE, size=22)
+    lines = (
+        alt.Chart(shown)
+        .mark_line(color=BLUE, strokeJoin="round", point=dots)
+        .encode(
+            x=alt.X("quarter:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True)),
+            y=alt.Y("per_100_pathways:Q", title="per 100", scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4)),
+            facet=alt.Facet("stage:N", title=None, sort=stages, columns=3),
+        )
+    )
+    chart: Chart = lines.properties(width=WIDTH // 3 - 20, height=110).resolve_scale(y="independent")
+    return chart

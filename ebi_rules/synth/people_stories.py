@@ -1,0 +1,241 @@
+"""What happens to made-up people: a few stories, with the answer to every measure written down by hand.
+
+A story is a list of events a number of days apart. This module is data; `made_up_people` turns stories into rows.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+FLOW = "musculoskeletal"
+"""The key of the flow whose pathways are planted."""
+ELSEWHERE = "elsewhere, not attended"
+"""A kind of event that no measure counts."""
+DAYS_LEFT = 5
+"""Days from the last event of a late story to the end of the data."""
+
+Labels = Mapping[str, Sequence[tuple[int, str | int]]]
+"""For each measure, the day of every index activity, and the answer."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """A story that a share of people have.
+
+    Attributes:
+        share: The share of people; the shares of all stories need not add up to one.
+        events: The events in order: days from the first event, and the kind of event.
+        paths: The pathways of the flow.
+        labels: The answers to every measure, if the whole window lies within the data.
+    """
+
+    share: float
+    events: Sequence[tuple[int, str]]
+    paths: Sequence[str]
+    labels: Labels
+
+
+@dataclass(frozen=True)
+class Kind:
+    """The values of one kind of event.
+
+    Attributes:
+        procedures: OPCS-4 codes as delimited text; None for no procedure.
+        treatment_function: The treatment function code.
+        first: First attendance code.
+        status: Attendance status code.
+        outcome: Outcome of attendance code.
+        waited: Days from the referral; None for no referral.
+        admitted: Whether this is admitted care.
+    """
+
+    procedures: str | None = None
+    treatment_function: str = "812"
+    first: str | None = None
+    status: str = "5"
+    outcome: str | None = None
+    waited: int | None = None
+    admitted: bool = False
+
+
+KINDS: Mapping[str, Kind] = {
+    "scan": Kind("||U055"),
+    "operation": Kind("||V331,Z665", "108", admitted=True),
+    "specialist, seen first": Kind(None, "110", "1", outcome="2", waited=40),
+    "specialist, seen first, discharged": Kind(None, "110", "1", outcome="1", waited=30),
+    "specialist again": Kind(None, "110", "2", outcome="2"),
+    "specialist again, discharged": Kind(None, "410", "2", outcome="1"),
+    "physiotherapy, seen first": Kind(None, "650", "1", outcome="2", waited=14),
+    "physiotherapy, not attended": Kind(None, "650", "1", "3"),
+    ELSEWHERE: Kind(None, "300", "2", "3"),
+}
+"""The kinds of events, by name."""
+
+STORIES: Sequence[Story] = (
+    Story(
+        0.16,
+        [(0, "scan")],
+        ["referral > imaging > lost to view"],
+        {
+            "repeat_imaging": [(0, "no")],
+            "spinal_procedure_after_imaging": [(0, "no")],
+            "attendances_after_imaging": [(0, 0)],
+        },
+    ),
+    Story(
+        0.08,
+        [(0, "scan"), (150, "scan")],
+        ["referral > imaging > lost to view"],
+        {
+            "repeat_imaging": [(0, "yes"), (150, "no")],
+            "spinal_procedure_after_imaging": [(0, "no"), (150, "no")],
+            "attendances_after_imaging": [(0, 0), (150, 0)],
+        },
+    ),
+    Story(
+        0.04,
+        [(0, "scan"), (100, "operation")],
+        ["referral > imaging > procedure > lost to view"],
+        {
+            "repeat_imaging": [(0, "no")],
+            "spinal_procedure_after_imaging": [(0, "yes")],
+            "attendances_after_imaging": [(0, 0)],
+        },
+    ),
+    Story(
+        0.12,
+        [(0, "specialist, seen first"), (30, "scan")],
+        ["referral > specialist > imaging > lost to view"],
+        {
+            "imaging_before_specialist": [(0, "no")],
+            "imaging_after_specialist": [(0, "yes")],
+            "sent_for_imaging": [(0, "yes")],
+            "discharged_at_first_attendance": [(0, "no")],
+            "specialist_without_community": [(0, "yes")],
+            "did_not_attend": [(0, "no")],
+            "days_to_first_attendance": [(0, 40)],
+            "surgical_conversion": [(0, "no")],
+            "repeat_imaging": [(30, "no")],
+            "spinal_procedure_after_imaging": [(30, "no")],
+            "attendances_after_imaging": [(30, 0)],
+        },
+    ),
+    Story(
+        0.15,
+        [(0, "physiotherapy, seen first"), (60, "specialist, seen first, discharged")],
+        ["referral > community > specialist > discharge"],
+        {
+            "imaging_before_specialist": [(60, "no")],
+            "imaging_after_specialist": [(60, "no")],
+            "sent_for_imaging": [(0, "no"), (60, "no")],
+            "discharged_at_first_attendance": [(60, "yes")],
+            "specialist_without_community": [(60, "no")],
+            "did_not_attend": [(0, "no"), (60, "no")],
+            "days_to_first_attendance": [(0, 14), (60, 30)],
+            "re_entry": [(60, "no")],
+            "surgical_conversion": [(60, "no")],
+        },
+    ),
+    Story(
+        0.05,
+        [(0, "specialist, seen first"), (120, "operation")],
+        ["referral > specialist > procedure > lost to view"],
+        {
+            "imaging_before_specialist": [(0, "no")],
+            "imaging_after_specialist": [(0, "no")],
+            "sent_for_imaging": [(0, "no")],
+            "discharged_at_first_attendance": [(0, "no")],
+            "specialist_without_community": [(0, "yes")],
+            "did_not_attend": [(0, "no")],
+            "days_to_first_attendance": [(0, 40)],
+            "surgical_conversion": [(0, "yes")],
+        },
+    ),
+    Story(
+        0.10,
+        [(0, "scan"), (45, "specialist, seen first")],
+        ["referral > imaging > specialist > lost to view"],
+        {
+            "repeat_imaging": [(0, "no")],
+            "spinal_procedure_after_imaging": [(0, "no")],
+            "attendances_after_imaging": [(0, 1)],
+            "imaging_before_specialist": [(45, "yes")],
+            "imaging_after_specialist": [(45, "no")],
+            "sent_for_imaging": [(45, "no")],
+            "discharged_at_first_attendance": [(45, "no")],
+            "specialist_without_community": [(45, "yes")],
+            "did_not_attend": [(45, "no")],
+            "days_to_first_attendance": [(45, 40)],
+            "surgical_conversion": [(45, "no")],
+        },
+    ),
+    Story(
+        0.10,
+        [(0, "physiotherapy, not attended"), (28, "physiotherapy, seen first")],
+        ["referral > community > lost to view"],
+        {
+            "did_not_attend": [(0, "yes"), (28, "no")],
+            "sent_for_imaging": [(28, "no")],
+            "days_to_first_attendance": [(28, 14)],
+        },
+    ),
+    Story(
+        0.08,
+        [(0, "specialist again, discharged"), (400, "physiotherapy, seen first")],
+        ["referral > specialist > discharge", "referral > community > lost to view"],
+        {
+            "re_entry": [(0, "yes")],
+            "did_not_attend": [(0, "no"), (400, "no")],
+            "sent_for_imaging": [(400, "no")],
+            "days_to_first_attendance": [(400, 14)],
+        },
+    ),
+    Story(
+        0.09,
+        [(0, "specialist again, discharged")],
+        ["referral > specialist > discharge"],
+        {"re_entry": [(0, "no")], "did_not_attend": [(0, "no")]},
+    ),
+    Story(
+        0.08,
+        [(0, "scan"), (20, "specialist again"), (50, "specialist again")],
+        ["referral > imaging > specialist > lost to view"],
+        {
+            "repeat_imaging": [(0, "no")],
+            "spinal_procedure_after_imaging": [(0, "no")],
+            "attendances_after_imaging": [(0, 2)],
+            "did_not_attend": [(20, "no"), (50, "no")],
+        },
+    ),
+)
+"""The stories, with the share of people who have each."""
+
+WINDOWS = {
+    "repeat_imaging": 365,
+    "spinal_procedure_after_imaging": 365,
+    "imaging_after_specialist": 365,
+    "sent_for_imaging": 90,
+    "attendances_after_imaging": 90,
+    "re_entry": 730,
+    "surgical_conversion": 365,
+}
+"""The window of each measure that looks after the index, in days; the others look before it, or at the same day."""
+
+
+def labels_of(story: Story, late: bool) -> Iterator[tuple[str, str]]:
+    """Yield every measure with an answer, once per index activity.
+
+    Args:
+        story: The story.
+        late: Whether the story ends with the data. Answers of windows that reach beyond the data are incomplete.
+    """
+    last_day = story.events[-1][0]
+    for measure, answers in story.labels.items():
+        for day, answer in answers:
+            is_cut = late and day + WINDOWS.get(measure, 0) > last_day + DAYS_LEFT
+            yield measure, "incomplete" if is_cut else str(answer)
+
+
+def paths_of(story: Story, late: bool) -> Sequence[str]:
+    """Return the pathways of a story; the last pathway of a late story is still in view, not lost to view."""
+    *others, last = story.paths
+    return [*others, last.replace("lost to view", "still in view") if late else last]

@@ -1,0 +1,192 @@
+"""The rules of the house: what is where, what imports what, and what is public."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import grimp
+import pytest
+
+import ebi_rules
+from ebi_rules._support.errors import EbiError
+
+ROOT = Path(ebi_rules.__file__).parents[1]
+PACKAGES = ("ebi_rules", "opcs_icd")
+FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
+MOST_LINES = 400
+MOST_UNFORMATTED = 10
+
+PUBLIC = {
+    *(
+        "Activity",
+        "Audit",
+        "Explanation",
+        "Extract",
+        "Flow",
+        "Measure",
+        "MeasureResult",
+        "Population",
+        "Rule",
+        "Settings",
+    ),
+    *("audit", "audit_cube", "describe", "explain", "flag", "flow", "flows", "measure", "measure_sql", "measures"),
+    *("open", "rule", "rules", "run_measures", "sql", "write_flags"),
+    *(
+        "DataFileError",
+        "DialectError",
+        "EbiError",
+        "EngineError",
+        "ExtractError",
+        "ExtractWarning",
+        "InvalidInputError",
+    ),
+    *("LayoutError", "RuleError", "UsageError", "__version__"),
+}
+"""Every public name. A new one is a decision: it belongs in the design's contract too."""
+
+LAZY = ("ebi_rules/__init__.py", "ebi_rules/cli/", "ebi_rules/results/")
+"""Where imports inside functions may be, to start fast."""
+
+EXTRAS = {"statsmodels.api", "scipy", "xlsxwriter", "vl_convert"}
+"""What may be imported inside any function: an optional extra, or a library that is slow to import."""
+
+
+def test_the_public_names_are_those_decided() -> None:
+    assert set(ebi_rules.__all__) == PUBLIC
+    for name in PUBLIC:
+        assert getattr(ebi_rules, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        ebi_rules.nothing  # noqa: B018
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    graph = grimp.build_graph(*PACKAGES, exclude_type_checking_imports=False)
+    circles = [sorted(circle) for circle in _circles(graph) if len(circle) > 1]
+    assert circles == []
+
+
+def test_no_two_modules_have_the_same_name() -> None:
+    names = Counter(file.stem for file in FILES if file.stem not in ("__init__", "__main__"))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_public_function_has_the_name_of_a_folder() -> None:
+    folders = {
+        folder.name
+        for package in PACKAGES
+        for folder in (ROOT / package).rglob("*")
+        if (folder / "__init__.py").exists()
+    }
+    functions = {
+        node.name
+        for file in FILES
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert folders & functions == set()
+    assert folders & set(ebi_rules.__all__) == set()
+
+
+def test_importing_a_folder_gives_a_module() -> None:
+    for module in pkgutil.iter_modules(ebi_rules.__path__):
+        assert inspect.ismodule(importlib.import_module(f"ebi_rules.{module.name}"))
+        assert inspect.ismodule(getattr(ebi_rules, module.name))
+
+
+def test_no_module_is_long() -> None:
+    lengths = {str(file.relative_to(ROOT)): len(file.read_text(encoding="utf-8").splitlines()) for file in FILES}
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
+
+
+def test_data_are_apart_from_code() -> None:
+    data = ROOT / "ebi_rules" / "data"
+    assert [file for file in (ROOT / "ebi_rules").rglob("*.toml") if not file.is_relative_to(data)] == []
+    assert [file for file in data.rglob("*") if file.is_file() and file.suffix != ".toml"] == []
+
+
+def test_the_formatter_is_hardly_ever_overruled() -> None:
+    mark = "# fmt" + ": "
+    every = [file for folder in (*PACKAGES, "tests") for file in (ROOT / folder).rglob("*.py")]
+    lines = [line for file in every for line in file.read_text(encoding="utf-8").splitlines() if mark in line]
+    assert len(lines) <= MOST_UNFORMATTED
+
+
+def test_imports_inside_functions_are_only_where_a_fast_start_needs_them() -> None:
+    hidden = [
+        f"{name}:{node.lineno} imports {module}"
+        for file in FILES
+        if not (name := file.relative_to(ROOT).as_posix()).startswith(LAZY)
+        for node, module in _imports_inside_functions(file)
+        if module not in EXTRAS
+    ]
+    assert hidden == []
+
+
+def test_every_error_that_the_package_raises_is_its_own() -> None:
+    own = {name for module in _modules() for name, value in vars(module).items() if _is_own_error(value)}
+    allowed = own | {"AttributeError", "WrongEntryError", "click.UsageError", "click.exceptions.Exit"}
+    foreign = [
+        f"{file.relative_to(ROOT)}:{node.lineno} raises {raised}"
+        for file in FILES
+        if file.is_relative_to(ROOT / "ebi_rules")
+        for node, raised in _raised(file)
+        if raised not in allowed and not raised.startswith("self.") and raised != "error"
+    ]
+    assert foreign == []
+
+
+def _circles(graph: grimp.ImportGraph) -> Iterator[set[str]]:
+    """Return the sets of modules that reach each other, by Tarjan's algorithm."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(module: str) -> Iterator[set[str]]:
+        index[module] = low[module] = len(index)
+        stack.append(module)
+        for other in graph.find_modules_directly_imported_by(module):
+            if other not in index:
+                yield from visit(other)
+                low[module] = min(low[module], low[other])
+            elif other in stack:
+                low[module] = min(low[module], index[other])
+        if low[module] == index[module]:
+            place = stack.index(module)
+            circle = set(stack[place:])
+            del stack[place:]
+            yield circle
+
+    for module in sorted(graph.modules):
+        if module not in index:
+            yield from visit(module)
+
+
+def _imports_inside_functions(file: Path) -> Iterator[tuple[ast.stmt, str]]:
+    for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef):
+            for node in ast.walk(function):
+                if isinstance(node, ast.Import):
+                    yield from ((node, name.name) for name in node.names)
+                elif isinstance(node, ast.ImportFrom):
+                    yield node, str(node.module)
+
+
+def _raised(file: Path) -> Iterator[tuple[ast.Raise, str]]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            yield node, ast.unparse(raised)
+
+
+def _modules() -> Iterator[object]:
+    for module in pkgutil.walk_packages(ebi_rules.__path__, "ebi_rules."):
+        if not module.name.endswith(("_engine", "__main__")):
+            yield importlib.import_module(module.name)
+
+
+def _is_own_error(value: object) -> bool:
+    return inspect.isclass(value) and issubclass(value, EbiError)
