@@ -5,13 +5,13 @@ import signal
 import sys
 
 from ebi_rules.cli import audit_command, extract_commands, measure_commands, rule_commands, rule_file_commands
-from ebi_rules.cli.command_line import cli
+from ebi_rules.cli.command_line import command_group
 
 __all__ = ["cli", "main"]
 
 for module in (extract_commands, audit_command, measure_commands, rule_commands, rule_file_commands):
     for command in module.COMMANDS:
-        cli.add_command(command)
+        command_group.add_command(command)
 
 
 def main() -> None:
@@ -20,4 +20,4 @@ def main() -> None:
     os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "2")
     # SIGTERM ends the program as Ctrl-C does, so that no partial output is left.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    cli(prog_name="ebi-rules")
+    command_group(prog_name="ebi-rules")

@@ -58,7 +58,7 @@ class CommandGroup(click.Group):
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="ebi-rules")
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
-def cli(debug: bool) -> None:
+def command_group(debug: bool) -> None:
     """Flag and audit activity in scope of Evidence-Based Interventions guidance.
 
     An EXTRACT is parquet (a file, a folder or a glob), CSV, Arrow IPC, a Delta or an Iceberg table. A flag means in

@@ -74,10 +74,11 @@ def flag(
     **source: Any,
 ) -> None:
     """Write the activity key and one true or false column per rule."""
-    from ebi_rules._support.atomic_output import require_free
+    from ebi_rules._support.atomic_output import require_apart, require_free
     from ebi_rules.results.flags import write_flags
 
     require_free(output, force)
+    require_apart(output, [Path(extract)])
     with status() as progress:
         written = write_flags(
             opened(extract, **source),
@@ -125,7 +126,7 @@ def explain(
     click.echo(SCOPE)
 
 
-@click.command()
+@click.command("synth")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file or folder to write.")
 @click.option("--rows", default=100_000, show_default=True, help="Rows of the extract.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the random numbers.")
@@ -142,7 +143,7 @@ def explain(
     "--people", type=int, metavar="N", help="Write a folder with this many made-up people and known pathways instead."
 )
 @force_option
-def synth(
+def synth_command(
     output: Path,
     rows: int,
     seed: int,
@@ -168,4 +169,4 @@ def synth(
     click.echo(f"Wrote {rows:,} made-up rows: {', '.join(map(str, files))}.")
 
 
-COMMANDS = (demo, flag, explain, synth)
+COMMANDS = (demo, flag, explain, synth_command)

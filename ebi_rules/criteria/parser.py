@@ -90,6 +90,7 @@ def mixes_connectives(text: str) -> bool:
 @cache
 def _dialect() -> Any:
     """Return sqlglot's own dialect with PROCEDURE as an ordinary name."""
+
     class CriterionSql(Dialect):
         class Tokenizer(tokens.Tokenizer):
             KEYWORDS: ClassVar = {key: value for key, value in tokens.Tokenizer.KEYWORDS.items() if key != "PROCEDURE"}

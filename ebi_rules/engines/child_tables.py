@@ -8,8 +8,8 @@ import polars as pl
 from ebi_rules._support.errors import ExtractError, nearest
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.engines.extract import Source, Table
+from ebi_rules.engines.extract_tables import open_table
 from ebi_rules.engines.file_formats import KINDS
-from ebi_rules.engines.table_files import open_table
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.layout import ChildTable, builtin_layouts
 

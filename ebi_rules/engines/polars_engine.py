@@ -13,9 +13,9 @@ from ebi_rules.engines.child_tables import is_child_file, open_children
 from ebi_rules.engines.coded_values import distinct_values
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract
+from ebi_rules.engines.extract_tables import open_table
 from ebi_rules.engines.polars_cube import count_frame
 from ebi_rules.engines.polars_dates import day_of
-from ebi_rules.engines.table_files import open_table
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 
 

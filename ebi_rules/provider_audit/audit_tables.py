@@ -48,7 +48,7 @@ class AuditTables:
     run: Mapping[str, Any]
     notices: tuple[str, ...] = ()
     reference: Reference | None = None
-    _by_field: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False)
+    _by_field: dict[str, pl.DataFrame] = field(default_factory=dict, init=False, compare=False)
 
     @cached_property
     def counts(self) -> Counts:

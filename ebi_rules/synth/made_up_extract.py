@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from ebi_rules._support.atomic_output import whole_file
 from ebi_rules._support.errors import UsageError
@@ -57,8 +58,6 @@ def write_extract(
             than 0.
         LayoutError: The layout file is wrong.
     """
-    import pyarrow.parquet as pq
-
     if rows < 0:
         raise UsageError("the number of rows must be 0 or more.")
     chosen = find_layout(layout)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from ebi_rules._support.atomic_output import whole_folder
 from ebi_rules._support.errors import UsageError
@@ -89,8 +90,6 @@ def write_population(
     Raises:
         UsageError: The folder exists and `force` is not given, or the number of people is less than 1.
     """
-    import pyarrow.parquet as pq
-
     if people < 1:
         raise UsageError("the number of people must be 1 or more.")
     truth: dict[tuple[str, str], int] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from faker import Faker
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -72,8 +73,6 @@ class Organisations:
 
 def organisations(seed: int) -> Organisations:
     """Return the providers of a seed."""
-    from faker import Faker
-
     faker = Faker("en_GB")
     faker.seed_instance(seed)
     rng = np.random.default_rng([seed, 10**9])

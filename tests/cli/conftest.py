@@ -1,4 +1,4 @@
-"""What the command-line tests share: running a command, and extracts to break."""
+"""Fixtures of the command-line tests: run a command, write a small extract, leave out reports."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,22 +7,29 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from ebi_rules.cli.command_line import cli
+from ebi_rules.cli.command_line import command_group
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run a command in a folder of its own."""
+    """Run a command in an empty folder, and check its exit code."""
     monkeypatch.chdir(tmp_path)
 
     def invoke(*arguments: str, code: int = 0) -> Result:
-        result = CliRunner().invoke(cli, arguments, prog_name="ebi-rules")
+        result = CliRunner().invoke(command_group, arguments, prog_name="ebi-rules")
         assert result.exit_code == code, result.output
         return result
 
     return invoke
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write an empty report: drawing it takes most of the time of a run, and many tests only need the other files."""
+    monkeypatch.setattr("ebi_rules.report.audit_page.audit_page", lambda tables: "")
+    monkeypatch.setattr("ebi_rules.report.pathways_page.pathways_page", lambda tables: "")
 
 
 @pytest.fixture

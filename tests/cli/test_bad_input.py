@@ -1,4 +1,4 @@
-"""Wrong files, columns, codes and options: one clear message, the right exit code, and nothing left behind."""
+"""Wrong files, columns, codes and options: one clear message, the right exit code, and no output left."""
 
 import subprocess
 import sys
@@ -10,13 +10,15 @@ import polars as pl
 import pytest
 from click.testing import Result
 
+from ebi_rules.synth.made_up_extract import write_extract
+
 Run = Callable[..., Result]
 Extract = Callable[..., Path]
 
 
 @pytest.fixture
 def fails(run: Run, tmp_path: Path) -> Callable[..., str]:
-    """Run a command that must fail: give its one message, and check that it left nothing behind."""
+    """Run a command that must fail, check that it wrote nothing, and return its message."""
 
     def invoke(*arguments: str, code: int) -> str:
         before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
@@ -129,7 +131,7 @@ def test_a_parquet_file_with_damage_inside(fails: Fails, tmp_path: Path) -> None
     content[1000:60_000] = b"\x00" * 59_000
     path.write_bytes(content)
     message = fails("flag", str(path), "-o", "flags.parquet", code=5)
-    assert "Nothing was written" in message
+    assert "No partial output is left" in message
     assert "U0" not in message
 
 
@@ -146,7 +148,7 @@ def test_files_that_do_not_agree(fails: Fails, extract: Extract, tmp_path: Path)
     ("source", "words"),
     [
         ("opa.parque", "there is no file opa.parque. The nearest name in that folder is opa.parquet."),
-        ("why_unanswerable/opa.parquet", "there is no file why_unanswerable/opa.parquet."),
+        ("nowhere/opa.parquet", "there is no file nowhere/opa.parquet."),
         ("*.pq", "no file matches *.pq."),
         ("empty", "the folder empty has no file that ends in .parquet or .csv"),
     ],
@@ -193,6 +195,7 @@ def test_an_output_that_exists_is_kept_unless_forced(fails: Fails, run: Run, ext
     assert pl.read_parquet(tmp_path / "flags.parquet").height == 4
 
 
+@pytest.mark.usefixtures("no_report")
 def test_force_replaces_what_an_audit_wrote_and_nothing_else(
     fails: Fails, run: Run, extract: Extract, tmp_path: Path
 ) -> None:
@@ -237,8 +240,8 @@ def test_an_output_never_replaces_a_child_table_that_was_found(fails: Fails, run
 
 
 def test_an_output_in_no_folder(fails: Fails, extract: Extract) -> None:
-    assert "does not exist" in fails("flag", str(extract()), "-o", "why_unanswerable/flags.parquet", code=2)
-    assert "does not exist" in fails("audit", str(extract()), "-o", "why_unanswerable/out", code=2)
+    assert "does not exist" in fails("flag", str(extract()), "-o", "nowhere/flags.parquet", code=2)
+    assert "does not exist" in fails("audit", str(extract()), "-o", "nowhere/out", code=2)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +326,7 @@ def test_repeated_and_missing_keys_are_counted_and_warned_of(run: Run, extract: 
 
 def test_an_extract_with_a_column_named_as_the_rule(fails: Fails, extract: Extract) -> None:
     path = extract(**{"2S_lower_back_imaging": [1, 2, 3, 4]})
-    assert "has a column 2S_lower_back_imaging already" in fails("flag", str(path), "-o", "flags.parquet", code=2)
+    assert "already has a column 2S_lower_back_imaging" in fails("flag", str(path), "-o", "flags.parquet", code=2)
 
 
 def test_a_child_table_that_is_not_found(fails: Fails, run: Run, tmp_path: Path) -> None:
@@ -345,39 +348,34 @@ def test_a_layout_that_keeps_no_order_refuses_a_criterion_about_order(fails: Fai
 
 @pytest.mark.parametrize("command", ["flag", "audit", "synth", "demo"])
 def test_no_disk_space_leaves_nothing_half_written(command: str, tmp_path: Path) -> None:
-    """A limit on the size of files stands in for a full disk: the system refuses the write in the same way."""
-    rows = 60_000
+    """A limit on the size of files replaces a full disk: the system refuses to write in the same way."""
     inputs = tmp_path / "inputs"
     outputs = tmp_path / "outputs"
     inputs.mkdir()
     outputs.mkdir()
-    _command("synth", "-o", str(inputs / "opa.parquet"), "--rows", str(rows), limit=None)
+    write_extract(inputs / "opa.parquet", 5_000)
     arguments = {
-        "flag": ["flag", str(inputs / "opa.parquet"), "-o", str(outputs / "flags.parquet")],
-        "audit": ["audit", str(inputs / "opa.parquet"), "-o", str(outputs / "out")],
-        "synth": ["synth", "-o", str(outputs / "more.parquet"), "--rows", str(rows)],
-        "demo": ["demo", "--out", str(outputs / "demo"), "--rows", str(rows)],
+        "flag": ["flag", str(inputs / "opa.parquet"), "-o", str(outputs / "flags.parquet"), "--rule", "2S"],
+        "audit": ["audit", str(inputs / "opa.parquet"), "-o", str(outputs / "out"), "--rule", "2S"],
+        "synth": ["synth", "-o", str(outputs / "more.parquet"), "--rows", "5000"],
+        "demo": ["demo", "--out", str(outputs / "demo"), "--rows", "5000"],
     }[command]
-    done = _command(*arguments, limit=2_000)
+    done = _with_largest_file(2_000, *arguments)
     assert done.returncode == 5, done.stderr
-    assert done.stderr == "Error: there is no room on the disk for the output. Nothing was written.\n"
+    assert done.stderr == "Error: the disk has no space for the output. No partial output is left.\n"
     assert list(outputs.iterdir()) == []
 
 
-def _command(*arguments: str, limit: int | None) -> subprocess.CompletedProcess[str]:
+def _with_largest_file(limit: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that may not write a file of more bytes than the limit."""
+
     def restrict() -> None:
         import resource
 
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    return subprocess.run(
-        [sys.executable, "-m", "ebi_rules", *arguments],
-        capture_output=True,
-        text=True,
-        check=limit is None,
-        preexec_fn=restrict,
-    )
+    command = [sys.executable, "-m", "ebi_rules", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=restrict)
 
 
 def test_too_little_memory_and_ctrl_c_say_what_to_do(
@@ -391,7 +389,7 @@ def test_too_little_memory_and_ctrl_c_say_what_to_do(
             raise error
 
         monkeypatch.setattr(import_module("ebi_rules.results.audit_run"), "audit", stop)
-        said = run("audit", str(extract()), "-o", "out", code=code).stderr
-        assert "whole or not at all" in said
+        message = run("audit", str(extract()), "-o", "out", code=code).stderr
+        assert "No partial output is left" in message
         for advice in ("--by", "--months", "--from-cube", "--engine"):
-            assert advice in said
+            assert advice in message

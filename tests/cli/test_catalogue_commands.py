@@ -1,4 +1,4 @@
-"""The commands over rules: filters, differences, code exports, lint, titles from one's own files."""
+"""The commands over rules: filters, differences, code exports, lint, titles from your own files."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from ebi_rules.rule_model.catalogue import contents
+from ebi_rules.rule_model.catalogue import builtin_files
 
 Run = Callable[..., Result]
 REFERENCE = Path(__file__).parents[2] / "fixtures" / "reference"
@@ -30,12 +30,12 @@ def test_rules_can_be_filtered(run: Run, options: list[str], count: int) -> None
     assert len(json.loads(run("rules", *options, "--json").stdout)) == count
 
 
-def test_an_unknown_filter_names_the_known(run: Run) -> None:
+def test_an_unknown_filter_value_is_an_error(run: Run) -> None:
     assert "the nearest is urology" in run("rules", "--specialty", "urologie", code=2).output
     assert "choose from 1, 2" in run("rules", "--list", "7", code=2).output
 
 
-def test_show_tells_what_changed_between_editions(run: Run) -> None:
+def test_show_describes_what_changed_between_editions(run: Run) -> None:
     text = run("show", "2E", "--diff", "2020").stdout
     assert "from the edition of 2020 to the edition of July 2024" in text
     assert "**Turned round** (ICD-10): S83.2, asked for before, is now excluded." in text
@@ -46,19 +46,19 @@ def test_show_tells_what_changed_between_editions(run: Run) -> None:
     assert "there is no edition '2021'" in run("show", "2E", "--diff", "2021", code=2).output
 
 
-def test_titles_come_from_ones_own_files(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_titles_come_from_your_own_files(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "H01.1 Made-up excision, first kind" in run("show", "2R", "--reference", str(REFERENCE)).stdout
     assert "Made-up" not in run("show", "2R").stdout
     monkeypatch.setenv("EBI_REFERENCE", str(REFERENCE))
     assert "Made-up" in run("show", "2R").stdout
-    assert "is not a folder" in run("show", "2R", "--reference", "why_unanswerable", code=2).output
+    assert "is not a folder" in run("show", "2R", "--reference", "nowhere", code=2).output
 
 
 def test_codes_are_exported_as_csv(run: Run) -> None:
     rows = list(csv.DictReader(io.StringIO(run("codes", "2S").stdout)))
     assert rows[0] == {"code": "U054", "term": "Computed tomography of spine", "category": "spine_ct_mri"}
-    held = list(csv.DictReader(io.StringIO(run("codes", "2R", "--reference", str(REFERENCE)).stdout)))
-    assert {row["code"]: row["term"] for row in held}["K36"] == "Made-up other inflammation"
+    rows = list(csv.DictReader(io.StringIO(run("codes", "2R", "--reference", str(REFERENCE)).stdout)))
+    assert {row["code"]: row["term"] for row in rows}["K36"] == "Made-up other inflammation"
 
 
 def test_codes_are_exported_as_fhir_to_a_file(run: Run, tmp_path: Path) -> None:
@@ -71,8 +71,9 @@ def test_codes_are_exported_as_fhir_to_a_file(run: Run, tmp_path: Path) -> None:
     assert "the nearest is fhir" in run("codes", "2E", "--format", "fihr", code=2).output
 
 
-def test_lint_says_what_is_wrong_and_fails(run: Run, tmp_path: Path) -> None:
-    content = contents()["2R_appendicectomy.toml"].replace('"K35[238]", "K36", "K37"', '"K3(5[238]|67)"')
+def test_lint_reports_an_error_and_fails(run: Run, tmp_path: Path) -> None:
+    (file,) = [file for file in builtin_files() if file.name.endswith("/2R_appendicectomy.toml")]
+    content = file.content.replace('"K35[238]", "K36", "K37"', '"K3(5[238]|67)"')
     (tmp_path / "mine.toml").write_text(content)
     result = run("lint", "mine.toml", code=3)
     assert "mine.toml, line 21: error: codes.icd.appendicitis: the pattern 'K3(5[238]|67)'" in result.stdout

@@ -1,16 +1,18 @@
-"""Measures on the command line: over two extracts, with files that hold no small number."""
+"""Measures on the command line: over two extracts, with no small count in any file."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pytest
 from click.testing import Result
 
 Run = Callable[..., Result]
 
 
 def _people(run: Run) -> list[str]:
+    """Make up people, and return their extracts."""
     run("synth", "--people", "4000", "-o", "people")
     return ["people/outpatient.parquet", "people/admitted.parquet"]
 
@@ -22,12 +24,13 @@ def test_measures_are_listed(run: Run) -> None:
     assert all(entry["shows"] and entry["limits"] and entry["source"] for entry in listed)
 
 
+@pytest.mark.usefixtures("no_report")
 def test_measures_are_written(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
-    said = run("measure", *extracts, "-o", "out", "--by", "ethnic_category").output
-    assert "repeat_imaging: " in said
-    assert "musculoskeletal: referral " in said
-    assert "In scope of the guidance does not mean inappropriate." in said
+    output = run("measure", *extracts, "-o", "out", "--by", "ethnic_category").output
+    assert "repeat_imaging: " in output
+    assert "musculoskeletal: referral " in output
+    assert "In scope of the guidance does not mean inappropriate." in output
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {
         "measures.csv",
@@ -55,8 +58,8 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
 
 def test_a_flow_alone_is_written(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
-    said = run("measure", *extracts, "-o", "out", "--flow", "musculoskeletal").output
-    assert said.count("\n") == 2 and "lost to view" in said
+    output = run("measure", *extracts, "-o", "out", "--flow", "musculoskeletal").output
+    assert output.count("\n") == 2 and "lost to view" in output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "flow.csv",
         "flow_stages.csv",
@@ -69,9 +72,11 @@ def test_a_flow_alone_is_written(run: Run, tmp_path: Path) -> None:
     counts = moves["pathways"].to_list()
     assert "*" in counts and all(int(text) % 5 == 0 for text in counts if text.isdigit())
     assert "no flow 'muscle'" in run("measure", *extracts, "-o", "o", "--flow", "muscle", code=2).output
-    assert "one of them" in run("measure", *extracts, "-o", "o", "--flow", "a", "--flows", "b", code=2).output
+    both = run("measure", *extracts, "-o", "o", "--flow", "a", "--flows", "b", code=2).output
+    assert "use either --flow or --flows" in both
 
 
+@pytest.mark.usefixtures("no_report")
 def test_the_same_people_give_the_same_files(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
     run("synth", "--people", "4000", "-o", "again")
@@ -83,7 +88,7 @@ def test_the_same_people_give_the_same_files(run: Run, tmp_path: Path) -> None:
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes(), file.name
 
 
-def test_a_measure_of_ones_own_is_run(run: Run, tmp_path: Path) -> None:
+def test_your_own_measure_is_run(run: Run, tmp_path: Path) -> None:
     from importlib import resources
 
     extracts = _people(run)
@@ -93,33 +98,34 @@ def test_a_measure_of_ones_own_is_run(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine" / "ours.toml").write_text(own.replace('key = "did_not_attend"', 'key = "our_dna"'))
     assert "our_dna: " in run("measure", *extracts, "-o", "out", "--measures", "mine").output
     (tmp_path / "mine" / "_shared.toml").write_text(shared)
-    told = run("measure", *extracts, "-o", "other", "--measures", "mine", code=3).output
-    assert "_shared.toml" in told
+    run("measure", *extracts, "-o", "repeated", "--measures", "mine")
+    (tmp_path / "mine" / "_shared.toml").write_text(shared.replace('"A577"', '"A578"'))
+    message = run("measure", *extracts, "-o", "other", "--measures", "mine", code=3).output
+    assert "_shared.toml, line 9: codes.opcs.spinal_injection: another shared list with other codes" in message
 
 
-def test_wrong_options_are_told(run: Run) -> None:
+def test_wrong_options_are_errors(run: Run) -> None:
     extracts = _people(run)
-    assert (
-        "one of them" in run("measure", *extracts, "-o", "o", "--measure", "re_entry", "--measures", "m", code=2).output
-    )
-    assert "holds no measure file" in run("measure", *extracts, "-o", "o", "--measures", "people", code=2).output
+    both = run("measure", *extracts, "-o", "o", "--measure", "re_entry", "--measures", "m", code=2).output
+    assert "use either --measure or --measures" in both
+    assert "contains no measure file" in run("measure", *extracts, "-o", "o", "--measures", "people", code=2).output
     assert "cannot be read" in run("measure", *extracts, "-o", "o", "--measures", "gone", code=3).output
-    assert "asks for admitted activity" in run("measure", extracts[0], "-o", "o", code=4).output
-    assert "leave --truth and --names out" in run("synth", "--people", "5", "-o", "p", "--truth", "t", code=2).output
+    assert "needs admitted activity" in run("measure", extracts[0], "-o", "o", code=4).output
+    assert "do not use --truth or --names" in run("synth", "--people", "5", "-o", "p", "--truth", "t", code=2).output
     assert "1 or more" in run("synth", "--people", "0", "-o", "p", code=2).output
 
 
 def test_a_measure_as_sql(run) -> None:
     tables = ("--table", "ncdr-opa=sus.opa", "--table", "ncdr-apcs=sus.apcs")
-    asked = ("measure-sql", "spinal_procedure_after_imaging", "--dialect", "tsql")
-    text = run(*asked, *tables).output
+    command = ("measure-sql", "spinal_procedure_after_imaging", "--dialect", "tsql")
+    text = run(*command, *tables).output
     assert "FROM sus.opa" in text and "FROM sus.apcs" in text and "DATEADD(DAY, 365, " in text
-    assert "SUM(counted) AS outcome" in run(*asked, *tables, "--shape", "counts").output
+    assert "SUM(counted) AS outcome" in run(*command, *tables, "--shape", "counts").output
     for options, code, message in (
         (("--table", "sus.opa"), 2, "write LAYOUT=TABLE"),
         ((*tables, "--shape", "row"), 2, "there is no shape 'row'; the nearest is rows"),
-        (tables[:2], 4, "asks for admitted activity"),
+        (tables[:2], 4, "needs admitted activity"),
         (("--table", "unified-sus-op=op", *tables[2:]), 4, "no column for patient"),
     ):
-        assert message in run(*asked, *options, code=code).output
+        assert message in run(*command, *options, code=code).output
     assert "the nearest is re_entry" in run("measure-sql", "re_entr", "--dialect", "tsql", *tables, code=2).output

@@ -1,4 +1,4 @@
-"""Rules of one's own on the command line; and the page of docs that shows how to write them, typed as printed."""
+"""Your own rules on the command line, and the page of docs that shows how to write them, run as printed."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _SAVED = re.compile(r"Save (?:this|it again) as\s`([^`]+)`")
 
 
 def _steps() -> list[tuple[str, str]]:
-    """Give what the page has one type: files to save (their name and text) and sessions at a terminal."""
+    """Return the steps of the page: files to save (name and text), and sessions at a terminal."""
     page = PAGE.read_text(encoding="utf-8")
     steps = []
     for found in _FENCE.finditer(page):
@@ -29,7 +29,7 @@ def _steps() -> list[tuple[str, str]]:
 
 
 def _settled(output: str) -> list[str]:
-    """Give what a command prints, but for evaluators that are installed on one machine and not on another."""
+    """Return what a command prints, without the evaluators that only some machines have."""
     lines = output.rstrip("\n").splitlines()
     return [line for line in lines if not line.startswith(("  DuckDB ", "  Spark "))]
 
@@ -73,14 +73,14 @@ def test_rules_of_a_folder_are_shown_everywhere(run: Run, extract: Callable[...,
     text = run("sql", "nwl-knee", "--dialect", "tsql", "--layout", "ncdr-opa", "--table", "opa", *given).stdout
     assert "OPA_Referral_Source" in text
     path = extract(OPA_Referral_Source=["05", "05", "03", "03"], Priority_Type=["1", "1", "1", "1"])
-    told = run("explain", str(path), "--id", "11", "--rule", "nwl-spine", *given).stdout
-    assert "not in scope, stopped by outside_specialist" in told
+    explanation = run("explain", str(path), "--id", "11", "--rule", "nwl-spine", *given).stdout
+    assert "not in scope, stopped by outside_specialist" in explanation
     run("dbt", "-o", "package", "--dialect", "duckdb", "--layout", "ncdr-opa", "--table", "opa", *given)
     assert "there is no rule 'nwl-knee'" in run("show", "nwl-knee", code=2).output
 
 
-def test_an_audit_says_who_asked(run: Run, tmp_path: Path) -> None:
-    run("synth", "-o", "opa.parquet", "--rows", "30000", "--seed", "4")
+def test_an_audit_counts_sources_of_referral(run: Run, tmp_path: Path) -> None:
+    run("synth", "-o", "opa.parquet", "--rows", "10000", "--seed", "4")
     run("audit", "opa.parquet", "-o", "out", "--rule", "2S", "--by", "referral_setting", "--by", "commissioner")
     lines = (tmp_path / "out" / "who_asked.csv").read_text().splitlines()
     assert lines[0] == "rule,level,unit,referral_setting,of,count,of_all,percent,percent_lower_95,percent_upper_95"
@@ -89,6 +89,7 @@ def test_an_audit_says_who_asked(run: Run, tmp_path: Path) -> None:
     assert "first-contact practitioner" in (tmp_path / "out" / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("no_report")
 def test_areas_are_an_option(run: Run, tmp_path: Path) -> None:
     run("synth", "-o", "opa.parquet", "--rows", "20000")
     rows = [f"ZZ{place:04d},Network {place // 20}" for place in range(400)]
@@ -100,19 +101,19 @@ def test_areas_are_an_option(run: Run, tmp_path: Path) -> None:
         "sql", "2S", "--dialect", "postgres", "--layout", "ncdr-opa", "--table", "opa", "--shape", "cube", *options[2:]
     ).stdout
     assert "THEN 'Network 3'" in sql
-    assert "Say with --areas FILE" in run("audit", "opa.parquet", "-o", "no", "--by", "pcn", code=4).output
+    assert "Use --areas FILE to say" in run("audit", "opa.parquet", "-o", "no", "--by", "pcn", code=4).output
     assert (
-        "--areas: a cube has been counted already"
+        "--areas: a cube is already counted"
         in run("audit", "-o", "no", "--from-cube", "areas.csv", "--areas", "areas.csv", code=2).output
     )
 
 
 @pytest.mark.parametrize("command", ["lint", "test"])
-def test_rule_files_that_are_not_there_are_told(run: Run, command: str) -> None:
+def test_missing_rule_files_are_an_error(run: Run, command: str) -> None:
     assert "there is no folder or rule file gone.toml" in run(command, "gone.toml", code=2).output
 
 
-def test_wrong_examples_are_told(run: Run, tmp_path: Path) -> None:
+def test_wrong_examples_are_errors(run: Run, tmp_path: Path) -> None:
     from importlib import resources
 
     content = (resources.files("ebi_rules") / "data" / "catalogue" / "2S_lower_back_imaging.toml").read_text(

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import ebi_rules as ebi
-from ebi_rules.cli.command_line import cli
+from ebi_rules.cli.command_line import command_group
 from ebi_rules.cube import read_cube
 from ebi_rules.synth.made_up_extract import write_extract
 from tests.needs import DBT
@@ -31,7 +31,7 @@ def test_the_package_builds(layout: str, tmp_path: Path) -> None:
     children = ["--procedures", "main.procs", "--diagnoses", "main.diags"] if files["procs"].exists() else []
     package = tmp_path / "package"
     made = CliRunner().invoke(
-        cli,
+        command_group,
         [
             "dbt",
             *RULES,
@@ -82,10 +82,10 @@ def test_a_package_replaces_nothing_of_the_user_s(tmp_path: Path) -> None:
         "--table",
         "sus.opa",
     ]
-    assert CliRunner().invoke(cli, arguments).exit_code == 0
-    assert CliRunner().invoke(cli, arguments).exit_code == 2
-    assert CliRunner().invoke(cli, [*arguments, "--force"]).exit_code == 0
+    assert CliRunner().invoke(command_group, arguments).exit_code == 0
+    assert CliRunner().invoke(command_group, arguments).exit_code == 2
+    assert CliRunner().invoke(command_group, [*arguments, "--force"]).exit_code == 0
     (tmp_path / "p" / "models" / "mine.sql").write_text("SELECT 1")
-    refused = CliRunner().invoke(cli, [*arguments, "--force"])
+    refused = CliRunner().invoke(command_group, [*arguments, "--force"])
     assert refused.exit_code == 2
     assert (tmp_path / "p" / "models" / "mine.sql").exists()

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from ebi_rules._support.errors import ExtractError, RuleError
-from ebi_rules.engines.table_files import open_table
+from ebi_rules.engines.extract_tables import open_table
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.rule_model.catalogue import rule, shared_definitions
 from ebi_rules.rule_model.rule_parser import parse_rule

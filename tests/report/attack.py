@@ -1,9 +1,9 @@
-"""An attack on disclosure control: work suppressed counts out of the files that an audit writes.
+"""Attack disclosure control: work out suppressed counts from the files that an audit writes.
 
-It knows nothing of how the files came about. A number is what rounds to it, `*` is 1 to 7, `**` anything; parts add
-up to their whole, and a criterion leaves no more than the one before. The least and the greatest value that each
-suppressed count can then have are found by linear programming. A count is recovered when one value from 1 to 7 is
-left: that there is none is no secret.
+The attack does not know how the files were made. A number is any count that rounds to it, `*` is 1 to 7, and `**` is
+anything; parts add up to their whole, and a criterion leaves no more than the one before. Linear programming finds the
+smallest and the largest value that each suppressed count can have. A count is recovered if only one value from 1 to 7
+is possible: a count of 0 is not secret.
 """
 
 import io
@@ -23,7 +23,7 @@ Key = tuple[str, ...]
 
 @dataclass
 class Attack:
-    """What files say of one rule's counts: an interval a count, and the sums and orders that bind them."""
+    """What files say about the counts of one rule: an interval for each count, and the sums and orders they obey."""
 
     bounds: dict[Key, tuple[float, float]] = field(default_factory=dict)
     starred: set[Key] = field(default_factory=set)
@@ -31,6 +31,7 @@ class Attack:
     orders: list[tuple[Key, Key]] = field(default_factory=list)
 
     def learn(self, key: Key, text: str | None) -> None:
+        """Narrow the interval of a count by what is published; None for a count that is not."""
         low, high = interval(text)
         if text in ("*", "**"):
             self.starred.add(key)
@@ -38,14 +39,15 @@ class Attack:
         self.bounds[key] = (max(low, before[0]), min(high, before[1]))
 
     def add_up(self, whole: Key, parts: list[Key]) -> None:
+        """Note that counts add up to another."""
         if parts:
             self.sums.append((whole, parts))
 
     def recovered(self) -> dict[Key, int]:
-        """Give the suppressed counts of which one value is left, with that value."""
-        found = self._solve()
-        assert found is not None, "what the files say cannot all be true"
-        return {key: low for key, (low, high) in found.items() if low == high and 0 < low < 8}
+        """Return the suppressed counts that have only one possible value, with that value."""
+        possible = self._solve()
+        assert possible is not None, "the files contradict each other"
+        return {key: low for key, (low, high) in possible.items() if low == high and 0 < low < 8}
 
     def _solve(self) -> dict[Key, tuple[int, int]] | None:
         keys = list(self.bounds)
@@ -61,7 +63,7 @@ class Attack:
             for sign in (1, -1):
                 goal = np.zeros(len(keys))
                 goal[place[key]] = sign
-                done = linprog(
+                solution = linprog(
                     goal,
                     A_ub=above,
                     b_ub=None if above is None else np.zeros(above.shape[0]),
@@ -69,15 +71,15 @@ class Attack:
                     b_eq=None if equal is None else np.zeros(equal.shape[0]),
                     bounds=limits,
                 )
-                if done.status == 2:
+                if solution.status == 2:
                     return None
-                ends.append(done.fun * sign)
+                ends.append(solution.fun * sign)
             results[key] = (int(np.ceil(ends[0] - 1e-6)), int(np.floor(ends[1] + 1e-6)))
         return results
 
 
 def interval(text: str | None) -> tuple[float, float]:
-    """Give what a published count can be."""
+    """Return the smallest and largest count that a published text can mean."""
     if text is None or text == "**":
         return 0, _MOST
     if text == "*":
@@ -87,31 +89,34 @@ def interval(text: str | None) -> tuple[float, float]:
 
 
 def by_figures(files: Mapping[str, pl.DataFrame]) -> int:
-    """Count the suppressed counts beside which a figure stands that gives them away: a rate, a ratio, a difference."""
-    found = 0
+    """Count the suppressed counts that a figure in the same row gives away: a rate, a ratio or a difference."""
+    count = 0
     for table in files.values():
         derived = {"rate_per_1000_eligible", "standardised_ratio", "ratio_lower_95", "rate_lower_95", "signal", "rank"}
-        there = sorted(derived & set(table.columns))
-        if "flagged" in table.columns and there:
-            gone = table.filter(pl.col("flagged").is_in(["*", "**"]))
-            found += gone.filter(
-                pl.any_horizontal([~pl.col(name).fill_null("*").is_in(["*", "**", ""]) for name in there])
+        figures = sorted(derived & set(table.columns))
+        if "flagged" in table.columns and figures:
+            suppressed = table.filter(pl.col("flagged").is_in(["*", "**"]))
+            count += suppressed.filter(
+                pl.any_horizontal([~pl.col(name).fill_null("*").is_in(["*", "**", ""]) for name in figures])
             ).height
         if "difference" in table.columns:
-            gone = table.filter(pl.col("flagged").is_in(["*", "**"]))
-            found += gone.filter(~pl.col("difference").fill_null("*").is_in(["*", "**"])).height
+            suppressed = table.filter(pl.col("flagged").is_in(["*", "**"]))
+            count += suppressed.filter(~pl.col("difference").fill_null("*").is_in(["*", "**"])).height
         if "removed" in table.columns:
-            gone = table.filter(pl.col("left").is_in(["*", "**"]))
-            found += gone.filter(~pl.col("removed").fill_null("*").is_in(["*", "**", ""])).height
-    return found
+            suppressed = table.filter(pl.col("left").is_in(["*", "**"]))
+            count += suppressed.filter(~pl.col("removed").fill_null("*").is_in(["*", "**", ""])).height
+    return count
 
 
 def attack_of(
     files: Mapping[str, pl.DataFrame], measure: str = "flagged", nested: Mapping[str, str] | None = None
 ) -> Attack:
-    """Read what the files of an audit of one rule say of the numbers in scope, or of those eligible.
+    """Return what the files of an audit of one rule say about one kind of count.
 
-    `nested` says in which borough each network is.
+    Args:
+        files: The tables as text, by the names of their files.
+        measure: The kind of count: flagged, eligible or activity.
+        nested: The borough of each network.
     """
     attack = Attack()
     attack.learn(("total",), None)
@@ -125,12 +130,12 @@ def attack_of(
             for row in table.iter_rows(named=True):
                 attack.learn((name, str(row[column])), row[measure])
             attack.add_up(("total",), [(name, str(value)) for value in table[column]])
-    _learn_who_asked(attack, files, measure)
+    _learn_referrals(attack, files, measure)
     for borough in set((nested or {}).values()):
         parts = [("by_pcn", network) for network, where in (nested or {}).items() if where == borough]
-        there = [key for key in parts if key in attack.bounds]
-        if there and ("by_borough", borough) in attack.bounds:
-            attack.add_up(("by_borough", borough), there)
+        published = [key for key in parts if key in attack.bounds]
+        if published and ("by_borough", borough) in attack.bounds:
+            attack.add_up(("by_borough", borough), published)
     _learn_months(attack, files, measure)
     if measure == "flagged":
         _learn_attrition(attack, files["attrition"])
@@ -138,8 +143,8 @@ def attack_of(
     return attack
 
 
-def _learn_who_asked(attack: Attack, files: Mapping[str, pl.DataFrame], measure: str) -> None:
-    """Learn units by who asked: they add up to the unit, and to what each setting has of all."""
+def _learn_referrals(attack: Attack, files: Mapping[str, pl.DataFrame], measure: str) -> None:
+    """Learn counts by source of referral: they add up to the unit, and to the total of each setting."""
     table = files.get("who_asked", pl.DataFrame({"of": [], "level": []})).filter(of=measure)
     wholes: dict[Key, list[Key]] = {}
     for row in table.filter(pl.col("level") != "all").iter_rows(named=True):
@@ -159,7 +164,7 @@ def _learn_who_asked(attack: Attack, files: Mapping[str, pl.DataFrame], measure:
 
 
 def _learn_months(attack: Attack, files: Mapping[str, pl.DataFrame], measure: str) -> None:
-    """Learn providers by month: from the trend, or of all activity from the table of coding."""
+    """Learn counts by provider and month: from the trend or, for all activity, from the quality table."""
     table = files["trend"] if measure in files["trend"].columns else files["quality"].filter(pl.col("month") != MONTHS)
     for row in table.iter_rows(named=True):
         key = ("month", row["month"]) if row["provider"] == ALL else ("cell", str(row["provider"]), row["month"])
@@ -175,6 +180,7 @@ def _learn_months(attack: Attack, files: Mapping[str, pl.DataFrame], measure: st
 
 
 def _learn_attrition(attack: Attack, attrition: pl.DataFrame) -> None:
+    """Learn what is left after each criterion: providers add up, and steps do not increase."""
     last = int(attrition["step"].cast(pl.Int64).max())  # type: ignore[arg-type]
 
     def key(code: str, step: int) -> Key:
@@ -192,7 +198,7 @@ def _learn_attrition(attack: Attack, attrition: pl.DataFrame) -> None:
 
 
 def _learn_variants(attack: Attack, sensitivity: pl.DataFrame) -> None:
-    """The rule's variants ask for more than the rule: what they judge otherwise is what they leave out."""
+    """Learn counts of variants, which are stricter than the rule: the difference is what they leave out."""
     for row in sensitivity.filter(pl.col("about").str.starts_with("not available").not_()).iter_rows(named=True):
         if row["variant"] == "default":
             attack.learn(("total",), row["flagged"])
@@ -212,5 +218,5 @@ def _matrix(rows: list[dict[int, float]], keys: list[Key]) -> csr_matrix | None:
 
 
 def read(files: Mapping[str, str]) -> dict[str, pl.DataFrame]:
-    """Read CSV texts by name."""
+    """Return tables from the text of CSV files, by name."""
     return {name: pl.read_csv(io.StringIO(text), infer_schema=False) for name, text in files.items()}

@@ -1,7 +1,5 @@
-"""A page in a real browser: Debian's Chromium driven by playwright. Without it tests are skipped; in CI they fail."""
+"""Open reports in a real browser: Debian's Chromium, driven by Playwright. Tests that use it need it."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,9 +8,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 import ebi_rules as ebi
 from ebi_rules.synth.made_up_extract import write_extract
-from tests.engines.tally import TALLY
+from tests.needs import chromium
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -24,32 +21,34 @@ _FLAGS = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that open a page: each needs a browser."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.needs("Chromium"))
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
-    if program is None:
-        message = "Chromium is not on this machine: reports were not tested"
-        TALLY.absent["Chromium"] = "apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        launched = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
         yield launched
         launched.close()
 
 
-Open = Callable[[ebi.Audit | ebi.MeasureResult], Page]
+Report = ebi.Audit | ebi.MeasureResult
+Open = Callable[[Report], Page]
 
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """Open the report of an audit or of measures; afterwards check that it loaded nothing and logged nothing."""
+    """Open a report; at the end check that it loaded nothing else and logged no message."""
     requests: list[str] = []
     messages: list[str] = []
     pages: list[Page] = []
 
-    def open_report(result: ebi.Audit | ebi.MeasureResult) -> Page:
+    def open_report(result: Report) -> Page:
         result.report(tmp_path / "report.html")
         page = browser.new_page(viewport={"width": 1200, "height": 1000})
         page.on("request", lambda request: requests.append(request.url))

@@ -6,10 +6,11 @@ import numpy as np
 
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
-from tests.report.made_up import BANDS, DIMENSIONS, audited, cube_of, months, run_record
+from tests.report.made_up import BANDS, DIMENSIONS, audited, cube_of, made_up_audit, months
 
 
 def large_audit(rules: int = 30, providers: int = 200, width: int = 36) -> Audit:
+    """Return an audit with this many rules, providers and months."""
     rng = np.random.default_rng(7)
     codes = [f"Z{place:03d}" for place in range(providers)]
     cells = list(itertools.product(codes, months(width), BANDS, ("1", "2")))
@@ -20,4 +21,4 @@ def large_audit(rules: int = 30, providers: int = 200, width: int = 36) -> Audit
     flagged = rng.binomial(eligible, np.minimum(0.06 * habit, 1)).astype(np.int64)
     columns = {name: [cell[place] for cell in cells] for place, name in enumerate(DIMENSIONS)}
     names = {code: f"Made-up Hospitals of {code}" for code in codes}
-    return Audit(cube_of(entries, columns, eligible, flagged), tuple(entries), run_record(), (), Settings(names=names))
+    return made_up_audit(cube_of(entries, columns, eligible, flagged), entries, Settings(names=names))

@@ -1,4 +1,4 @@
-"""Cubes made up by seed, of any size: for the report, for simulations and for attacks on disclosure control."""
+"""Random cubes of any size, by seed: for the report, for simulations and for attacks on disclosure control."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -7,33 +7,49 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.cube import AuditedRule, schema
+from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.results.audit_result import Audit
 from ebi_rules.rule_model.catalogue import rules
+from ebi_rules.rule_model.rule import Rule
 
 DIMENSIONS = ("provider", "month", "age_band", "sex")
 BANDS = ("20-24", "45-49", "65-69", "80-84")
 
 
 def months(count: int, first: int = 2023) -> list[str]:
+    """Return consecutive months, such as 2023-01, from January of a year."""
     return [f"{first + place // 12}-{place % 12 + 1:02d}" for place in range(count)]
 
 
 def audited(count: int) -> list[AuditedRule]:
-    """Return so many rules to audit: those of the catalogue and, beyond those, copies under other keys."""
+    """Return this many rules to audit: those of the catalogue, then copies under other keys."""
     catalogue = rules()
-    chosen = [
-        rule if place < len(catalogue) else replace(rule, logic=replace(rule.logic, key=f"{rule.key}_{place}"))
-        for place, rule in ((place, catalogue[place % len(catalogue)]) for place in range(count))
-    ]
+    chosen = [_copy(catalogue[place % len(catalogue)], place // len(catalogue)) for place in range(count)]
     return [AuditedRule(rule, rule) for rule in chosen]
+
+
+def _copy(rule: Rule, number: int) -> Rule:
+    return replace(rule, logic=replace(rule.logic, key=f"{rule.key}_{number}")) if number else rule
+
+
+def made_up_audit(cube: pl.DataFrame, entries: Sequence[AuditedRule], settings: Settings | None = None) -> Audit:
+    """Return the audit of a cube that no engine counted."""
+    return Audit(AuditTables(cube, tuple(entries), settings or Settings(), run_record()))
+
+
+def with_settings(audit: Audit, settings: Settings) -> Audit:
+    """Return the same audit, shown and compared in another way."""
+    return Audit(replace(audit.tables, settings=settings))
 
 
 def cube_of(
     entries: Sequence[AuditedRule], cells: Mapping[str, Sequence[str | None]], eligible: np.ndarray, flagged: np.ndarray
 ) -> pl.DataFrame:
-    """Return the cube of cells (one list per dimension) with eligible and flagged of shape (rules, cells).
+    """Return a cube of cells (one list per dimension) with eligible and flagged counts of shape (rules, cells).
 
-    The counts left after criteria are between the two; variants flag as the rule does; a third of activity has a
-    procedure.
+    Counts left after a criterion are a little above those flagged, variants flag what the rule does, and about a third
+    of activity has a procedure.
     """
     rng = np.random.default_rng(0)
     base = pl.DataFrame(dict(cells), schema=dict.fromkeys(cells, pl.String))
@@ -45,23 +61,22 @@ def cube_of(
     for place, entry in enumerate(entries):
         parts.append(_rows(base, entry.key, "eligible", None, eligible[place]))
         parts.append(_rows(base, entry.key, "flagged", None, flagged[place]))
-        left = flagged[place] + rng.poisson(flagged[place] * 0.2 * (len(entry.counted.criteria) > 1))
-        names = list(entry.counted.criteria)
-        for step, name in enumerate(names):
-            parts.append(_rows(base, entry.key, "left", name, flagged[place] if step == len(names) - 1 else left))
+        left = flagged[place] + rng.poisson(flagged[place] * 0.2 * (len(entry.steps) > 1))
+        for name in entry.steps:
+            parts.append(_rows(base, entry.key, "left", name, flagged[place] if name == entry.steps[-1] else left))
         parts += [_rows(base, entry.key, "variant", name, flagged[place]) for name in entry.rule.interpretations]
     return pl.concat(parts)
 
 
 def _rows(base: pl.DataFrame, rule: str | None, measure: str, item: str | None, count: np.ndarray) -> pl.DataFrame:
-    kept = base.with_columns(
+    rows = base.with_columns(
         pl.lit(rule, pl.String).alias("rule"),
         pl.lit(measure).alias("measure"),
         pl.lit(item, pl.String).alias("item"),
         pl.Series("count", count),
     )
-    wanted = schema(base.columns)
-    return kept.filter(pl.col("count") > 0).select(list(wanted)).cast(pl.Schema(wanted))
+    columns = schema(base.columns)
+    return rows.filter(pl.col("count") > 0).select(list(columns)).cast(pl.Schema(columns))
 
 
 def run_record() -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Draw the docs' funnel.svg and flow.svg, of made-up people: `python -m tests.report.picture FOLDER`."""
+"""Draw funnel.svg and flow.svg for the docs, from made-up people: `python -m tests.report.picture FOLDER`."""
 
 import sys
 import tempfile
@@ -7,6 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 import ebi_rules as ebi
+from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report.pathways_page import picture
 from ebi_rules.report.svg_charts import svg
 from ebi_rules.synth.made_up_extract import write_extract
@@ -14,6 +15,7 @@ from ebi_rules.synth.made_up_people import write_population
 
 
 def main() -> None:
+    """Write both pictures to the folder that is named on the command line."""
     target = Path(sys.argv[1])
     with tempfile.TemporaryDirectory() as folder:
         for name, drawn in (("funnel", _funnel(Path(folder))), ("flow", _flow(Path(folder)))):
@@ -22,13 +24,13 @@ def main() -> None:
 
 def _funnel(folder: Path) -> Markup:
     write_extract(folder / "opa.parquet", 1_000_000)
-    return svg(ebi.audit(folder / "opa.parquet", ["2S"]).chart("funnel"), "Funnel plot of made-up providers")  # type: ignore[arg-type]
+    return svg(ebi.audit(folder / "opa.parquet", "2S").chart("funnel"), "Funnel plot of made-up providers")  # type: ignore[arg-type]
 
 
 def _flow(folder: Path) -> Markup | None:
     write_population(folder / "people", 100_000)
     extracts = [folder / "people" / f"{name}.parquet" for name in ("outpatient", "admitted")]
-    return picture(ebi.measure(extracts, flows=["musculoskeletal"]), 0, "all providers")
+    return picture(ebi.run_measures(extracts, flows="musculoskeletal").tables, 0, ALL_PROVIDERS)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
-"""Providers whose patients differ in age, sex, deprivation and ethnic category, with effects that are known."""
+"""Made-up providers with known effects, whose patients differ in age, sex, deprivation and ethnic category."""
 
 import numpy as np
 
-from ebi_rules.provider_audit.audit_tables import AuditTables
-from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
-from tests.report.made_up import audited, cube_of, run_record
+from tests.report.made_up import audited, cube_of, made_up_audit
 
 PROVIDERS = 24
 _AGES = {"45-49": 0.0, "65-69": 0.7, "80-84": 1.1}
@@ -16,9 +14,9 @@ BASE = -4.2
 
 
 def population(seed: int, size: float) -> tuple[Audit, np.ndarray]:
-    """Return an audit of made-up providers, and how many times the usual rate each truly has.
+    """Return an audit of made-up providers, and each provider's true rate as a multiple of the usual rate.
 
-    The effects add up on the scale of the log odds. Half the providers mostly serve deprived patients.
+    Effects of patients' characteristics add up on the scale of log odds. Half the providers serve deprived areas.
     """
     rng = np.random.default_rng(seed)
     cells = [(age, sex, decile, ethnic) for age in _AGES for sex in _SEXES for decile in _DECILES for ethnic in _ETHNIC]
@@ -41,4 +39,4 @@ def population(seed: int, size: float) -> tuple[Audit, np.ndarray]:
         np.concatenate(eligible)[None, :].astype(np.int64),
         np.concatenate(flagged)[None, :].astype(np.int64),
     )
-    return Audit(AuditTables(cube, tuple(entries), Settings(), run_record())), effect
+    return made_up_audit(cube, entries), effect

@@ -1,11 +1,11 @@
-"""Providers with known effects: how many true outliers an audit finds, and how many false ones.
+"""Made-up providers with known effects: how many true outliers an audit finds, and how many false ones.
 
-150 providers differ by a usual spread; some are truly apart. Case mix may differ between providers: in half of them
-most patients are old, and the old have four times the rate of the young. Whether a provider is apart is decided here;
-the audit sees counts alone.
+There are 150 providers with normal differences between them; some are true outliers. Case mix may differ between
+providers: in half of them most patients are old, and old patients have four times the rate of young ones. The
+simulation decides which providers are outliers; the audit only sees counts.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ import polars as pl
 from ebi_rules.provider_audit.settings import OVERDISPERSION, Settings
 from ebi_rules.results.audit_result import Audit
 from ebi_rules.statistics.funnel import funnel
-from tests.report.made_up import audited, cube_of, run_record
+from tests.report.made_up import audited, cube_of, made_up_audit, with_settings
 
 PROVIDERS, HIGH, LOW = 150, 6, 6
 EFFECT = 3.0
@@ -21,26 +21,35 @@ BANDS, RATES = ("45-49", "80-84"), np.array([0.01, 0.04])
 
 
 @dataclass
-class Found:
-    """Providers beyond the 99.8% limits: truly apart and found, of how many; and found but not apart, of how many."""
+class OutlierCounts:
+    """How many providers are outside the 99.8% limits: true outliers, and others.
+
+    Attributes:
+        true: True outliers that are outside the limits.
+        apart: All true outliers.
+        false: Other providers that are outside the limits.
+        others: All other providers.
+    """
 
     true: int = 0
     apart: int = 0
     false: int = 0
     others: int = 0
 
-    def add(self, flagged: np.ndarray, apart: np.ndarray) -> None:
-        self.true += int((flagged & apart).sum())
+    def add(self, signals: pl.Series, apart: np.ndarray) -> None:
+        """Count the signals of one set of providers."""
+        outside = signals.is_in(["above_998", "below_998"]).fill_null(False).to_numpy()
+        self.true += int((outside & apart).sum())
         self.apart += int(apart.sum())
-        self.false += int((flagged & ~apart).sum())
+        self.false += int((outside & ~apart).sum())
         self.others += int((~apart).sum())
 
     def __str__(self) -> str:
-        return f"{self.true / self.apart:6.1%} of those apart, {self.false / self.others:6.2%} of the others"
+        return f"{self.true / self.apart:6.1%} of true outliers, {self.false / self.others:6.2%} of the others"
 
 
 def providers(seed: int, spread: float, case_mix: bool) -> tuple[Audit, np.ndarray]:
-    """Make one set of providers up: its audit, and which providers are truly apart."""
+    """Return the audit of one set of made-up providers, and which of them are true outliers."""
     rng = np.random.default_rng(seed)
     size = rng.lognormal(np.log(6000), 0.7, PROVIDERS)
     old = np.where(case_mix & (np.arange(PROVIDERS) % 2 == 0), 0.8, 0.2 if case_mix else 0.5)
@@ -61,22 +70,20 @@ def providers(seed: int, spread: float, case_mix: bool) -> tuple[Audit, np.ndarr
     }
     entries = audited(1)
     cube = cube_of(entries, cells, eligible.reshape(1, -1).astype(np.int64), flagged.reshape(1, -1).astype(np.int64))
-    return Audit(cube, tuple(entries), run_record()), apart
+    return made_up_audit(cube, entries), apart
 
 
-def simulate(sets: int, spread: float, case_mix: bool = False) -> dict[str, Found]:
-    """Count true and false outliers over several sets: by overdispersion, and by crude rates without standardising."""
-    found = {name: Found() for name in (*OVERDISPERSION, "shmi, crude rates", "none, crude rates")}
+def simulate(sets: int, spread: float, case_mix: bool = False) -> dict[str, OutlierCounts]:
+    """Count true and false outliers over several sets, by method of overdispersion, and for crude rates."""
+    counts = {name: OutlierCounts() for name in (*OVERDISPERSION, "shmi, crude rates", "none, crude rates")}
     for seed in range(sets):
         audit, apart = providers(seed, spread, case_mix)
         for name in OVERDISPERSION:
-            table = replace(audit, settings=Settings(overdispersion=name)).providers
-            found[name].add(table["signal"].is_in(["above_998", "below_998"]).fill_null(False).to_numpy(), apart)
+            counts[name].add(with_settings(audit, Settings(overdispersion=name)).providers["signal"], apart)
         crude = audit.providers.with_columns(
             pl.col("eligible") * (pl.col("flagged").sum() / pl.col("eligible").sum()), pl.col("flagged").fill_null(4)
         )
         for name in ("shmi", "none"):
             limits = funnel(crude["flagged"], crude["eligible"], overdispersion=OVERDISPERSION[name])
-            beyond = limits.signals.is_in(["above_998", "below_998"]).fill_null(False).to_numpy()
-            found[f"{name}, crude rates"].add(beyond, apart)
-    return found
+            counts[f"{name}, crude rates"].add(limits.signals, apart)
+    return counts

@@ -1,4 +1,4 @@
-"""The report of pathways: measures and flows on one page that anybody can use."""
+"""The report of pathways: measures and flows on one accessible page."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import ebi_rules as ebi
 from ebi_rules.pathways.definitions import measures
 from ebi_rules.synth.made_up_people import write_population
 from tests.report.conftest import Open
-from tests.report.test_report import HOSTILE
+from tests.report.test_report import EXACT, HOSTILE
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,13 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
-    found = ebi.measure(people, by=["ethnic_category"])
-    page = opened(found)
+    result = ebi.run_measures(people, by=["ethnic_category"])
+    page = opened(result)
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     text = page.inner_text("body")
-    told = [text for each in measures() for text in (each.title, *each.limits)]
+    texts = [text for measure in measures() for text in (measure.title, *measure.limits)]
     for part in (
-        *told,
+        *texts,
         "What follows is not what was caused",
         "Small numbers are protected",
         "2019-04-01 to 2026-03-31",
@@ -44,7 +44,7 @@ def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
     assert page.locator("table").count() == page.locator("table caption").count() >= 12 * 5
     drawn = page.locator("#flow0 figure svg").first
     labels = drawn.locator("text").all_text_contents()
-    stages = dict(found.table("flow_stages").filter(provider="all providers").select("stage", "entered").iter_rows())
+    stages = dict(result.table("flow_stages").filter(provider="all providers").select("stage", "entered").iter_rows())
     assert f"referral {stages['referral']:,}" in labels
     assert drawn.bounding_box()["width"] > 500
     assert page.locator("#flow0 figure svg").count() == 1 + 8 + 1
@@ -53,23 +53,23 @@ def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
 @pytest.mark.parametrize("disclosure", ["hes", "none"])
 def test_axe_finds_no_violation(opened: Open, people: list[Path], disclosure: str) -> None:
     some = ["attendances_after_imaging", "days_to_first_attendance"]
-    page = opened(ebi.measure(people, some, ["musculoskeletal"], settings=ebi.Settings(disclosure)))
+    page = opened(ebi.run_measures(people, some, "musculoskeletal", settings=ebi.Settings(disclosure=disclosure)))
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in found] == []
+    violations = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in violations] == []
 
 
 def test_the_page_says_what_the_tables_say(people: list[Path], tmp_path: Path) -> None:
-    found = ebi.measure(people)
-    found.report(tmp_path / "report.html")
+    result = ebi.run_measures(people, ["did_not_attend", "days_to_first_attendance"], "musculoskeletal")
+    result.report(tmp_path / "report.html")
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for row in found.shares.filter(provider="all providers").iter_rows(named=True):
+    for row in result.shares.filter(provider="all providers").iter_rows(named=True):
         assert f"<strong>{row['index_activity']:,}</strong> index activity" in html
         assert f"<strong>{row['percent']:.1f}%</strong>" in html
-    for count in found.table("flow")["pathways"].drop_nulls():
+    for count in result.table("flow")["pathways"].drop_nulls():
         assert f">{count:,}</td>" in html
     with pytest.raises(ebi.UsageError, match="already exists"):
-        found.report(tmp_path / "report.html")
+        result.report(tmp_path / "report.html")
 
 
 def test_codes_are_never_markup(opened: Open, people: list[Path]) -> None:
@@ -79,17 +79,17 @@ def test_codes_are_never_markup(opened: Open, people: list[Path]) -> None:
         )
         for path in people
     ]
-    page = opened(ebi.measure(frames, ["did_not_attend"], ["musculoskeletal"], settings=ebi.Settings("none")))
+    page = opened(ebi.run_measures(frames, "did_not_attend", "musculoskeletal", settings=EXACT))
     assert page.locator("body img, body b").count() == 0
     assert page.evaluate("document.scripts.length") == 1
-    told = page.locator("#flow0-providers").inner_text().upper().replace(" ", "")
-    assert all(name.replace(" ", "").upper() in told for name in HOSTILE)
+    text = page.locator("#flow0-providers").inner_text().upper().replace(" ", "")
+    assert all(name.replace(" ", "").upper() in text for name in HOSTILE)
     assert page.locator("body.exact").count() == 1
 
 
 def test_providers_have_their_names(people: list[Path], tmp_path: Path) -> None:
-    given = {"ZZ1": "Made-up Hospitals 1"}
-    ebi.measure(people, ["did_not_attend"], ["musculoskeletal"], settings=ebi.Settings(names=given)).report(
+    names = {"ZZ1": "Made-up Hospitals 1"}
+    ebi.run_measures(people, "did_not_attend", "musculoskeletal", settings=ebi.Settings(names=names)).report(
         tmp_path / "report.html"
     )
     html = (tmp_path / "report.html").read_text(encoding="utf-8")
@@ -99,19 +99,19 @@ def test_providers_have_their_names(people: list[Path], tmp_path: Path) -> None:
 
 def test_a_page_of_few_people_or_none(opened: Open, people: list[Path]) -> None:
     few = [pl.read_parquet(path).head(40) for path in people]
-    assert "lost to view" in opened(ebi.measure(few)).inner_text("body")
+    assert "lost to view" in opened(ebi.run_measures(few)).inner_text("body")
 
 
 def test_a_page_without_anybody(opened: Open, people: list[Path]) -> None:
-    page = opened(ebi.measure([pl.read_parquet(path).clear() for path in people]))
+    page = opened(ebi.run_measures([pl.read_parquet(path).clear() for path in people]))
     assert "0\nindex activity" in page.inner_text("#measure0")
 
 
 def test_flows_alone_and_measures_alone(opened: Open, people: list[Path], tmp_path: Path) -> None:
-    alone = ebi.measure(people[0], flows=["musculoskeletal"])
+    alone = ebi.run_measures(people[0], flows="musculoskeletal")
     assert any("no extract holds what the stages procedure ask for" in text for text in alone.warnings)
     page = opened(alone)
     assert page.locator("#flow0").count() == 1 and page.locator("#measure0, #overview").count() == 0
     (tmp_path / "report.html").unlink()
-    page = opened(ebi.measure(people[0], ["did_not_attend"]))
+    page = opened(ebi.run_measures(people[0], "did_not_attend"))
     assert page.locator("#flow0").count() == 0 and page.locator("#measure0").count() == 1

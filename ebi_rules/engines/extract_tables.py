@@ -60,7 +60,7 @@ def _open_files(files: Sequence[Path]) -> Table:
             rows, schema = _rows_and_types(file)
         except PermissionError:
             raise ExtractError(f"{file} cannot be read: permission denied.") from None
-        except (pl.exceptions.PolarsError, OSError):
+        except (pl.exceptions.PolarsError, pa.ArrowException, OSError):
             raise ExtractError(f"{file} is not {kind_of(file).article} file, or is incomplete.") from None
         inputs.append(InputFile(str(file), file.stat().st_size, rows))
         if first is None:
@@ -72,15 +72,12 @@ def _open_files(files: Sequence[Path]) -> Table:
 
 
 def _rows_and_types(file: Path) -> tuple[int, dict[str, str]]:
-    """Return a file's number of rows, and its types by column; raise `OSError` or `PolarsError` if it is broken."""
+    """Return a file's number of rows, and its types by column; raise an error of the library if it is broken."""
     if kind_of(file) is not PARQUET:
         frame = kind_of(file).scan([file])
         schema = frame.collect_schema()
         return collect(frame.select(pl.len())).item(), {name: str(kind) for name, kind in schema.items()}
-    try:
-        metadata = pq.read_metadata(file)
-    except pa.ArrowException as error:
-        raise OSError(str(error)) from None
+    metadata = pq.read_metadata(file)
     return metadata.num_rows, {field.name: str(field.type) for field in metadata.schema.to_arrow_schema()}
 
 
