@@ -19,9 +19,9 @@ from ebi_rules.layouts.layout import find_layout
 from ebi_rules.pathways.definitions import measure as find_measure
 from ebi_rules.pathways.definitions import measures
 from ebi_rules.pathways.measure import Measure
-from ebi_rules.pathways.measure_counts import answer
+from ebi_rules.pathways.measure_counts import answer_measure
 from ebi_rules.pathways.measure_meaning import answers
-from ebi_rules.pathways.people_events import gather
+from ebi_rules.pathways.people_events import gather_people
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.rule_model.measure_availability import can_contain
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
@@ -36,10 +36,10 @@ def _counted(measure: Measure, people: list[Person], layouts: Sequence[str], see
     tables = [table_of(people, find_layout(name), shuffle=seed) for name in layouts]
     extracts = [open_source(ExtractSource(table.activity, table.layout, table.overrides)) for table in tables]
     starts = [measure.start] if measure.start else []
-    gathered = gather(extracts, measure.definitions, STANDARD_DIMENSIONS, TODAY, starts, keyed=True)
-    counted = answer(gathered, measure)
-    keys = gathered.frame["key"].cast(pl.Int64)[counted.row]
-    complete = counted.outcomes if measure.gives in (COUNT, DAYS) else np.where(counted.held, "yes", "no")
+    people_events = gather_people(extracts, measure.definitions, STANDARD_DIMENSIONS, TODAY, starts, with_keys=True)
+    counted = answer_measure(people_events, measure)
+    keys = people_events.frame["key"].cast(pl.Int64)[counted.row]
+    complete = counted.outcomes if measure.gives in (COUNT, DAYS) else np.where(counted.has_outcome, "yes", "no")
     texts = map(str, np.where(counted.followed, complete.astype(str), "incomplete"))
     return Counter(zip(keys, texts, strict=True))
 
@@ -200,10 +200,8 @@ def test_rows_without_person_or_day_are_counted(population: Path) -> None:
         pl.when(pl.col("index") < frame.height - 30).then("Appointment_Date"),
     ).drop("index")
     result = ebi.run_measures(broken, ["did_not_attend"])
-    assert (
-        "50 rows have no value in the column Der_Pseudo_NHS_Number, which no measure can do without." in result.warnings
-    )
-    assert "30 rows have no value in the column Appointment_Date, which no measure can do without." in result.warnings
+    assert "50 rows have no value in the column Der_Pseudo_NHS_Number, which every measure needs." in result.warnings
+    assert "30 rows have no value in the column Appointment_Date, which every measure needs." in result.warnings
 
 
 def test_different_pseudonyms_are_reported(population: Path) -> None:
@@ -211,7 +209,7 @@ def test_different_pseudonyms_are_reported(population: Path) -> None:
         pl.format("X{}", "Der_Pseudo_NHS_Number").alias("Der_Pseudo_NHS_Number")
     )
     result = ebi.run_measures([population / "outpatient.parquet", other], ["spinal_procedure_after_imaging"])
-    assert any("are in both: are their pseudonyms made in the same way?" in text for text in result.warnings)
+    assert any("are in both: check that their pseudonyms are made in the same way." in text for text in result.warnings)
     spelt = pl.read_parquet(population / "admitted.parquet").with_columns(
         pl.format(" {} ", "Der_Pseudo_NHS_Number").alias("Der_Pseudo_NHS_Number")
     )
@@ -221,7 +219,7 @@ def test_different_pseudonyms_are_reported(population: Path) -> None:
 def test_a_window_longer_than_the_data_is_reported(population: Path) -> None:
     short = pl.read_parquet(population / "outpatient.parquet").filter(pl.col("Appointment_Date") < date(2019, 9, 1))
     result = ebi.run_measures(short, ["re_entry"])
-    assert any("re_entry looks 730 days ahead, and the data hold 152" in text for text in result.warnings)
+    assert any("re_entry looks 730 days ahead, but the data cover only 152 days" in text for text in result.warnings)
 
 
 @pytest.mark.parametrize(
@@ -229,16 +227,28 @@ def test_a_window_longer_than_the_data_is_reported(population: Path) -> None:
     [
         ('index = "2S_lower_back_imaging"', 'index = "2S_lower"', "line 5: index: there is no rule '2S_lower'"),
         ('index = "2S_lower_back_imaging"', 'index = "agee > 5"', "index: there is no field agee; did you mean age"),
-        ("days = 365", "days = 0", "within: from 1 to 0 days holds no day"),
-        ("days = 365", "days = 9999", "within: days is a whole number from 0 to 3660"),
-        ("from = 1, days = 365, after = true", "from = 0, days = 365, after = false", "before begins with from = 1"),
+        ("days = 365", "days = 0", "within: from 1 to 0 days contains no day"),
+        ("days = 365", "days = 9999", "within: days must be a whole number from 0 to 3660"),
+        (
+            "from = 1, days = 365, after = true",
+            "from = 0, days = 365, after = false",
+            "with after = false, use from = 1",
+        ),
         ('outcome = "2S_lower_back_imaging"\n', "", "the entry outcome is missing"),
-        ('answers = ["yes", "no"]', 'answers = ["no", "no"]', r"\['no', 'no'\], but the measure gives \['yes', 'no'\]"),
-        ('answers = ["yes", "no"]', 'answers = ["maybe", "no"]', "these are 'yes', 'no', 'incomplete' or numbers"),
-        ('on = "2024-01-10"', 'on = "2024-13-10"', "an activity has the day that it is on"),
+        (
+            'answers = ["yes", "no"]',
+            'answers = ["no", "no"]',
+            r"\['no', 'no'\], but the measure returns \['yes', 'no'\]",
+        ),
+        ('answers = ["yes", "no"]', 'answers = ["maybe", "no"]', "these must be 'yes', 'no', 'incomplete' or numbers"),
+        ('on = "2024-01-10"', 'on = "2024-13-10"', "an activity must have its day"),
         ("within = ", "withing = ", "there is no entry 'withing'; the nearest is within"),
         ('key = "repeat_imaging"', 'key = "repeat_imaging"\ngives = "shares"', "there is no gives 'shares'"),
-        ('key = "repeat_imaging"', 'key = "repeat_imaging"\nstart = "referral_date"', "only a measure of days has"),
+        (
+            'key = "repeat_imaging"',
+            'key = "repeat_imaging"\nstart = "referral_date"',
+            "only a measure of days can have",
+        ),
     ],
 )
 def test_a_wrong_measure_file_is_reported(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -156,7 +156,7 @@ def test_an_audit_can_use_any_level_of_area(extract: Path, areas: Path) -> None:
 
 
 def test_an_area_without_a_map_is_reported(extract: Path) -> None:
-    with pytest.raises(ebi.ExtractError, match=r"no column for pcn\. Use --areas FILE to say in which pcn each GP"):
+    with pytest.raises(ebi.ExtractError, match=r"no column for pcn\. Use --areas FILE, a CSV with the pcn of each GP"):
         ebi.audit(extract, ["2S"], by=["pcn"])
 
 
