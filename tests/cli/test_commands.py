@@ -161,8 +161,11 @@ def test_an_audit_from_a_saved_cube_is_the_audit_itself(run: Run, tmp_path: Path
     for arguments, message in messages.items():
         code = 4 if arguments[0] == "--rule" else 2
         assert message in run("audit", "--from-cube", "cube.csv", "-o", "no", *arguments, code=code).stderr
-    assert "one of them" in run("audit", "opa.parquet", "--from-cube", "cube.csv", "-o", "no", code=2).stderr
-    assert "one of them" in run("audit", "-o", "no", code=2).stderr
+    assert (
+        "name either an extract, or a cube"
+        in run("audit", "opa.parquet", "--from-cube", "cube.csv", "-o", "no", code=2).stderr
+    )
+    assert "name either an extract, or a cube" in run("audit", "-o", "no", code=2).stderr
     assert not (tmp_path / "no").exists()
 
 
