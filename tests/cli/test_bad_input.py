@@ -200,8 +200,8 @@ def test_force_replaces_what_an_audit_wrote_and_nothing_else(
     fails: Fails, run: Run, extract: Extract, tmp_path: Path
 ) -> None:
     path = str(extract(Der_Commissioner_Code=["ZZC"] * 4))
-    run("audit", path, "-o", "out", "--by", "commissioner")
-    run("audit", path, "-o", "out", "--force")
+    run("audit", path, "-o", "out", "--rule", "2S", "--by", "commissioner")
+    run("audit", path, "-o", "out", "--rule", "2S", "--force")
     assert not (tmp_path / "out" / "by_commissioner.csv").exists()
     (tmp_path / "out" / "mine.txt").write_text("precious")
     message = fails("audit", path, "-o", "out", "--force", code=2)

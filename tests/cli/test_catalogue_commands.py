@@ -38,7 +38,7 @@ def test_an_unknown_filter_value_is_an_error(run: Run) -> None:
 def test_show_describes_what_changed_between_editions(run: Run) -> None:
     text = run("show", "2E", "--diff", "2020").stdout
     assert "from the edition of 2020 to the edition of July 2024" in text
-    assert "**Turned round** (ICD-10): S83.2, asked for before, is now excluded." in text
+    assert "**Reversed** (ICD-10): S83.2, included before, is now excluded." in text
     assert (
         "All activity in scope of the edition of 2020 as ported is in scope of"
         in run("show", "2B", "--diff", "2020-port").stdout

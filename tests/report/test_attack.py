@@ -17,7 +17,7 @@ from tests.report.attack import attack_of, by_figures, read
 SEEDS = (*range(12), 41, 64, 124, 162, 181, 195, 232)
 """The last seven would reveal counts if secondary suppression did not look at sums."""
 
-QUICK_SEEDS = (0, 41, 181)
+QUICK_SEEDS = (0, 41)
 EACH_SEED = [seed if seed in QUICK_SEEDS else pytest.param(seed, marks=pytest.mark.long) for seed in SEEDS]
 ALL_SEEDS = [pytest.param(QUICK_SEEDS, id="quick"), pytest.param(SEEDS, marks=pytest.mark.long, id="all")]
 

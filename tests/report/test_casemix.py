@@ -113,7 +113,7 @@ def test_a_model_without_statsmodels_is_an_error(monkeypatch: pytest.MonkeyPatch
     [
         ({"adjust": ("age",)}, "--adjust: there is no field of case mix 'age'; the nearest is age_band"),
         ({"adjust": ()}, "--adjust: name at least one field"),
-        ({"casemix": "modell"}, "--casemix: there is no way 'modell'; the nearest is model"),
+        ({"casemix": "modell"}, "--casemix: there is no method 'modell'; the nearest is model"),
         ({"standard": pl.DataFrame(), "adjust": ("sex",)}, "--standard has rates by age band and sex"),
     ],
 )
