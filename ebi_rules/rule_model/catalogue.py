@@ -5,10 +5,11 @@ Folders named by the environment variable EBI_RULES_PATH join the catalogue; oth
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules._support.errors import RuleError, UsageError, unknown
 from ebi_rules._support.package_data import data_folder
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.rule_model.availability import available_rules
@@ -169,8 +170,15 @@ def choose_rules(
 
 @cache
 def codes_by_rule() -> Mapping[str, Mapping[CodeSystem, CodeList]]:
-    """Return the codes that the package's rules name in any edition, by rule and classification."""
-    return {rule.key: {system: _codes_of(rule, system) for system in CodeSystem} for rule in Catalogue(builtin_files())}
+    """Return the codes that the package's rules name in any edition, by rule and classification.
+
+    A rule whose file is wrong is left out: lint uses this, and reports such a file by itself.
+    """
+    codes = {}
+    for file in builtin_files():
+        with suppress(RuleError):
+            codes[file.rule.key] = {system: _codes_of(file.rule, system) for system in CodeSystem}
+    return codes
 
 
 def _codes_of(rule: Rule, system: CodeSystem) -> CodeList:

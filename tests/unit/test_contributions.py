@@ -44,27 +44,26 @@ Z843 = "Hip joint"
 
 [[examples]]
 about = "MRI of the hip of an adult"
+activity = { procedures = ["U133", "Z843"], age = 45 }
 flagged = true
-procedures = ["U133", "Z843"]
-age = 45
 
 [[examples]]
 about = "MRI of another part"
+activity = { procedures = ["U133", "Z846"], age = 45 }
 flagged = false
-procedures = ["U133", "Z846"]
-age = 45
+stopped_by = "imaging"
 
 [[examples]]
 about = "the hip without MRI"
+activity = { procedures = ["U132", "Z843"], age = 45 }
 flagged = false
-procedures = ["U132", "Z843"]
-age = 45
+stopped_by = "imaging"
 
 [[examples]]
 about = "a child"
+activity = { procedures = ["U133", "Z843"], age = 12 }
 flagged = false
-procedures = ["U133", "Z843"]
-age = 12
+stopped_by = "adult"
 """
 
 LAYOUT = """
@@ -99,6 +98,8 @@ sqlglot = "duckdb"
 distinct = true
 reserved = "GLORIOUS"
 """
+
+TARGET = ("--layout", "ncdr-opa", "--table", "t")
 
 ENGINE = '''"""The engine memory: Polars under another name."""
 
@@ -164,9 +165,11 @@ def with_tests(project: Project) -> Project:
 
 def test_add_a_rule(project: Project) -> None:
     added = project.add("ebi_rules/data/catalogue/made_up_hip_imaging.toml", RULE)
-    assert "made_up_hip_imaging" in project.run("lint", str(added))
+    assert "1 file: 0 errors" in project.run("lint", str(added))
     assert "MRI of the hip" in project.run("show", "hip")
-    assert "made_up_hip_imaging" in project.run("sql", "hip", "--dialect", "tsql", "--layout", "ncdr-opa", "--table", "t")
+    assert "made_up_hip_imaging" in project.run("sql", "hip", "--dialect", "tsql", *TARGET)
+    added.write_text(RULE.replace("U133", "U1333"), encoding="utf-8")
+    project.run("lint", str(added), exit_code=3)
 
 
 def test_every_rule_of_the_package_can_be_checked_by_its_path(project: Project) -> None:
@@ -182,11 +185,10 @@ def test_add_a_layout(project: Project) -> None:
 
 
 def test_add_a_dialect(project: Project) -> None:
-    target = ("--layout", "ncdr-opa", "--table", "t")
     added = project.add("ebi_rules/data/dialects/ourbase.toml", DIALECT)
-    assert "SELECT" in project.run("sql", "2S", "--dialect", "ourbase", *target)
+    assert "SELECT" in project.run("sql", "2S", "--dialect", "ourbase", *TARGET)
     added.write_text(DIALECT.replace("distinct", "distinkt"), encoding="utf-8")
-    refused = project.run("sql", "2S", "--dialect", "ourbase", *target, exit_code=3)
+    refused = project.run("sql", "2S", "--dialect", "ourbase", *TARGET, exit_code=3)
     assert "ourbase.toml, line 5" in refused
     assert "'distinkt'" in refused and "distinct" in refused.replace("distinkt", "")
 
@@ -194,12 +196,11 @@ def test_add_a_dialect(project: Project) -> None:
 def test_add_an_engine(project: Project) -> None:
     project.add("ebi_rules/engines/memory_engine.py", ENGINE)
     assert "memory" in project.run("audit", "--help")
+    assert "the nearest is memory" in project.run("audit", "opa.parquet", "-o", "a", "--engine", "memori", exit_code=2)
     project.run("synth", "-o", "opa.parquet", "--rows", "500")
-    counted = [
-        project.run("audit", "opa.parquet", "-o", f"audit-{engine}", "--rule", "2S", "--engine", engine)
-        for engine in ("memory", "polars")
-    ]
-    assert counted[0].replace("audit-memory", "") == counted[1].replace("audit-polars", "")
+    assert "2S_lower_back_imaging: " in project.run(
+        "audit", "opa.parquet", "-o", "a", "--rule", "2S", "--engine", "memory"
+    )
 
 
 @pytest.mark.long
@@ -210,4 +211,4 @@ def test_what_was_added_breaks_no_test(project: Project) -> None:
     project.add("ebi_rules/data/layouts/our-opa.toml", LAYOUT)
     project.add("ebi_rules/engines/memory_engine.py", ENGINE)
     project.python("-m", "ebi_rules.rule_model.catalogue_pages", "docs/rules")
-    project.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "-m", "not long and not needs", "tests/unit")
+    project.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not long and not needs", "tests/unit")
