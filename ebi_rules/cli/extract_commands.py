@@ -74,11 +74,10 @@ def flag(
     **source: Any,
 ) -> None:
     """Write the activity key and one true or false column per rule."""
-    from ebi_rules._support.atomic_output import require_apart, require_free
+    from ebi_rules._support.atomic_output import require_free
     from ebi_rules.results.flags import write_flags
 
     require_free(output, force)
-    require_apart(output, [Path(extract)])
     with status() as progress:
         written = write_flags(
             opened(extract, **source),

@@ -1,6 +1,7 @@
 """The tables of codes of layouts that have them: named by the user, or found by name beside the extract."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -87,4 +88,4 @@ def _with_layout_names(table: Table, child: ChildTable, name: str) -> Table:
         columns[layout_name] = column
     frame = table.frame.select([pl.col(column).alias(layout_name) for layout_name, column in columns.items()])
     schema = {layout_name: table.schema[column] for layout_name, column in columns.items()}
-    return Table(frame, schema, table.files)
+    return replace(table, frame=frame, schema=schema)

@@ -72,11 +72,13 @@ class Table:
         frame: The rows, not yet read.
         schema: Types by column.
         files: The files behind it; none for a frame.
+        path: The file, folder or glob as the user gave it; None for a frame.
     """
 
     frame: pl.LazyFrame
     schema: Mapping[str, pl.DataType]
     files: tuple[InputFile, ...] = ()
+    path: Path | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -124,3 +126,10 @@ class FrameExtract(Extract):
     def files(self) -> list[InputFile]:
         """The files behind the extract, including those of child tables."""
         return [file for table in (self.table, *self.children.values()) for file in table.files]
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the extract is on disk: paths as given, and the files in them. No output may overlap them."""
+        tables = (self.table, *self.children.values())
+        given = [table.path for table in tables if table.path is not None]
+        return [*given, *(Path(file.path) for file in self.files)]

@@ -4,6 +4,7 @@ Every file is checked first: each must be complete, and all must have the same c
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -29,8 +30,8 @@ def open_table(source: Source, is_child: Callable[[Path, Path], bool]) -> Table:
     if isinstance(source, str | Path):
         if is_table_format(str(source)):
             frame = scan_table_format(str(source))
-            return Table(frame, dict(frame.collect_schema()))
-        return _open_files(find_files(str(source), is_child))
+            return Table(frame, dict(frame.collect_schema()), path=Path(source))
+        return replace(_open_files(find_files(str(source), is_child)), path=Path(source))
     frame = _as_lazy_frame(source)
     try:
         return Table(frame, dict(frame.collect_schema()))

@@ -168,8 +168,7 @@ def write_flags(
     target_path = Path(output)
     require_free(target_path, force)
     opened = require_frame(as_extract(extract))
-    inputs = [Path(file.path) for file in opened.files]
-    require_apart(target_path, [*inputs, *([Path(extract)] if isinstance(extract, str | Path) else [])])
+    require_apart(target_path, opened.paths)
     progress("checking values and deciding codes")
     flagged = _flag(opened, rules, variant, explain, skip_unavailable, any_dataset)
     progress("writing flags")

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.provider_audit.table_files import told
+from ebi_rules.provider_audit.table_files import text_table
 from tests.report.attack import attack_of, by_figures, read
 
 SEEDS = (*range(12), 41, 64, 124, 162, 181, 195, 232)
@@ -50,7 +50,7 @@ def small_extract(seed: int) -> pl.DataFrame:
 
 def publish(audit: ebi.Audit) -> dict[str, pl.DataFrame]:
     """Return the tables of an audit as their files say them."""
-    return read({name: told(table).write_csv() for name, table in audit.tables.by_file().items()})
+    return read({name: text_table(table).write_csv() for name, table in audit.tables.by_file().items()})
 
 
 def truth(audit: ebi.Audit) -> dict[tuple[str, ...], int]:

@@ -104,7 +104,7 @@ def test_a_model_without_events_or_people_returns_the_rate() -> None:
 def test_a_model_without_statsmodels_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "statsmodels.api", None)
     audit = with_settings(population(4, 200)[0], _settings("hes"))
-    with pytest.raises(ebi.EngineError, match=r"pip install 'ebi-rules\[model\]', or say --casemix strata"):
+    with pytest.raises(ebi.EngineError, match=r"pip install 'ebi-rules\[model\]', or use --casemix strata"):
         _ = audit.providers
 
 

@@ -8,7 +8,7 @@ from ebi_rules.pathways import flow_tables as tables
 from ebi_rules.pathways.definitions import flow as find_flow
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.provider_audit.table_files import told
+from ebi_rules.provider_audit.table_files import text_table
 from tests.report.attack import Attack
 
 FLOW = find_flow("musculoskeletal")
@@ -46,7 +46,7 @@ def _attack(shown: pl.DataFrame, flow: Flow) -> Attack:
     """
     attack = Attack()
     moved, by_provider, by_quarter = (
-        told(table)
+        text_table(table)
         for table in (
             tables.move_table(shown, flow),
             tables.stage_table(shown, flow, "provider"),
@@ -108,7 +108,7 @@ def _place(who: str, step: int, stage: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("seed", EACH_SEED)
 def test_nothing_is_recovered(seed: int) -> None:
-    shown = tables.cells(_moves(seed, FLOW), FLOW, "hes")
+    shown = tables.flow_cells(_moves(seed, FLOW), FLOW, "hes")
     assert shown["shown"].drop_nulls().is_between(1, 7).sum() == 0
     assert _attack(shown, FLOW).recovered() == {}
 
@@ -118,17 +118,20 @@ def test_counts_are_recovered_without_secondary_suppression(
     monkeypatch: pytest.MonkeyPatch, seeds: tuple[int, ...], least: int
 ) -> None:
     monkeypatch.setattr(tables, "withheld", lambda cells, method, known: pl.Series([False] * cells.height))
-    assert sum(len(_attack(tables.cells(_moves(seed, FLOW), FLOW, "hes"), FLOW).recovered()) for seed in seeds) >= least
+    assert (
+        sum(len(_attack(tables.flow_cells(_moves(seed, FLOW), FLOW, "hes"), FLOW).recovered()) for seed in seeds)
+        >= least
+    )
 
 
 def test_moves_of_few_people_reveal_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "_published", lambda exact, method: pl.Series("published", [True] * exact.height))
-    assert _attack(tables.cells(_moves(10, FLOW), FLOW, "hes"), FLOW).recovered()
+    assert _attack(tables.flow_cells(_moves(10, FLOW), FLOW, "hes"), FLOW).recovered()
 
 
 def test_tables_add_up_if_nothing_is_suppressed() -> None:
     moves = _moves(1, FLOW)
-    shown = tables.cells(moves, FLOW, "none")
+    shown = tables.flow_cells(moves, FLOW, "none")
     stages = tables.stage_table(shown, FLOW, "provider").filter(provider=ALL_PROVIDERS)
     entered = dict(stages.select("stage", "entered").iter_rows())
     begun = moves.filter(pl.col("step") == 0)["pathways"].sum()
@@ -149,5 +152,5 @@ def test_ends_of_all_providers_do_not_reveal_each_other() -> None:
     ]
     rows += [(f"ZZ{place}", f"2024 Q{place + 1}", 0, "referral", "imaging", 7) for place in (0, 1)]
     moves = pl.DataFrame(rows, schema=["provider", "quarter", "step", "from", "to", "pathways"], orient="row")
-    stages = tables.cells(moves, FLOW, "hes").filter(table="stage")
+    stages = tables.flow_cells(moves, FLOW, "hes").filter(table="stage")
     assert stages["withheld"].any()

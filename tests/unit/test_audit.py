@@ -249,7 +249,7 @@ def test_a_standard_of_the_users_own(exact: ebi.Audit, tmp_path: Path) -> None:
         ("area,age_band,sex\n", "has no column count"),
         ("area,age_band,sex,count\nA,20-25,1,5\n", "no age band '20-25'; the nearest is 20-24"),
         ("area,age_band,sex,count\nA,20-24,1,many\n", "1 of the cells in count are not whole numbers"),
-        ("place,age_band,sex,count\nA,20-24,1,5\n", "one column says the area"),
+        ("place,age_band,sex,count\nA,20-24,1,5\n", "exactly one column must name the area"),
     ],
 )
 def test_a_wrong_population_file_is_reported_in_one_message(text: str, message: str, tmp_path: Path) -> None:

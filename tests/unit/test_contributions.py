@@ -168,8 +168,8 @@ def test_add_a_rule(project: Project) -> None:
     assert "1 file: 0 errors" in project.run("lint", str(added))
     assert "MRI of the hip" in project.run("show", "hip")
     assert "made_up_hip_imaging" in project.run("sql", "hip", "--dialect", "tsql", *TARGET)
-    added.write_text(RULE.replace("U133", "U1333"), encoding="utf-8")
-    project.run("lint", str(added), exit_code=3)
+    added.write_text(RULE.replace("procedure(scan) AND", "procedure(scam) AND"), encoding="utf-8")
+    assert "'scam'" in project.run("lint", str(added), exit_code=3)
 
 
 def test_every_rule_of_the_package_can_be_checked_by_its_path(project: Project) -> None:
