@@ -23,7 +23,7 @@ from tests.engines.tally import TALLY
 
 DBT = ENVIRONMENTS / "dbt" / "bin" / "dbt"
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-_REQUIREMENT = re.compile(r'([\w.-]+)[^;]*(?:; extra == "(\w+)")?')
+_REQUIREMENT = re.compile(r"""([\w.-]+)[^;]*(?:; extra == ['\"](\w+)['\"])?""")
 _HIDDEN = pytest.StashKey[AbstractContextManager[None]]()
 
 

@@ -29,7 +29,11 @@ from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.polars import expression
 
 _TABLE = "examples"
-_SPARK = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
+_SPARK = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.sql.shuffle.partitions": "1",
+}
 _TYPES = {Kind.NUMBER: pl.Int64(), Kind.DATE: pl.Date()}
 _SQL_TYPES: Mapping[pl.DataType, str] = {pl.Int64(): "BIGINT", pl.String(): "VARCHAR(4000)", pl.Date(): "DATE"}
 
