@@ -5,19 +5,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 N ?= 20000
 FOLDER ?= bench-extracts
+ONLY ?= not long
 
-.PHONY: demo test check format bench bench-national engines docs dialects test-gen agreement clean
+.PHONY: demo test long check format bench bench-national engines docs dialects test-gen agreement clean
 
 demo: $(VENV)/installed
 	$(BIN)/ebi-rules demo --force
 
+# What is not on this machine is not tried, and named at the end. ONLY chooses by marker: make test ONLY="needs and not long".
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -m "$(ONLY)"
+
+# Simulations, mutations, long attacks and long generated runs.
+long: $(VENV)/installed-dev
+	$(BIN)/python -m pytest -n auto -m long
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .

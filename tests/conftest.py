@@ -1,5 +1,5 @@
-"""What all tests share: needs are checked, Hypothesis is derandomised in CI, engines end with the run, which ends with
-what was compared and what was not tried."""
+"""What all tests share: needs are checked, Hypothesis repeats itself, engines end with the run, and what was compared
+and what was not tried is printed at the end."""
 
 import os
 from pathlib import Path
@@ -13,9 +13,12 @@ from tests.engines.evaluators import EVALUATORS
 
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
-settings.register_profile("here", max_examples=int(os.environ.get("EBI_EXAMPLES", "60")), **_COMMON)
+settings.register_profile("test", max_examples=100, derandomize=True, **_COMMON)
 settings.register_profile("ci", max_examples=200, derandomize=True, **_COMMON)
-settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
+settings.register_profile("explore", max_examples=int(os.environ.get("EBI_EXAMPLES", "100")), **_COMMON)
+settings.load_profile(
+    "explore" if "EBI_EXAMPLES" in os.environ else "ci" if os.environ.get("CI") == "true" else "test"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -122,6 +122,16 @@ def audit_cube(
     Raises:
         UsageError: A name is unknown, or settings do not fit together.
         ExtractError: The file is not a cube, or does not fit its rules.
+
+    Example:
+        >>> import polars as pl, ebi_rules as ebi
+        >>> cube = pl.DataFrame({"rule": [None, "2S_lower_back_imaging", "2S_lower_back_imaging"], "provider": "ZZ1",
+        ...                      "month": "2024-04", "age_band": "45-49", "sex": "1",
+        ...                      "measure": ["activity", "eligible", "flagged"], "item": None,
+        ...                      "count": [90, 80, 20]})
+        >>> result = ebi.audit_cube(cube, settings=ebi.Settings(disclosure="none"))
+        >>> result.totals().select("eligible", "flagged").row(0)
+        (80, 20)
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     chosen_settings = settings or Settings()

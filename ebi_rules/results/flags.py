@@ -164,6 +164,14 @@ def write_flags(
         UsageError: As for `flag`; or the output exists, or is an input.
         LayoutError: As for `flag`.
         ExtractError: As for `flag`.
+
+    Example:
+        >>> import polars as pl, ebi_rules as ebi
+        >>> frame = pl.DataFrame({"OPA_Ident": [1, 2], "Der_Procedure_All": ["||U055", "||U051"],
+        ...                       "Der_Diagnosis_All": [None, "M545"], "Age_at_Start_of_Episode_SUS": [45, 45],
+        ...                       "Administrative_Category": ["01", "01"]})
+        >>> ebi.write_flags(frame, "flags.parquet", "2S", force=True).flagged
+        {'2S_lower_back_imaging': 1}
     """
     target_path = Path(output)
     require_free(target_path, force)

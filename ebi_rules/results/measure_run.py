@@ -69,6 +69,18 @@ def run_measures(
         RuleError: A measure or flow file is wrong.
         LayoutError: A layout file is wrong.
         ExtractError: An extract cannot be read, or the extracts cannot answer a measure.
+
+    Example:
+        >>> import polars as pl, ebi_rules as ebi
+        >>> from datetime import date
+        >>> days = [date(2023, 1, 9), date(2023, 3, 9), date(2024, 12, 9)]
+        >>> frame = pl.DataFrame({"OPA_Ident": [1, 2, 3], "Der_Pseudo_NHS_Number": ["a", "a", "b"],
+        ...                       "Appointment_Date": days, "Der_Procedure_All": ["||U055", "||U055", None],
+        ...                       "Der_Diagnosis_All": None, "Age_at_Start_of_Episode_SUS": 45,
+        ...                       "Administrative_Category": "01"})
+        >>> result = ebi.run_measures(frame, "repeat_imaging", settings=ebi.Settings(disclosure="none"))
+        >>> result.shares.select("index_activity", "followed", "outcome").row(0)
+        (2, 2, 1)
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     chosen_settings = settings or Settings()
