@@ -157,7 +157,7 @@ def test_an_audit_from_a_saved_cube_is_the_audit_itself(run: Run, tmp_path: Path
             assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
     assert "Made-up" not in (tmp_path / "out" / "run.json").read_text()
     messages = {
-        ("--by", "site"): "--by: a cube is already counted",
+        ("--by", "site"): "--by: only for an extract; a cube is already counted",
         ("--layout", "ncdr-opa"): "--layout: a cube is already counted",
         ("--rule", "2E"): "the cube does not count 2E_",
     }

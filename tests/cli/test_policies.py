@@ -101,7 +101,9 @@ def test_areas_are_an_option(run: Run, tmp_path: Path) -> None:
         "sql", "2S", "--dialect", "postgres", "--layout", "ncdr-opa", "--table", "opa", "--shape", "cube", *options[2:]
     ).stdout
     assert "THEN 'Network 3'" in sql
-    assert "Use --areas FILE to say" in run("audit", "opa.parquet", "-o", "no", "--by", "pcn", code=4).output
+    assert (
+        "Use --areas FILE, a CSV with the pcn" in run("audit", "opa.parquet", "-o", "no", "--by", "pcn", code=4).output
+    )
     assert (
         "--areas: a cube is already counted"
         in run("audit", "-o", "no", "--from-cube", "areas.csv", "--areas", "areas.csv", code=2).output

@@ -48,6 +48,7 @@ class Oracle(SQLite):
 
     name = "Oracle (emulated)"
     dialects = ("oracle",)
+    examples = 0.3  # Every statement is read anew, and every function of a text is Python's.
     keeps_views = False
     stands_for = MappingProxyType(
         {"oracle": "read by sqlglot and run on SQLite, where an empty text was made NULL as in Oracle"}

@@ -194,13 +194,13 @@ def test_a_connection_that_fails_is_told_by_its_kind(tmp_path: Path, monkeypatch
     with pytest.raises(ebi.EngineError, match=r"PostgreSQL failed \(\w+\)") as error:
         ebi.open("opa", engine="postgres")
     assert "secret" not in str(error.value)
+    with pytest.raises(ebi.UsageError, match="pass its name"):
+        ebi.open(pl.DataFrame(), engine="postgres")
 
 
 def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
     with pytest.raises(ebi.UsageError, match="no engine 'dukdb'; the nearest is duckdb"):
         ebi.open("opa", engine="dukdb")
-    with pytest.raises(ebi.UsageError, match="pass its name"):
-        ebi.open(pl.DataFrame(), engine="postgres")
     with pytest.raises(ebi.ExtractError, match="there is no file"):
         ebi.open(f"{tmp_path}/none.duckdb::opa", engine="duckdb")
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import ebi_rules as ebi
 from ebi_rules._support.errors import ExtractError, RuleError
-from ebi_rules.engines.extract_tables import open_table
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.rule_model.catalogue import rule, shared_definitions
 from ebi_rules.rule_model.rule_parser import parse_rule
@@ -43,7 +43,7 @@ def test_labels(layout: str, evaluator: str) -> None:
 @pytest.mark.parametrize("name", ["no_parquet.parquet", "a_csv.parquet"])
 def test_hostile_extracts_are_refused(name: str) -> None:
     with pytest.raises(ExtractError, match="is not a parquet file, or is incomplete"):
-        open_table(FIXTURES / "hostile" / name)
+        ebi.open(FIXTURES / "hostile" / name)
 
 
 def test_a_hostile_rule_is_refused_unread() -> None:

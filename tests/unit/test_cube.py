@@ -76,7 +76,7 @@ def test_missing_files_columns_and_rows_are_reported(audit: ebi.Audit, tmp_path:
     with pytest.raises(ebi.ExtractError, match="no row whose measure is activity"):
         read_cube(audit.exact_cube.filter(pl.col("measure") != "activity"))
     steps = audit.exact_cube.filter(~((pl.col("measure") == "left") & (pl.col("item") == "imaging")))
-    with pytest.raises(ebi.ExtractError, match="do not lead to the count flagged"):
+    with pytest.raises(ebi.ExtractError, match="do not agree with the count flagged"):
         ebi.audit_cube(steps)
 
 
