@@ -158,7 +158,7 @@ def test_an_audit_from_a_saved_cube_is_the_audit_itself(run: Run, tmp_path: Path
     assert "Made-up" not in (tmp_path / "out" / "run.json").read_text()
     messages = {
         ("--by", "site"): "--by: only for an extract; a cube is already counted",
-        ("--layout", "ncdr-opa"): "--layout: a cube is already counted",
+        ("--layout", "ncdr-opa"): "--layout: only for an extract; a cube is already counted",
         ("--rule", "2E"): "the cube does not count 2E_",
     }
     for arguments, message in messages.items():

@@ -105,7 +105,7 @@ def test_areas_are_an_option(run: Run, tmp_path: Path) -> None:
         "Use --areas FILE, a CSV with the pcn" in run("audit", "opa.parquet", "-o", "no", "--by", "pcn", code=4).output
     )
     assert (
-        "--areas: a cube is already counted"
+        "--areas: only for an extract; a cube is already counted"
         in run("audit", "-o", "no", "--from-cube", "areas.csv", "--areas", "areas.csv", code=2).output
     )
 
