@@ -27,6 +27,9 @@ _FIGURES = ("figure", "figure_lower_95", "figure_upper_95")
 _TEXTS = ("rule", "characteristic", "basis", "comparison", "value", "compared_with")
 _SCHEMA = {**dict.fromkeys(_TEXTS, pl.String), **dict.fromkeys(_FIGURES, pl.Float64)}
 
+_Row = dict[str, float | None]
+"""The rate of one value of a characteristic, with what belongs to it."""
+
 Comparison = tuple[str, str, str | None, str | None, float, float, float]
 """A row of the table from `basis` on: basis, comparison, value, compared_with, and the figures."""
 
@@ -106,7 +109,8 @@ def _rates_by_basis(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
 def _over_deciles(basis: str, rates: pl.DataFrame) -> Iterator[Comparison]:
     """Compare the rates of deprivation deciles, in their order."""
     decile_column = rates.columns[0]
-    is_complete = not rates["hidden"].any() and rates.height > 1 and bool((rates["eligible"] > 0).all())
+    is_shown = not rates["hidden"].any() and not rates["rate"].has_nulls()
+    is_complete = is_shown and rates.height > 1 and bool((rates["eligible"] > 0).all())
     # The variance of a Poisson count is its mean: half an event stands in for none.
     events = np.maximum(rates["flagged"].fill_null(0).to_numpy().astype(float), 0.5)
     values = rates["rate"].fill_null(0).to_numpy()
@@ -129,12 +133,17 @@ def _with_reference(basis: str, rates: pl.DataFrame, name: str, reference: str) 
             yield basis, "rate_ratio", value, reference, *_figures(ratio)
 
 
-def _ratio(row: dict[str, float] | None, reference: dict[str, float] | None) -> Index:
+def _ratio(row: _Row | None, reference: _Row | None) -> Index:
+    """Compare two rates; NONE if one is hidden or was not worked out, as it is where too little was expected."""
+    figures: list[float] = []
     for side in (row, reference):
         if side is None or side["hidden"] or not side["eligible"]:
             return NONE
-    assert row and reference, "a missing row has no ratio"
-    return rate_ratio(row["rate"], row["relative"], reference["rate"], reference["relative"])
+        rate, relative_error = side["rate"], side["relative"]
+        if rate is None or relative_error is None:
+            return NONE
+        figures += [rate, relative_error]
+    return rate_ratio(*figures)
 
 
 def _figures(index: Index) -> tuple[float, float, float]:

@@ -1,11 +1,15 @@
 """The slope and relative index of inequality and rate ratios: against other software, by hand, and by simulation."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
 
+import ebi_rules as ebi
 from ebi_rules._support.errors import InvalidInputError
 from ebi_rules.statistics.inequality_indices import rate_ratio, relative_index, slope_index
+from ebi_rules.synth.made_up_extract import write_extract
 
 RATES = np.array([52.0, 47.0, 49.0, 41.0, 38.0, 39.0, 30.0, 31.0, 24.0, 25.0])
 PEOPLE = np.array([900, 1100, 1000, 1300, 800, 1000, 950, 1050, 1200, 700], dtype=float)
@@ -79,3 +83,11 @@ def test_a_ratio_of_rates_by_hand() -> None:
     assert result.upper == pytest.approx(2 * np.exp(1.959964 * np.sqrt(0.15)), rel=1e-6)
     assert result.lower * result.upper == pytest.approx(4)
     assert np.isnan(rate_ratio(0.0, np.inf, 10.0, 0.1).value)
+
+
+def test_a_rate_that_cannot_be_worked_out_is_compared_with_nothing(tmp_path: Path) -> None:
+    """Where no activity was expected there is no standardised rate, and so no comparison."""
+    write_extract(tmp_path / "hes.parquet", 3_000, 1, "hes-op")
+    table = ebi.audit(tmp_path / "hes.parquet", "2T", by=["ethnic_category"]).inequalities
+    assert "standardised" in table["basis"].to_list()
+    assert table.filter(basis="standardised")["figure"].null_count() > 0
