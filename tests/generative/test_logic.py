@@ -13,7 +13,7 @@ from opcs_icd import CodeSystem
 from tests.engines.case import Case
 from tests.generative.strategies import cases, code_lists, criteria
 
-_FEWER = settings(max_examples=max(50, settings.default.max_examples // 2), suppress_health_check=list(HealthCheck))
+_FEWER = settings(max_examples=max(25, settings.default.max_examples // 2), suppress_health_check=list(HealthCheck))
 
 
 @st.composite
