@@ -184,15 +184,16 @@ class CodeField:
         return rows, codes
 
     def _child_texts(self, rows: pl.LazyFrame, codes: pl.DataFrame, keep_recorded: bool) -> pl.LazyFrame:
-        """Return the codes of each activity that has a code of interest, in order, as one text."""
+        """Return the codes of each activity that has a code of interest, as one text: in order, or else sorted."""
         text = pl.col("text")
+        order = "position" if self.child and self.child.position else "text"
         is_of_interest = ~text.is_in(_NO_CODE) if keep_recorded else self._may_match(text).fill_null(False)
         of_interest = rows.join(codes.filter(is_of_interest).lazy(), on="raw", how="semi", nulls_equal=True)
         return (
             rows.join(of_interest.select(self.join_key).unique(), on=self.join_key, how="semi")
             .join(codes.lazy(), on="raw", nulls_equal=True)
             .group_by(self.join_key)
-            .agg(text.sort_by("position").str.join(",").alias("text"))
+            .agg(text.sort_by(order).str.join(",").alias("text"))
         )
 
     def _count_child_codes(self, rows: pl.LazyFrame, codes: pl.DataFrame) -> pl.LazyFrame:
