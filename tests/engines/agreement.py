@@ -17,7 +17,7 @@ LAYOUTS = ("ncdr-opa", "hes-op", "unified-sus-op")
 
 
 def dense_case(layout: str, rows: int, seed: int) -> Case:
-    """Give a case of random rows with every variant of the low back imaging rule."""
+    """Return a case of random rows with every variant of the low back imaging rule."""
     chosen = find_layout(layout)
     return Case(chosen, list(rule("2S").interpretations.values()), *random_extract(chosen, rows, seed))
 

@@ -119,7 +119,7 @@ _CODES = {
 
 
 def random_extract(layout: Layout, rows: int, seed: int) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
-    """Give an activity table and child tables of random rows, with whole-number keys."""
+    """Return an activity table and child tables of random rows, with whole-number keys."""
     rng = random.Random(seed)
     columns: dict[str, list[object]] = {layout.fields["id"][0]: list(range(rows))}
     schema: dict[str, type[pl.DataType]] = {layout.fields["id"][0]: pl.Int64}
@@ -158,7 +158,7 @@ def _one_token(rng: random.Random, tokens: list[str]) -> str | None:
 
 
 def _child(rng: random.Random, rows: int, tokens: list[str], shape: ChildTable) -> pl.DataFrame:
-    """Give child rows in no order, their positions unlike their order, a few of them without an activity."""
+    """Return child rows in no order, their positions unlike their order, a few of them without an activity."""
     table = []
     for key in range(rows + rows // 50):
         positions = rng.sample(range(1, 30), rng.randint(0, 4))

@@ -39,7 +39,7 @@ def write(root: Path, tally: Tally = TALLY) -> None:
 
 
 def page(tally: Tally) -> str:
-    """Give docs/dialects.md."""
+    """Return docs/dialects.md."""
     lines = [_HEAD, "## Evidence", ""]
     lines += _table(["dialect", "evidence", "by", "version", "cases", "mismatches", "note"], _evidence(tally))
     lines += ["## The engines that are not SQL", ""]
@@ -51,7 +51,7 @@ def page(tally: Tally) -> str:
 
 
 def short_form() -> str:
-    """Give the README's table: the engines that ran each dialect, or else everything that was tried."""
+    """Return the README's table: the engines that ran each dialect, or else everything that was tried."""
     rows = []
     for name, dialect in builtin_dialects().items():
         proofs = {kind: [by for of, found, by in _proofs() if of == name and found is kind] for kind in Evidence}
@@ -93,7 +93,7 @@ def _frames(tally: Tally) -> Iterator[Sequence[str]]:
 
 
 def _numbers(tally: Tally, engine: str, name: str) -> list[str]:
-    """Give version, cases and mismatches."""
+    """Return version, cases and mismatches."""
     if name not in tally.cases:
         return [NOT_RUN] * 3
     return [tally.versions[engine], f"{tally.cases[name]:,}", f"{tally.mismatches[name]:,}"]
@@ -127,7 +127,7 @@ def _switches(dialect: Dialect) -> Iterator[str]:
 
 
 def _texts(dialect: str) -> list[str]:
-    """Give the statements of the low back imaging rule over every built-in layout."""
+    """Return the statements of the low back imaging rule over every built-in layout."""
     return [ebi.sql("2S", dialect, layout, "sus.opa", any_dataset=True) for layout in builtin_layouts()]
 
 

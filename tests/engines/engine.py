@@ -98,7 +98,7 @@ class SqlEngine:
             self.load(name, frame, dialect)
 
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
-        """Give the rows of a query."""
+        """Return the rows of a query."""
         raise NotImplementedError
 
     def execute(self, text: str) -> None:
@@ -124,11 +124,11 @@ class SqlEngine:
         return flags
 
     def stores(self, case: Case) -> Case:
-        """Give a case as this engine's tables hold it."""
+        """Return a case as this engine's tables hold it."""
         return case
 
     def create_table(self, name: str, frame: pl.DataFrame, dialect: str, suffix: str = "") -> str:
-        """Give CREATE TABLE for a frame of whole numbers, texts and dates."""
+        """Return CREATE TABLE for a frame of whole numbers, texts and dates."""
         kinds = dict(zip((pl.Int64, pl.String, pl.Date), self.types, strict=True))
         columns = ", ".join(f"{quoted(column, dialect)} {kinds[kind]}" for column, kind in frame.schema.items())
         return f"CREATE TABLE {name} ({columns}){suffix}"
@@ -149,7 +149,7 @@ class SqlEngine:
         )
 
     def _ask(self, case: Case, dialect: str, query: str) -> Sequence[tuple[object, ...]]:
-        """Give a query's answer; the same text over the same tables, for another dialect perhaps, is run once."""
+        """Return a query's answer; the same text over the same tables, for another dialect perhaps, is run once."""
         content = _fingerprint(case)
         if (content, query) not in self._answers:
             if self._loaded != (content, dialect):
@@ -164,7 +164,7 @@ def _fingerprint(case: Case) -> int:
 
 
 def tables(case: Case) -> dict[str, pl.DataFrame]:
-    """Give the tables of a case by name."""
+    """Return the tables of a case by name."""
     return {ACTIVITY: case.activity, **{CHILDREN[name]: frame for name, frame in case.children.items()}}
 
 
@@ -173,20 +173,20 @@ def table_source(case: Case) -> TableSource:
 
 
 def quoted(name: str, dialect: str) -> str:
-    """Give a column's name as the dialect writes it."""
+    """Return a column's name as the dialect writes it."""
     found = find_dialect(dialect)
     return identifier(name, found).sql(found.sqlglot)
 
 
 def literal(value: object) -> str:
-    """Give a value for a test's INSERT."""
+    """Return a value for a test's INSERT."""
     if value is None or isinstance(value, int):
         return "NULL" if value is None else str(value)
     return "'" + str(value).replace("'", "''") + "'"
 
 
 def flag_statements(case: Case, dialect: str) -> list[str]:
-    """Give the statement of all rules at once, or one a rule where they have the same key."""
+    """Return the statement of all rules at once, or one a rule where they have the same key."""
     together = len({rule.key for rule in case.rules}) == len(case.rules)
     # Every other case, by its number of rows, is asked the one way and the other.
     strategy = STRATEGIES[case.activity.height % 2]
@@ -197,7 +197,7 @@ def flag_statements(case: Case, dialect: str) -> list[str]:
 
 
 def predicate_queries(case: Case, dialect: str) -> list[str]:
-    """Give queries that ask each rule's predicate and its denial: both never unknown, so never both untrue.
+    """Return queries that ask each rule's predicate and its denial: both never unknown, so never both untrue.
 
     There are none where the predicate is refused: over child tables, and for lists of thousands.
     """

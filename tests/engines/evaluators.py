@@ -86,14 +86,14 @@ def started_judge(name: str) -> Judge:
 
 
 def complaints(judge: Judge, text: str, schema: Schema) -> Sequence[str]:
-    """Give a judge's complaints about a statement, and keep the tally."""
+    """Return a judge's complaints about a statement, and keep the tally."""
     found = judge.complaints(text, schema)
     TALLY.count(judge.name, mismatch=bool(found))
     return found
 
 
 def disagreements(evaluator: Evaluator, case: Case, expected: Flags) -> list[int]:
-    """Give the keys for which an evaluator's flags are not those expected, and keep the tally."""
+    """Return the keys for which an evaluator's flags are not those expected, and keep the tally."""
     stored = evaluator.stores(case)
     if stored is not case:
         expected = REFERENCE(stored)

@@ -42,7 +42,7 @@ class DataFusion(SqlEngine):
 
 
 def _functions() -> Sequence[Any]:
-    """Give Trino's functions over days, which DataFusion lacks: DATE_ADD and DATE_DIFF, of whole days alone."""
+    """Return Trino's functions over days, which DataFusion lacks: DATE_ADD and DATE_DIFF, of whole days alone."""
     import pyarrow as pa
     import pyarrow.compute as pc
     from datafusion import udf

@@ -72,7 +72,7 @@ class _MariaDBServer:
 
 
 def _daemon() -> str | None:
-    """Give the server's program, which distributions keep out of users' paths."""
+    """Return the server's program, which distributions keep out of users' paths."""
     return shutil.which("mariadbd", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
 
 

@@ -85,7 +85,7 @@ class PostgreSQL(SqlEngine):
 
 
 def _programs() -> Path:
-    """Give the folder of initdb: on the path, or where Debian keeps the newest version."""
+    """Return the folder of initdb: on the path, or where Debian keeps the newest version."""
     found = shutil.which("initdb")
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if not found and not folders:

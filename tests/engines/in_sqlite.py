@@ -69,7 +69,7 @@ class Oracle(SQLite):
         self.connection.execute("CREATE TABLE DUAL AS SELECT 'X' AS DUMMY")
 
     def stores(self, case: Case) -> Case:
-        """Give a case without empty texts: where a field has two columns, the second then counts."""
+        """Return a case without empty texts: where a field has two columns, the second then counts."""
         children = {name: _nulls_for_empty(frame) for name, frame in case.children.items()}
         return replace(case, activity=_nulls_for_empty(case.activity), children=children)
 

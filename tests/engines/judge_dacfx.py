@@ -18,7 +18,7 @@ _OPENSSL = ENVIRONMENTS / "openssl"
 
 
 def _icu() -> str:
-    """Give the version of the ICU library that is here, or nothing."""
+    """Return the version of the ICU library that is here, or nothing."""
     return (ctypes.util.find_library("icuuc") or "").rpartition(".so.")[2]
 
 

@@ -15,7 +15,7 @@ _DIAGNOSES = "M545 C509 C61X D05X D099 D36X D370 D480 D489 D490 I10X G551".split
 
 
 def _script(has: Callable[[str, str], str]) -> str:
-    """Give the script's logic; `has` says that a column's text holds a pattern."""
+    """Return the script's logic; `has` says that a column's text holds a pattern."""
 
     def any_of(column: str, *patterns: str) -> str:
         return "(" + " OR ".join(has(column, pattern) for pattern in patterns) + ")"
@@ -37,13 +37,13 @@ REGEX_SCRIPT = _script(lambda column, pattern: f"REGEXP_MATCHES({column}, '{patt
 
 
 def published_rows(frame: pl.DataFrame, collation: Collation) -> set[int]:
-    """Give the keys of a frame in the layout ncdr-opa that the script takes."""
+    """Return the keys of a frame in the layout ncdr-opa that the script takes."""
     table = [{name.lower(): value for name, value in row.items()} for row in frame.iter_rows(named=True)]
     return {key for (key,) in run(f"SELECT OPA_Ident FROM opa WHERE {SCRIPT}", {"opa": table}, collation)}
 
 
 def well_formed_rows(count: int) -> pl.DataFrame:
-    """Give random rows in the layout ncdr-opa whose codes are well formed, many of them missing."""
+    """Return random rows in the layout ncdr-opa whose codes are well formed, many of them missing."""
     rng = random.Random(5)
 
     def text(codes: list[str]) -> str | None:

@@ -17,7 +17,7 @@ _INSTALL = "make engines"
 
 @cache
 def scriptdom() -> Any:
-    """Give the namespace of ScriptDom. Raises `AbsentError`."""
+    """Return the namespace of ScriptDom. Raises `AbsentError`."""
     folder = library_folder()
     start_dotnet(folder, "true")
     import clr
@@ -40,7 +40,7 @@ def parse(text: str) -> Any:
 
 
 def version() -> str:
-    """Give the library's version."""
+    """Return the library's version."""
     assembly = scriptdom().TSql130Parser.__dict__  # Loads the library, or raises `AbsentError`.
     assert assembly
     from System.Diagnostics import FileVersionInfo
@@ -50,7 +50,7 @@ def version() -> str:
 
 
 def library_folder() -> Path:
-    """Give the folder of Microsoft's libraries. Raises `AbsentError`."""
+    """Return the folder of Microsoft's libraries. Raises `AbsentError`."""
     found = importlib.util.find_spec("mssqlcli")
     if not (found and found.origin and importlib.util.find_spec("pythonnet")):
         raise AbsentError(_INSTALL)

@@ -25,7 +25,7 @@ class Served:
     process: subprocess.Popen[str] | None = field(default=None, init=False)
 
     def ask(self, question: object) -> Any:
-        """Give the answer; the program starts with the first question. Raises `AbsentError`."""
+        """Return the answer; the program starts with the first question. Raises `AbsentError`."""
         if self.process is None:
             command = self.command()
             if not Path(command[0]).exists() or not Path(command[-1]).exists():

@@ -67,7 +67,7 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _settings(self) -> dict[str, object]:
-        """Give how every process runs: as the server's user, with temporary files in the server's folder."""
+        """Return how every process runs: as the server's user, with temporary files in the server's folder."""
         user = {"user": self.user, "extra_groups": []} if self.user else {}
         return {"cwd": self.folder, "env": {**os.environ, "TMPDIR": str(self.folder)}, **user}
 

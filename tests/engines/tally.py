@@ -24,7 +24,7 @@ class Tally:
         self.mismatches[name] += mismatch
 
     def summary(self) -> list[str]:
-        """Give a line on what was compared, and one on what is not on this machine; neither if there is nothing."""
+        """Return a line on what was compared, and one on what is not on this machine; neither if there is nothing."""
         lines = []
         if self.cases:
             lines.append(

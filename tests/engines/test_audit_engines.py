@@ -67,7 +67,7 @@ def test_duckdb_counts_a_table_of_a_database(extract: Path, tmp_path: Path) -> N
 
 @pytest.fixture
 def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    """Give the tests' PostgreSQL, and point libpq's environment at it."""
+    """Return the tests' PostgreSQL, and point libpq's environment at it."""
     engine, _ = SQL_ENGINES["postgres on PostgreSQL"]
     settings = {"PGHOST": str(engine.folder), "PGPORT": str(PORT), "PGUSER": "postgres", "PGDATABASE": "postgres"}
     for name, value in settings.items():
@@ -148,7 +148,7 @@ def test_a_part_is_counted_alike(extract: Path) -> None:
 
 @pytest.fixture(scope="module")
 def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Give the environment in which Snowflake's driver finds a server that emulates Snowflake."""
+    """Return the environment in which Snowflake's driver finds a server that emulates Snowflake."""
     with serving(tmp_path_factory.mktemp("profiles")) as environment:
         yield environment
 

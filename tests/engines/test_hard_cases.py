@@ -58,7 +58,7 @@ def test_a_column_may_have_any_name(name: str, hard: str) -> None:
 
 
 def _named(hard: str) -> Layout:
-    """Give a layout every column of which has a hard name."""
+    """Return a layout every column of which has a hard name."""
     fields = {
         name: (f"{hard} {place}" if place else hard,)
         for place, name in enumerate(["administrative_category", "age", "id"])

@@ -38,7 +38,7 @@ def test_no_judge_complains(name: str, layout: str) -> None:
 
 
 def _statements(binding: Binding, dialect: str, few: bool) -> Iterator[str]:
-    """Give every shape of every variant that the layout can answer; a condition stands in a query of its own.
+    """Return every shape of every variant that the layout can answer; a condition stands in a query of its own.
 
     All rules of the dataset in one statement, few for a slow judge; then the variants of one rule, each by itself.
     """
@@ -64,7 +64,7 @@ def _statements(binding: Binding, dialect: str, few: bool) -> Iterator[str]:
 
 
 def _schema(binding: Binding) -> Schema:
-    """Give the tables of a layout."""
+    """Return the tables of a layout."""
     activity = {column: _TYPES[FIELDS[name].kind] for name, columns in binding.fields.items() for column in columns}
     activity[binding.key] = "BIGINT"
     schema: dict[str, dict[str, str]] = {TABLE: activity}

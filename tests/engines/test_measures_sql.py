@@ -28,7 +28,7 @@ LAYOUTS = {
 
 
 def _measures() -> list[Measure]:
-    """Give every measure, with windows as short as the data; and every kind of window, first and each."""
+    """Return every measure, with windows as short as the data; and every kind of window, first and each."""
     found = [
         replace(each, window=replace(each.window, days=each.window.first + 20)) if each.window else each
         for each in measures()
@@ -46,7 +46,7 @@ def _people() -> list[Person]:
 
 @cache
 def _tables(shape: str) -> tuple[list[TableSource], dict[str, pl.DataFrame]]:
-    """Give tables as the statement names them, and what they hold."""
+    """Return tables as the statement names them, and what they hold."""
     sources, frames = [], {}
     for layout in LAYOUTS[shape]:
         table: PeopleTable = table_of(_people(), find_layout(layout), shuffle=1)
@@ -59,7 +59,7 @@ def _tables(shape: str) -> tuple[list[TableSource], dict[str, pl.DataFrame]]:
 
 
 def _asked_of(engine: SqlEngine, shape: str) -> list[Measure]:
-    """Give what an engine is asked: a slow one every measure in one shape of codes, and other windows in the others."""
+    """Return what an engine is asked: a slow one every measure in one shape of codes, and other windows in the others."""
     every, own = _measures(), len(measures())
     if engine.examples == 1:
         return every

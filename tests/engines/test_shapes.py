@@ -37,7 +37,7 @@ def _case() -> Case:
 
 
 def _loaded(name: str) -> tuple[SqlEngine, str]:
-    """Give an engine that has the tables of the case, and its dialect."""
+    """Return an engine that has the tables of the case, and its dialect."""
     started(name)
     engine, dialect = SQL_ENGINES[name]
     engine.load_all(tables(_case()), dialect)

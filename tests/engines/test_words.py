@@ -37,7 +37,7 @@ _MORE = """
 
 
 def words() -> list[str]:
-    """Give every single word that is a keyword of sqlglot's dialects or reserved in ours, in small letters."""
+    """Return every single word that is a keyword of sqlglot's dialects or reserved in ours, in small letters."""
     found = {word.lower() for name in Dialect.classes for word in Dialect.get_or_raise(name).tokenizer_class.KEYWORDS}
     found |= {word.lower() for dialect in builtin_dialects().values() for word in dialect.reserved.split()}
     return sorted({word for word in found if _PLAIN.fullmatch(word)} | set(_MORE))
@@ -55,7 +55,7 @@ def test_any_word_names_a_column(name: str) -> None:
 
 
 def _wrong(engine: SqlEngine, dialect: str, some: list[str]) -> list[str]:
-    """Give the words that are not read as columns, found by halving."""
+    """Return the words that are not read as columns, found by halving."""
     try:
         engine.load_all({TABLE: pl.DataFrame({word: [place] for place, word in enumerate(some)})}, dialect)
         columns = ", ".join(f"{quoted(word, dialect)} AS c{place}" for place, word in enumerate(some))

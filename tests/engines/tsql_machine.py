@@ -43,7 +43,7 @@ class Collation:
     unicode: bool
 
     def text(self, value: object) -> object:
-        """Give a value as `=`, IN, GROUP BY and JOIN compare it."""
+        """Return a value as `=`, IN, GROUP BY and JOIN compare it."""
         if not isinstance(value, str):
             return value
         value = value.rstrip(" ")
@@ -98,7 +98,7 @@ class _Machine:
         self.collation = collation
 
     def table(self, query: Any) -> Table:
-        """Give the rows of a query, under the names of its columns."""
+        """Return the rows of a query, under the names of its columns."""
         if _kind(query) == "BinaryQueryExpression":
             assert str(query.BinaryQueryExpressionType) == "Union" and query.All, "only UNION ALL is used"
             first, second = self.table(query.FirstQueryExpression), self.table(query.SecondQueryExpression)
@@ -173,7 +173,7 @@ class _Machine:
 
 
 def _conjunction(condition: Any) -> Iterable[Any]:
-    """Give the conditions that AND connects."""
+    """Return the conditions that AND connects."""
     if _kind(condition) == "BooleanBinaryExpression" and str(condition.BinaryExpressionType) == "And":
         yield from _conjunction(condition.FirstExpression)
         yield from _conjunction(condition.SecondExpression)
@@ -348,7 +348,7 @@ def _days_between(first: date, second: date) -> int:
 
 
 def _strict(function: Callable[..., Any], *arguments: Expression) -> Expression:
-    """Give NULL where any argument is NULL."""
+    """Return NULL where any argument is NULL."""
 
     def call(row: Row, group: Sequence[Row]) -> Any:
         values = [argument(row, group) for argument in arguments]

@@ -78,7 +78,7 @@ _COLUMN_NAMES = ["plain", "With Blank", "a.dotted.name", "SELECT", "order", "gro
 
 @st.composite
 def _pattern(draw: st.DrawFn, system: CodeSystem) -> str:
-    """Give a pattern of a code list: any form that scripts publish."""
+    """Return a pattern of a code list: any form that scripts publish."""
     letter = draw(st.sampled_from(_LETTERS[system]))
     tens, units, fourth, fifth = (draw(st.sampled_from(_DIGITS)) for _ in range(4))
     category = letter + tens + units
@@ -102,7 +102,7 @@ def _pattern(draw: st.DrawFn, system: CodeSystem) -> str:
 
 
 def code_lists(system: CodeSystem) -> st.SearchStrategy[list[CodeList]]:
-    """Give two code lists."""
+    """Return two code lists."""
     one = st.lists(_pattern(system), min_size=1, max_size=4).map(lambda patterns: CodeList(system, patterns))
     return st.lists(one, min_size=2, max_size=2)
 
@@ -110,7 +110,7 @@ def code_lists(system: CodeSystem) -> st.SearchStrategy[list[CodeList]]:
 def _code_atoms(
     lists: Mapping[CodeSystem, Sequence[NamedCodes]], ordered: Mapping[str, bool]
 ) -> Iterator[st.SearchStrategy[Criterion]]:
-    """Give strategies of atoms about codes; those about order only where a layout keeps it."""
+    """Return strategies of atoms about codes; those about order only where a layout keeps it."""
     for system, named in lists.items():
         one = st.sampled_from(named)
         yield st.builds(HasCode, one)
@@ -140,7 +140,7 @@ def _field_atoms() -> st.SearchStrategy[Criterion]:
 def criteria(
     lists: Mapping[CodeSystem, Sequence[NamedCodes]], ordered: Mapping[str, bool]
 ) -> st.SearchStrategy[Criterion]:
-    """Give any criterion over the lists."""
+    """Return any criterion over the lists."""
     atoms = st.one_of(*_code_atoms(lists, ordered), _field_atoms())
     return st.recursive(
         atoms,
@@ -155,7 +155,7 @@ def criteria(
 
 @st.composite
 def layouts(draw: st.DrawFn) -> Layout:
-    """Give a layout: codes in any shape, fields in one column or two, columns of any name."""
+    """Return a layout: codes in any shape, fields in one column or two, columns of any name."""
     style = draw(st.sampled_from(_COLUMN_NAMES))
     fields = {"id": (style,)}
     for name in [*_NUMBERS, *_FIELD_VALUES]:
@@ -178,7 +178,7 @@ def layouts(draw: st.DrawFn) -> Layout:
 
 @st.composite
 def _token(draw: st.DrawFn, system: CodeSystem) -> str:
-    """Give one code as a cell may write it, or what is none."""
+    """Return one code as a cell may write it, or what is none."""
     code = draw(st.sampled_from(_LETTERS[system])) + "".join(
         draw(st.sampled_from(_DIGITS)) for _ in range(draw(st.integers(1, 4)))
     )
@@ -205,7 +205,7 @@ def _token(draw: st.DrawFn, system: CodeSystem) -> str:
 
 @st.composite
 def _text(draw: st.DrawFn, system: CodeSystem) -> str | None:
-    """Give codes as one text with any separators, or none."""
+    """Return codes as one text with any separators, or none."""
     if draw(st.integers(0, 3)) == 0:
         return draw(st.sampled_from(CELLS))
     tokens = draw(st.lists(_token(system), min_size=1, max_size=4))
@@ -216,13 +216,13 @@ def _text(draw: st.DrawFn, system: CodeSystem) -> str | None:
 
 
 def _cell(system: CodeSystem) -> st.SearchStrategy[str | None]:
-    """Give a cell meant for one code: mostly one, sometimes none or several."""
+    """Return a cell meant for one code: mostly one, sometimes none or several."""
     return st.one_of(_token(system), _token(system), st.sampled_from(CELLS), _text(system))
 
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Give rules and an extract in some layout."""
+    """Return rules and an extract in some layout."""
     layout = draw(layouts())
     lists = {
         system: [NamedCodes(*pair) for pair in zip(_LIST_NAMES[system], draw(code_lists(system)), strict=True)]
@@ -260,7 +260,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 @st.composite
 def _child(draw: st.DrawFn, system: CodeSystem, shape: ChildTable, height: int) -> pl.DataFrame:
-    """Give child rows in no order, with gaps in their positions, some of activities that are not there."""
+    """Return child rows in no order, with gaps in their positions, some of activities that are not there."""
     row = st.tuples(st.integers(0, height + 1), _cell(system), st.integers(1, 30))
     rows = draw(st.lists(row, max_size=2 * height + 2, unique_by=lambda each: (each[0], each[2])))
     schema: dict[str, type[pl.DataType]] = {shape.key: pl.Int64, shape.code: pl.String, "position": pl.Int64}

@@ -78,7 +78,7 @@ def test_no_form_is_left_out() -> None:
 
 
 def _forms() -> Iterator[tuple[str, Callable[[Case], bool]]]:
-    """Give every form that cases must come to hold, with how to tell."""
+    """Return every form that cases must come to hold, with how to tell."""
     for kind in get_args(nodes.Criterion):
         yield f"node {kind.__name__}", lambda case, kind=kind: any(isinstance(node, kind) for node in _nodes(case))
     for place in Position:
@@ -130,7 +130,7 @@ def _shape(case: Case, name: str) -> str:
 
 
 def _texts(case: Case, name: str) -> list[str | None]:
-    """Give the cells of one text a row, where a layout keeps codes so."""
+    """Return the cells of one text a row, where a layout keeps codes so."""
     if _shape(case, name) != "one text":
         return []
     (column,) = case.binding.code_columns(name)

@@ -25,7 +25,7 @@ _ANSWERS = {"yes": True, "no": False}
 
 @pytest.fixture(params=["reference", *EVERY_EVALUATOR])
 def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
-    """Give a function that checks one criterion against a table, on one evaluator.
+    """Return a function that checks one criterion against a table, on one evaluator.
 
     Codes of an activity stand between blanks: they become one delimited text, numbered columns, or child rows, and the
     answer must be the same. With `raw=True` they are one text in a form of its own (bars, missing separators), on the
@@ -75,7 +75,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def published() -> Callable[..., None]:
-    """Give a function that checks what the published script and the variant `as_published` make of a table."""
+    """Return a function that checks what the published script and the variant `as_published` make of a table."""
     started("tsql on SQL Server (emulated)")
 
     def check(table: str) -> None:
@@ -92,7 +92,7 @@ def published() -> Callable[..., None]:
 
 
 def read_table(table: str) -> list[dict[str, str]]:
-    """Give the rows of a table as texts, by the names at its head."""
+    """Return the rows of a table as texts, by the names at its head."""
     header, *lines = [line for line in table.strip().splitlines() if set(line.strip()) - set("-+ ")]
     names = [name.strip() for name in header.split("¦")]
     rows = [[cell.strip() for cell in line.split("¦")] for line in lines]
@@ -101,7 +101,7 @@ def read_table(table: str) -> list[dict[str, str]]:
 
 
 def _value(name: str, cell: str, raw: bool) -> object:
-    """Give a cell of a canonical field: a number, a text, codes, or None."""
+    """Return a cell of a canonical field: a number, a text, codes, or None."""
     if cell == "":
         return None
     if cell.startswith('"'):
@@ -112,7 +112,7 @@ def _value(name: str, cell: str, raw: bool) -> object:
 
 
 def _frame(layout: str, rows: Sequence[Mapping[str, str]]) -> pl.DataFrame:
-    """Give rows under the layout's own column names, with every column of an age and an administrative category."""
+    """Return rows under the layout's own column names, with every column of an age and an administrative category."""
     fields = bind(find_layout(layout)).fields
     numbers = {column for name in _NUMBERS for column in fields.get(name, ())}
     columns: dict[str, Sequence[object]] = {fields["id"][0]: range(len(rows))}

@@ -46,7 +46,7 @@ class _Table:
 
 
 def page() -> str:
-    """Give the page's text."""
+    """Return the page's text."""
     return "\n".join([_HEAD, *(line for chapter in CHAPTERS for line in _chapter(chapter))])
 
 
