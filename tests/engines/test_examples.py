@@ -22,7 +22,7 @@ _AT_ONCE = 7
 
 
 def _cases(dataset: str, layout: str) -> list[Case]:
-    """Return the examples of all rules of a dataset, a few rules at a time, under the variants the layout can answer."""
+    """Return the examples of a dataset's rules, a few rules at a time, under the variants the layout can answer."""
     chosen = [rule for rule in RULES if rule.dataset == dataset]
     cases = []
     for start in range(0, len(chosen), _AT_ONCE):

@@ -59,7 +59,7 @@ def _tables(shape: str) -> tuple[list[TableSource], dict[str, pl.DataFrame]]:
 
 
 def _asked_of(engine: SqlEngine, shape: str) -> list[Measure]:
-    """Return what an engine is asked: a slow one every measure in one shape of codes, and other windows in the others."""
+    """Return an engine's measures: for a slow one all in one shape of codes, and other windows in the others."""
     every, own = _measures(), len(measures())
     if engine.examples == 1:
         return every
