@@ -14,13 +14,23 @@ from tests.engines.evaluators import EVALUATORS
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
 settings.register_profile("test", max_examples=30, derandomize=True, **_COMMON)
-settings.register_profile("ci", max_examples=200, derandomize=True, **_COMMON)
+settings.register_profile("ci", max_examples=100, derandomize=True, **_COMMON)
 settings.register_profile("explore", max_examples=int(os.environ.get("EBI_EXAMPLES", "100")), **_COMMON)
 settings.load_profile("explore" if "EBI_EXAMPLES" in os.environ else "ci" if os.environ.get("CI") == "true" else "test")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-dialects", action="store_true", help="write docs/dialects.md from what this run showed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of an engine that is slow to start on one worker (`--dist loadgroup`)."""
+    slow = {evaluator.engine for evaluator in EVALUATORS.values() if evaluator.examples < 1 and not evaluator.built_in}
+    for item in items:
+        for engine in needs.names(item):
+            if engine in slow:
+                item.add_marker(pytest.mark.xdist_group(engine))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -40,20 +50,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     evaluators.stop_all()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tally"] = tally.TALLY.to_json()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Share tests out one by one, but all those of an engine that is slow to start to one worker."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    slow = {evaluator.name: evaluator.engine for evaluator in EVALUATORS.values() if evaluator.examples < 1}
-
-    class BySlowEngine(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return next((engine for name, engine in slow.items() if name in nodeid), nodeid)
-
-    return BySlowEngine(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)

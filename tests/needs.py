@@ -91,9 +91,14 @@ def hidden(packages: tuple[str, ...]) -> Iterator[None]:
         sys.modules.update(loaded)
 
 
+def names(item: pytest.Item) -> list[str]:
+    """Return what a test needs."""
+    return [name for marker in item.iter_markers("needs") for name in marker.args]
+
+
 def set_up(item: pytest.Item) -> None:
     """Skip a test whose needs are not here, or hide the engines from a test that names no needs."""
-    needs = [name for marker in item.iter_markers("needs") for name in marker.args]
+    needs = names(item)
     for name in needs:
         command = what_to_install(name)
         if command:

@@ -40,7 +40,7 @@ def by_polars(path: Path, **part: Any) -> pl.DataFrame:
 @pytest.fixture(scope="module", params=["ncdr-opa", "hes-op", "unified-sus-op"])
 def extract(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("engines") / f"{request.param}.parquet"
-    write_extract(path, 3_000, 6, request.param)
+    write_extract(path, 1_500, 6, request.param)
     return path
 
 

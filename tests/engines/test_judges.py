@@ -14,8 +14,9 @@ from ebi_rules.statements.code_steps import STRATEGIES
 from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.rule_sql import SHAPES, rule_statement
 from ebi_rules.statements.table_source import TableSource
-from tests.engines.evaluators import EVERY_JUDGE, complaints, started_judge
+from tests.engines.evaluators import EVERY_JUDGE, JUDGES, complaints, started_judge
 from tests.engines.judge import Schema
+from tests.engines.making import LAYOUTS
 
 TABLE = "dbo.opa"
 _TYPES = {Kind.NUMBER: "BIGINT", Kind.CODE: "VARCHAR(4000)", Kind.DATE: "DATE"}
@@ -28,8 +29,15 @@ def test_a_judge_can_complain(name: str) -> None:
     assert [text for text in judge.wrong if not judge.complaints(text, schema)] == []
 
 
-@pytest.mark.parametrize("layout", builtin_layouts())
-@pytest.mark.parametrize("name", EVERY_JUDGE)
+# A slow judge reads the statements of one layout of each shape.
+_JUDGED = [
+    pytest.param(name, layout, marks=pytest.mark.needs(name))
+    for name, judge in JUDGES.items()
+    for layout in (LAYOUTS if judge.slow else builtin_layouts())
+]
+
+
+@pytest.mark.parametrize(("name", "layout"), _JUDGED)
 def test_no_judge_complains(name: str, layout: str) -> None:
     judge = started_judge(name)
     binding = bind(builtin_layouts()[layout])
