@@ -14,11 +14,11 @@ demo: $(VENV)/installed
 
 # What is not on this machine is not tried, and named at the end. ONLY chooses by marker: make test ONLY="needs and not long".
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "$(ONLY)"
+	$(BIN)/python -m pytest -n auto -m "$(ONLY)"
 
 # Simulations, mutations, long attacks and long generated runs.
 long: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m long
+	$(BIN)/python -m pytest -n auto -m long
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -72,11 +72,11 @@ docs: $(VENV)/installed-dev
 
 # docs/dialects.md and the README's table, from a run of the tests that judge SQL; semantics from the spec tests.
 dialects: engines docs
-	$(BIN)/python -m pytest -n auto --dist loadgroup tests/spec tests/generative tests/engines --write-dialects
+	$(BIN)/python -m pytest -n auto tests/spec tests/generative tests/engines --write-dialects
 
 # The long run of generated rules and extracts: N examples for fast engines, fewer for slow ones.
 test-gen: $(VENV)/installed-dev
-	EBI_EXAMPLES=$(N) $(BIN)/python -m pytest -n auto --dist loadgroup tests/generative
+	EBI_EXAMPLES=$(N) $(BIN)/python -m pytest -n auto tests/generative
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or later is needed: make PYTHON=..."'

@@ -24,16 +24,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of an engine that is slow to start on one worker (`--dist loadgroup`)."""
-    slow = {evaluator.engine for evaluator in EVALUATORS.values() if evaluator.examples < 1 and not evaluator.built_in}
-    for item in items:
-        for engine in needs.names(item):
-            if engine in slow:
-                item.add_marker(pytest.mark.xdist_group(engine))
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose needs are not here."""
     needs.set_up(item)
@@ -50,6 +40,24 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     evaluators.stop_all()
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tally"] = tally.TALLY.to_json()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Share tests out one by one, but all those of an engine that is slow to start to one worker.
+
+    Such a test has the name of the engine, or of its dialect, in its own name.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    slow = [evaluator for evaluator in EVALUATORS.values() if evaluator.examples < 1 and not evaluator.built_in]
+    engines = {name: evaluator.engine for evaluator in slow for name in (evaluator.engine, evaluator.dialect) if name}
+
+    class BySlowEngine(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((engine for name, engine in engines.items() if name in nodeid), nodeid)
+
+    return BySlowEngine(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
