@@ -9,7 +9,7 @@ import click
 
 from ebi_rules._support.atomic_output import require_apart, require_free, whole_file
 from ebi_rules._support.errors import UsageError
-from ebi_rules.cli.command_line import SCOPE, shown_count, status, warn, warn_of_exact_counts
+from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
 from ebi_rules.cli.options import (
     adjust_option,
     areas_option,
@@ -30,6 +30,7 @@ from ebi_rules.cli.options import (
     variant_option,
 )
 from ebi_rules.engines.engine_names import engine_names
+from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
     from ebi_rules.provider_audit.settings import Settings
@@ -183,7 +184,7 @@ def audit(
     show_audit(result)
     if save_cube is not None:
         click.echo(f"Wrote {save_cube}, which has exact counts: keep it inside your organisation.")
-    click.echo(f"Wrote {output}. {SCOPE}")
+    click.echo(f"Wrote {output}. {FLAG_MEANING}")
 
 
 def show_audit(result: "Audit") -> None:

@@ -13,7 +13,6 @@ import click
 from ebi_rules._support.errors import EbiError, EngineError, unknown
 from ebi_rules.version import __version__
 
-SCOPE = "In scope of the guidance does not mean inappropriate."
 """The last words of every command that flags or counts."""
 
 _INTERRUPTED = 130

@@ -1,4 +1,4 @@
-"""The commands for extracts: make one up, flag it, explain one activity."""
+"""The commands for extracts: create a made-up extract, flag an extract, explain one activity."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ebi_rules._support.errors import UsageError
-from ebi_rules.cli.command_line import SCOPE, row_progress, status, warn
+from ebi_rules.cli.command_line import row_progress, status, warn
 from ebi_rules.cli.options import (
     completing,
     extract_argument,
@@ -23,6 +23,7 @@ from ebi_rules.cli.options import (
     skip_option,
     variant_option,
 )
+from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 
 @click.command()
@@ -94,7 +95,7 @@ def flag(
     click.echo(f"Layout {written.layout}; {written.rows:,} rows.")
     for key, count in written.flagged.items():
         click.echo(f"{key}: {count:,} in scope.")
-    click.echo(f"Wrote {output}. {SCOPE}")
+    click.echo(f"Wrote {output}. {FLAG_MEANING}")
 
 
 @click.command()
@@ -122,7 +123,7 @@ def explain(
             codes = f" [{', '.join(result.codes)}]" if result.codes else ""
             text = say(chosen.criteria[result.name], chosen.documentation.words)
             click.echo(f"  {'yes' if result.held else 'no ':<3} {result.name}: {text}{codes}")
-    click.echo(SCOPE)
+    click.echo(FLAG_MEANING)
 
 
 @click.command("synth")

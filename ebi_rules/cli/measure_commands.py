@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ebi_rules._support.errors import UsageError
-from ebi_rules.cli.command_line import SCOPE, shown_count, status, warn, warn_of_exact_counts
+from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
 from ebi_rules.cli.options import (
     adjust_option,
     areas_option,
@@ -20,6 +20,7 @@ from ebi_rules.cli.options import (
     output_folder,
     skip_option,
 )
+from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
     from ebi_rules.pathways.flow import Flow
@@ -108,7 +109,7 @@ def measure(
         )
         result.write(output, force, progress)
     _show(result)
-    click.echo(f"Wrote {output}. {SCOPE}")
+    click.echo(f"Wrote {output}. {FLAG_MEANING}")
 
 
 @click.command("measure-sql")

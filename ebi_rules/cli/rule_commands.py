@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ebi_rules._support.errors import UsageError, unknown
-from ebi_rules.cli.command_line import SCOPE, counted, warn
+from ebi_rules.cli.command_line import counted, warn
 from ebi_rules.cli.options import (
     any_dataset_option,
     areas_option,
@@ -28,6 +28,7 @@ from ebi_rules.cli.options import (
     table_option,
     variant_option,
 )
+from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 _rule_argument = click.argument("rule", shell_complete=completing(rule_names))
 _edition_option = click.option("--edition", help="Another edition of the coding.")
@@ -241,7 +242,7 @@ def dbt(
     source = TableSource(binding, table, child_tables(procedures, diagnoses))
     models = write_package([interpretation for _, interpretation in chosen], dialect, source, output, by, force)
     warn(warnings)
-    click.echo(f"Wrote {output}: {counted(len(models), 'model')}. {SCOPE}")
+    click.echo(f"Wrote {output}: {counted(len(models), 'model')}. {FLAG_MEANING}")
 
 
 COMMANDS = (list_rules, show, codes, sql, dbt)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import xlsxwriter
 
 from ebi_rules.disclosure.rounding import SUPPRESSED, WITHHELD
 from ebi_rules.provider_audit.table_columns import SUPPRESSIBLE
@@ -85,8 +86,6 @@ def write_workbook(tables: Mapping[str, pl.DataFrame], about: list[tuple[str, st
         about: Names and texts for the first sheet, which describes the workbook.
         path: The file to write.
     """
-    import xlsxwriter
-
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(path, options) as workbook:
         bold, wrapped = workbook.add_format({"bold": True}), workbook.add_format({"text_wrap": True, "valign": "top"})

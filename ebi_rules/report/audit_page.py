@@ -6,6 +6,7 @@ This module puts sections into the page's template; it does not compute rates.
 import json
 
 import polars as pl
+import vl_convert
 from markupsafe import Markup
 
 from ebi_rules.disclosure.rounding import ABOUT
@@ -57,8 +58,6 @@ def _json(data: object) -> Markup:
 
 def _chart_script() -> Markup:
     """Return the script that draws trends of single providers: Vega-Lite, bundled by vl-convert."""
-    import vl_convert
-
     script = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
     return Markup(script.replace("</script", "<\\/script"))
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 from xml.etree import ElementTree
 
+import vl_convert
 from markupsafe import Markup, escape
 
 from ebi_rules.report.chart_style import Chart
@@ -37,8 +38,6 @@ def svg(chart: Chart, name: str) -> Markup:
         chart: The chart.
         name: Its text alternative, for screen readers.
     """
-    import vl_convert
-
     ElementTree.register_namespace("", _SVG)
     root = ElementTree.fromstring(str(vl_convert.vegalite_to_svg(styled(chart))))
     _lighten(root)

@@ -15,6 +15,7 @@ from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.disclosure.rounding import ABOUT, plain
 from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
 from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
     import altair as alt
@@ -24,8 +25,6 @@ OUR_FILES = re.compile(
     r"|run\.json|report\.html|audit\.xlsx"
 )
 """The names of the files that an audit writes."""
-
-SCOPE = "In scope of the guidance does not mean inappropriate."
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ class Audit:
         rules = [f"{rule['key']} (edition {rule['edition']}, {rule['variant']})" for rule in record["rules"]]
         return [
             ("Evidence-Based Interventions", "Activity in scope of the guidance, by provider"),
-            ("What a flag means", SCOPE),
+            ("What a flag means", FLAG_MEANING),
             ("Disclosure control", f"{ABOUT[self.settings.disclosure]} {SIGNS}"),
             ("Rules", ", ".join(rules)),
             ("Made by", f"ebi-rules {record['version']}, {record['started']}"),

@@ -10,6 +10,9 @@ from ebi_rules.criteria.nodes import Criterion, NamedCodes, code_atoms, fields_n
 DATASETS = {"outpatient": "outpatient appointments", "admitted": "admitted care"}
 """The kinds of activity that a rule or a layout is about, with their names in sentences."""
 
+FLAG_MEANING = "In scope of the guidance does not mean inappropriate."
+"""What every output says of a flag."""
+
 DEFAULT = "default"
 """The name of a rule as designed, beside its variants."""
 

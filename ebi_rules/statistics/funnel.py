@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy import stats
 
 from ebi_rules._support.errors import InvalidInputError
 from ebi_rules.statistics.intervals import normal_quantile
@@ -280,8 +281,6 @@ def _dispersion(z: Numbers, precision: Numbers, trim: float, truncate: bool) -> 
 
 def _is_untrimmed(z: Numbers, trim: float) -> npt.NDArray[np.bool_]:
     """Return which units are in neither the lowest nor the highest share, by rank of their z-scores."""
-    from scipy import stats
-
     if trim == 0:
         return np.ones(len(z), dtype=bool)
     groups = 1 / trim
@@ -292,8 +291,6 @@ def _is_untrimmed(z: Numbers, trim: float) -> npt.NDArray[np.bool_]:
 
 def _exact_limits(expected: Numbers, level: float) -> Limits:
     """Return Poisson limits of O/E: the quantiles of chi-square at 2E and 2(E + 1), over 2E."""
-    from scipy import stats
-
     tail = (1 - level) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         lower = stats.chi2.ppf(tail, 2 * expected) / 2 / expected

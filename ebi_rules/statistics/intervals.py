@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from ebi_rules._support.errors import InvalidInputError
 
@@ -39,8 +40,6 @@ def poisson(count: NumberOrArray, confidence: float = 0.95) -> tuple[Any, Any]:
         >>> [round(limit, 3) for limit in poisson(100)]
         [81.362, 121.628]
     """
-    from scipy import stats
-
     tail = _tail(confidence)
     counts = _non_negative("count", count)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -108,8 +107,6 @@ def normal_quantile(confidence: float) -> float:
         >>> round(normal_quantile(0.95), 2), round(normal_quantile(0.998), 2)
         (1.96, 3.09)
     """
-    from scipy import stats
-
     return float(stats.norm.ppf(1 - _tail(confidence)))
 
 

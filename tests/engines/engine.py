@@ -3,6 +3,7 @@
 An engine that is not on this machine raises `AbsentError`, with what to install.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -63,7 +64,7 @@ class Evaluator:
     stores: Callable[[Case], Case] = lambda case: case
 
 
-class SqlEngine:
+class SqlEngine(ABC):
     """Runs the statements of one or more dialects. Subclasses say how.
 
     `stands_for` names, for a dialect that is not the engine's own, why its text is run here all the same.
@@ -83,13 +84,13 @@ class SqlEngine:
         self._loaded: tuple[int, str] | None = None
         self._answers: dict[tuple[int, str], Sequence[tuple[object, ...]]] = {}
 
+    @abstractmethod
     def version(self) -> str:
         """Start the engine if need be, and give its version. Raises `AbsentError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def load(self, name: str, frame: pl.DataFrame, dialect: str) -> None:
         """Make a table in place of any of that name."""
-        raise NotImplementedError
 
     def load_all(self, frames: Mapping[str, pl.DataFrame], dialect: str) -> None:
         """Make tables in place of any of those names."""
@@ -97,15 +98,15 @@ class SqlEngine:
         for name, frame in frames.items():
             self.load(name, frame, dialect)
 
+    @abstractmethod
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
         """Return the rows of a query."""
-        raise NotImplementedError
 
     def execute(self, text: str) -> None:
         """Run a statement that gives no rows."""
         self.rows(text)
 
-    def stop(self) -> None:
+    def stop(self) -> None:  # noqa: B027 - most engines are in this process, and end with it.
         """End whatever was started."""
 
     def evaluators(self) -> list[Evaluator]:
