@@ -15,9 +15,6 @@ from ebi_rules.statistics.intervals import poisson
 FEWEST_FOR_DIRECT = 10
 """With fewer events than this a directly standardised rate is missing (PHE, 2018)."""
 
-_ROUNDING = 1e-9
-"""How far a sum of shares of events may be below the number of events, because of rounding."""
-
 EUROPEAN_STANDARD: Mapping[str, int] = {
     "0-4": 5000,
     "5-9": 5500,
@@ -201,8 +198,9 @@ def directly_standardised_rate(
     events, people, standard = _strata(count, population, weights)
     if np.any(people == 0):
         raise InvalidInputError("a stratum has no people: join it to another.")
-    total = float(events.sum())
-    if total < FEWEST_FOR_DIRECT - _ROUNDING:
+    # Events may be shares of a number; their sum must not fall short of it by an error of rounding.
+    total = round(float(events.sum()), 9)
+    if total < FEWEST_FOR_DIRECT:
         return float("nan"), float("nan"), float("nan")
     share = standard / standard.sum()
     rate = float((share * events / people).sum())

@@ -169,7 +169,9 @@ def test_add_a_rule(project: Project) -> None:
     assert "MRI of the hip" in project.run("show", "hip")
     assert "made_up_hip_imaging" in project.run("sql", "hip", "--dialect", "tsql", *TARGET)
     added.write_text(RULE.replace("procedure(scan) AND", "procedure(scam) AND"), encoding="utf-8")
-    assert "there is no code list scam; did you mean scan" in project.run("lint", str(added), exit_code=3)
+    found = project.run("lint", str(added), exit_code=3)
+    assert "there is no code list scam; did you mean scan" in found
+    assert "1 file: 1 error, " in found, "lint lists what is wrong in the file, and does not stop at it"
 
 
 def test_every_rule_of_the_package_can_be_checked_by_its_path(project: Project) -> None:

@@ -89,6 +89,8 @@ def test_direct_standardisation() -> None:
     assert rate == pytest.approx(100 / 4000)
     assert (lower, upper) == pytest.approx(tuple(limit / 4000 for limit in poisson(100)))
     assert all(map(math.isnan, directly_standardised_rate([4, 5], [10, 10], [1, 1])))
+    rounded = directly_standardised_rate([4, 6 - 1e-12], [10, 10], [1, 1])
+    assert rounded == pytest.approx(directly_standardised_rate([4, 6], [10, 10], [1, 1])), "10 events are enough"
     with pytest.raises(InvalidInputError, match="has no people"):
         directly_standardised_rate([4, 5], [10, 0], [1, 1])
 
