@@ -11,7 +11,7 @@ from tests.engines.case import Case, Flags
 from tests.engines.dense import random_extract
 from tests.engines.evaluators import REFERENCE, disagreements, pairs, started
 
-_ROWS = 2_000
+_ROWS = 1_000
 _ROWS_FOR_SLOW = 300
 
 
