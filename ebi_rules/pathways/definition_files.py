@@ -1,7 +1,7 @@
 """Find definitions of one kind - measures or flows - by name: those of the package, and those of the user's files."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -40,17 +40,14 @@ class Definitions(Generic[Defined]):
         self.kind = kind
         self.folder = folder
         self.parse = parse
-        self._parsed: dict[str, Defined] | None = None
 
-    @property
+    @cached_property
     def builtin(self) -> Mapping[str, Defined]:
         """The definitions that come with the package, by key."""
-        if self._parsed is None:
-            files = toml_files(data_folder(self.folder))
-            shared = _shared_by_pathways()
-            parsed = [self.parse(file.read_text("utf-8"), f"{self.folder}/{file.name}", shared) for file in files]
-            self._parsed = {definition.key: definition for definition in parsed}
-        return self._parsed
+        files = toml_files(data_folder(self.folder))
+        shared = _shared_by_pathways()
+        parsed = [self.parse(file.read_text("utf-8"), f"{self.folder}/{file.name}", shared) for file in files]
+        return {definition.key: definition for definition in parsed}
 
     def find(self, name: str) -> Defined:
         """Return a definition of the package by its key; raise `UsageError` if there is none."""
