@@ -7,7 +7,7 @@ import sys
 from ebi_rules.cli import audit_command, extract_commands, measure_commands, rule_commands, rule_file_commands
 from ebi_rules.cli.command_line import command_group
 
-__all__ = ["cli", "main"]
+__all__ = ["command_group", "main"]
 
 for module in (extract_commands, audit_command, measure_commands, rule_commands, rule_file_commands):
     for command in module.COMMANDS:

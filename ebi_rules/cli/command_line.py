@@ -13,8 +13,6 @@ import click
 from ebi_rules._support.errors import EbiError, EngineError, unknown
 from ebi_rules.version import __version__
 
-"""The last words of every command that flags or counts."""
-
 _INTERRUPTED = 130
 _NO_PARTIAL_OUTPUT = "No partial output is left."
 _SMALLER_STEPS = (

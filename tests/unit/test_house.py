@@ -47,6 +47,22 @@ def test_the_public_names_are_those_decided() -> None:
         ebi_rules.nothing  # noqa: B018
 
 
+def test_every_name_that_a_module_exports_is_in_it() -> None:
+    modules = [
+        ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for file in FILES
+        if "__all__" in file.read_text(encoding="utf-8")
+    ]
+    assert modules
+    missing = [
+        f"{name}.{public}"
+        for name in modules
+        for public in importlib.import_module(name).__all__
+        if not hasattr(importlib.import_module(name), public)
+    ]
+    assert missing == []
+
+
 def test_no_files_import_each_other_in_a_circle() -> None:
     graph = grimp.build_graph(*PACKAGES, exclude_type_checking_imports=False)
     imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
