@@ -19,11 +19,13 @@ from pathlib import Path
 import polars as pl
 
 from ebi_rules._support.errors import ExtractError, unknown
+from ebi_rules._support.small_csv import read_small_csv
 from ebi_rules.criteria.fields import FIELDS, GROUPABLE, Kind, normal_code
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.rule_model.availability import why_unavailable
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_logic import RuleLogic
+from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
 """Five-year bands; 15-19 is split at 19, where the programme's children end and its adults begin."""
@@ -138,7 +140,7 @@ def schema(dimensions: Sequence[str]) -> dict[str, pl.DataType]:
 def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     """Read a cube that an engine or a warehouse counted.
 
-    Names of columns match in any case. The text NULL is read as missing, and months also as 202404 or 2024-04-01.
+    Names of columns match in any case. Texts such as NULL and NA are read as missing, and months also as 202404 or 2024-04-01.
     Values of fields are put into normal form, and rows of the same count are added up.
 
     Args:
@@ -237,19 +239,19 @@ def _summed(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
 
 
 def _read(path: Path) -> pl.DataFrame:
+    if not path.exists():
+        raise ExtractError(f"there is no file {path}.")
+    if path.suffix.lower() != ".parquet":
+        return read_small_csv(path, "the cube", ExtractError)
     try:
-        if path.suffix.lower() == ".parquet":
-            return pl.read_parquet(path)
-        return pl.read_csv(path, infer_schema=False)
-    except FileNotFoundError:
-        raise ExtractError(f"there is no file {path}.") from None
+        return pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError):
         raise ExtractError(f"{path} cannot be read as a cube: it must be parquet or CSV.") from None
 
 
 def _text(column: str) -> pl.Expr:
-    text = pl.col(column).cast(pl.String).str.strip_chars(" ")
-    return pl.when(~text.is_in(["", "NULL"])).then(text)
+    text = pl.col(column).cast(pl.String).str.strip_chars(WHITE_SPACE)
+    return pl.when(~text.str.to_uppercase().is_in(MISSING_TEXTS)).then(text)
 
 
 def _whole_number(column: str, schema: pl.Schema) -> pl.Expr:

@@ -7,8 +7,11 @@ of rules, extracts or data frames, and contains no classification.
 from opcs_icd.codelist import CodeList, CodeSystemError
 from opcs_icd.codes import (
     ICD10,
+    MISSING_TEXTS,
+    NOT_CODABLE,
     OPCS4,
     SEPARATORS,
+    WHITE_SPACE,
     CodeError,
     CodeSystem,
     is_valid,
@@ -20,8 +23,11 @@ from opcs_icd.patterns import PatternError
 
 __all__ = [
     "ICD10",
+    "MISSING_TEXTS",
+    "NOT_CODABLE",
     "OPCS4",
     "SEPARATORS",
+    "WHITE_SPACE",
     "CodeError",
     "CodeList",
     "CodeSystem",

@@ -1,17 +1,28 @@
 """Codes of the two classifications: their normal form, their shape, and splitting text into codes.
 
-The normal form changes only case, blanks and dots. It keeps a trailing `X`, `-`, `A` or `D`, which makes no difference
+The normal form changes only case, white space, quotation marks and dots. It keeps a trailing `X`, `-`, `A` or `D`, which makes no difference
 because patterns are prefixes. Nothing here knows which codes exist.
 """
 
 import re
 from enum import Enum
 
-SEPARATORS = ",|; "
+WHITE_SPACE = " \t\n\r\u00a0\u202f\u200b\ufeff"
+"""The white space of files as people have them: blank, tab, line ends, two that do not break, two without width."""
+
+_MARKS = ",|;"
+_QUOTES = "\"'"
+SEPARATORS = _MARKS + WHITE_SPACE + _QUOTES
 """The characters that separate codes in hospital data; a run of them is one boundary."""
 
-_NOT_CODES = frozenset({"", "NULL", "-", "&"})
-_SEPARATORS_TO_STROKES = str.maketrans(dict.fromkeys(SEPARATORS, "/"))
+MISSING_TEXTS = ("", "NULL", "NA", "NAN", "NONE", "N/A")
+"""What databases, R, pandas and spreadsheets write for a missing value, in capitals."""
+
+_FILLERS = ("-", "&")
+"""What HES writes in positions that are not used."""
+
+_MARKS_TO_STROKES = str.maketrans(dict.fromkeys(_MARKS, "/"))
+_NOTHING = str.maketrans(dict.fromkeys(WHITE_SPACE + _QUOTES + "."))
 _SPLIT = re.compile(f"[{re.escape(SEPARATORS)}]+")
 
 
@@ -39,6 +50,18 @@ class CodeSystem(Enum):
         """
         return _GRAMMAR[self]
 
+    @property
+    def not_codes(self) -> tuple[str, ...]:
+        """The texts, in normal form, that stand for no code: a missing value, a filler, `NOT_CODABLE`.
+
+        X99.7 says that it is not known whether there was a procedure, X99.9 that there was none.
+        """
+        others = ("X997", NOT_CODABLE, "X999") if self is CodeSystem.OPCS4 else ()
+        return (*MISSING_TEXTS, *_FILLERS, *others)
+
+
+NOT_CODABLE = "X998"
+"""OPCS-4 X99.8: a procedure was carried out that has no code."""
 
 OPCS4 = CodeSystem.OPCS4
 ICD10 = CodeSystem.ICD10
@@ -51,7 +74,7 @@ _GRAMMAR = {
 
 
 def normal_form(code: str) -> str:
-    """Return a code in upper case, without blanks and dots.
+    """Return a code in upper case, without white space, quotation marks and dots.
 
     Args:
         code: A code in any spelling.
@@ -63,7 +86,7 @@ def normal_form(code: str) -> str:
         >>> normal_form(" u05.4")
         'U054'
     """
-    return code.replace(" ", "").replace(".", "").upper()
+    return code.translate(_NOTHING).upper()
 
 
 def is_valid(system: CodeSystem, code: str) -> bool:
@@ -101,25 +124,26 @@ def single_code(cell: str | None) -> str:
         ('U132', 'U132/Z665', '')
     """
     code = normal_form(cell or "")
-    return code.translate(_SEPARATORS_TO_STROKES)
+    return code.translate(_MARKS_TO_STROKES)
 
 
-def split_codes(text: str | None) -> tuple[str, ...]:
+def split_codes(text: str | None, system: CodeSystem) -> tuple[str, ...]:
     """Return the codes in a cell that contains several.
 
     Args:
-        text: The text of the cell, or None for a missing value. Any run of commas, bars, semicolons and blanks
-            separates codes.
+        text: The text of the cell, or None for a missing value. Any run of commas, bars, semicolons, white space and
+            quotation marks separates codes.
+        system: The classification.
 
     Returns:
-        Codes in normal form, in the order of the text. Empty tokens, the text NULL and the HES fillers `-` and `&`
-        are left out.
+        Codes in normal form, in the order of the text, without those that stand for no code
+        (`CodeSystem.not_codes`).
 
     Example:
-        >>> split_codes("||E11.9 ,E780||NULL")
+        >>> split_codes("||E11.9 ,E780||NULL", ICD10)
         ('E119', 'E780')
     """
     if text is None:
         return ()
     tokens = (normal_form(token) for token in _SPLIT.split(text))
-    return tuple(token for token in tokens if token not in _NOT_CODES)
+    return tuple(token for token in tokens if token not in system.not_codes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ebi_rules._support.errors import DataFileError, unknown
+from ebi_rules._support.text_bytes import decode
 from ebi_rules._support.toml_lines import find_line
 
 Place = tuple[str, ...]
@@ -90,8 +91,8 @@ def read_text_file(path: str | Path, what: str, error: type[DataFileError] = Dat
         DataFileError: The file cannot be read, or is not UTF-8 text.
     """
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return decode(Path(path).read_bytes())
     except UnicodeDecodeError:
-        raise error(f"{what} {path} cannot be read: it is not UTF-8 text.") from None
+        raise error(f"{what} {path} is not in the encoding UTF-8: save it as UTF-8.") from None
     except OSError as problem:
         raise error(f"{what} {path} cannot be read: {problem.strerror or problem}.") from None

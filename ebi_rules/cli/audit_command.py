@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ebi_rules.provider_audit.settings import Settings
     from ebi_rules.results.audit_result import Audit
 
-_EXTRACT_OPTIONS = ("layout", "columns", "procedures", "diagnoses", "engine")
+_EXTRACT_OPTIONS = ("layout", "columns", "procedures", "diagnoses", "engine", "separator", "encoding")
 """How to open an extract."""
 
 _COUNTING_OPTIONS = ("months", "providers", "areas", "any_dataset", "skip_unavailable")

@@ -74,11 +74,13 @@ def opened(
     procedures: str | None,
     diagnoses: str | None,
     engine: str = "polars",
+    separator: str | None = None,
+    encoding: str | None = None,
 ) -> "Extract":
     """Open the extract that a command names."""
     from ebi_rules.results.opened_extract import open_extract
 
-    return open_extract(extract, layout, columns, procedures, diagnoses, engine)
+    return open_extract(extract, layout, columns, procedures, diagnoses, engine, separator, encoding)
 
 
 def child_tables(procedures: str | None, diagnoses: str | None) -> dict[str, str]:
@@ -187,4 +189,12 @@ any_dataset_option = click.option(
     is_flag=True,
     help="Allow rules written for another dataset (for example admitted-care rules on outpatient data).",
 )
-extract_options = combined(layout_option, column_option, child_files_option, any_dataset_option)
+text_options = combined(
+    click.option(
+        "--separator",
+        metavar="CHARACTER",
+        help="What separates cells in text files: comma, semicolon, bar, tab or a character; recognised by default.",
+    ),
+    click.option("--encoding", metavar="NAME", help="Encoding of text files, such as windows-1252; UTF-8 by default."),
+)
+extract_options = combined(layout_option, column_option, child_files_option, text_options, any_dataset_option)

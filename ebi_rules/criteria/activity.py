@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ebi_rules._support.errors import InvalidInputError, unknown
-from ebi_rules.criteria.fields import FIELDS, MISSING_TEXTS, Kind, normal_age, normal_code
+from ebi_rules.criteria.fields import FIELDS, Kind, normal_age, normal_code
 from ebi_rules.criteria.nodes import CODE_FIELDS
-from opcs_icd import split_codes
+from opcs_icd import MISSING_TEXTS, WHITE_SPACE, CodeSystem, split_codes
 
 _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)(?:\.0+)?")
 
@@ -55,16 +55,16 @@ class Activity:
             if name in FIELDS and FIELDS[name].kind is Kind.LABEL:
                 raise InvalidInputError(f"{name} is derived from the codes of another field: use that field.")
         return cls(
-            codes=MappingProxyType({name: _codes(values.get(name)) for name in CODE_FIELDS}),
+            codes=MappingProxyType({name: _codes(values.get(name), system) for name, system in CODE_FIELDS.items()}),
             fields=MappingProxyType({name: _normal(name, values[name]) for name in FIELDS if name in values}),
         )
 
 
-def _codes(value: object) -> tuple[str, ...]:
+def _codes(value: object, system: CodeSystem) -> tuple[str, ...]:
     if value is None or isinstance(value, str):
-        return split_codes(value)
+        return split_codes(value, system)
     if isinstance(value, Iterable):
-        return tuple(code for cell in value for code in _codes(cell))
+        return tuple(code for cell in value for code in _codes(cell, system))
     raise InvalidInputError("codes must be text or a list of texts.")
 
 
@@ -80,7 +80,7 @@ def _normal(name: str, value: object) -> str | int | None:
 
 def _whole_number(name: str, value: object) -> int | None:
     """Read a number that may be text or, from a column with gaps, a float."""
-    text = "" if value is None else str(value).strip(" ")
+    text = "" if value is None else str(value).strip(WHITE_SPACE)
     if text.upper() in MISSING_TEXTS:
         return None
     match = _WHOLE_NUMBER.fullmatch(text)

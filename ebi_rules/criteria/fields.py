@@ -4,9 +4,12 @@ Meanings follow the NHS Data Dictionary. Every translator takes the normal form 
 here, so that all agree. Which columns of an extract contain a field is for its layout to say.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+
+from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
 
 class Kind(Enum):
@@ -211,8 +214,11 @@ AREAS = ("pcn", "borough", "icb")
 TEXTS = (Kind.CODE, Kind.LABEL)
 """The kinds of field whose values are texts with few distinct values."""
 
-MISSING_TEXTS = ("", "NULL")
-"""The contents of a coded cell, without blanks, that mean it is missing."""
+DECIMAL = ".0"
+"""What tools that read a code as a number write behind it."""
+
+_DECIMAL_CODE = re.compile(r"[0-9]+\.0")
+_NO_WHITE_SPACE = str.maketrans(dict.fromkeys(WHITE_SPACE))
 
 BABY_AGES = range(7001, 7008)
 """HES writes the age of a child under 1 year as 7001 to 7007 (HES data dictionary, APPTAGE, STARTAGE)."""
@@ -223,24 +229,25 @@ def normal_code(definition: Field, value: object) -> str | None:
 
     Args:
         definition: The field, of kind CODE or LABEL.
-        value: The raw value. Blanks are removed, letters become capitals and a short code is filled with leading zeros.
-            A label only loses the blanks at its ends.
+        value: The raw value. White space is removed, letters become capitals, a whole number loses its `.0`, and a
+            short code is filled with leading zeros. A label only loses the white space at its ends.
 
     Returns:
-        The normal form; None where the value is None, empty or the text NULL.
+        The normal form; None where the value is None, empty or one of `MISSING_TEXTS`.
 
     Example:
-        >>> normal_code(FIELDS["administrative_category"], " 2")
-        '02'
+        >>> normal_code(FIELDS["administrative_category"], " 2"), normal_code(FIELDS["sex"], "1.0")
+        ('02', '1')
     """
     if value is None:
         return None
     if definition.kind is Kind.LABEL:
-        label = str(value).strip(" ")
+        label = str(value).strip(WHITE_SPACE)
         return None if label.upper() in MISSING_TEXTS else label
-    text = str(value).replace(" ", "").upper()
+    text = str(value).translate(_NO_WHITE_SPACE).upper()
     if text in MISSING_TEXTS:
         return None
+    text = text.removesuffix(DECIMAL) if _DECIMAL_CODE.fullmatch(text) else text
     return text.rjust(definition.width, "0") if definition.width else text
 
 
@@ -262,14 +269,15 @@ def raw_spellings(definition: Field, value: str) -> tuple[str, ...]:
         value: The code in normal form.
 
     Returns:
-        The code itself, then with one leading zero fewer at a time.
+        The code itself, then with one leading zero fewer at a time, and all of these as a number with a decimal.
 
     Example:
         >>> raw_spellings(FIELDS["administrative_category"], "02")
-        ('02', '2')
+        ('02', '2', '02.0', '2.0')
     """
     spellings = [value]
     if definition.width:
         while spellings[-1].startswith("0") and len(spellings[-1]) > 1:
             spellings.append(spellings[-1][1:])
-    return tuple(spellings)
+    decimals = [spelling + DECIMAL for spelling in spellings] if value.isdigit() else []
+    return (*spellings, *decimals)

@@ -1,6 +1,5 @@
 """The tables of codes of layouts that have them: named by the user, or found by name beside the extract."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,20 +7,20 @@ import polars as pl
 
 from ebi_rules._support.errors import ExtractError, nearest
 from ebi_rules.criteria.nodes import CODE_FIELDS
-from ebi_rules.engines.extract import Source, Table
+from ebi_rules.engines.extract import ExtractSource, Source, Table
 from ebi_rules.engines.extract_tables import open_table
 from ebi_rules.engines.file_formats import KINDS
-from ebi_rules.layouts.binding import Binding
+from ebi_rules.engines.united_files import ALIKE
+from ebi_rules.layouts.binding import Binding, bare_name
 from ebi_rules.layouts.layout import ChildTable, builtin_layouts
 
 
-def open_children(source: Source, binding: Binding, named: Mapping[str, Source]) -> dict[str, Table]:
-    """Return the child tables of a layout by field.
+def open_children(source: ExtractSource, binding: Binding) -> dict[str, Table]:
+    """Return the child tables of a layout by field: those that the user named, or those beside the extract.
 
     Args:
-        source: The extract, beside which tables are looked for.
+        source: What the user says about the extract.
         binding: The extract's layout.
-        named: Tables that the user named, by field.
 
     Raises:
         ExtractError: A table is not found, or has no column that the layout names.
@@ -30,7 +29,9 @@ def open_children(source: Source, binding: Binding, named: Mapping[str, Source])
     for name in CODE_FIELDS:
         child = binding.child(name)
         if child is not None:
-            table = open_table(named[name], is_child_file) if name in named else _find_child(source, child, name)
+            place = source.children.get(name)
+            place = _find_child(source.data, child, name) if place is None else place
+            table = open_table(place, is_child_file, source.text)
             children[name] = _with_layout_names(table, child, name)
     return children
 
@@ -57,7 +58,7 @@ def is_child_file(file: Path, folder: Path) -> bool:
     return any(part in names or part.rsplit(".", 1)[-1] in CODE_FIELDS for part in parts)
 
 
-def _find_child(source: Source, child: ChildTable, name: str) -> Table:
+def _find_child(source: Source, child: ChildTable, name: str) -> Path:
     """Find a child table beside the extract: TABLE.parquet, procedures.parquet or EXTRACT.procedures.parquet."""
     if not isinstance(source, str | Path):
         raise ExtractError(f"this layout has {name} in a second table: pass it as {name}=.")
@@ -68,7 +69,7 @@ def _find_child(source: Source, child: ChildTable, name: str) -> Table:
     for candidate in sorted(folder.iterdir()) if folder.is_dir() else []:
         is_readable = candidate.is_dir() or candidate.name.lower().endswith(endings)
         if is_readable and _bare_name(candidate).lower() in stems:
-            return open_table(candidate, is_child_file)
+            return candidate
     raise ExtractError(
         f"this layout has {name} in a second table, and there is no {child.table}.parquet or {name}.parquet in "
         f"{folder}. Name the file with --{name} FILE."
@@ -77,14 +78,16 @@ def _find_child(source: Source, child: ChildTable, name: str) -> Table:
 
 def _with_layout_names(table: Table, child: ChildTable, name: str) -> Table:
     """Return a child table with the columns of the layout only, spelt as the layout spells them."""
-    by_lower_case = {column.lower(): column for column in table.columns}
+    by_bare_name = {bare_name(column): column for column in table.columns}
     columns: dict[str, str] = {}
     for layout_name in filter(None, (child.key, child.code, child.position)):
-        column = layout_name if layout_name in table.columns else by_lower_case.get(layout_name.lower())
+        column = layout_name if layout_name in table.columns else by_bare_name.get(bare_name(layout_name))
         if column is None:
             close = nearest(layout_name, table.columns, count=1)
             hint = f"; the nearest is {close[0]}" if close else ""
             raise ExtractError(f"the table of {name} has no column {layout_name}{hint}.")
+        if column in table.differences:
+            raise ExtractError(f"the table of {name}: {table.differences[column]}. {ALIKE}")
         columns[layout_name] = column
     frame = table.frame.select([pl.col(column).alias(layout_name) for layout_name, column in columns.items()])
     schema = {layout_name: table.schema[column] for layout_name, column in columns.items()}

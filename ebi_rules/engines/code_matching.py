@@ -26,12 +26,10 @@ from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.translate.polars import code_text, matched, stems, verdict
-from opcs_icd import SEPARATORS
+from opcs_icd import SEPARATORS, WHITE_SPACE
 
-_NO_CODES = r"^[NULnul,|; .&-]*$"
-"""Matches every text without codes, and a few others: the letters of NULL, fillers, separators."""
-_NO_CODE = ("", "NULL", "-", "&")
-"""The codes of child rows without a code, in normal form."""
+_NOTHING = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPACE + "\"'.") + "]"
+"""What a code loses in normal form, as a regular expression."""
 
 _NORMAL, _CODES, _INVALID = f"{PREFIX}normal", "codes", "invalid"
 UPPER_HALF = 2**32
@@ -60,6 +58,7 @@ class CodeField:
         self.extract = extract
         self.binding = extract.binding
         self.child = extract.binding.child(name)
+        self.not_codes = extract.binding.not_codes(name)
         self.atoms = [atom for atom in atoms if atom.code_field == name]
         self.lists = list(dict.fromkeys(named for atom in self.atoms for named in lists_named(atom)))
         self.asks_recorded = any(isinstance(atom, Recorded) for atom in self.atoms)
@@ -154,8 +153,14 @@ class CodeField:
         text = pl.col(self.join_key)
         is_kept = self._may_match(text)
         if keep_recorded:
-            is_kept = is_kept | text.str.contains(_NO_CODES)
+            is_kept = is_kept | text.str.contains(self._may_have_no_codes())
         return self.with_key(self.extract.table.frame).select(text).filter(is_kept.fill_null(False)).unique()
+
+    def _may_have_no_codes(self) -> str:
+        """Return a regular expression for every text without codes, and a few others: by the characters of fillers."""
+        fillers = "".join((*self.not_codes, *self.binding.lone_fillers(self.name)))
+        characters = sorted({*SEPARATORS, ".", *fillers.upper(), *fillers.lower()})
+        return "^[" + "".join(f"\\x{{{ord(character):x}}}" for character in characters) + "]*$"
 
     def _may_match(self, text: pl.Expr) -> pl.Expr:
         """Return the expression that a text may contain a code of any list: a cheap test, null for missing texts."""
@@ -187,7 +192,7 @@ class CodeField:
         """Return the codes of each activity that has a code of interest, as one text: in order, or else sorted."""
         text = pl.col("text")
         order = "position" if self.child and self.child.position else "text"
-        is_of_interest = ~text.is_in(_NO_CODE) if keep_recorded else self._may_match(text).fill_null(False)
+        is_of_interest = ~text.is_in(self.not_codes) if keep_recorded else self._may_match(text).fill_null(False)
         of_interest = rows.join(codes.filter(is_of_interest).lazy(), on="raw", how="semi", nulls_equal=True)
         return (
             rows.join(of_interest.select(self.join_key).unique(), on=self.join_key, how="semi")
@@ -200,7 +205,7 @@ class CodeField:
         """Return the numbers of codes of each activity, and of malformed ones."""
         text = pl.col("text")
         grammar = f"^(?:{CODE_FIELDS[self.name].grammar.pattern})$"
-        counted = codes.filter(~text.is_in(_NO_CODE)).select("raw", (~text.str.contains(grammar)).alias(_INVALID))
+        counted = codes.filter(~text.is_in(self.not_codes)).select("raw", (~text.str.contains(grammar)).alias(_INVALID))
         sums = [pl.len().cast(pl.Int64).alias(_CODES), pl.col(_INVALID).sum().cast(pl.Int64)]
         return rows.join(counted.lazy(), on="raw", nulls_equal=True).group_by(self.join_key).agg(sums)
 
@@ -210,8 +215,11 @@ class CodeField:
         normal = pl.col(_NORMAL)
         codes = (normal.str.count_matches(",", literal=True) // 2).cast(pl.Int64)
         well_formed = normal.str.count_matches(f",(?:{grammar}),").cast(pl.Int64)
-        normalised = texts.lazy().with_columns(code_text([self.join_key]).alias(_NORMAL))
+        normalised = texts.lazy().with_columns(self._normal(self.join_key).alias(_NORMAL))
         return collect(normalised.select(self.join_key, codes.alias(_CODES), (codes - well_formed).alias(_INVALID)))
+
+    def _normal(self, column: str) -> pl.Expr:
+        return code_text([column], self.binding, self.name)
 
     def _decide(self, texts: pl.DataFrame, explain: bool) -> pl.DataFrame:
         """Return `join_key` with a boolean column for every atom and, with `explain`, the column `matched`."""
@@ -220,7 +228,7 @@ class CodeField:
         if explain:
             decisions.append(matched(self.lists, normal).alias(self.matched))
         text = "text" if self.child else self.join_key
-        distinct = texts.lazy().select(text).unique().with_columns(code_text([text]).alias(_NORMAL))
+        distinct = texts.lazy().select(text).unique().with_columns(self._normal(text).alias(_NORMAL))
         decided = collect(distinct.select(text, *decisions))
         return texts.join(decided, on=text).drop("text") if self.child else decided
 
@@ -262,8 +270,8 @@ def single_code(code: pl.Expr) -> pl.Expr:
         >>> pl.select(single_code(pl.lit(" u05.4 "))).item()
         'U054'
     """
-    bare = code.cast(pl.String).fill_null("").str.replace_all("[ .]", "").str.to_uppercase()
-    return bare.str.replace_all(f"[{SEPARATORS}]", "/")
+    bare = code.cast(pl.String).fill_null("").str.replace_all(_NOTHING, "").str.to_uppercase()
+    return bare.str.replace_all("[,|;]", "/")
 
 
 def code_fields(extract: FrameExtract, atoms: Sequence[CodeAtom]) -> list[CodeField]:

@@ -20,6 +20,19 @@ Source = str | Path | pl.LazyFrame | pl.DataFrame | Any
 
 
 @dataclass(frozen=True)
+class TextOptions:
+    """How text files are written.
+
+    Attributes:
+        separator: The name of the separator (comma, semicolon, bar, tab) or one character; None to recognise it.
+        encoding: The name of the encoding; None for that of the mark at the start of a file, or UTF-8.
+    """
+
+    separator: str | None = None
+    encoding: str | None = None
+
+
+@dataclass(frozen=True)
 class ExtractSource:
     """What a user says about an extract: where it is, and how to read it.
 
@@ -29,12 +42,14 @@ class ExtractSource:
         columns: Columns by canonical field, where they differ from the layout's.
         children: Tables of codes by field (procedures, diagnoses), for layouts that have them; None to look for them
             beside the extract.
+        text: How text files are written, where that is not to be recognised.
     """
 
     data: Source
     layout: str | Path | Layout | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     children: Mapping[str, Source] = field(default_factory=dict)
+    text: TextOptions = TextOptions()
 
     def bind_to(self, available: Iterable[str]) -> Binding:
         """Return the layout, as named or detected, bound to the columns that an extract has.
@@ -73,12 +88,14 @@ class Table:
         schema: Types by column.
         files: The files behind it; none for a frame.
         path: The file, folder or glob as the user gave it; None for a frame.
+        differences: How files differ in a column that not all of them have, or have of one type, by column.
     """
 
     frame: pl.LazyFrame
     schema: Mapping[str, pl.DataType]
     files: tuple[InputFile, ...] = ()
     path: Path | None = None
+    differences: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:

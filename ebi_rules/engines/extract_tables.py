@@ -1,10 +1,11 @@
-"""Open tables: files of one kind, a table format, or a frame. No values are read.
+"""Open tables: files of one kind, a table format, or a frame. No values are read, but text files are checked.
 
-Every file is checked first: each must be complete, and all must have the same columns.
+Every file is checked first: each must be complete. Files may differ in what makes no difference (`united_files`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import polars as pl
@@ -12,17 +13,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ebi_rules._support.errors import ExtractError
-from ebi_rules.engines.extract import InputFile, Source, Table
-from ebi_rules.engines.file_formats import PARQUET, find_files, is_table_format, kind_of, scan_table_format
+from ebi_rules._support.text_table import TextTable, open_text_table
+from ebi_rules.engines.extract import InputFile, Source, Table, TextOptions
+from ebi_rules.engines.file_formats import PARQUET, find_files, is_table_format, kind_of, scan_files, scan_table_format
 from ebi_rules.engines.lazy_frames import collect
+from ebi_rules.engines.united_files import AlikeFiles, unite
+
+_NO_OPTIONS = TextOptions()
 
 
-def open_table(source: Source, is_child: Callable[[Path, Path], bool]) -> Table:
+def open_table(source: Source, is_child: Callable[[Path, Path], bool], text: TextOptions = _NO_OPTIONS) -> Table:
     """Return a table to read.
 
     Args:
         source: A path or a frame.
         is_child: Whether a file (first argument) in a folder (second) is a table of codes and not of activity.
+        text: How text files are written.
 
     Raises:
         ExtractError: The path has no files, or a file cannot be read.
@@ -31,7 +37,7 @@ def open_table(source: Source, is_child: Callable[[Path, Path], bool]) -> Table:
         if is_table_format(str(source)):
             frame = scan_table_format(str(source))
             return Table(frame, dict(frame.collect_schema()), path=Path(source))
-        return replace(_open_files(find_files(str(source), is_child)), path=Path(source))
+        return replace(_open_files(find_files(str(source), is_child), text), path=Path(source))
     frame = _as_lazy_frame(source)
     try:
         return Table(frame, dict(frame.collect_schema()))
@@ -49,48 +55,49 @@ def _as_lazy_frame(source: Source) -> pl.LazyFrame:
     raise ExtractError(f"an extract must be a path, a Polars frame or an Arrow table, not {type(source).__name__}.")
 
 
-def _open_files(files: Sequence[Path]) -> Table:
-    """Open files of one kind that agree on their columns. Raises `ExtractError`."""
+def _open_files(files: Sequence[Path], text: TextOptions) -> Table:
+    """Open files of one kind. Raises `ExtractError`."""
     kinds = {kind_of(file).name for file in files}
     if len(kinds) > 1:
         raise ExtractError(f"the files are of different kinds ({', '.join(sorted(kinds))}): choose one kind.")
-    inputs: list[InputFile] = []
-    first: dict[str, str] | None = None
-    for file in files:
-        try:
-            rows, schema = _rows_and_types(file)
-        except PermissionError:
-            raise ExtractError(f"{file} cannot be read: permission denied.") from None
-        except (pl.exceptions.PolarsError, pa.ArrowException, OSError):
-            raise ExtractError(f"{file} is not {kind_of(file).article} file, or is incomplete.") from None
-        inputs.append(InputFile(str(file), file.stat().st_size, rows))
-        if first is None:
-            first = schema
-        elif difference := _difference(first, schema):
-            raise ExtractError(f"{file} differs from {files[0]}: {difference}.")
-    frame = kind_of(files[0]).scan(files)
-    return Table(frame, dict(frame.collect_schema()), tuple(inputs))
+    if kind_of(files[0]).is_text:
+        return _open_text(files, text)
+    rows_and_schemas = [_rows_and_schema(file) for file in files]
+    inputs = [
+        InputFile(str(file), file.stat().st_size, rows)
+        for file, (rows, _) in zip(files, rows_and_schemas, strict=True)
+    ]
+    # Files that follow one another and have the same columns are read together.
+    schemas = {file: schema for file, (_, schema) in zip(files, rows_and_schemas, strict=True)}
+    alike = [_alike(list(group)) for _, group in groupby(files, key=schemas.__getitem__)]
+    return unite(alike, inputs)
 
 
-def _rows_and_types(file: Path) -> tuple[int, dict[str, str]]:
-    """Return a file's number of rows, and its types by column; raise an error of the library if it is broken."""
-    if kind_of(file) is not PARQUET:
-        frame = kind_of(file).scan([file])
-        schema = frame.collect_schema()
-        return collect(frame.select(pl.len())).item(), {name: str(kind) for name, kind in schema.items()}
-    metadata = pq.read_metadata(file)
-    return metadata.num_rows, {field.name: str(field.type) for field in metadata.schema.to_arrow_schema()}
+def _open_text(files: Sequence[Path], options: TextOptions) -> Table:
+    tables = [open_text_table(file, ExtractError, "", options.separator, options.encoding) for file in files]
+    inputs = [InputFile(str(table.path), table.path.stat().st_size, table.rows) for table in tables]
+    return unite([_alike_text(table) for table in tables], inputs)
 
 
-def _difference(first: Mapping[str, str], other: Mapping[str, str]) -> str | None:
-    """Return how the columns of a file differ from those of the first file; None if they do not."""
-    missing = [name for name in first if name not in other]
-    if missing:
-        return f"it has no column {missing[0]}"
-    extra = [name for name in other if name not in first]
-    if extra:
-        return f"it also has a column {extra[0]}"
-    for name in first:
-        if first[name] != other[name]:
-            return f"its column {name} is {other[name]}, not {first[name]}"
-    return None
+def _alike_text(table: TextTable) -> AlikeFiles:
+    frame = table.scan()
+    return AlikeFiles(table.path, frame, dict(frame.collect_schema()))
+
+
+def _alike(files: Sequence[Path]) -> AlikeFiles:
+    frame = scan_files(files)
+    return AlikeFiles(files[0], frame, dict(frame.collect_schema()))
+
+
+def _rows_and_schema(file: Path) -> tuple[int, str]:
+    """Return a file's number of rows, and its columns and types as text. Raises `ExtractError`."""
+    try:
+        if kind_of(file) is PARQUET:
+            metadata = pq.read_metadata(file)
+            return metadata.num_rows, str(metadata.schema.to_arrow_schema().remove_metadata())
+        frame = scan_files([file])
+        return collect(frame.select(pl.len())).item(), str(frame.collect_schema())
+    except PermissionError:
+        raise ExtractError(f"{file} cannot be read: permission denied.") from None
+    except (pl.exceptions.PolarsError, pa.ArrowException, OSError):
+        raise ExtractError(f"{file} is not {kind_of(file).article} file, or is incomplete.") from None

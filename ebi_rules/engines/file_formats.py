@@ -21,12 +21,12 @@ class Kind:
     Attributes:
         name: Its name in messages.
         endings: The endings of its files' names, in lower case.
-        scan: Returns the rows of several files of the kind, not yet read.
+        is_text: Whether it is a table of text, with a separator between cells.
     """
 
     name: str
     endings: tuple[str, ...]
-    scan: Callable[[Sequence[Path]], pl.LazyFrame]
+    is_text: bool = False
 
     @property
     def article(self) -> str:
@@ -34,24 +34,14 @@ class Kind:
         return f"an {self.name}" if self.name.startswith("A") else f"a {self.name}"
 
 
-def _scan_parquet(files: Sequence[Path]) -> pl.LazyFrame:
-    # The name of a folder such as month=2024-01 is the value of a column that its files do not have.
-    partitioned = any("=" in part for part in files[0].parent.parts)
-    return pl.scan_parquet(list(files), hive_partitioning=partitioned, try_parse_hive_dates=False)
-
-
-def _scan_text(separator: str) -> Callable[[Sequence[Path]], pl.LazyFrame]:
-    def scan(files: Sequence[Path]) -> pl.LazyFrame:
-        return pl.scan_csv(list(files), separator=separator, infer_schema=False, encoding="utf8")
-
-    return scan
-
-
-PARQUET = Kind("parquet", (".parquet",), _scan_parquet)
+PARQUET = Kind("parquet", (".parquet", ".parq"))
+ARROW = Kind("Arrow IPC", (".arrow", ".ipc", ".feather"))
+_CSV = Kind("CSV", (".csv", ".csv.gz"), is_text=True)
 _OTHERS = (
-    Kind("CSV", (".csv", ".csv.gz"), _scan_text(",")),
-    Kind("TSV", (".tsv", ".tsv.gz"), _scan_text("\t")),
-    Kind("Arrow IPC", (".arrow", ".ipc", ".feather"), lambda files: pl.scan_ipc(list(files))),
+    _CSV,
+    Kind("TSV", (".tsv", ".tsv.gz", ".tab"), is_text=True),
+    ARROW,
+    Kind("text", (".txt", ".txt.gz", ".psv"), is_text=True),
 )
 KINDS = (PARQUET, *_OTHERS)
 
@@ -59,6 +49,15 @@ KINDS = (PARQUET, *_OTHERS)
 def kind_of(file: Path) -> Kind:
     """Return the kind of a file by its name; parquet if no ending is known."""
     return next((kind for kind in KINDS if file.name.lower().endswith(kind.endings)), PARQUET)
+
+
+def scan_files(files: Sequence[Path]) -> pl.LazyFrame:
+    """Return the rows of parquet or Arrow files with the same columns, not yet read."""
+    if kind_of(files[0]) is ARROW:
+        return pl.scan_ipc(list(files), glob=False)
+    # The name of a folder such as month=2024-01 is the value of a column that its files do not have.
+    partitioned = any("=" in part for part in files[0].parent.parts)
+    return pl.scan_parquet(list(files), glob=False, hive_partitioning=partitioned, try_parse_hive_dates=False)
 
 
 def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:
@@ -82,7 +81,8 @@ def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:
             return [path]
     except OSError as error:
         raise ExtractError(f"{text} cannot be read: {error.strerror}.") from None
-    files = [Path(name) for name in sorted(glob.glob(text, recursive=True)) if Path(name).is_file()]
+    matches = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+    files = [file for file in matches if file.is_file() and not _is_hidden(file.name)]
     if files:
         return files
     if glob.has_magic(text):
@@ -94,12 +94,18 @@ def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:
 
 
 def _in_folder(folder: Path, is_child: Callable[[Path, Path], bool]) -> list[Path]:
-    candidates = [file for file in sorted(folder.rglob("*")) if file.is_file() and not is_child(file, folder)]
+    found = [file for file in sorted(folder.rglob("*")) if not any(map(_is_hidden, file.relative_to(folder).parts))]
+    candidates = [file for file in found if file.is_file() and not is_child(file, folder)]
     for kind in KINDS:
         files = [file for file in candidates if file.name.lower().endswith(kind.endings)]
         if files:
             return files
     raise ExtractError(f"the folder {folder} has no file that ends in .parquet or {', '.join(_endings())}.")
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a file or folder is no data by its name: _SUCCESS, _temporary, .part-0.parquet.crc."""
+    return name.startswith(("_", "."))
 
 
 def _endings() -> list[str]:

@@ -27,9 +27,9 @@ def open_source(source: ExtractSource) -> FrameExtract:
         LayoutError: The layout file is wrong.
         ExtractError: A file cannot be read, no layout fits, or a table of codes is missing.
     """
-    table = open_table(source.data, is_child_file)
+    table = open_table(source.data, is_child_file, source.text)
     binding = source.bind_to(table.columns)
-    children = open_children(source.data, binding, source.children)
+    children = open_children(source, binding)
     return FrameExtract(binding, "polars", table, children, _kind_of(source))
 
 

@@ -11,12 +11,13 @@ import polars as pl
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules._support.notices import Notice, braced, rows_have
-from ebi_rules.criteria.fields import FIELDS, MISSING_TEXTS, Kind
+from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.engines.coded_values import ROWS, VALUE
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.polars import as_date, whole_number
+from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
 _NUMBER = "a whole number"
 _DATE = "a date such as 2024-03-28 or 28/03/2024"

@@ -1,6 +1,6 @@
 """Match a layout to the columns of an extract: detect the layout, apply overrides and report what is missing.
 
-Column names match without regard to case. An override must name a column that exists. This module reads no data.
+Column names match without regard to case and surrounding blanks. An override must name a column that exists. This module reads no data.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.labels import Recoding
 from ebi_rules.criteria.nodes import CODE_FIELDS, Criterion, FollowedBy, HasCode, Position, atoms, fields_needed
 from ebi_rules.layouts.layout import ChildTable, Layout, Numbered, builtin_layouts
-from opcs_icd import single_code
+from opcs_icd import WHITE_SPACE, single_code, split_codes
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,16 @@ class Binding:
         """Return the extract's columns of a code field in code order, empty when its codes are in a child table."""
         shape = self.codes.get(code_field, ())
         return () if isinstance(shape, ChildTable) else shape
+
+    def not_codes(self, code_field: str) -> tuple[str, ...]:
+        """Return the texts, in normal form, that stand for no code in a field: the classification's and the layout's."""
+        shape = self.layout.codes.get(code_field)
+        return (*CODE_FIELDS[code_field].not_codes, *(shape.fillers if shape else ()))
+
+    def lone_fillers(self, code_field: str) -> tuple[str, ...]:
+        """Return the codes that stand for no code where an activity has no other in the field."""
+        shape = self.layout.codes.get(code_field)
+        return shape.lone_fillers if isinstance(shape, Numbered) else ()
 
     def lacking(self, criterion: Criterion) -> Iterator[str]:
         """Return what the criterion requires and the extract lacks: canonical fields, or "the order of procedures"."""
@@ -107,12 +117,26 @@ class Binding:
             for name, columns in self.fields.items()
             if FIELDS[name].kind is not Kind.LABEL
         }
-        for name in CODE_FIELDS:
+        for name, system in CODE_FIELDS.items():
             if self.child(name):
-                values[name] = [single_code(cell) for cell in child_cells.get(name, ())]
+                codes = [single_code(cell) for cell in child_cells.get(name, ())]
             else:
-                values[name] = [row[column] for column in self.code_columns(name)]
+                cells = [row[column] for column in self.code_columns(name)]
+                codes = [code for cell in cells for code in split_codes(None if cell is None else str(cell), system)]
+            codes = [code for code in codes if code not in self.not_codes(name)]
+            is_filler = len(codes) == 1 and codes[0] in self.lone_fillers(name)
+            values[name] = [] if is_filler else codes
         return Activity.of(values)
+
+
+def bare_name(column: str) -> str:
+    """Return the name of a column as names are compared: in small letters, without surrounding white space.
+
+    Example:
+        >>> bare_name(" Sex ")
+        'sex'
+    """
+    return column.strip(WHITE_SPACE).lower()
 
 
 def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapping[str, str] | None = None) -> Binding:
@@ -198,19 +222,19 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
 
 
 class _Columns:
-    """The columns of an extract, found without regard to case. With no extract, every column exists."""
+    """The columns of an extract, found without regard to case and surrounding blanks. With no extract, every column exists."""
 
     def __init__(self, available: tuple[str, ...] | None) -> None:
         self.available = available
-        self.by_lower_case: dict[str, list[str]] = {}
+        self.by_bare_name: dict[str, list[str]] = {}
         for name in available or ():
-            self.by_lower_case.setdefault(name.lower(), []).append(name)
+            self.by_bare_name.setdefault(bare_name(name), []).append(name)
 
     def find(self, name: str) -> str | None:
         """Return a column under the name that the extract has for it. Raises `ExtractError` when it is ambiguous."""
         if self.available is None or name in self.available:
             return name
-        matches = self.by_lower_case.get(name.lower(), [])
+        matches = self.by_bare_name.get(bare_name(name), [])
         if len(matches) > 1:
             raise ExtractError(f"the columns {' and '.join(matches)} differ only in case: choose with --column.")
         return matches[0] if matches else None

@@ -15,12 +15,13 @@ from ebi_rules._support.package_data import data_folder, toml_files
 from ebi_rules._support.toml_file import TomlFile, read_text_file
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELDS, SPELL_FIELD
+from opcs_icd import normal_form
 
 _OPTIONAL = {"title", "source", "baby_ages", "not_with", *CODE_FIELDS}
 _SHAPES = {
-    "delimited": ({"column"}, set[str]()),
-    "numbered": ({"columns", "positions"}, {"first"}),
-    "child": ({"table", "key", "code"}, {"position"}),
+    "delimited": ({"column"}, {"fillers", "lone_fillers"}),
+    "numbered": ({"columns", "positions"}, {"first", "fillers", "lone_fillers"}),
+    "child": ({"table", "key", "code"}, {"position", "fillers"}),
 }
 
 
@@ -32,11 +33,15 @@ class Numbered:
         templates: Column names with NN for the position, the preferred name first; without NN, one delimited column.
         positions: How many positions there are.
         first: Other names of the first column.
+        fillers: Texts that stand for no code, beside those of the classification (`CodeSystem.not_codes`).
+        lone_fillers: Codes that stand for no code where an activity has no other.
     """
 
     templates: tuple[str, ...]
     positions: int = 1
     first: tuple[str, ...] = ()
+    fillers: tuple[str, ...] = ()
+    lone_fillers: tuple[str, ...] = ()
 
     def names(self, template: str) -> tuple[str, ...]:
         """Return the column names of a template: OPERTN_4_01, OPERTN_4_02, ..."""
@@ -54,12 +59,14 @@ class ChildTable:
         key: Its column with the activity's key.
         code: Its column with the code.
         position: Its column with the position of the code in the activity; None when codes have no order.
+        fillers: Texts that stand for no code, beside those of the classification (`CodeSystem.not_codes`).
     """
 
     table: str
     key: str
     code: str
     position: str | None = None
+    fillers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,10 +177,22 @@ def _shape(source: TomlFile, name: str, table: Mapping[str, Any]) -> Numbered | 
         source.fail((name, "shape"), f"the shape must be one of {', '.join(map(repr, _SHAPES))}.")
     required, optional = _SHAPES[shape]
     source.require_keys((name,), table, {"shape"} | required, optional)
+    fillers, lone_fillers = (_fillers(source, name, key) for key in ("fillers", "lone_fillers"))
     if shape == "child":
-        return ChildTable(**{key: source.text((name, key), value) for key, value in table.items() if key != "shape"})
+        names = ("table", "key", "code", "position")
+        columns = {key: source.text((name, key), table[key]) for key in names if key in table}
+        return ChildTable(**columns, fillers=fillers)
     if shape == "delimited":
-        return Numbered(source.texts((name, "column"), table["column"]))
+        columns_of_codes = source.texts((name, "column"), table["column"])
+        return Numbered(columns_of_codes, fillers=fillers, lone_fillers=lone_fillers)
     positions = source.whole_number((name, "positions"), table["positions"], 1, 99)
     first = source.texts((name, "first"), table["first"]) if "first" in table else ()
-    return Numbered(source.texts((name, "columns"), table["columns"]), positions, first)
+    templates = source.texts((name, "columns"), table["columns"])
+    return Numbered(templates, positions, first, fillers, lone_fillers)
+
+
+def _fillers(source: TomlFile, name: str, key: str) -> tuple[str, ...]:
+    """Return texts that stand for no code, in normal form."""
+    if key not in source.table[name]:
+        return ()
+    return tuple(normal_form(filler) for filler in source.texts((name, key), source.table[name][key]))

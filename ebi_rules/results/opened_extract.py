@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ebi_rules.engines.engine_names import DEFAULT_ENGINE
-from ebi_rules.engines.extract import Extract, ExtractSource, Source
+from ebi_rules.engines.extract import Extract, ExtractSource, Source, TextOptions
 from ebi_rules.engines.registry import find_engine
 from ebi_rules.layouts.layout import Layout
 
@@ -16,6 +16,8 @@ def open_extract(
     procedures: Source | None = None,
     diagnoses: Source | None = None,
     engine: str = DEFAULT_ENGINE,
+    separator: str | None = None,
+    encoding: str | None = None,
 ) -> Extract:
     """Open an extract, and bind its layout to its columns.
 
@@ -23,13 +25,17 @@ def open_extract(
     times.
 
     Args:
-        source: A file, folder or glob (parquet, CSV, Arrow IPC, Delta, Iceberg), a Polars frame or an Arrow table; with
+        source: A file, folder or glob (parquet, text such as CSV, Arrow IPC, Delta, Iceberg), a Polars frame or an Arrow table; with
             another engine than polars the name of a table.
         layout: The name of a layout, a layout file, or a layout; None to detect it.
         columns: Columns by canonical field, where they differ from the layout's: {"provider": "ProvCode"}.
         procedures: The table of procedure codes, for layouts that have one; None to look for it beside the extract.
         diagnoses: The table of diagnosis codes, in the same way.
         engine: Where the extract is counted, one of `ebi_rules.engines.registry.engine_names()`.
+        separator: What separates the cells of text files: comma, semicolon, bar, tab or one character; None to
+            recognise it by the headings.
+        encoding: The encoding of text files, such as windows-1252; None for that of the mark at the start of each, or
+            UTF-8.
 
     Returns:
         The opened extract.
@@ -49,7 +55,8 @@ def open_extract(
     """
     children = {"procedures": procedures, "diagnoses": diagnoses}
     child_tables = {name: child for name, child in children.items() if child is not None}
-    return find_engine(engine).open_source(ExtractSource(source, layout, columns or {}, child_tables))
+    text = TextOptions(separator, encoding)
+    return find_engine(engine).open_source(ExtractSource(source, layout, columns or {}, child_tables, text))
 
 
 def as_extract(source: Source | Extract) -> Extract:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ebi_rules._support.errors import InvalidInputError, Problem, RuleError, unknown
+from ebi_rules._support.text_bytes import decode
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.nodes import Criterion
 from ebi_rules.rule_model.coded_source import CodedSource, SharedDefinitions
@@ -38,9 +39,9 @@ def read_text(path: Path) -> str:
         RuleError: The file cannot be read, or is not UTF-8 text.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        return decode(path.read_bytes())
     except UnicodeDecodeError:
-        raise RuleError(f"{path}: the file is not UTF-8 text.") from None
+        raise RuleError(f"{path}: the file is not in the encoding UTF-8: save it as UTF-8.") from None
     except OSError as error:
         raise RuleError(f"{path}: the file cannot be read: {error.strerror}.") from None
 

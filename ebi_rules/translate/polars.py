@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 import polars as pl
 
 from ebi_rules._support.errors import UsageError
-from ebi_rules.criteria.fields import BABY_AGES, FIELDS, MISSING_TEXTS, Kind
+from ebi_rules.criteria.fields import BABY_AGES, FIELDS, Kind
 from ebi_rules.criteria.nodes import (
     And,
     Between,
@@ -30,10 +30,17 @@ from ebi_rules.criteria.nodes import (
 )
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.visitor import Visitor
-from opcs_icd import SEPARATORS
+from opcs_icd import MISSING_TEXTS, SEPARATORS, WHITE_SPACE
 
-_SEPARATOR_RUN = f"[{re.escape(SEPARATORS)}]+"
-_NO_CODE = "^,,$|,(?:NULL|-|&),"
+
+
+def _class(characters: str) -> str:
+    """Return a class of characters for a regular expression, by their numbers."""
+    return "[" + "".join(f"\\x{{{ord(character):x}}}" for character in characters) + "]"
+
+
+_SEPARATOR_RUN = f"{_class(SEPARATORS)}+"
+_ANY_WHITE_SPACE = _class(WHITE_SPACE)
 
 
 def expression(criteria: Mapping[str, Criterion], binding: Binding) -> pl.Expr:
@@ -52,7 +59,7 @@ def expression(criteria: Mapping[str, Criterion], binding: Binding) -> pl.Expr:
         )
 
     def codes(atom: CodeAtom) -> pl.Expr:
-        return verdict(atom, code_text(binding.code_columns(atom.code_field)))
+        return verdict(atom, code_text(binding.code_columns(atom.code_field), binding, atom.code_field))
 
     translator = PolarsTranslator(lambda name: field_value(binding, name), codes)
     return pl.all_horizontal([translator.visit(criterion) for criterion in criteria.values()])
@@ -132,7 +139,8 @@ def field_value(binding: Binding, name: str, schema: Mapping[str, pl.DataType] |
         return pl.when(number.is_between(BABY_AGES.start, BABY_AGES.stop - 1)).then(0).otherwise(number)
     if definition.kind is Kind.DATE:
         return pl.coalesce([pl.col(column) for column in columns])
-    text = raw_code(binding, name, types).str.replace_all(" ", "", literal=True).str.to_uppercase()
+    bare = raw_code(binding, name, types).str.replace_all(_ANY_WHITE_SPACE, "").str.to_uppercase()
+    text = bare.str.replace(r"^([0-9]+)\.0$", "$1")
     filled = text.str.pad_start(definition.width, "0") if definition.width else text
     return pl.when(text.is_in(list(MISSING_TEXTS))).then(None).otherwise(filled)
 
@@ -151,7 +159,7 @@ def as_date(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """
     if dtype != pl.String:
         return value.cast(pl.Date)
-    text = value.str.strip_chars(" ").str.slice(0, 10)
+    text = value.str.strip_chars(WHITE_SPACE).str.slice(0, 10)
     return pl.coalesce(text.str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%d/%m/%Y", strict=False))
 
 
@@ -159,7 +167,7 @@ def whole_number(column: str, dtype: pl.DataType | None = None) -> pl.Expr:
     """Return the expression of a column of whole numbers of any type, null where a value is not a whole number."""
     if dtype is not None and dtype.is_integer():
         return pl.col(column).cast(pl.Int64)
-    text = pl.col(column).cast(pl.String).str.strip_chars(" ").str.replace(r"\.0+$", "")
+    text = pl.col(column).cast(pl.String).str.strip_chars(WHITE_SPACE).str.replace(r"\.0+$", "")
     return text.cast(pl.Int64, strict=False)
 
 
@@ -170,21 +178,32 @@ def _code_cell(column: str, dtype: pl.DataType | None) -> pl.Expr:
     return pl.col(column).cast(pl.String)
 
 
-def code_text(columns: Iterable[str | pl.Expr]) -> pl.Expr:
+def code_text(columns: Iterable[str | pl.Expr], binding: Binding, code_field: str) -> pl.Expr:
     """Return the expression of all codes in some columns as one text in normal form, never null.
 
     Each code is between commas, and codes are in order: `||U05.4 ,z665` becomes `,U054,,Z665,`. Without codes the text
     is empty.
 
+    Args:
+        columns: The columns.
+        binding: The layout, which says what stands for no code.
+        code_field: The field of the codes.
+
     Example:
-        >>> pl.DataFrame({"codes": ["||U05.4 ,z665", None]}).select(code_text(["codes"])).to_series().to_list()
+        >>> from ebi_rules.layouts.binding import bind
+        >>> from ebi_rules.layouts.layout import find_layout
+        >>> text = code_text(["codes"], bind(find_layout("ncdr-opa")), "procedures")
+        >>> pl.DataFrame({"codes": ["||U05.4 ,z665", None]}).select(text).to_series().to_list()
         [',U054,,Z665,', '']
     """
     cells = [pl.col(column) if isinstance(column, str) else column for column in columns]
     joined = pl.concat_str([cell.cast(pl.String) for cell in cells], separator=",", ignore_nulls=True)
     bare = joined.fill_null("").str.replace_all(".", "", literal=True).str.to_uppercase()
     inside = bare.str.strip_chars(SEPARATORS).str.replace_all(_SEPARATOR_RUN, ",,")
-    return pl.concat_str([pl.lit(","), inside, pl.lit(",")]).str.replace_all(_NO_CODE, "")
+    no_codes = "|".join(map(re.escape, filter(None, binding.not_codes(code_field))))
+    text = pl.concat_str([pl.lit(","), inside, pl.lit(",")]).str.replace_all(f"^,,$|,(?:{no_codes}),", "")
+    lone = "|".join(map(re.escape, binding.lone_fillers(code_field)))
+    return text.str.replace(f"^,(?:{lone}),$", "") if lone else text
 
 
 def verdict(atom: CodeAtom, text: pl.Expr) -> pl.Expr:
