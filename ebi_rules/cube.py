@@ -13,6 +13,7 @@ This module also reads cubes that were counted elsewhere. It counts nothing itse
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from math import prod
 from pathlib import Path
 
@@ -41,7 +42,10 @@ MEASURES: Mapping[str, str] = {
     "codes": "codes in the field `item`",
     "invalid": "malformed codes in the field `item`",
     "missing": "activity whose field `item` is not recorded",
-    "last_date": "the latest day in the extract as a number, such as 20240328; of several rows the latest counts",
+    "first_date": "the earliest day of the month in the extract, as a number such as 20240304",
+    "last_date": "the latest day of the month in the extract, as a number such as 20240328",
+    "early": "activity on the first ten days of the month",
+    "late": "activity after the 20th day of the month",
     "eligible": "activity in the rule's denominator",
     "left": "activity for which the criterion `item` and all criteria before it hold",
     "flagged": "activity in scope, under the variant that is counted",
@@ -54,9 +58,17 @@ OF_RULES = ("eligible", "left", "flagged", "variant", "differs")
 """The measures that are counted for each rule."""
 
 STANDARD_DIMENSIONS = ("provider", "month", "age_band", "sex")
-LAST_DATE = "last_date"
+FIRST_DATE, LAST_DATE, EARLY, LATE = DAY_MEASURES = ("first_date", "last_date", "early", "late")
+"""What a cube counts of the days in a month, by month alone: which months are partial."""
+
+EARLY_DAYS, LATE_DAYS = 10, 20
+"""Early are days up to the first of these, late are days after the second."""
+
 OLDEST = 150
 """Maximum plausible age in years."""
+
+EARLIEST = date(1990, 1, 1)
+"""The first plausible day of care, request or referral: what is before it stands for "no date"."""
 
 
 @dataclass(frozen=True)
@@ -162,9 +174,14 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     cube = cube.with_columns(month)
     _check(cube)
     normal = [normal_values(cube[name]).alias(name) for name in dimensions if name in FIELDS]
-    # Warehouses return the latest day of each group: without dimensions, the latest of all remains.
-    of_all = [pl.when(pl.col("measure") != LAST_DATE).then(pl.col(name)).alias(name) for name in dimensions]
-    return in_order(_summed(cube.with_columns(normal).with_columns(of_all), dimensions), dimensions)
+    # Warehouses return the days of each group: without other dimensions, those of each month remain.
+    of_days = pl.col("measure").is_in(DAY_MEASURES)
+    of_all = [pl.when(~of_days).then(pl.col(name)).alias(name) for name in dimensions if name != "month"]
+    day = pl.col("count").cast(pl.String)
+    month_of_day = pl.concat_str([day.str.slice(0, 4), pl.lit("-"), day.str.slice(4, 2)])
+    is_day = pl.col("measure").is_in([FIRST_DATE, LAST_DATE])
+    own_month = pl.when(is_day).then(month_of_day).otherwise("month").alias("month")
+    return in_order(_summed(cube.with_columns(normal).with_columns(*of_all, own_month), dimensions), dimensions)
 
 
 def _cube_columns(frame: pl.DataFrame) -> dict[str, str]:
@@ -231,8 +248,9 @@ def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
 
 def _summed(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     """Add up rows of the same count, and remove those of 0."""
-    last = pl.col("measure") == LAST_DATE
-    total = pl.when(last.first()).then(pl.col("count").max()).otherwise(pl.col("count").sum())
+    measure = pl.col("measure").cast(pl.String).first()
+    day = pl.when(measure == FIRST_DATE).then(pl.col("count").min()).otherwise(pl.col("count").max())
+    total = pl.when(measure.is_in([FIRST_DATE, LAST_DATE])).then(day).otherwise(pl.col("count").sum())
     typed = cube.cast(pl.Schema(schema(dimensions)))
     summed = typed.group_by(list(schema(dimensions))[:-1]).agg(total.alias("count"))
     return summed.filter(pl.col("count") > 0)
@@ -283,7 +301,7 @@ def _check(cube: pl.DataFrame) -> None:
         "measure": ~pl.col("measure").is_in(list(MEASURES)).fill_null(False),
         "age_band": ~pl.col("age_band").is_in(list(AGE_BANDS)),
         "month": ~pl.col("month").str.contains(r"^[0-9]{4}-(0[1-9]|1[0-2])$"),
-        "count (of last_date)": (pl.col("measure") == LAST_DATE)
+        "count (of days)": pl.col("measure").is_in([FIRST_DATE, LAST_DATE])
         & pl.col("count").cast(pl.String).str.to_date("%Y%m%d", strict=False).is_null(),
         "rule": pl.col("rule").is_null() == pl.col("measure").is_in(list(OF_RULES)),
     }
@@ -292,7 +310,7 @@ def _check(cube: pl.DataFrame) -> None:
         "measure": f"one of {', '.join(MEASURES)}",
         "age_band": f"one of {', '.join(AGE_BANDS)}, or empty",
         "month": "a month such as 2024-04, or empty",
-        "count (of last_date)": "a day as a number, such as 20240328",
+        "count (of days)": "a day as a number, such as 20240328",
         "rule": "a rule's key for measures of rules, and empty for others",
     }
     counts = cube.select([expression.fill_null(False).sum().alias(name) for name, expression in wrong.items()]).row(0)

@@ -1,6 +1,9 @@
 """The canonical fields of an activity: what each contains, how long its codes are and what they mean.
 
-Meanings follow the NHS Data Dictionary. Every translator takes the normal form of a value and its raw spellings from
+Meanings follow the NHS Data Dictionary (PERSON STATED GENDER CODE, ADMINISTRATIVE CATEGORY CODE, ATTENDANCE STATUS,
+SOURCE OF REFERRAL FOR OUT-PATIENTS, FIRST ATTENDANCE CODE, OUTCOME OF ATTENDANCE CODE, PRIORITY TYPE CODE, ADMISSION
+METHOD CODE, PATIENT CLASSIFICATION CODE, ETHNIC CATEGORY), with the codes that HES adds for "not known" and "not
+applicable" (HES data dictionary). Every translator takes the normal form of a value and its raw spellings from
 here, so that all agree. Which columns of an extract contain a field is for its layout to say.
 """
 
@@ -33,6 +36,7 @@ class Field:
             have no fixed length.
         meanings: The meaning of each code that a reader should not have to look up.
         beginnings: The meaning that all codes with the same beginning share.
+        has_local_character: Whether a provider may add a second character of its own to a code.
         testable: Whether a criterion may use the field; any field can be kept in outputs.
     """
 
@@ -42,7 +46,22 @@ class Field:
     width: int | None = None
     meanings: Mapping[str, str] = field(default_factory=dict)
     beginnings: Mapping[str, str] = field(default_factory=dict)
+    has_local_character: bool = False
     testable: bool = True
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `meanings` has every value of the field: any other is unknown."""
+        return self.kind is Kind.CODE and bool(self.meanings)
+
+    def is_known(self, code: str) -> bool:
+        """Return whether a code in normal form is one of the dictionary's; only for a closed field.
+
+        Example:
+            >>> FIELDS["administrative_category"].is_known("02"), FIELDS["administrative_category"].is_known("20")
+            (True, False)
+        """
+        return code in self.meanings or (self.has_local_character and len(code) == 2 and code[0] in self.meanings)
 
 
 _DEFINITIONS = (
@@ -50,7 +69,13 @@ _DEFINITIONS = (
     Field("patient", Kind.CODE, "patient pseudonym", testable=False),
     Field("activity_date", Kind.DATE, "activity date", testable=False),
     Field("age", Kind.NUMBER, "age"),
-    Field("sex", Kind.CODE, "sex", 1, {"0": "not known", "1": "male", "2": "female", "9": "not specified"}),
+    Field(
+        "sex",
+        Kind.CODE,
+        "sex",
+        1,
+        {"0": "not known", "1": "male", "2": "female", "9": "not specified", "X": "not known"},
+    ),
     Field(
         "administrative_category",
         Kind.CODE,
@@ -78,6 +103,7 @@ _DEFINITIONS = (
             "5": "attended on time",
             "6": "arrived late but was seen",
             "7": "arrived late and was not seen",
+            "9": "not known",
         },
     ),
     Field(
@@ -104,6 +130,7 @@ _DEFINITIONS = (
             "92": "dental practitioner",
             "93": "community dental service",
             "97": "other",
+            "99": "not known",
         },
     ),
     Field(
@@ -117,6 +144,7 @@ _DEFINITIONS = (
             "3": "first by telephone or video",
             "4": "follow-up by telephone or video",
             "5": "administrative event",
+            "9": "not known",
         },
     ),
     Field(
@@ -124,16 +152,51 @@ _DEFINITIONS = (
         Kind.CODE,
         "outcome of attendance",
         1,
-        {"1": "discharged", "2": "another appointment given", "3": "another appointment to be given later"},
+        {
+            "1": "discharged",
+            "2": "another appointment given",
+            "3": "another appointment to be given later",
+            "8": "not applicable",
+            "9": "not known",
+        },
     ),
     Field("referral_date", Kind.DATE, "day of the referral", testable=False),
-    Field("priority", Kind.CODE, "priority type", 1, {"1": "routine", "2": "urgent", "3": "two week wait"}),
+    Field(
+        "priority",
+        Kind.CODE,
+        "priority type",
+        1,
+        {"1": "routine", "2": "urgent", "3": "two week wait", "9": "not known"},
+    ),
     Field(
         "admission_method",
         Kind.CODE,
         "admission method",
         2,
-        {"81": "transfer", "82": "born here", "83": "born elsewhere"},
+        {
+            "11": "waiting list",
+            "12": "booked",
+            "13": "planned",
+            "21": "emergency department",
+            "22": "emergency, from a general practitioner",
+            "23": "emergency, from a bed bureau",
+            "24": "emergency, from a consultant's clinic",
+            "25": "emergency, from a mental health crisis team",
+            "28": "emergency, other",
+            "2A": "emergency department of another provider",
+            "2B": "emergency transfer from another provider",
+            "2C": "baby born at home as intended",
+            "2D": "emergency, other means",
+            "31": "before delivery",
+            "32": "after delivery",
+            "81": "transfer",
+            "82": "born here",
+            "83": "born elsewhere",
+            "84": "high security hospital, by its admissions panel",
+            "89": "high security hospital, from its waiting list",
+            "98": "not applicable",
+            "99": "not known",
+        },
         {"1": "elective", "2": "emergency", "3": "maternity", "8": "other"},
     ),
     Field(
@@ -141,7 +204,15 @@ _DEFINITIONS = (
         Kind.CODE,
         "patient classification",
         1,
-        {"1": "ordinary admission", "2": "day case", "3": "regular day", "4": "regular night", "5": "mother and baby"},
+        {
+            "1": "ordinary admission",
+            "2": "day case",
+            "3": "regular day",
+            "4": "regular night",
+            "5": "mother and baby",
+            "8": "not applicable",
+            "9": "not known",
+        },
     ),
     Field("treatment_function", Kind.CODE, "treatment function", 3),
     Field("provider", Kind.CODE, "provider"),
@@ -172,9 +243,11 @@ _DEFINITIONS = (
             "P": "Black: any other",
             "R": "Chinese",
             "S": "any other",
+            "X": "not known",
             "Z": "not stated",
             "99": "not known",
         },
+        has_local_character=True,
     ),
     Field("imd_decile", Kind.NUMBER, "deprivation decile"),
     Field("referral_setting", Kind.LABEL, "referral setting", testable=False),

@@ -7,7 +7,8 @@ from ebi_rules._support.notices import Notice
 from ebi_rules.criteria.nodes import Criterion, fields_needed
 from ebi_rules.engines.coded_values import CodedValues, distinct_values
 from ebi_rules.engines.extract import FrameExtract
-from ebi_rules.engines.value_checks import check_types, count_odd_values
+from ebi_rules.engines.findings import notices_of
+from ebi_rules.engines.value_checks import check_types, find_odd_values
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,12 @@ def check_extract(
     Raises:
         ExtractError: A column has a type or a value that its field cannot have.
     """
+    criteria = list(criteria)
     needed = {*further_fields, *(name for criterion in criteria for name in fields_needed(criterion))}
     fields = tuple(name for name in extract.binding.fields if name in needed)
-    check_types(extract.binding, fields, extract.table.schema)
+    check_types(extract, fields)
     values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
-    rows, notices = count_odd_values(
-        extract.table.frame, extract.binding, fields, extract.table.schema, values.by_field
-    )
-    return CheckedExtract(extract, fields, values, rows, tuple(notices))
+    rows, findings = find_odd_values(extract, fields, values)
+    asked = {name for criterion in criteria for name in fields_needed(criterion)}
+    judged = [finding for finding in findings if finding.check != "unknown" or finding.field in asked]
+    return CheckedExtract(extract, fields, values, rows, tuple(notices_of(judged)))

@@ -133,11 +133,13 @@ class FrameExtract(Extract):
         table: The activity table.
         children: The tables of codes by field, for layouts that have them.
         kind: The kind of result that `flag` returns: lazy, frame or arrow, as the data were given.
+        distinct_dates: What `polars_dates.distinct_dates` found, by column: a part of the extract has no others.
     """
 
     table: Table
     children: Mapping[str, Table] = field(default_factory=dict)
     kind: str = "lazy"
+    distinct_dates: dict[str, pl.DataFrame] = field(default_factory=dict, compare=False)
 
     @property
     def files(self) -> list[InputFile]:

@@ -64,8 +64,7 @@ def _open_files(files: Sequence[Path], text: TextOptions) -> Table:
         return _open_text(files, text)
     rows_and_schemas = [_rows_and_schema(file) for file in files]
     inputs = [
-        InputFile(str(file), file.stat().st_size, rows)
-        for file, (rows, _) in zip(files, rows_and_schemas, strict=True)
+        InputFile(str(file), file.stat().st_size, rows) for file, (rows, _) in zip(files, rows_and_schemas, strict=True)
     ]
     # Files that follow one another and have the same columns are read together.
     schemas = {file: schema for file, (_, schema) in zip(files, rows_and_schemas, strict=True)}

@@ -8,7 +8,19 @@ import polars as pl
 from ebi_rules._support.progress import Progress, RowsDone, quiet
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELD, Criterion, Or
-from ebi_rules.cube import LAST_DATE, AuditedRule, in_order, missing_counted, normal_values, schema
+from ebi_rules.cube import (
+    EARLY,
+    EARLY_DAYS,
+    FIRST_DATE,
+    LAST_DATE,
+    LATE,
+    LATE_DAYS,
+    AuditedRule,
+    in_order,
+    missing_counted,
+    normal_values,
+    schema,
+)
 from ebi_rules.engines.checked_extract import check_extract
 from ebi_rules.engines.code_matching import UPPER_HALF, needs_codes
 from ebi_rules.engines.counted_cube import CountedCube
@@ -83,7 +95,7 @@ def _cube(
             over_few.append(count)
             conditions.append(needing_codes)
     few = groups.filter(grouping.any_holds(dict.fromkeys(conditions)))
-    parts = [_last_date(grouping, dimensions)]
+    parts = [_days_of_months(grouping.days, dimensions)]
     for frame, counts in ((groups, over_all), (few, over_few)):
         wide = _normalised(_summed(frame, counts, dimensions), dimensions)
         parts += _long(wide, counts, dimensions)
@@ -92,11 +104,20 @@ def _cube(
     return in_order(pl.concat(parts).filter(pl.col("count") > 0), dimensions)
 
 
-def _last_date(grouping: Grouping, dimensions: Sequence[str]) -> pl.DataFrame:
-    """Return the row of the latest day, whose count is 0 if there are no dates."""
-    number = int(f"{grouping.days[1]:%Y%m%d}") if grouping.days else 0
-    row = {**dict.fromkeys(schema(dimensions)), "measure": LAST_DATE, "count": number}
-    return pl.DataFrame([row], schema=schema(dimensions))
+def _days_of_months(days: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of the measures in `DAY_MEASURES`, by month."""
+    day, rows = pl.col("day"), pl.col("rows").cast(pl.Int64)
+    number = day.dt.strftime("%Y%m%d").cast(pl.Int64)
+    figures = {
+        FIRST_DATE: number.min(),
+        LAST_DATE: number.max(),
+        EARLY: rows.filter(day.dt.day() <= EARLY_DAYS).sum(),
+        LATE: rows.filter(day.dt.day() > LATE_DAYS).sum(),
+    }
+    by_month = days.group_by(day.dt.strftime("%Y-%m").alias("month")).agg(**figures)
+    long = by_month.unpivot(index="month", variable_name="measure", value_name="count")
+    others = [pl.lit(None, dtype).alias(name) for name, dtype in schema(dimensions).items() if name not in long.columns]
+    return long.with_columns(others).select(list(schema(dimensions))).cast(pl.Schema(schema(dimensions)))
 
 
 def _summed(groups: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> pl.DataFrame:

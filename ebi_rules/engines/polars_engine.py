@@ -65,7 +65,7 @@ def within_scope(extract: FrameExtract, scope: Scope) -> FrameExtract:
     table, frame = extract.table, extract.table.frame
     if scope.months:
         first, last = (date(number // 100, number % 100, 1) for number in scope.months)
-        frame = frame.filter(day_of(extract.binding, table.schema).is_between(first, _end_of_month(last)))
+        frame = frame.filter(day_of(extract).is_between(first, _end_of_month(last)))
     provider = scope.provider_criterion()
     if provider:
         values = distinct_values(table.frame, extract.binding, ["provider"], table.schema)

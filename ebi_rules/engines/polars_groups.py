@@ -6,7 +6,6 @@ the groups, of which there are few.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date
 
 import polars as pl
 
@@ -38,7 +37,7 @@ class Grouping:
     Attributes:
         code_fields: The fields of codes that criteria are about or that an audit counts.
         missing: The atom that a field is missing, for the fields whose missing values are counted and not grouped by.
-        days: The first and the latest day of the extract; None if it has no dates.
+        days: The days of the extract in order, each with its number of rows: `day`, `rows`.
     """
 
     def __init__(self, checked: CheckedExtract, criteria: Sequence[Criterion], dimensions: Sequence[str]) -> None:
@@ -148,26 +147,22 @@ class Grouping:
             yield pl.col(field.coded).sum()
             yield pl.col(field.coded).count().alias(with_codes(field))
 
-    def _days(self) -> tuple[date, date] | None:
-        """Return the first and the latest day of the extract; None if it has no dates."""
-        if not self._has_dates():
-            return None
+    def _days(self) -> pl.DataFrame:
+        """Return the days of the extract in order, each with its number of rows."""
+        if "activity_date" not in self.binding.fields:
+            return pl.DataFrame(schema={"day": pl.Date, "rows": pl.UInt32})
         days = self.extract.table.frame.select(self._date().alias("day"))
-        first, last = collect(days.select(pl.min("day").alias("first"), pl.max("day").alias("last"))).row(0)
-        return (first, last) if isinstance(first, date) else None
-
-    def _has_dates(self) -> bool:
-        columns, schema = self.binding.fields.get("activity_date", ()), self.extract.table.schema
-        return bool(columns) and all(schema[column] in (pl.Date, pl.Datetime, pl.String) for column in columns)
+        return collect(days.group_by("day").agg(pl.len().alias("rows"))).drop_nulls("day").sort("day")
 
     def _date(self) -> pl.Expr:
-        return day_of(self.binding, self.extract.table.schema)
+        return day_of(self.extract)
 
     def _month(self) -> Part:
         """Return the months as a key, looked up in a list of all days from the first to the latest."""
-        if self.days is None:
+        if self.days.height == 0:
             return Part("month", pl.lit(None), 0)
-        calendar = pl.date_range(*self.days, eager=True)
+        first, last = self.days["day"][0], self.days["day"][-1]
+        calendar = pl.date_range(first, last, eager=True)
         months = calendar.dt.year().cast(pl.UInt32) * 12 + calendar.dt.month().cast(pl.UInt32) - 1
         place = (self._date().to_physical() - calendar.to_physical()[0]).cast(pl.UInt32)
         return Part("month", pl.lit(months).gather(place), months[-1] + 1)

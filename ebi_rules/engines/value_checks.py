@@ -1,135 +1,225 @@
-"""Check an extract's values before rules run: types, malformed numbers and dates, short codes, repeated keys.
+"""Count what is odd in an extract's values before rules run: `findings` says what it means.
 
-A value that would make an answer wrong is an `ExtractError`; what the user must know is a warning. Both count rows and
-name columns, and neither ever shows a value.
+Coded fields are checked on their distinct values, dates that are text on their distinct texts.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator
+from datetime import time
 
 import polars as pl
 
 from ebi_rules._support.errors import ExtractError
-from ebi_rules._support.notices import Notice, braced, rows_have
-from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.fields import BABY_AGES, FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
-from ebi_rules.engines.coded_values import ROWS, VALUE
+from ebi_rules.cube import OLDEST
+from ebi_rules.engines.code_shapes import code_findings
+from ebi_rules.engines.coded_values import ROWS, VALUE, CodedValues
+from ebi_rules.engines.extract import FrameExtract, Table
+from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.lazy_frames import collect
+from ebi_rules.engines.polars_dates import DAY, TEXT, distinct_dates, is_text_date
+from ebi_rules.engines.polars_dates import ROWS as DATES
+from ebi_rules.engines.united_files import ALIKE
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.translate.polars import as_date, whole_number
+from ebi_rules.translate.polars import field_value, raw_code, whole_number
+from ebi_rules.translate.polars_dates import as_date, date_text, day_and_month, is_date_type
 from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
-_NUMBER = "a whole number"
-_DATE = "a date such as 2024-03-28 or 28/03/2024"
+NUMBER = "a whole number"
+DATE = "a date such as 2024-03-28 or 28/03/2024"
 
 _KEYS_AT_ONCE = 10_000_000
 """How many keys are in memory at once to find repeated ones; a larger extract is read in several parts."""
 
-
-@dataclass(frozen=True)
-class _Count:
-    """Rows to count.
-
-    Attributes:
-        field: The canonical field.
-        column: The column.
-        error: What the values should be, if these rows are an error; None if they are a warning.
-        expression: Is true in the rows to count.
-    """
-
-    field: str
-    column: str
-    error: str | None
-    expression: pl.Expr
+_DAY_FIRST = 12
+"""The highest number of a month."""
 
 
-def check_types(binding: Binding, fields: Iterable[str], schema: Mapping[str, pl.DataType]) -> None:
-    """Check that columns have a type that their field can have.
+def check_types(extract: FrameExtract, fields: Iterable[str]) -> None:
+    """Check that columns are the same in all files, and have a type that their field can have.
 
     Args:
-        binding: The layout bound to the columns.
+        extract: The extract.
         fields: The canonical fields to check; columns of codes are always checked.
-        schema: The types of the columns.
 
     Raises:
-        ExtractError: A column has another type.
+        ExtractError: A column has another type, or differs from file to file.
     """
-    for name in fields:
+    binding, table = extract.binding, extract.table
+    for name in dict.fromkeys(["id", *fields]):
         for column in binding.fields.get(name, ()):
-            dtype = schema[column]
-            if FIELDS[name].kind is not Kind.DATE and not (_is_text(dtype) or dtype.is_numeric()):
-                raise ExtractError(f"the column {column} ({name}) is {dtype}: it must be text or whole numbers.")
+            _require_alike(table, column)
+            _check_type(name, column, table.schema[column])
     for name in CODE_FIELDS:
-        for column in binding.code_columns(name):
-            if not _is_text(schema[column]):
-                raise ExtractError(f"the column {column} is {schema[column]}: codes must be text.")
+        for place, column in enumerate(binding.code_columns(name)):
+            # A file may have fewer positions than another: it has no codes there.
+            if place == 0 or table.schema[column] == pl.Null:
+                _require_alike(table, column)
+            if not _is_text(table.schema[column]):
+                raise ExtractError(f"the column {column} is {table.schema[column]}: codes must be text.")
 
 
-def count_odd_values(
-    frame: pl.LazyFrame,
-    binding: Binding,
-    fields: Iterable[str],
-    schema: Mapping[str, pl.DataType],
-    values: Mapping[str, pl.DataFrame],
-) -> tuple[int, list[Notice]]:
-    """Count an extract's rows, the malformed values of its fields, and missing and repeated keys.
+def _check_type(name: str, column: str, dtype: pl.DataType) -> None:
+    if name == "id":
+        return
+    if FIELDS[name].kind is Kind.DATE:
+        if not is_date_type(dtype):
+            raise ExtractError(f"the column {column} ({name}) is {dtype}: it must be dates, such as 2024-03-28.")
+    elif not (_is_text(dtype) or dtype.is_numeric()):
+        raise ExtractError(f"the column {column} ({name}) is {dtype}: it must be text or whole numbers.")
+
+
+def _require_alike(table: Table, column: str) -> None:
+    if column in table.differences:
+        raise ExtractError(f"{table.differences[column]}. {ALIKE}")
+
+
+def find_odd_values(extract: FrameExtract, fields: Iterable[str], values: CodedValues) -> tuple[int, list[Finding]]:
+    """Count an extract's rows, and what is odd in its fields, codes and keys.
 
     Args:
-        frame: The rows.
-        binding: The layout bound to the columns.
+        extract: The extract.
         fields: The canonical fields to check.
-        schema: The types of the columns.
-        values: The distinct values of coded fields (`CodedValues.by_field`), as far as they are known.
+        values: The distinct values of coded fields.
 
     Returns:
-        The number of rows, and the warnings.
-
-    Raises:
-        ExtractError: A number or a date is malformed, or a code is a number with decimals.
+        The number of rows, and what was found.
     """
-    rowwise: list[_Count] = []
-    warnings: list[Notice] = []
-    for name in fields:
-        for column in () if name in binding.recodings else binding.fields.get(name, ()):
-            counts = list(_counts(name, column, schema[column]))
-            if FIELDS[name].kind is Kind.CODE and counts:
-                # A coded column has few distinct values: they are checked, and their rows added up.
-                distinct = _distinct(frame, binding, name, column, values)
-                sums = [(pl.col(ROWS) * count.expression).sum().alias(str(place)) for place, count in enumerate(counts)]
-                warnings += _warnings(counts, distinct.select(sums).row(0))
-            else:
-                rowwise += counts
+    binding, frame = extract.binding, extract.table.frame
+    checked = [name for name in fields if name in binding.fields and name not in binding.recodings and name != "id"]
     columns = [pl.len().alias("rows"), pl.col(binding.key).null_count().alias("missing")]
-    columns += [count.expression.sum().alias(str(place)) for place, count in enumerate(rowwise)]
-    rows, missing, *numbers = collect(frame.select(columns)).row(0)
-    warnings = _warnings(rowwise, numbers) + warnings
+    rowwise: list[tuple[str, str, str, str]] = []
+    for name in checked:
+        for check, advice, expression in _rowwise(name, extract):
+            columns.append(expression.sum().alias(str(len(rowwise))))
+            rowwise.append((name, " and ".join(binding.fields[name]), check, advice))
+    rows, missing, *counts = collect(frame.select(columns)).row(0)
+    findings = []
+    recorded = dict.fromkeys(checked, rows)
+    for (name, column, check, advice), count in zip(rowwise, counts, strict=True):
+        if check == "missing":
+            recorded[name] = rows - count
+        findings.append(Finding(name, column, check, count, rows if check == "missing" else recorded[name], advice))
+    for name in checked:
+        if FIELDS[name].kind is Kind.CODE and name in values.by_field:
+            findings += _coded(name, values, rows)
+        if FIELDS[name].kind is Kind.DATE:
+            findings += _text_dates(name, extract, rows)
+    for name in CODE_FIELDS:
+        if binding.codes.get(name):
+            findings += code_findings(name, extract)
+    return rows, findings + _keys(extract, rows, missing)
+
+
+def _rowwise(name: str, extract: FrameExtract) -> Iterator[tuple[str, str, pl.Expr]]:
+    """Return what to count row by row in a field: the check, the advice, and the expression that is true."""
+    binding, schema = extract.binding, extract.table.schema
+    columns = binding.fields[name]
+    kind = FIELDS[name].kind
+    if kind is Kind.NUMBER:
+        yield "missing", "", field_value(binding, name, schema).is_null()
+        is_recorded = [_is_recorded(column, schema[column]) for column in columns]
+        unread = [
+            is_there & whole_number(column, schema[column]).is_null()
+            for column, is_there in zip(columns, is_recorded, strict=True)
+        ]
+        yield "malformed", NUMBER, pl.any_horizontal(unread)
+        number = field_value(binding, name, schema)
+        limits = (0, OLDEST) if name == "age" else (1, 10)
+        yield "unknown", "", (~number.is_between(*limits) & ~number.is_in(list(BABY_AGES))).fill_null(False)
+    if kind is Kind.DATE:
+        for column in columns:
+            dtype = schema[column]
+            if is_text_date(dtype):
+                continue
+            value = pl.col(column)
+            yield "missing", "", value.is_null()
+            if dtype.is_numeric():
+                yield (
+                    "malformed",
+                    DATE + "; a whole number must be 20240328",
+                    value.is_not_null() & as_date(value, dtype).is_null(),
+                )
+            if isinstance(dtype, pl.Datetime):
+                yield from _zones(value, dtype, column)
+
+
+def _zones(value: pl.Expr, dtype: pl.Datetime, column: str) -> Iterator[tuple[str, str, pl.Expr]]:
+    """Count times in UTC, and midnights of summer time that lost their zone: 23:00 of the day before."""
+    if dtype.time_zone == "UTC":
+        text = f"a time in UTC in the column {column}; the day is that in London."
+        yield "utc", text, value.dt.time() == time(23)
+    elif dtype.time_zone is None:
+        text = (
+            f"the time 23:00 in the column {column}: if that is midnight of the next day in UTC, give the time a zone."
+        )
+        is_summer = value.dt.month().is_between(4, 10)
+        yield "utc", text, is_summer & (value.dt.time() == time(23))
+
+
+def _text_dates(name: str, extract: FrameExtract, rows: int) -> Iterator[Finding]:
+    """Return what was found in dates that are text, on their distinct texts."""
+    for column in extract.binding.fields[name]:
+        if not is_text_date(extract.table.schema[column]):
+            continue
+        dates = distinct_dates(extract, column)
+        is_recorded = date_text(pl.col(TEXT)).is_not_null()
+        unread = dates.filter(is_recorded & pl.col(DAY).is_null())
+        recorded = int(dates.filter(is_recorded)[DATES].sum())
+        yield Finding(name, column, "missing", rows - recorded, rows)
+        first, second = day_and_month(pl.col(TEXT))
+        pairs = dates.select(first.alias("first"), second.alias("second"), DATES).drop_nulls()
+        is_american = unread.select(day_and_month(pl.col(TEXT))[1].fill_null(0) > _DAY_FIRST).to_series().any()
+        advice = DATE + ("; where the month comes first, write dates as 2024-03-28" if is_american else "")
+        yield Finding(name, column, "malformed", int(unread[DATES].sum()), recorded, advice)
+        if pairs.height and pairs.select(pl.max_horizontal("first", "second").max()).item() <= _DAY_FIRST:
+            different = pairs.filter(pl.col("first") != pl.col("second"))
+            yield Finding(name, column, "ambiguous", int(different[DATES].sum()), recorded)
+
+
+def _coded(name: str, values: CodedValues, rows: int) -> Iterator[Finding]:
+    """Return what was found in a coded field, on its distinct values."""
+    definition, distinct = FIELDS[name], values.by_field[name]
+    column = " and ".join(values.binding.fields[name])
+    of_values = Binding(values.binding.layout, {name: (VALUE,)}, {}, None)
+    code = field_value(of_values, name, distinct.schema)
+    bare = raw_code(of_values, name, distinct.schema).str.replace_all("[" + re.escape(WHITE_SPACE) + "]", "")
+    length = bare.str.replace(r"^([0-9]+)\.0$", "$1").str.len_bytes()
+    coded = distinct.select(code.alias("code"), length.alias("length"), pl.col(ROWS).cast(pl.Int64).alias("rows"))
+    recorded = coded.drop_nulls("code")
+    count = int(recorded["rows"].sum())
+    yield Finding(name, column, "missing", rows - count, rows)
+    if definition.width and definition.width > 1:
+        short = recorded.filter(pl.col("length") < definition.width)
+        yield Finding(name, column, "short", int(short["rows"].sum()), count)
+    if definition.is_closed:
+        unknown = sum(
+            rows for value, rows in recorded.select("code", "rows").iter_rows() if not definition.is_known(value)
+        )
+        yield Finding(name, column, "unknown", unknown, count)
+
+
+def _keys(extract: FrameExtract, rows: int, missing: int) -> list[Finding]:
     # Keys that always ascend are all different; other keys are counted.
-    distinct_keys = rows if _ascend(frame, binding.key, rows) else _count_distinct(frame, binding.key, rows)
-    return rows, warnings + key_notices(binding.key, rows, missing, distinct_keys)
+    key, frame = extract.binding.key, extract.table.frame
+    distinct = rows if _ascend(frame, key, rows) else _count_distinct(frame, key, rows)
+    return key_findings(key, rows, missing, distinct)
 
 
-def _distinct(
-    frame: pl.LazyFrame, binding: Binding, name: str, column: str, values: Mapping[str, pl.DataFrame]
-) -> pl.DataFrame:
-    """Return the distinct values of a column, with the number of rows of each."""
-    if name in values and binding.fields[name] == (column,):
-        return values[name].rename({VALUE: column})
-    return collect(frame.group_by(column).agg(pl.len().alias(ROWS)))
+def key_findings(key: str, rows: int, missing: int, distinct: int) -> list[Finding]:
+    """Return what was found in keys.
 
-
-def _warnings(counts: Iterable[_Count], numbers: Iterable[int]) -> list[Notice]:
-    """Return the warnings for counts above 0; raise `ExtractError` for a count that is an error."""
-    warnings = []
-    for count, rows in zip(counts, numbers, strict=True):
-        if rows and count.error:
-            raise ExtractError(
-                f"{count.field}: {rows_have(rows)} a value that is not {count.error} in the column {count.column}."
-            )
-        if rows:
-            column = braced(count.column)
-            text = f"a short code in the column {column}, such as '2' for '02'; it was read with its leading zeros."
-            warnings.append(Notice(f"{count.field}: {{rows_have}} {text}", rows))
-    return warnings
+    Args:
+        key: The key's column.
+        rows: The number of rows.
+        missing: The number of rows without a key.
+        distinct: The number of different keys.
+    """
+    return [
+        Finding("id", key, "missing", missing, rows),
+        Finding("id", key, "repeated", rows - missing - distinct, rows),
+    ]
 
 
 def _ascend(frame: pl.LazyFrame, key: str, rows: int) -> bool:
@@ -154,42 +244,12 @@ def _count_distinct(frame: pl.LazyFrame, key: str, rows: int) -> int:
     return distinct
 
 
-def key_notices(key: str, rows: int, missing: int, distinct: int) -> list[Notice]:
-    """Return the warnings for missing and repeated keys.
-
-    Args:
-        key: The key's column.
-        rows: The number of rows.
-        missing: The number of rows without a key.
-        distinct: The number of different keys.
-    """
-    warnings: list[Notice] = []
-    if missing:
-        warnings.append(Notice(f"{{rows_have}} no key ({braced(key)}).", missing))
-    repeated = rows - missing - distinct
-    if repeated > 0:
-        text = f"the same key ({braced(key)}) as another row; every row is counted. Check for a join that repeats rows."
-        warnings.append(Notice(f"{{rows_have}} {text}", repeated))
-    return warnings
-
-
-def _counts(name: str, column: str, dtype: pl.DataType) -> Iterable[_Count]:
-    """Return what to count in a column of a field."""
-    definition = FIELDS[name]
+def _is_recorded(column: str, dtype: pl.DataType) -> pl.Expr:
     value = pl.col(column)
-    if (dtype.is_float() or dtype.is_decimal()) and definition.kind is not Kind.DATE:
-        yield _Count(name, column, _NUMBER, value.is_not_null() & (value != value.cast(pl.Int64, strict=False)))
-    if definition.kind is Kind.DATE and dtype == pl.String:
-        is_recorded = ~value.str.strip_chars(" ").str.to_uppercase().is_in(list(MISSING_TEXTS))
-        yield _Count(name, column, _DATE, is_recorded & as_date(value, dtype).is_null())
-    if definition.kind is Kind.NUMBER and _is_text(dtype):
-        text = value.cast(pl.String).str.strip_chars(" ").str.to_uppercase()
-        is_recorded = text.is_not_null() & ~text.is_in(list(MISSING_TEXTS))
-        yield _Count(name, column, _NUMBER, is_recorded & whole_number(column).is_null())
-    if definition.kind is Kind.CODE and definition.width and definition.width > 1:
-        text = value.cast(pl.Int64, strict=False).cast(pl.String) if dtype.is_numeric() else value.cast(pl.String)
-        length = text.str.replace_all(" ", "", literal=True).str.len_bytes()
-        yield _Count(name, column, None, length.is_between(1, definition.width - 1))
+    if not _is_text(dtype):
+        return value.is_not_null()
+    text = value.cast(pl.String).str.strip_chars(WHITE_SPACE).str.to_uppercase()
+    return (text.is_not_null() & ~text.is_in(list(MISSING_TEXTS))).fill_null(False)
 
 
 def _is_text(dtype: pl.DataType) -> bool:

@@ -14,7 +14,8 @@ from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.cube import AuditedRule, read_cube
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, ExtractSource, InputFile
-from ebi_rules.engines.value_checks import key_notices
+from ebi_rules.engines.findings import notices_of
+from ebi_rules.engines.value_checks import key_findings
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.statements.code_steps import Steps
 from ebi_rules.statements.cube_sql import cube_statement
@@ -73,7 +74,7 @@ def count_cube(
     cube = read_cube(extract.query(statement.rstrip(";")))
     progress("looking for repeated keys")
     rows, keyed, distinct = _count_keys(extract, scope)
-    return CountedCube(cube, rows, tuple(key_notices(extract.binding.key, rows, rows - keyed, distinct)))
+    return CountedCube(cube, rows, tuple(notices_of(key_findings(extract.binding.key, rows, rows - keyed, distinct))))
 
 
 def open_named_table(engine: str, dialect: str, query: Query, source: ExtractSource) -> WarehouseExtract:

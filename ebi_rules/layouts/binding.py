@@ -3,6 +3,7 @@
 Column names match without regard to case and surrounding blanks. An override must name a column that exists. This module reads no data.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +12,15 @@ from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.labels import Recoding
 from ebi_rules.criteria.nodes import CODE_FIELDS, Criterion, FollowedBy, HasCode, Position, atoms, fields_needed
-from ebi_rules.layouts.layout import ChildTable, Layout, Numbered, builtin_layouts
+from ebi_rules.layouts.layout import (
+    MOST_POSITIONS,
+    ChildTable,
+    Layout,
+    Numbered,
+    builtin_layouts,
+    is_numbered,
+    numbered_names,
+)
 from opcs_icd import WHITE_SPACE, single_code, split_codes
 
 
@@ -80,7 +89,14 @@ class Binding:
         close = nearest(names[0], self.available or (), count=1)
         if not close:
             return f"{text}; no column here has a similar name. Use --column {name}=COLUMN."
-        return f"{text}; the nearest column here is {close[0]}. Use --column {name}={close[0]}."
+        column = close[0].strip(WHITE_SPACE)
+        numbered = re.sub(r"0?1$", "NN", column)
+        if is_numbered(names[0]):
+            advice = numbered if numbered != column else "NAME_NN"
+            return (
+                f"{text}; the nearest column here is {column}. Use --column {name}={advice}, with NN for the position."
+            )
+        return f"{text}; the nearest column here is {column}. Use --column {name}={column}."
 
     def _names_in_layout(self, name: str) -> Sequence[str]:
         if name not in CODE_FIELDS:
@@ -204,12 +220,13 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
             continue
         fields = [name for name, names in layout.fields.items() if columns.present(names)]
         shapes = [shape for shape in layout.codes.values() if isinstance(shape, Numbered)]
-        present_shapes = [shape for shape in shapes if columns.numbered(shape)]
+        present_shapes = [shape for shape in shapes if columns.has_numbered(shape)]
         has_key = "id" in fields or "id" in (overrides or {})
         if has_key and (present_shapes or not shapes or set(CODE_FIELDS) & set(overrides or {})):
             scores[layout.name] = len(fields) + len(present_shapes)
     best = [name for name, score in scores.items() if score == max(scores.values())]
     if not best:
+        _refuse_short_codes(columns)
         raise ExtractError(
             "no built-in layout fits this extract's columns "
             f"({', '.join(available[:6])}{', ...' if len(available) > 6 else ''}). "
@@ -219,6 +236,19 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
     if len(best) > 1:
         raise ExtractError(f"the layouts {' and '.join(best)} fit this extract equally: choose with --layout.")
     return builtin_layouts()[best[0]]
+
+
+def _refuse_short_codes(columns: "_Columns") -> None:
+    """Raise `ExtractError` if the only columns of codes have codes of three characters."""
+    for layout in builtin_layouts().values():
+        for shape in layout.codes.values():
+            if isinstance(shape, Numbered):
+                short = [name for template in shape.too_short if (name := columns.find(numbered_names(template, 1)[0]))]
+                if short:
+                    raise ExtractError(
+                        f"this extract has codes of three characters only ({short[0]}), which cannot tell U05.4 from "
+                        f"U05.1. Ask for the columns of four characters ({shape.names(shape.templates[0])[0]})."
+                    )
 
 
 class _Columns:
@@ -244,13 +274,38 @@ class _Columns:
         return tuple(column for name in names if (column := self.find(name)))
 
     def numbered(self, shape: Numbered) -> tuple[str, ...]:
-        """Return the columns of the first template that the extract uses, in code order."""
+        """Return the columns of the first template that the extract uses, in code order.
+
+        Raises:
+            ExtractError: There are later positions and no first one.
+        """
         for template in shape.templates:
-            first_name, *other_names = shape.names(template)
-            first, others = self.present((first_name,)), self.present(other_names)
-            if first or others:
-                return (first or self.present(shape.first)[:1]) + others
+            first, *others = self._positions(template, shape)
+            first = first or next(iter(self.present(shape.first)), None)
+            later = tuple(column for column in others if column)
+            if later and not first:
+                names = " or ".join(dict.fromkeys(numbered_names(template, 1)))
+                raise ExtractError(
+                    f"this extract has {later[0]} but no first position: rename the column of the first codes to {names}."
+                )
+            if first:
+                return (first, *later)
         return self.present(shape.first)[:1]
+
+    def has_numbered(self, shape: Numbered) -> bool:
+        """Return whether the extract has a column of any template."""
+        return any(any(self._positions(template, shape)) for template in shape.templates) or bool(
+            self.present(shape.first)
+        )
+
+    def _positions(self, template: str, shape: Numbered) -> list[str | None]:
+        """Return the column of each position, None where there is none; an extract may have more than the layout says."""
+        if not is_numbered(template):
+            return [self.find(template)]
+        if self.available is None:
+            return list(shape.names(template))
+        names = (numbered_names(template, place) for place in range(1, MOST_POSITIONS + 1))
+        return [self.find(padded) or self.find(plain) for padded, plain in names]
 
     def named(self, field: str, column: str) -> str:
         """Return the column of an override. Raises `UsageError` when there is none."""
@@ -263,4 +318,7 @@ class _Columns:
 
     def overriding(self, field: str, shape: Numbered) -> tuple[str, ...]:
         """Return the columns of an override of a code field. Raises `UsageError` when there are none."""
-        return self.numbered(shape) or (self.named(field, shape.names(shape.templates[0])[0]),)
+        (template,) = shape.templates
+        if self.available is not None and (exact := self.find(template)):
+            return (exact,)
+        return self.numbered(shape) or (self.named(field, shape.names(template)[0]),)

@@ -4,6 +4,7 @@ Codes have one of three shapes: one delimited column or numbered columns (both a
 one row per code (`ChildTable`). Nothing here looks at an extract.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -17,10 +18,15 @@ from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELDS, SPELL_FIELD
 from opcs_icd import normal_form
 
+_POSITION = re.compile(r"NN|(?<![A-Za-z])[Nn]$|\{N\}")
+"""What stands for the position in the name of a numbered column."""
+
+MOST_POSITIONS = 99
+
 _OPTIONAL = {"title", "source", "baby_ages", "not_with", *CODE_FIELDS}
 _SHAPES = {
     "delimited": ({"column"}, {"fillers", "lone_fillers"}),
-    "numbered": ({"columns", "positions"}, {"first", "fillers", "lone_fillers"}),
+    "numbered": ({"columns", "positions"}, {"first", "fillers", "lone_fillers", "too_short"}),
     "child": ({"table", "key", "code"}, {"position", "fillers"}),
 }
 
@@ -35,6 +41,7 @@ class Numbered:
         first: Other names of the first column.
         fillers: Texts that stand for no code, beside those of the classification (`CodeSystem.not_codes`).
         lone_fillers: Codes that stand for no code where an activity has no other.
+        too_short: Names of columns, with NN, whose codes have only three characters.
     """
 
     templates: tuple[str, ...]
@@ -42,12 +49,33 @@ class Numbered:
     first: tuple[str, ...] = ()
     fillers: tuple[str, ...] = ()
     lone_fillers: tuple[str, ...] = ()
+    too_short: tuple[str, ...] = ()
 
     def names(self, template: str) -> tuple[str, ...]:
         """Return the column names of a template: OPERTN_4_01, OPERTN_4_02, ..."""
-        if "NN" not in template:
+        if not is_numbered(template):
             return (template,)
-        return tuple(template.replace("NN", f"{place:02d}") for place in range(1, self.positions + 1))
+        return tuple(numbered_names(template, place)[0] for place in range(1, self.positions + 1))
+
+
+def is_numbered(template: str) -> bool:
+    """Return whether the name of a column has NN, or N at its end after a mark, in place of a position.
+
+    Example:
+        >>> is_numbered("opertn_NN"), is_numbered("op_N"), is_numbered("Region")
+        (True, True, False)
+    """
+    return bool(_POSITION.search(template))
+
+
+def numbered_names(template: str, place: int) -> tuple[str, str]:
+    """Return the names of a position's column, with and without a leading zero.
+
+    Example:
+        >>> numbered_names("opertn_NN", 3)
+        ('opertn_03', 'opertn_3')
+    """
+    return _POSITION.sub(f"{place:02d}", template, count=1), _POSITION.sub(str(place), template, count=1)
 
 
 @dataclass(frozen=True)
@@ -188,7 +216,8 @@ def _shape(source: TomlFile, name: str, table: Mapping[str, Any]) -> Numbered | 
     positions = source.whole_number((name, "positions"), table["positions"], 1, 99)
     first = source.texts((name, "first"), table["first"]) if "first" in table else ()
     templates = source.texts((name, "columns"), table["columns"])
-    return Numbered(templates, positions, first, fillers, lone_fillers)
+    too_short = source.texts((name, "too_short"), table["too_short"]) if "too_short" in table else ()
+    return Numbered(templates, positions, first, fillers, lone_fillers, too_short)
 
 
 def _fillers(source: TomlFile, name: str, key: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import polars as pl
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.pathways.measure_tables import as_followed
 from ebi_rules.provider_audit.percentages import PERCENT, with_percent
-from ebi_rules.provider_audit.rate_trend import FEWEST_MONTHS, MOST_HIDDEN, partial_month
+from ebi_rules.provider_audit.rate_trend import FEWEST_MONTHS, MOST_HIDDEN
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts, stand_in
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
@@ -28,7 +28,7 @@ def measure_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
     """Return the share of each measure by month of the index activity, with XmR limits.
 
     Limits and signals need 12 months of which two thirds are shown; a suppressed count counts as 4 in them, and its
-    month has no signal. A partial last month is marked, and has no signal.
+    month has no signal. A partial first or last month is marked, and is not judged.
 
     Args:
         counts: The counts that may be shown.
@@ -45,7 +45,7 @@ def measure_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
     rule_order = {entry.key: place for place, entry in enumerate(counts.audited)}
     percent_or_stand_in = (stand_in(pl.col("outcome")) / stand_in(pl.col("followed"))).clip(upper_bound=1) * 100
     shown = with_percent(as_followed(months.filter(has_followed)), "outcome", "followed").with_columns(
-        partial=pl.col("month").eq(pl.lit(partial_month(counts), pl.String)).fill_null(False),
+        partial=pl.col("month").is_in(counts.partial_months),
         charted=percent_or_stand_in,
         place=pl.col("rule").replace_strict(rule_order, default=len(rule_order)),
     )
@@ -71,11 +71,14 @@ def _charts(series: pl.DataFrame, settings: Settings) -> Iterator[pl.DataFrame]:
         if judged.height < FEWEST_MONTHS or np.mean(is_hidden) > MOST_HIDDEN:
             yield pl.DataFrame({name: [None] * months_of_series.height for name in _CHART}, schema=_CHART)
             continue
-        months = months_of_series["month"].to_list()
+        first = int(months_of_series.height > 1 and months_of_series["partial"][0])
+        charted = months_of_series.slice(first)
+        months = charted["month"].to_list()
         chart = xmr(
-            months_of_series["charted"].to_list(),
+            charted["charted"].to_list(),
             baseline=settings.baseline,
             rebase=[months.index(month) for month in settings.rebase if month in months],
-            partial_last=bool(months_of_series["partial"][-1]),
+            partial_last=bool(charted["partial"][-1]),
         )
-        yield chart.select(list(_CHART))
+        before = pl.DataFrame({name: [None] * first for name in _CHART}, schema=_CHART)
+        yield pl.concat([before, chart.select(list(_CHART))])

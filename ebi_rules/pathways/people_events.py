@@ -15,7 +15,7 @@ from ebi_rules._support.errors import UsageError
 from ebi_rules._support.notices import Notice, braced
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.fields import FIELDS, TEXTS
-from ebi_rules.cube import AGE_BANDS, normal_values
+from ebi_rules.cube import AGE_BANDS, EARLIEST, normal_values
 from ebi_rules.engines.checked_extract import check_extract
 from ebi_rules.engines.coded_values import CodedValues
 from ebi_rules.engines.extract import FrameExtract
@@ -25,7 +25,7 @@ from ebi_rules.engines.polars_flags import decide_rows
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.rule_model.measure_availability import can_contain
 from ebi_rules.rule_model.measure_logic import EventDefinition
-from ebi_rules.translate.polars import as_date, field_value
+from ebi_rules.translate.polars import field_value
 
 _MOST_DEFINITIONS = 64
 """The number of bits that say which definitions an event meets."""
@@ -35,6 +35,9 @@ _SMALLEST_SHARE = 0.05
 
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 """Day 0."""
+
+
+_FIRST_DAY = (EARLIEST - date(1970, 1, 1)).days
 
 
 @dataclass(frozen=True)
@@ -95,12 +98,14 @@ class _Contents:
         starts: The fields of days on which clocks start.
         dimensions: The fields to count by.
         with_keys: Whether to keep the keys of activities.
+        last_start: The last day on which a clock can start.
     """
 
     definitions: Sequence[EventDefinition]
     starts: Sequence[str]
     dimensions: Sequence[str]
     with_keys: bool
+    last_start: date
 
 
 def gather_people(
@@ -129,7 +134,7 @@ def gather_people(
         UsageError: There are more than 64 definitions.
         ExtractError: A column has a type or a value that its field cannot have.
     """
-    contents = _Contents(list(dict.fromkeys(definitions)), sorted(set(starts)), dimensions, with_keys)
+    contents = _Contents(list(dict.fromkeys(definitions)), sorted(set(starts)), dimensions, with_keys, today)
     if len(contents.definitions) > _MOST_DEFINITIONS:
         raise UsageError(
             f"the measures and flows need {len(contents.definitions)} kinds of event, and one run can have "
@@ -207,15 +212,21 @@ def _events(
     frame = collect(
         decided.frame.select(
             pl.when(person.is_not_null()).then(person.hash()).alias("person"),
-            day_of(binding, schema).to_physical().alias("day"),
+            day_of(extract).to_physical().alias("day"),
             pl.sum_horizontal(bits).alias("bits"),
-            *(_start_day(name, binding, schema).alias(name) for name in contents.starts),
+            *(_start_day(name, extract, contents.last_start).alias(name) for name in contents.starts),
             *([pl.col(binding.key).alias("key")] if contents.with_keys else []),
             *(_dimension(name, binding, schema, checked.values).alias(name) for name in fields),
         )
     )
+    is_early = pl.col("day") < _FIRST_DAY
+    early = frame.select(is_early.sum()).item()
     notices: list[str] = [*checked.notices, *_missing_values(frame, binding)]
-    frame = frame.drop_nulls(["person", "day"])
+    if early:
+        notices.append(
+            Notice(f"{{rows_have}} a day before {EARLIEST.year}, which is no day of care; they are left out.", early)
+        )
+    frame = frame.drop_nulls(["person", "day"]).filter(~is_early)
     labelled = [_labelled(frame[name], _labels(name, binding, checked.values)) for name in fields]
     months = [_months(frame["day"])] if "month" in contents.dimensions else []
     return frame.with_columns(*labelled, *months), checked.rows, notices
@@ -232,12 +243,12 @@ def _missing_values(frame: pl.DataFrame, binding: Binding) -> list[Notice]:
     return notices
 
 
-def _start_day(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    """Return the day in a field of days, null if the extract has no such field."""
-    if name not in binding.fields:
+def _start_day(name: str, extract: FrameExtract, last: date) -> pl.Expr:
+    """Return the day in a field of days, null if the extract has no such field, or for a day that cannot be."""
+    if name not in extract.binding.fields:
         return pl.lit(None, pl.Int32)
-    columns = binding.fields[name]
-    return pl.coalesce(as_date(pl.col(column), schema[column]) for column in columns).to_physical()
+    day = day_of(extract, name)
+    return pl.when(day.is_between(EARLIEST, last)).then(day).to_physical()
 
 
 def _in_order_of_keys(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,9 +1,10 @@
 """Read the small files that an audit can use: names of providers, a population, and rates to standardise by.
 
-All are CSV files with a header, read as text; column names match in any case. A wrong file is a `UsageError` that names
+All are CSV files with a header, read as text; column names match in any case, and the separator is recognised. A wrong file is a `UsageError` that names
 the file, the column and how many rows are wrong.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import polars as pl
 from ebi_rules._support.errors import UsageError, nearest, unknown
 from ebi_rules._support.small_csv import read_small_csv
 from ebi_rules.criteria.fields import FIELDS, GROUPABLE, normal_code
-from ebi_rules.cube import AGE_BANDS
+from ebi_rules.cube import AGE_BAND_STARTS, AGE_BANDS
 from ebi_rules.provider_audit.settings import Population
+from opcs_icd import WHITE_SPACE
 
-_SEXES = {"male": "1", "m": "1", "female": "2", "f": "2"}
+_SEXES = {"male": "1", "males": "1", "m": "1", "female": "2", "females": "2", "f": "2"}
 _SPLIT_BAND = "15-19"
 _SPLIT_SHARES = {"15-18": 0.8, "19": 0.2}
 """The cube's bands of which `_SPLIT_BAND` consists, with the share of its people that each is assumed to have."""
@@ -97,23 +99,54 @@ def _read(path: str | Path, option: str, needed: Sequence[str]) -> pl.DataFrame:
         if name not in frame.columns:
             close = nearest(name, frame.columns, count=1)
             hint = f" The nearest is {close[0]}." if close else ""
-            raise UsageError(f"{option} {path} has no column {name}.{hint}")
+            raise UsageError(
+                f"{option} {path} has no column {name}.{hint} It needs the headings {', '.join(needed)}; it has "
+                f"{', '.join(frame.columns)}."
+            )
     return frame
 
 
 def _age_and_sex(frame: pl.DataFrame, option: str, path: str | Path) -> pl.DataFrame:
     """Return age band and sex as the cube writes them."""
-    bands = frame["age_band"].str.strip_chars(" ")
     known_bands = [*AGE_BANDS, _SPLIT_BAND]
-    for band in bands.drop_nulls().unique().sort():
+    by_label = {label: _band(label) for label in frame["age_band"].drop_nulls().unique().sort()}
+    for label, band in by_label.items():
         if band not in known_bands:
-            raise UsageError(f"{option} {path}: " + unknown("age band", band, known_bands))
-    sex = frame["sex"].str.strip_chars(" ").str.to_lowercase().replace(_SEXES)
+            raise UsageError(f"{option} {path}: " + unknown("age band", label, known_bands))
+    bands = frame["age_band"].replace_strict(by_label, default=None, return_dtype=pl.String)
+    sex = frame["sex"].str.strip_chars(WHITE_SPACE).str.to_lowercase().replace(_SEXES)
     return pl.DataFrame({"age_band": bands, "sex": sex}, schema={"age_band": pl.String, "sex": pl.String})
 
 
+def _band(label: str) -> str:
+    """Return an age band as the cube writes it: "Aged 0 to 4", "4 years and under", "90 and over", or one year of age.
+
+    Source:
+        Labels of the Office for National Statistics: mid-year population estimates, and Census 2021 (TS007A).
+
+    Example:
+        >>> _band("Aged 5 to 9 years"), _band("Aged 4 years and under"), _band("90 and over"), _band("47")
+        ('5-9', '0-4', '90+', '45-49')
+    """
+    text = re.sub(r"\b(aged?|years?|yrs?|old)\b", "", label.strip(WHITE_SPACE).lower())
+    text = re.sub(r"\s*(?:to|-|\u2013)\s*", "-", " ".join(text.split()))
+    text = re.sub(r"^(\d+) (?:and|or) (?:over|above|older)$", r"\1+", text)
+    text = re.sub(r"^(\d+) (?:and|or) (?:under|below|younger)$", r"0-\1", text)
+    if text.isdecimal():
+        return next(
+            band for start, band in reversed(list(zip(AGE_BAND_STARTS, AGE_BANDS, strict=True))) if int(text) >= start
+        )
+    return text
+
+
 def _whole_numbers(name: str, option: str, path: str | Path, frame: pl.DataFrame) -> pl.Series:
-    numbers = frame[name].str.strip_chars(" ").str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
+    numbers = (
+        frame[name]
+        .str.strip_chars(WHITE_SPACE)
+        .str.replace_all(",", "", literal=True)
+        .str.replace(r"\.0+$", "")
+        .cast(pl.Int64, strict=False)
+    )
     wrong = int((numbers.is_null() | (numbers < 0)).sum())
     if wrong:
         raise UsageError(f"{option} {path}: {wrong:,} of the cells in {name} are not whole numbers of 0 or more.")

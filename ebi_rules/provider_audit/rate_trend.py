@@ -3,8 +3,6 @@
 It is made only from counts that may be shown.
 """
 
-import calendar
-
 import numpy as np
 import polars as pl
 
@@ -23,27 +21,14 @@ MOST_HIDDEN = 1 / 3
 
 _WITHHELD = [f"eligible{WITHHELD}", f"flagged{WITHHELD}"]
 
-_MOST_DAYS_MISSING = 3
-"""If the data end more than this many days before the end of the last month, that month is partial."""
-
 _CHART = {"mean": pl.Float64, "lower": pl.Float64, "upper": pl.Float64, "signal": pl.String}
-
-
-def partial_month(counts: Counts) -> str | None:
-    """Return the last month ("2024-03") if the extract ends well before the end of it; None if not."""
-    if counts.last_date is None or not counts.months:
-        return None
-    last = counts.last_date
-    days = calendar.monthrange(last.year, last.month)[1]
-    month = f"{last.year}-{last.month:02d}"
-    return month if days - last.day > _MOST_DAYS_MISSING and month == counts.months[-1] else None
 
 
 def rate_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
     """Return the rate per 1,000 eligible by month, with XmR limits.
 
     A month in the extract in which a provider has no activity is 0; months not in the extract are absent. A partial
-    last month is marked, and has no signal. Limits and signals need 12 months of which two thirds are shown; a
+    first or last month is marked, and is not judged. Limits and signals need 12 months of which two thirds are shown; a
     suppressed month counts as 4 in them and has no signal.
 
     Args:
@@ -60,14 +45,13 @@ def rate_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
     for month in settings.rebase:
         if month not in counts.months:
             raise UsageError("--rebase: " + unknown("month", month, counts.months))
-    last = partial_month(counts)
     rate = stand_in(pl.col("flagged")) / stand_in(pl.col("eligible")) * PER
     series = _with_every_month(counts).with_columns(
         rate=pl.when(pl.col("eligible") == 0).then(0.0).otherwise(rate),
-        partial=pl.col("month").eq(pl.lit(last, pl.String)).fill_null(False),
+        partial=pl.col("month").is_in(counts.partial_months),
         hidden=pl.col("flagged").is_null() | pl.col("eligible").is_null(),
     )
-    charts = _charts(series, settings, counts.months, last is not None)
+    charts = _charts(series, settings, counts)
     columns = ["rule", "provider", "month", "eligible", "flagged"]
     if_shown = pl.when(~pl.col("hidden"))
     return pl.concat([series, charts], how="horizontal").select(
@@ -103,20 +87,24 @@ def _with_every_month(counts: Counts) -> pl.DataFrame:
     )
 
 
-def _charts(series: pl.DataFrame, settings: Settings, months: list[str], partial_last: bool) -> pl.DataFrame:
+def _charts(series: pl.DataFrame, settings: Settings, counts: Counts) -> pl.DataFrame:
     """Return an XmR chart of each series of months, null where too few can be judged; no limit is below 0."""
+    months = counts.months
     width = len(months)
-    judged = width - partial_last
+    first = int(width > 1 and months[0] in counts.partial_months)
+    partial_last = width > 0 and months[-1] in counts.partial_months
+    judged = slice(first, width - partial_last)
     rates, hidden = series["rate"].to_numpy(), series["hidden"].to_numpy()
-    rebase = [months.index(month) for month in settings.rebase]
+    rebase = [max(months.index(month) - first, 0) for month in settings.rebase]
     empty = pl.DataFrame({name: [None] * width for name in _CHART}, schema=_CHART)
     charts = []
     for start in range(0, series.height, max(width, 1)):
-        if judged < FEWEST_MONTHS or np.mean(hidden[start : start + judged]) > MOST_HIDDEN:
+        is_hidden = hidden[start : start + width][judged]
+        if len(is_hidden) < FEWEST_MONTHS or np.mean(is_hidden) > MOST_HIDDEN:
             charts.append(empty)
         else:
-            values = rates[start : start + width].tolist()
-            chart = xmr(values, baseline=settings.baseline, rebase=rebase, partial_last=partial_last)
-            charts.append(chart.drop("value"))
+            values = rates[start + first : start + width].tolist()
+            chart = xmr(values, baseline=settings.baseline, rebase=rebase, partial_last=partial_last).drop("value")
+            charts.append(pl.concat([empty.head(first), chart]))
     charted = pl.concat(charts) if charts else empty.clear()
     return charted.with_columns(pl.col("lower").clip(lower_bound=0))

@@ -6,7 +6,6 @@ suppressed count is `STAND_IN`, whatever its value. The module makes no rates.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
@@ -17,9 +16,10 @@ from polars import selectors
 from ebi_rules.criteria.fields import AREAS
 from ebi_rules.criteria.labels import REFERRAL_SETTING
 from ebi_rules.criteria.nodes import CODE_FIELD
-from ebi_rules.cube import LAST_DATE, STANDARD_DIMENSIONS, dimensions_of, missing_counted
+from ebi_rules.cube import STANDARD_DIMENSIONS, dimensions_of, missing_counted
 from ebi_rules.disclosure.rounding import SMALLEST_SHOWN, WITHHELD, controlled
 from ebi_rules.disclosure.secondary_suppression import Tables, withheld
+from ebi_rules.provider_audit.plausible_months import partial_months
 
 STAND_IN = SMALLEST_SHOWN // 2
 """The value of a suppressed count in statistics: the middle of 1 to 7."""
@@ -117,10 +117,9 @@ class Counts:
         return sorted(known["month"].cast(pl.String).unique().to_list())
 
     @cached_property
-    def last_date(self) -> date | None:
-        """The latest day in the extract; None if it has no dates."""
-        days = self.cube.filter(pl.col("measure") == LAST_DATE)["count"]
-        return datetime.strptime(str(days.max()), "%Y%m%d").date() if days.len() else None
+    def partial_months(self) -> tuple[str, ...]:
+        """Those of the first and the last month that the extract does not cover to their start or end."""
+        return partial_months(self.cube)
 
     @cached_property
     def cells(self) -> pl.DataFrame:

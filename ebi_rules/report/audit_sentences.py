@@ -10,7 +10,7 @@ import polars as pl
 from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.rounding import ABOUT
 from ebi_rules.provider_audit.audit_tables import AuditTables
-from ebi_rules.provider_audit.rate_trend import FEWEST_MONTHS, partial_month
+from ebi_rules.provider_audit.rate_trend import FEWEST_MONTHS
 from ebi_rules.report.page_tables import count_text
 from ebi_rules.report.report_words import SIGNAL_WORDS, with_labels
 from ebi_rules.statistics.funnel import Funnel
@@ -124,7 +124,6 @@ def trend_words(audit: AuditTables, series: pl.DataFrame) -> list[str]:
     """
     if not audit.counts.months:
         return ["The extract has no dates, so there is no trend."]
-    last = partial_month(audit.counts)
     sentences = []
     judged = series.filter(~pl.col("partial"))
     if judged.height < FEWEST_MONTHS:
@@ -142,8 +141,10 @@ def trend_words(audit: AuditTables, series: pl.DataFrame) -> list[str]:
             f"The line is the rate by month, dashed lines are the limits of its usual variation (XmR chart, "
             f"Making Data Count). For all providers together {what}."
         )
-    if last:
-        sentences.append(f"{month_name(last)} is partial: it is drawn as a cross and not judged.")
+    sentences += [
+        f"{month_name(month)} is partial: it is drawn as a cross and not judged."
+        for month in audit.counts.partial_months
+    ]
     return sentences
 
 

@@ -15,7 +15,7 @@ _KIND_COLOURS = (BLUE, VERMILION, BLACK, GREY)
 def trend(series: pl.DataFrame, figure: str = RATE[0], title: str = RATE_TITLE) -> Chart:
     """Draw the rate by month, its mean and limits, and its signals.
 
-    A suppressed month is a gap. A partial last month is a cross, without a signal.
+    A suppressed month is a gap. A partial month is a cross, without a signal.
 
     Args:
         series: One series of an audit's trend: month, mean, lower, upper, signal, partial, and the figure.

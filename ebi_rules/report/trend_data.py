@@ -37,7 +37,7 @@ def trend_data(audit: AuditTables) -> dict[str, Any] | None:
         "months": months,
         "rules": rules,
         "chart": _chart_without_data(),
-        "partial": audit.trend.filter("partial")["month"].max(),
+        "partial": list(audit.counts.partial_months),
     }
 
 

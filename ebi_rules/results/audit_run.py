@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ebi_rules.engines.registry import find_engine
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.scope import Scope
 from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
@@ -167,7 +168,8 @@ def _result(
     caution = [CAUTION] if practitioners else []
     if not settings.real_codes:
         cube = with_pseudonyms(cube, practitioners)
-    return Audit(AuditTables(cube, audited, settings, run, (*notices, *caution), reference))
+    cube, stray = without_stray_months(cube, date.today())
+    return Audit(AuditTables(cube, audited, settings, run, (*notices, *stray, *caution), reference))
 
 
 def _dimensions(by: Sequence[str], settings: Settings) -> list[str]:

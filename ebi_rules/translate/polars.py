@@ -33,7 +33,6 @@ from ebi_rules.translate.visitor import Visitor
 from opcs_icd import MISSING_TEXTS, SEPARATORS, WHITE_SPACE
 
 
-
 def _class(characters: str) -> str:
     """Return a class of characters for a regular expression, by their numbers."""
     return "[" + "".join(f"\\x{{{ord(character):x}}}" for character in characters) + "]"
@@ -148,19 +147,6 @@ def field_value(binding: Binding, name: str, schema: Mapping[str, pl.DataType] |
 def raw_code(binding: Binding, name: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
     """Return the expression of a coded field as raw text, null where all its cells are null."""
     return pl.coalesce([_code_cell(column, schema.get(column)) for column in binding.fields[name]])
-
-
-def as_date(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Return the expression of a date, null where it is malformed.
-
-    Args:
-        value: A date or time, or text that begins with a date such as 2024-03-28 or 28/03/2024.
-        dtype: The type of `value`.
-    """
-    if dtype != pl.String:
-        return value.cast(pl.Date)
-    text = value.str.strip_chars(WHITE_SPACE).str.slice(0, 10)
-    return pl.coalesce(text.str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%d/%m/%Y", strict=False))
 
 
 def whole_number(column: str, dtype: pl.DataType | None = None) -> pl.Expr:

@@ -94,7 +94,7 @@ function monthsOf(rule, place) {
     const shown = eligible !== null && flagged !== null;
     const part = (values) => (values ? values[Math.min(at, values.length - 1)] : null);
     const signal = series.s[at] ?? null;
-    const partial = month === trends.partial;
+    const partial = trends.partial.includes(month);
     const kind = partial ? "partial month" : !signal ? "no signal"
       : /above|up|high|rising/.test(signal) ? "high" : "low";
     return { month, eligible, flagged, rate: !shown ? null : eligible === 0 ? 0 : flagged / eligible * 1000,

@@ -1,0 +1,164 @@
+"""What was found in the values of an extract, and what must be said about it.
+
+Every engine counts the same things, by Polars or by SQL, as `Finding`s. Here it is decided which of them are errors and
+which are warnings, so that the same extract gives the same answer wherever it is. No value of an extract is shown.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from ebi_rules._support.errors import ExtractError
+from ebi_rules._support.notices import Notice, braced, rows_have
+
+CHECKS: Mapping[str, str] = {
+    "missing": "rows without a value",
+    "unknown": "rows with a value that the NHS Data Dictionary does not have for the field",
+    "short": "rows with a code without its leading zeros, such as 2 for 02",
+    "malformed": "rows with a value that cannot be read; for codes, rows whose first code is malformed",
+    "three": "rows whose first code has only three characters",
+    "not_codable": "rows with OPCS-4 X99.8: a procedure was carried out that has no code",
+    "filler": "rows with only codes that stand for no code, such as R69X in HES outpatients",
+    "ambiguous": "rows whose date can be read as day and month or as month and day, where no date decides it",
+    "utc": "rows with a time in UTC, or at 23:00, which is midnight of the next day in summer time",
+    "repeated": "rows with the same key as another row",
+}
+"""What can be found, with a description."""
+
+LEAST_SHARE = 0.001
+"""Unknown values in more than this share of the rows with a value are a warning."""
+
+LEAST_MALFORMED = 0.05
+"""Malformed codes in more than this share of the rows with codes are a warning."""
+
+MOST_SHARE = 0.5
+"""Unknown values or malformed codes in more than this share are an error."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How many rows have something in one field.
+
+    Attributes:
+        field: The canonical field.
+        column: The column, or the columns, in which it was found.
+        check: What was found, a key of `CHECKS`.
+        rows: How many rows have it.
+        of: Among how many: those with a value; for missing values and keys all rows.
+        advice: What to do about it, if that depends on the field or its values.
+    """
+
+    field: str
+    column: str
+    check: str
+    rows: int
+    of: int
+    advice: str = ""
+
+    @property
+    def share(self) -> float:
+        """The share of the rows that have it."""
+        return self.rows / self.of if self.of else 0.0
+
+
+def notices_of(findings: Iterable[Finding]) -> list[Notice]:
+    """Return the warnings about what was found.
+
+    Raises:
+        ExtractError: Something was found that would make answers wrong.
+    """
+    notices = []
+    for finding in findings:
+        if finding.rows and finding.check in _JUDGES:
+            notice = _JUDGES[finding.check](finding)
+            if notice:
+                notices.append(notice)
+    return notices
+
+
+def _malformed(finding: Finding) -> Notice | None:
+    if finding.advice.startswith("codes"):
+        return _malformed_codes(finding)
+    advice = " Give ages in completed years." if finding.field == "age" else ""
+    raise ExtractError(
+        f"{finding.field}: {rows_have(finding.rows)} a value that is not {finding.advice} in the column "
+        f"{finding.column}.{advice}"
+    )
+
+
+def _malformed_codes(finding: Finding) -> Notice | None:
+    text = f"a malformed first code in {finding.column}"
+    share = f"{finding.share:.1%} of those with codes"
+    if finding.share > MOST_SHARE:
+        advice = finding.advice.removeprefix("codes").strip()
+        raise ExtractError(f"{finding.field}: {rows_have(finding.rows)} {text} ({share}). {advice}")
+    if finding.share <= LEAST_MALFORMED:
+        return None
+    return Notice(f"{finding.field}: {{rows_have}} {braced(text)}. Rules do not see these codes.", finding.rows)
+
+
+def _repeated(finding: Finding) -> Notice:
+    text = f"the same key ({braced(finding.column)}) as another row; every row is counted. "
+    return Notice(f"{{rows_have}} {text}Check for a join that repeats rows.", finding.rows)
+
+
+def _missing(finding: Finding) -> Notice | None:
+    if finding.field != "id":
+        return None
+    return Notice(f"{{rows_have}} no key ({braced(finding.column)}).", finding.rows)
+
+
+def _short(finding: Finding) -> Notice:
+    text = f"a short code in the column {braced(finding.column)}, such as '2' for '02'; it was read with its leading zeros."
+    return Notice(f"{finding.field}: {{rows_have}} {text}", finding.rows)
+
+
+def _unknown(finding: Finding) -> Notice | None:
+    text = f"a value that the NHS Data Dictionary does not have for it in the column {finding.column}"
+    if finding.share > MOST_SHARE:
+        raise ExtractError(
+            f"{finding.field}: {rows_have(finding.rows)} {text}, more than half of those with a value. Name the right "
+            f"column with --column {finding.field}=COLUMN, or recode the values."
+        )
+    if finding.share <= LEAST_SHARE:
+        return None
+    return Notice(f"{finding.field}: {{rows_have}} {braced(text)}; criteria do not recognise it.", finding.rows)
+
+
+def _three(finding: Finding) -> Notice | None:
+    if finding.share <= MOST_SHARE:
+        return None
+    raise ExtractError(
+        f"{finding.field}: {rows_have(finding.rows)} only three characters in the first code ({finding.column}): they "
+        "cannot tell U05.4 from U05.1. Ask for the column with four characters."
+    )
+
+
+def _not_codable(finding: Finding) -> Notice:
+    text = "the code X998 (a procedure was carried out that has no code), which is read as no code"
+    return Notice(f"{finding.field}: {{rows_have}} {text}.", finding.rows)
+
+
+def _ambiguous(finding: Finding) -> Notice:
+    text = (
+        f"a date in the column {braced(finding.column)} whose day and month cannot be told apart; it was read with the"
+    )
+    advice = "day first. Write dates as 2024-03-28 if the month comes first."
+    return Notice(f"{finding.field}: {{rows_have}} {text} {advice}", finding.rows)
+
+
+def _utc(finding: Finding) -> Notice:
+    return Notice(f"{finding.field}: {{rows_have}} {finding.advice}", finding.rows)
+
+
+_JUDGES: Mapping[str, Callable[[Finding], Notice | None]] = {
+    "ambiguous": _ambiguous,
+    "malformed": _malformed,
+    "missing": _missing,
+    "not_codable": _not_codable,
+    "repeated": _repeated,
+    "short": _short,
+    "three": _three,
+    "unknown": _unknown,
+    "utc": _utc,
+}
+"""What each check means for a run; a check without an entry is only for the profile of an extract."""

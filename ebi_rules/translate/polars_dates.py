@@ -1,0 +1,79 @@
+"""Days as people write them, as Polars expressions: dates, times with and without a zone, whole numbers and text.
+
+The month comes after the day where both are numbers: 03/08/2024 is 3 August. Whether a column can be read otherwise is
+for `engines.date_checks` to count.
+"""
+
+import polars as pl
+
+from opcs_icd import MISSING_TEXTS, WHITE_SPACE
+
+LONDON = "Europe/London"
+FORMATS = {
+    "%Y-%m-%d": r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$",
+    "%Y/%m/%d": r"^[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}$",
+    "%Y%m%d": r"^[0-9]{8}$",
+    "%d/%m/%Y": r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$",
+    "%d/%m/%y": r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{2}$",
+    "%d-%m-%Y": r"^[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}$",
+    "%d-%m-%y": r"^[0-9]{1,2}-[0-9]{1,2}-[0-9]{2}$",
+    "%d.%m.%Y": r"^[0-9]{1,2}[.][0-9]{1,2}[.][0-9]{4}$",
+    "%d.%m.%y": r"^[0-9]{1,2}[.][0-9]{1,2}[.][0-9]{2}$",
+    "%d-%b-%Y": r"^[0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}$",
+    "%d-%b-%y": r"^[0-9]{1,2}-[A-Za-z]{3}-[0-9]{2}$",
+    "%d %b %Y": r"^[0-9]{1,2} [A-Za-z]{3} [0-9]{4}$",
+    "%d %B %Y": r"^[0-9]{1,2} [A-Za-z]{4,9} [0-9]{4}$",
+}
+"""How dates are written as text, without their time of day: what each format looks like."""
+
+_ZONE = r"[0-9:.](Z|z|[+-][0-9]{2}:?[0-9]{2})$"
+_TIME = r"([T ]+[0-9]{1,2}:[0-9]{2}.*)$"
+_NUMBERS = r"^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4}|[0-9]{2})$"
+
+
+def is_date_type(dtype: pl.DataType) -> bool:
+    """Return whether a column of a type can be read as dates."""
+    is_text = dtype in (pl.String, pl.Categorical, pl.Null) or isinstance(dtype, pl.Enum)
+    return is_text or isinstance(dtype, pl.Date | pl.Datetime) or dtype.is_integer() or dtype.is_float()
+
+
+def as_date(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return the expression of a day, null where the value is missing or malformed.
+
+    Args:
+        value: A date; a time, whose day in London counts if it has a zone; a whole number such as 20240328; or text in
+            one of `FORMATS`, perhaps with a time.
+        dtype: The type of `value`. Text is slow: it is for distinct values.
+
+    Example:
+        >>> text = pl.Series(["2024-03-28", "28/03/24", "2024-06-30T23:00:00Z", "NULL"])
+        >>> [str(day) for day in pl.select(as_date(pl.lit(text), pl.String())).to_series()]
+        ['2024-03-28', '2024-03-28', '2024-07-01', 'None']
+    """
+    if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+        return value.dt.convert_time_zone(LONDON).dt.date()
+    if isinstance(dtype, pl.Date | pl.Datetime) or dtype == pl.Null:
+        return value.cast(pl.Date)
+    if dtype.is_numeric():
+        number = value.cast(pl.Int64, strict=False)
+        is_whole = number == value if dtype.is_float() else pl.lit(True)
+        return pl.when(is_whole).then(number).cast(pl.String).str.to_date("%Y%m%d", strict=False)
+    text = date_text(value)
+    day = text.str.replace(_TIME, "").str.replace(r"^([0-9]{8})[.]0$", "$1")
+    zone_text = text.str.replace(" ", "T", literal=True).str.replace(r"[Zz]$", "+00:00")
+    times = zone_text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_zone="UTC", strict=False)
+    in_london = times.dt.convert_time_zone(LONDON).dt.date()
+    days = [pl.when(day.str.contains(look)).then(day).str.to_date(form, strict=False) for form, look in FORMATS.items()]
+    return pl.when(text.str.contains(_ZONE) & text.str.contains(_TIME)).then(in_london).otherwise(pl.coalesce(days))
+
+
+def date_text(value: pl.Expr) -> pl.Expr:
+    """Return dates as bare text, null where they are missing."""
+    text = value.cast(pl.String).str.strip_chars(WHITE_SPACE)
+    return pl.when(~text.str.to_uppercase().is_in(list(MISSING_TEXTS))).then(text)
+
+
+def day_and_month(value: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
+    """Return the first and the second number of dates such as 03/08/2024; null for text in another form."""
+    day = date_text(value).str.replace(_TIME, "")
+    return (day.str.extract(_NUMBERS, 1).cast(pl.Int8), day.str.extract(_NUMBERS, 2).cast(pl.Int8))
