@@ -11,6 +11,7 @@ An engine returns it for an audit, and everything later in an audit needs only t
 This module also reads cubes that were counted elsewhere. It counts nothing itself.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -288,7 +289,7 @@ def normal_values(values: pl.Series) -> pl.Series:
     """
     definition = FIELDS[values.name]
     forms = {
-        value: normal_code(definition, value.removesuffix(".0") if definition.kind is Kind.NUMBER else value)
+        value: normal_code(definition, re.sub(r"\.0+$", "", value) if definition.kind is Kind.NUMBER else value)
         for value in values.drop_nulls().unique()
     }
     return values.replace_strict(forms, default=None, return_dtype=pl.String) if forms else values

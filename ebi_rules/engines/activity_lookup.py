@@ -1,14 +1,18 @@
 """Look activities up in an extract by their key, in the form that the reference reads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from ebi_rules._support.errors import UsageError
 from ebi_rules.criteria.activity import Activity
+from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.engines.coded_values import distinct_values
 from ebi_rules.engines.extract import FrameExtract
+from ebi_rules.engines.findings import notices_of
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.value_checks import check_types, count_odd_values
+from ebi_rules.engines.value_checks import check_types, find_odd_values
 from ebi_rules.layouts.binding import Binding
 
 
@@ -26,14 +30,21 @@ def find_activities(extract: FrameExtract, key: str, fields: Iterable[str]) -> l
     """
     binding = extract.binding
     needed = [name for name in binding.fields if name in set(fields)]
-    check_types(binding, needed, extract.table.schema)
+    check_types(extract, needed)
     rows = collect(extract.table.frame.filter(pl.col(binding.key).cast(pl.String) == key))
     if rows.is_empty():
         raise UsageError(f"no activity has the key {key} ({binding.key}).")
-    count_odd_values(rows.lazy(), binding, needed, extract.table.schema, {})
+    _refuse_unread_values(replace(extract, table=replace(extract.table, frame=rows.lazy()), distinct_dates={}), needed)
     cells = {name: _child_cells(table.frame, binding, name, key) for name, table in extract.children.items()}
     narrowed = binding.only(["id", *needed])
     return [narrowed.activity(row, cells) for row in rows.iter_rows(named=True)]
+
+
+def _refuse_unread_values(extract: FrameExtract, fields: Sequence[str]) -> None:
+    """Raise `ExtractError` if a number or a date cannot be read; shares of other values mean nothing in one row."""
+    values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
+    _, findings = find_odd_values(extract, fields, values)
+    notices_of(finding for finding in findings if finding.check == "malformed" and finding.field not in CODE_FIELDS)
 
 
 def _child_cells(frame: pl.LazyFrame, binding: Binding, name: str, key: str) -> list[str | None]:

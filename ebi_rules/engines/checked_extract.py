@@ -7,7 +7,7 @@ from ebi_rules._support.notices import Notice
 from ebi_rules.criteria.nodes import Criterion, fields_needed
 from ebi_rules.engines.coded_values import CodedValues, distinct_values
 from ebi_rules.engines.extract import FrameExtract
-from ebi_rules.engines.findings import notices_of
+from ebi_rules.engines.findings import judged
 from ebi_rules.engines.value_checks import check_types, find_odd_values
 
 
@@ -50,5 +50,4 @@ def check_extract(
     values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
     rows, findings = find_odd_values(extract, fields, values)
     asked = {name for criterion in criteria for name in fields_needed(criterion)}
-    judged = [finding for finding in findings if finding.check != "unknown" or finding.field in asked]
-    return CheckedExtract(extract, fields, values, rows, tuple(notices_of(judged)))
+    return CheckedExtract(extract, fields, values, rows, tuple(judged(findings, asked)))

@@ -10,7 +10,7 @@ import polars as pl
 
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.engines.extract import FrameExtract
-from ebi_rules.engines.findings import Finding
+from ebi_rules.engines.findings import CODE_ADVICE, Finding
 from ebi_rules.engines.lazy_frames import collect
 from opcs_icd import NOT_CODABLE, OPCS4, SEPARATORS, CodeSystem
 
@@ -77,4 +77,4 @@ def _described(cells: pl.Series) -> str:
     looks = next((words for pattern, words in _SHAPES.items() if cells.str.contains(pattern).mean() > 0.2), None)  # type: ignore[operator]
     shape = commonest[:_LONGEST_SHAPE] + ("..." if len(commonest) > _LONGEST_SHAPE else "")
     seems = f"looks like {looks}" if looks else "is no list of codes"
-    return f"A cell such as {shape} {seems}: write codes with commas between them, such as U054,Z665."
+    return f"A cell such as {shape} {seems}. {CODE_ADVICE}"

@@ -3,6 +3,7 @@
 A source is a file, folder or glob of parquet, as the Polars engine reads, or `FILE.duckdb::TABLE`.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from ebi_rules.engines import polars_engine
 from ebi_rules.engines.connections import driver
 from ebi_rules.engines.extract import ExtractSource, InputFile
 from ebi_rules.engines.file_formats import PARQUET, kind_of
-from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table
+from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table, require_files
+from ebi_rules.translate.polars_dates import LONDON
 
 __all__ = ["count_cube", "open_source"]
 
@@ -44,6 +46,7 @@ def open_source(source: ExtractSource) -> WarehouseExtract:
 
 def _open_files(source: ExtractSource) -> WarehouseExtract:
     files = polars_engine.open_source(source)
+    require_files("duckdb", files)
     _require_parquet(files.files)
     connection = _connect(_IN_MEMORY)
     children = {name: f"{name}_table" for name in files.children}
@@ -51,11 +54,15 @@ def _open_files(source: ExtractSource) -> WarehouseExtract:
     for name, child in files.children.items():
         _make_view(connection, children[name], child.files)
     query = _query(connection)
-    return WarehouseExtract(files.binding, "duckdb", "duckdb", _ACTIVITY, children, query, files.files)
+    schema = query(f"SELECT * FROM {_ACTIVITY} WHERE 1 = 0").schema
+    return WarehouseExtract(files.binding, "duckdb", "duckdb", _ACTIVITY, children, query, files.files, schema)
 
 
 def _connect(database: str) -> Any:
-    return driver("duckdb", "duckdb").connect(database, read_only=database != _IN_MEMORY)
+    connection = driver("duckdb", "duckdb").connect(database, read_only=database != _IN_MEMORY)
+    # The day of a time with a zone is its day in London, as everywhere.
+    connection.execute(f"SET TimeZone = '{LONDON}'")
+    return connection
 
 
 def _require_parquet(files: Sequence[InputFile]) -> None:
@@ -65,8 +72,14 @@ def _require_parquet(files: Sequence[InputFile]) -> None:
 
 
 def _make_view(connection: Any, name: str, files: Sequence[InputFile]) -> None:
-    paths = ", ".join("'" + file.path.replace("'", "''") + "'" for file in files)
-    connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}])")
+    paths = ", ".join(f"'{_exactly(file.path)}'" for file in files)
+    options = "union_by_name=true, hive_partitioning=" + str(any("=" in file.path for file in files)).lower()
+    connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}], {options})")
+
+
+def _exactly(path: str) -> str:
+    """Return a path as DuckDB reads it and no other: it takes *, ? and [ in a name for a pattern."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", path).replace("'", "''")
 
 
 def _query(connection: Any) -> Query:

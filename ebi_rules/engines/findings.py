@@ -24,6 +24,9 @@ CHECKS: Mapping[str, str] = {
 }
 """What can be found, with a description."""
 
+NUMBER = "a whole number"
+CODE_ADVICE = "Write codes with commas between them, such as U054,Z665."
+
 LEAST_SHARE = 0.001
 """Unknown values in more than this share of the rows with a value are a warning."""
 
@@ -58,6 +61,16 @@ class Finding:
     def share(self) -> float:
         """The share of the rows that have it."""
         return self.rows / self.of if self.of else 0.0
+
+
+def judged(findings: Iterable[Finding], asked: Iterable[str]) -> list[Notice]:
+    """Return the warnings about an extract, of unknown values only in the fields that criteria ask about.
+
+    Raises:
+        ExtractError: Something was found that would make answers wrong.
+    """
+    fields = set(asked)
+    return notices_of(finding for finding in findings if finding.check != "unknown" or finding.field in fields)
 
 
 def notices_of(findings: Iterable[Finding]) -> list[Notice]:

@@ -3,6 +3,7 @@
 A source is the name of a table or view, or the path of parquet files that Spark can reach.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import polars as pl
 
 from ebi_rules._support.errors import UsageError
+from ebi_rules.engines import polars_engine
 from ebi_rules.engines.connections import driver
-from ebi_rules.engines.extract import ExtractSource
-from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table
+from ebi_rules.engines.extract import ExtractSource, Table
+from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table, require_files
+from ebi_rules.translate.polars_dates import LONDON
 
 __all__ = ["count_cube", "open_source"]
 
@@ -24,8 +27,15 @@ def open_source(source: ExtractSource) -> WarehouseExtract:
     if not isinstance(source.data, str | Path):
         raise UsageError("the engine spark counts a table or parquet files: pass a name or a path.")
     session = _session()
-    children = {name: _table_of(session, str(child), f"ebi_{name}") for name, child in source.children.items()}
-    table = _table_of(session, str(source.data), _ACTIVITY)
+    session.conf.set("spark.sql.session.timeZone", LONDON)
+    if _is_path(str(source.data)) and Path(str(source.data)).exists():
+        files = polars_engine.open_source(source)
+        require_files("spark", files)
+        table = _view_of(session, files.table, _ACTIVITY)
+        children = {name: _view_of(session, child, f"ebi_{name}") for name, child in files.children.items()}
+    else:
+        children = {name: _table_of(session, str(child), f"ebi_{name}") for name, child in source.children.items()}
+        table = _table_of(session, str(source.data), _ACTIVITY)
     return open_named_table("spark", "spark", _query(session), replace(source, data=table, children=children))
 
 
@@ -38,7 +48,7 @@ def _session() -> Any:
 
 def _table_of(session: Any, source: str, name: str) -> str:
     """Return the name of a table; parquet files become a view called `name`."""
-    if not (source.endswith(".parquet") or "/" in source or "\\" in source):
+    if not _is_path(source):
         return source
 
     def make_view(path: str) -> pl.DataFrame:
@@ -46,6 +56,24 @@ def _table_of(session: Any, source: str, name: str) -> str:
         return pl.DataFrame()
 
     guarded("Spark", make_view)(source)
+    return name
+
+
+def _is_path(source: str) -> bool:
+    return source.endswith(".parquet") or "/" in source or "\\" in source
+
+
+def _view_of(session: Any, table: Table, name: str) -> str:
+    """Return the name of a view of parquet files that this process found, which have one set of columns."""
+    paths = [re.sub(r"[*?\[\]{}\\]", r"\\\g<0>", file.path) for file in table.files]
+
+    def make_view(path: str) -> pl.DataFrame:
+        reader = session.read.option("mergeSchema", "true").option("basePath", path)
+        reader.parquet(*paths).createOrReplaceTempView(name)
+        return pl.DataFrame()
+
+    folder = table.path if table.path and table.path.is_dir() else Path(table.files[0].path).parent
+    guarded("Spark", make_view)(str(folder))
     return name
 
 

@@ -16,7 +16,7 @@ from ebi_rules.cube import OLDEST
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.coded_values import ROWS, VALUE, CodedValues
 from ebi_rules.engines.extract import FrameExtract, Table
-from ebi_rules.engines.findings import Finding
+from ebi_rules.engines.findings import NUMBER, Finding
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.polars_dates import DAY, TEXT, distinct_dates, is_text_date
 from ebi_rules.engines.polars_dates import ROWS as DATES
@@ -26,7 +26,6 @@ from ebi_rules.translate.polars import field_value, raw_code, whole_number
 from ebi_rules.translate.polars_dates import as_date, date_text, day_and_month, is_date_type
 from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
-NUMBER = "a whole number"
 DATE = "a date such as 2024-03-28 or 28/03/2024"
 
 _KEYS_AT_ONCE = 10_000_000

@@ -4,19 +4,24 @@ Only counts and the names of columns leave the warehouse. Credentials belong to 
 file, log or message of ours, and an error of a driver is reported by its kind alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from ebi_rules._support.errors import EbiError, EngineError, UsageError
+from ebi_rules._support.errors import EbiError, EngineError, ExtractError, UsageError
 from ebi_rules._support.progress import Progress, quiet
-from ebi_rules.cube import AuditedRule, read_cube
+from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.nodes import CODE_FIELDS, fields_needed
+from ebi_rules.cube import AuditedRule, missing_counted, read_cube
 from ebi_rules.engines.counted_cube import CountedCube
-from ebi_rules.engines.extract import Extract, ExtractSource, InputFile
-from ebi_rules.engines.findings import notices_of
-from ebi_rules.engines.value_checks import key_findings
+from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract, InputFile
+from ebi_rules.engines.findings import CODE_ADVICE, NUMBER, Finding, judged, notices_of
+from ebi_rules.engines.value_checks import check_types, key_findings
+from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.scope import EVERYTHING, Scope
+from ebi_rules.rule_model.rule_logic import criteria_of
+from ebi_rules.statements.check_sql import check_statement
 from ebi_rules.statements.code_steps import Steps
 from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.table_source import TableSource
@@ -37,6 +42,7 @@ class WarehouseExtract(Extract):
         child_tables: The names of the tables of codes, by field.
         query: Runs a statement where the table is.
         input_files: The files behind the table, if it is a view of files.
+        schema: The types of the table's columns, as the warehouse returns them; without, every column is cast.
     """
 
     dialect: str
@@ -44,6 +50,7 @@ class WarehouseExtract(Extract):
     child_tables: Mapping[str, str]
     query: Query
     input_files: Sequence[InputFile] = field(default_factory=tuple)
+    schema: Mapping[str, pl.DataType] = field(default_factory=dict)
 
     @property
     def files(self) -> list[InputFile]:
@@ -53,7 +60,27 @@ class WarehouseExtract(Extract):
     @property
     def source(self) -> TableSource:
         """The table as statements read it."""
-        return TableSource(self.binding, self.table, self.child_tables)
+        kinds = {
+            name: Kind.NUMBER if dtype.is_integer() else Kind.CODE
+            for name, dtype in self.schema.items()
+            if dtype.is_integer() or dtype == pl.String
+        }
+        return TableSource(self.binding, self.table, self.child_tables, kinds)
+
+    def check_types(self, fields: Iterable[str]) -> None:
+        """Check that the columns of dates are dates, where the types are known.
+
+        Raises:
+            ExtractError: A column has another type: SQL reads no dates from text.
+        """
+        for name in fields:
+            for column in self.binding.fields[name] if FIELDS[name].kind is Kind.DATE else ():
+                dtype = self.schema.get(column, pl.Date())
+                if not isinstance(dtype, pl.Date | pl.Datetime):
+                    raise ExtractError(
+                        f"the column {column} ({name}) is {dtype} and not a date: the engine {self.engine} reads dates "
+                        f"only. Make a view with CAST({column} AS DATE), or use the engine polars."
+                    )
 
 
 def count_cube(
@@ -70,11 +97,52 @@ def count_cube(
         ExtractError: The table has no column for the scope.
     """
     assert isinstance(extract, WarehouseExtract), "an engine counts what it opened"
+    criteria = criteria_of([logic for entry in audited for logic in (entry.counted.logic, *entry.compared)])
+    asked = {name for criterion in criteria for name in fields_needed(criterion)}
+    findings = find_odd_values(extract, [*asked, *dimensions, *missing_counted(dimensions), "activity_date"], scope)
+    notices = judged(findings, asked)
     statement = cube_statement(audited, dimensions, extract.dialect, extract.source, scope=scope)
     cube = read_cube(extract.query(statement.rstrip(";")))
     progress("looking for repeated keys")
     rows, keyed, distinct = _count_keys(extract, scope)
-    return CountedCube(cube, rows, tuple(notices_of(key_findings(extract.binding.key, rows, rows - keyed, distinct))))
+    keys = notices_of(key_findings(extract.binding.key, rows, rows - keyed, distinct))
+    return CountedCube(cube, rows, (*notices, *keys))
+
+
+def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: Scope = EVERYTHING) -> list[Finding]:
+    """Count what is odd in a table's fields and codes, where the table is.
+
+    Raises:
+        ExtractError: A column of dates has a type that is none.
+        EngineError: The warehouse refused a statement.
+    """
+    names = [name for name in FIELDS if name in set(fields) and name in extract.binding.fields]
+    extract.check_types(names)
+    statement = check_statement(extract.dialect, extract.source, names, scope)
+    rows = extract.query(statement.rstrip(";"))
+    counts = {(name, check): int(count) for name, check, count in rows.iter_rows()}
+    findings = []
+    for (name, check), count in counts.items():
+        if check == "rows" or name == "id":
+            continue
+        column = _columns_of(extract.binding, name)
+        total = counts.get((name, "rows"), counts["id", "rows"])
+        of = total if check in ("missing", "filler", "not_codable") else total - counts[name, "missing"]
+        findings.append(Finding(name, column, check, count, of, _advice(name, check)))
+    return findings
+
+
+def _columns_of(binding: Binding, field: str) -> str:
+    if field not in CODE_FIELDS:
+        return " and ".join(binding.fields[field])
+    child = binding.child(field)
+    return f"the column {child.code if child else binding.code_columns(field)[0]}"
+
+
+def _advice(field: str, check: str) -> str:
+    if check != "malformed":
+        return ""
+    return f"codes {CODE_ADVICE}" if field in CODE_FIELDS else NUMBER
 
 
 def open_named_table(engine: str, dialect: str, query: Query, source: ExtractSource) -> WarehouseExtract:
@@ -98,8 +166,24 @@ def open_named_table(engine: str, dialect: str, query: Query, source: ExtractSou
             raise UsageError(f"{name}: in a warehouse this must be the name of a table.")
         children[name] = child
     printed = table_name(table, find_dialect(dialect)).sql(find_dialect(dialect).sqlglot)
-    columns = query(f"SELECT * FROM {printed} WHERE 1 = 0").columns
-    return WarehouseExtract(source.bind_to(columns), engine, dialect, table, children, query)
+    schema = query(f"SELECT * FROM {printed} WHERE 1 = 0").schema
+    return WarehouseExtract(source.bind_to(schema), engine, dialect, table, children, query, schema=schema)
+
+
+def require_files(engine: str, extract: FrameExtract) -> None:
+    """Check that tables are plain files: a Delta or Iceberg table has files with deleted rows.
+
+    Raises:
+        UsageError: A table is not.
+        ExtractError: A column in use is not the same in all files.
+    """
+    for table in (extract.table, *extract.children.values()):
+        if not table.files:
+            raise UsageError(
+                f"the engine {engine} would read deleted rows of the Delta or Iceberg table {table.path}: use the engine "
+                "polars, which reads the table."
+            )
+    check_types(extract, extract.binding.fields)
 
 
 def require_name(engine: str, source: ExtractSource) -> str:

@@ -55,7 +55,9 @@ def without_stray_months(cube: pl.DataFrame, today: date) -> tuple[pl.DataFrame,
     total = pl.when(is_day).then(pl.col("count").max()).otherwise(pl.col("count").sum())
     summed = typed.group_by(keys).agg(total.alias("count")).select(cube.columns)
     text = f"a date before {EARLIEST.year} or after the month {last}; it was read as missing."
-    return in_order(summed, dimensions_of(cube)), [Notice(f"activity_date: {{rows_have}} {text}", stray["count"].sum())]
+    return in_order(summed, dimensions_of(cube)), [
+        Notice(f"activity_date: {{rows_have}} {text}", int(stray["count"].sum()))
+    ]
 
 
 def partial_months(cube: pl.DataFrame) -> tuple[str, ...]:

@@ -14,12 +14,13 @@ from ebi_rules.pathways.measure import Measure
 from ebi_rules.rule_model.availability import available_rules
 from ebi_rules.rule_model.catalogue import RuleNames
 from ebi_rules.rule_model.catalogue import rules as find_rules
+from ebi_rules.statements.check_sql import STANDARD_FIELDS, check_statement
 from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.measure_sql import ROWS, measure_statement
 from ebi_rules.statements.rule_sql import SHAPES, rule_statement
 from ebi_rules.statements.table_source import TableSource
 
-CUBE = "cube"
+CUBE, CHECKS = "cube", "checks"
 
 
 def sql(
@@ -45,7 +46,8 @@ def sql(
         layout: The name of a layout, a layout file, or a layout.
         table: The name of the activity table, such as sus.opa.
         shape: `flags` (the key and a 1/0 column per rule), `view`, `counts` (by provider and month), `predicate`
-            (one rule's condition), `case`, or `cube` (all that an audit needs).
+            (one rule's condition), `case`, `cube` (all that an audit needs), or `checks` (how many values of the
+            fields that the rules need are missing, unknown or malformed).
         columns: Columns by canonical field, where they differ from the layout's.
         child_tables: Names of the tables of codes by field, if they are not the layout's own names.
         by: For the shape cube: further fields to count by.
@@ -73,8 +75,11 @@ def sql(
     if shape == CUBE:
         audited = [AuditedRule.of(rule, rule, source.binding) for rule in chosen]
         return cube_statement(audited, cube_dimensions(by), dialect, source, strategy, scope)
+    if shape == CHECKS:
+        fields = [name for rule in chosen for name in rule.logic.fields_needed]
+        return check_statement(dialect, source, [*fields, *STANDARD_FIELDS], scope)
     if shape not in SHAPES:
-        raise UsageError(unknown("shape", shape, [*SHAPES, CUBE]))
+        raise UsageError(unknown("shape", shape, [*SHAPES, CUBE, CHECKS]))
     if by:
         raise UsageError("--by is for the shape cube.")
     if scope != Scope():

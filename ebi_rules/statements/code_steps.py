@@ -12,7 +12,7 @@ from itertools import chain, count
 from sqlglot import exp
 
 from ebi_rules._support.errors import UsageError, unknown
-from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import (
     CODE_FIELDS,
     CodeAtom,
@@ -36,6 +36,8 @@ from ebi_rules.translate.sql import (
     all_of,
     any_of,
     as_number,
+    as_text,
+    as_whole_number,
     coalesce,
     code_text,
     is_code,
@@ -167,7 +169,8 @@ class Steps(Naming):
             if atom.code_field in joined:
                 verdict = coalesce(self._column(name, _part(atom.code_field, "found")), number(0))
             else:
-                verdict = as_number(text_condition(atom, self._column(atom.code_field), self.dialect))
+                text = self._column(atom.code_field)
+                verdict = as_number(text_condition(atom, text, self.dialect, self.binding))
             columns.append(verdict.as_(self._name(name)))
         return select.select(*columns)
 
@@ -181,14 +184,14 @@ class Steps(Naming):
         raw = self._raw_text(code_field)
         every_text = exp.Select(expressions=[raw]).from_(self._activity_table())
         yield texts, self._within_scope(every_text).group_by(raw.this.copy())
-        text_of_codes = code_text([key.copy()], self.dialect, any(map(needs_order, field_atoms)))
+        text_of_codes = self._normal_text([key.copy()], code_field, field_atoms)
         columns = [key.copy(), text_of_codes.as_(self._name(code_field))]
         yield normal, exp.Select(expressions=columns).from_(self._step(texts))
         verdicts = [self._text_verdict(atom) for atom in field_atoms]
         yield decided, exp.Select(expressions=[key.copy(), *verdicts]).from_(self._step(normal))
 
     def _text_verdict(self, atom: CodeAtom) -> exp.Expr:
-        condition = text_condition(atom, self._column(atom.code_field), self.dialect)
+        condition = text_condition(atom, self._column(atom.code_field), self.dialect, self.binding)
         return as_number(condition).as_(self._name(self._verdict_column(atom)))
 
     def _within_scope(self, select: exp.Select) -> exp.Select:
@@ -209,7 +212,12 @@ class Steps(Naming):
 
     def _code_text(self, code_field: str, atoms: Sequence[CodeAtom]) -> exp.Expr:
         raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
-        return code_text(raw, self.dialect, any(map(needs_order, atoms))).as_(self._name(code_field))
+        return self._normal_text(raw, code_field, atoms).as_(self._name(code_field))
+
+    def _normal_text(self, columns: Sequence[exp.Expr], code_field: str, atoms: Sequence[CodeAtom]) -> exp.Expr:
+        """Return the codes in some columns as one text in normal form, in order if an atom needs it."""
+        ordered = any(needs_order(atom, self.binding) for atom in atoms)
+        return code_text(columns, self.dialect, ordered, self.binding, code_field)
 
     def _activity_table(self) -> exp.Table:
         return table_name(self.source.table, self.dialect)
@@ -236,7 +244,7 @@ class Steps(Naming):
         select = exp.Select().from_(self._step(codes))
         if any(isinstance(atom, HasCode) and atom.position is not Position.ANY for atom in field_atoms):
             earliest = exp.Min(this=self._position(child, codes)).as_(self._name("first_position"))
-            with_codes = select.select(named_key, earliest).where(is_code(self._column("code", codes), self.dialect))
+            with_codes = select.select(named_key, earliest).where(self._is_code(code_field))
             yield first, with_codes.group_by(key)
             same = exp.EQ(this=self._column(child.key, first), expression=key.copy())
             select = select.join(self._step(first), on=same, join_type="left")
@@ -248,27 +256,39 @@ class Steps(Naming):
     def _child_verdict(self, atom: CodeAtom, child: ChildTable) -> exp.Expr:
         """Return the verdict on a code atom, 1 or 0, over all child rows of one activity."""
         codes = _part(atom.code_field, "codes")
-        column = self._column("code", codes)
         match atom:
             case HasCode(listed, Position.ANY):
-                return exp.Max(this=as_number(self._begins(column, listed.codes)))
+                return exp.Max(this=as_number(self._is_listed(atom.code_field, listed.codes)))
             case HasCode(listed, position):
                 first = self._column("first_position", _part(atom.code_field, "first"))
                 compare = exp.EQ if position is Position.PRIMARY else exp.GT
                 is_placed = compare(this=self._position(child, codes), expression=first)
-                return exp.Max(this=as_number(all_of([is_placed, self._begins(column, listed.codes)])))
+                return exp.Max(this=as_number(all_of([is_placed, self._is_listed(atom.code_field, listed.codes)])))
             case FollowedBy(first_list, second_list):
-                earliest = exp.Min(this=self._position_if_in(first_list.codes, child, codes))
-                latest = exp.Max(this=self._position_if_in(second_list.codes, child, codes))
+                earliest = exp.Min(this=self._position_if_in(first_list.codes, child, atom.code_field))
+                latest = exp.Max(this=self._position_if_in(second_list.codes, child, atom.code_field))
                 return as_number(exp.LT(this=earliest, expression=latest))
             case Recorded():
-                return exp.Max(this=as_number(is_code(column, self.dialect)))
+                return exp.Max(this=as_number(self._is_code(atom.code_field)))
         assert False, f"Unhandled node: {atom}"
 
-    def _position_if_in(self, listed: CodeList, child: ChildTable, table: str) -> exp.Expr:
+    def _position_if_in(self, listed: CodeList, child: ChildTable, code_field: str) -> exp.Expr:
         """Return the position of a child row whose code is in a list; NULL for other rows."""
-        is_listed = self._begins(self._column("code", table), listed)
-        return exp.Case(ifs=[exp.If(this=is_listed, true=self._position(child, table))])
+        position = self._position(child, _part(code_field, "codes"))
+        return exp.Case(ifs=[exp.If(this=self._is_listed(code_field, listed), true=position)])
+
+    def _is_listed(self, code_field: str, listed: CodeList) -> exp.Expr:
+        """Return the condition that the code of a child row is in a list."""
+        begins = self._begins(self._column("code", _part(code_field, "codes")), listed)
+        fillers = self.binding.not_codes(code_field)
+        if not any(filler.startswith(tuple(listed.prefixes)) for filler in fillers):
+            return begins
+        return all_of([begins, self._is_code(code_field)])
+
+    def _is_code(self, code_field: str) -> exp.Expr:
+        """Return the condition that a child row has a code."""
+        column = self._column("code", _part(code_field, "codes"))
+        return is_code(column, self.dialect, self.binding.not_codes(code_field))
 
     def _carried(self, name: str) -> str:
         """Return the column of a field in the steps: a recoded field's codes have a name of their own.
@@ -296,8 +316,17 @@ class Steps(Naming):
         return self._column(child.position, table)
 
     def _raw_field(self, name: str) -> exp.Expr:
-        first, *rest = [self._raw_column(column) for column in self.binding.fields[name]]
+        """Return a field as text, number or date: whatever type the table has, unless its types are known."""
+        first, *rest = [self._typed(FIELDS[name].kind, column) for column in self.binding.fields[name]]
         return exp.Coalesce(this=first, expressions=rest) if rest else first
+
+    def _typed(self, kind: Kind, name: str) -> exp.Expr:
+        column = self._raw_column(name)
+        if kind is Kind.DATE or self.source.types.get(name) is kind:
+            return column
+        if kind is Kind.NUMBER:
+            return as_whole_number(column, self.dialect)
+        return as_text(column, self.dialect)
 
     def _raw_column(self, name: str) -> exp.Column:
         return exp.Column(this=identifier(name, self.dialect))

@@ -19,7 +19,9 @@ from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterio
 from ebi_rules.cube import (
     AGE_BAND_STARTS,
     AGE_BANDS,
-    LAST_DATE,
+    DAY_MEASURES,
+    EARLY_DAYS,
+    LATE_DAYS,
     OLDEST,
     STANDARD_DIMENSIONS,
     AuditedRule,
@@ -34,9 +36,10 @@ from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.sql import SqlTranslator, all_of, any_of, as_number, negate, number, text
 
 _ACTIVITY = "n_activity"
-_LAST = "n_last_date"
+_DAYS = _FIRST, _LAST, _EARLY, _LATE = ("n_first_date", "n_last_date", "n_early", "n_late")
 _ROWS = "n_rows"
 _DAY = "day_number"
+_DAY_OF_MONTH = "month_day"
 
 
 @dataclass(frozen=True)
@@ -155,20 +158,32 @@ class _CubeWriter(Steps):
             columns.append(self._column(self._verdict_column(atom)))
         if self.binding.fields.get("activity_date"):
             columns.append(self._day(self._column("activity_date")).as_(self._name(_DAY)))
+            columns.append(self._day_of_month(self._column("activity_date")).as_(self._name(_DAY_OF_MONTH)))
         return exp.Select(expressions=columns).from_(self._step("codes"))
 
     def _grouped_step(self, carried: Sequence[str]) -> exp.Expr:
-        """Count the rows that are alike, and select the latest of their days."""
-        keys = [self._column(name) for name in carried if name != _DAY]
+        """Count the rows that are alike, and select the first and the latest of their days."""
+        keys = [self._column(name) for name in carried if name not in (_DAY, _DAY_OF_MONTH)]
         counts: list[exp.Expr] = [exp.Count(this=exp.Star()).as_(self._name(_ROWS))]
         if _DAY in carried:
-            counts.append(exp.Max(this=self._column(_DAY)).as_(self._name(_DAY)))
+            counts += [
+                exp.Min(this=self._column(_DAY)).as_(self._name(_FIRST)),
+                exp.Max(this=self._column(_DAY)).as_(self._name(_LAST)),
+                exp.Sum(this=as_number(exp.LTE(this=self._column(_DAY_OF_MONTH), expression=number(EARLY_DAYS)))).as_(
+                    self._name(_EARLY)
+                ),
+                exp.Sum(this=as_number(exp.GT(this=self._column(_DAY_OF_MONTH), expression=number(LATE_DAYS)))).as_(
+                    self._name(_LATE)
+                ),
+            ]
         select = exp.Select(expressions=[*keys, *counts]).from_(self._step("criteria"))
         return select.group_by(*(key.copy() for key in keys))
 
     def _variants_step(self, carried: Sequence[str]) -> exp.Expr:
         """Add 1 or 0 for every variant to the columns of the step `grouped`."""
-        columns: list[exp.Expr] = [self._column(name) for name in (*carried, _ROWS)]
+        of_days = _DAYS if _DAY in carried else ()
+        kept = [name for name in carried if name not in (_DAY, _DAY_OF_MONTH)]
+        columns: list[exp.Expr] = [self._column(name) for name in (*kept, _ROWS, *of_days)]
         for variant in self._variants:
             holds = all_of([self._is_one(self._criterion_column(criterion)) for criterion in variant.criteria.values()])
             columns.append(as_number(holds).as_(self._name(self._variant_column(variant))))
@@ -179,13 +194,14 @@ class _CubeWriter(Steps):
         keys = [self._column(name) for name in dimensions]
         rows = self._column(_ROWS)
         sums: list[exp.Expr] = [exp.Sum(this=rows.copy()).as_(self._name(_ACTIVITY))]
-        summed_columns = {count.column: count.summed for count in counts if count.column not in (_ACTIVITY, _LAST)}
+        summed_columns = {count.column: count.summed for count in counts if count.column not in (_ACTIVITY, *_DAYS)}
         sums += [
             exp.Sum(this=exp.Mul(this=summed, expression=rows.copy())).as_(self._name(column))
             for column, summed in summed_columns.items()
         ]
         if self.binding.fields.get("activity_date"):
-            sums.append(exp.Max(this=self._column(_DAY)).as_(self._name(_LAST)))
+            functions = {_FIRST: exp.Min, _LAST: exp.Max, _EARLY: exp.Sum, _LATE: exp.Sum}
+            sums += [of(this=self._column(name)).as_(self._name(name)) for name, of in functions.items()]
         select = exp.Select(expressions=[*keys, *sums]).from_(self._step("variants"))
         return select.group_by(*(key.copy() for key in keys))
 
@@ -202,7 +218,8 @@ class _CubeWriter(Steps):
             else:
                 yield _Count("", "missing", name, _ACTIVITY, number(1))
         if self.binding.fields.get("activity_date"):
-            yield _Count("", LAST_DATE, "", _LAST, number(1))
+            for measure, column in zip(DAY_MEASURES, _DAYS, strict=True):
+                yield _Count("", measure, "", column, number(1))
         for place, entry in enumerate(audited):
             yield from self._counts_of_rule(f"n{place}", entry)
 
@@ -307,8 +324,13 @@ class _CubeWriter(Steps):
         """Return a day as a number: 20240328."""
         if not self.dialect.extract:
             return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m%d")), "int")
-        day = exp.Extract(this=exp.var("DAY"), expression=date.copy())
-        return exp.Add(this=exp.Mul(this=exp.Paren(this=self._month(date)), expression=number(100)), expression=day)
+        month = exp.Mul(this=exp.Paren(this=self._month(date)), expression=number(100))
+        return exp.Add(this=month, expression=self._day_of_month(date))
+
+    def _day_of_month(self, date: exp.Expr) -> exp.Expr:
+        if not self.dialect.extract:
+            return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%d")), "int")
+        return exp.Extract(this=exp.var("DAY"), expression=date.copy())
 
     def _all(self, criteria: Sequence[Criterion]) -> exp.Expr:
         """Return 1 where all criteria hold, else 0."""

@@ -20,9 +20,7 @@ from ebi_rules.translate.sql import (
     SqlTranslator,
     all_of,
     as_number,
-    code_text,
     like_patterns,
-    needs_order,
     number,
     text,
     text_condition,
@@ -138,7 +136,7 @@ class _RuleWriter(Steps):
                 f"the layout {self.binding.layout.name} has codes in a second table: use --shape flags or view."
             )
         raw = [self._raw_column(column) for column in self.binding.code_columns(atom.code_field)]
-        codes = code_text(raw, self.dialect, needs_order(atom))
+        codes = self._normal_text(raw, atom.code_field, [atom])
         comparisons = prod(len(like_patterns(named.codes, self.dialect)) for named in lists_named(atom))
         size = len(self._print(codes)) * comparisons
         if size > _LONGEST_PREDICATE:
@@ -146,4 +144,4 @@ class _RuleWriter(Steps):
                 f"{verdict_name(atom)} would make a predicate of about {size:,} characters, because it compares every "
                 "column with every code: use --shape flags or view."
             )
-        return text_condition(atom, codes, self.dialect)
+        return text_condition(atom, codes, self.dialect, self.binding)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ebi_rules.criteria.fields import Kind
 from ebi_rules.layouts.binding import Binding
 
 
@@ -15,8 +16,10 @@ class TableSource:
         table: The name of the activity table, such as sus.opa.
         child_tables: Names of the tables of codes by field (procedures, diagnoses), if they are not the layout's own
             names beside the activity table.
+        types: The kinds of columns, by name, that are known to be text (`Kind.CODE`) or numbers; others are cast.
     """
 
     binding: Binding
     table: str
     child_tables: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, Kind] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from itertools import groupby, product
 from sqlglot import exp
 
 from ebi_rules._support.errors import DialectError
-from ebi_rules.criteria.fields import BABY_AGES, FIELDS, MISSING_TEXTS, Kind, raw_spellings
+from ebi_rules.criteria.fields import BABY_AGES, DECIMAL, FIELDS, Kind, raw_spellings
 from ebi_rules.criteria.nodes import (
     And,
     Between,
@@ -26,10 +26,13 @@ from ebi_rules.criteria.nodes import (
     Position,
     Recorded,
     StartsWith,
+    lists_named,
 )
+from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.dialects.dialect import Dialect
+from ebi_rules.translate.dialects.printing import from_template, function
 from ebi_rules.translate.visitor import Visitor
-from opcs_icd import CodeList
+from opcs_icd import MISSING_TEXTS, SEPARATORS, WHITE_SPACE, CodeList
 
 _MOST_OPERANDS = 20
 """The most operands in one chain. More are grouped, to stay within the depth limit of every parser."""
@@ -119,7 +122,9 @@ class SqlTranslator(Visitor[exp.Expr]):
 
     def visit_starts_with(self, node: StartsWith) -> exp.Expr:
         column = coalesce(self._cased(node.field, [node.prefix]), text(_NOTHING))
-        begins = any_of([like(column, pattern) for pattern in _raw_patterns(node.prefix, FIELDS[node.field].width)])
+        patterns = _raw_patterns(node.prefix, FIELDS[node.field].width)
+        decimals = [f"{pattern}{DECIMAL}" for pattern in patterns if not pattern.endswith("%")]
+        begins = any_of([like(column, pattern) for pattern in (*patterns, *decimals)])
         if node.prefix[0] not in "0N":
             return begins
         return all_of([begins, negate(self.visit_is_null(IsNull(node.field)))])
@@ -176,15 +181,30 @@ class SqlTranslator(Visitor[exp.Expr]):
         return bare if all(value.isdigit() for value in values) else exp.Upper(this=bare)
 
     def _bare(self, field: str) -> exp.Expr:
-        return replace(self.field(field), " ", "")
+        return without_white_space(self.field(field), self.dialect)
 
 
-def text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect) -> exp.Expr:
+def text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect, binding: Binding) -> exp.Expr:
     """Return the condition of a code atom over a text from `code_text`, which must be ordered if `needs_order`.
+
+    Args:
+        atom: The atom.
+        column: The text.
+        dialect: The dialect.
+        binding: The layout, which says what stands for no code.
 
     Raises:
         DialectError: Too many pairs of codes would have to be compared.
     """
+    condition = _text_condition(atom, column, dialect)
+    lone = [code for code in binding.lone_fillers(atom.code_field) if _can_be_met_by(atom, code)]
+    if not lone:
+        return condition
+    only = exp.In(this=column.copy(), expressions=[text(f"{_ORDERED_OPEN}{code}{_ORDERED_CLOSE}") for code in lone])
+    return all_of([condition, negate(only)])
+
+
+def _text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect) -> exp.Expr:
     start = _ORDERED_OPEN
     match atom:
         case FollowedBy(first, second):
@@ -206,29 +226,48 @@ def text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect) -> exp.Ex
     assert False, f"Unhandled node: {atom}"
 
 
-def needs_order(atom: CodeAtom) -> bool:
-    """Return whether an atom depends on positions or on any code at all, so that cells without a code must go."""
-    return isinstance(atom, Recorded) or (isinstance(atom, HasCode) and atom.position is not Position.ANY)
+def needs_order(atom: CodeAtom, binding: Binding) -> bool:
+    """Return whether an atom depends on positions, on any code at all, or may be met by what stands for no code."""
+    if isinstance(atom, Recorded) or (isinstance(atom, HasCode) and atom.position is not Position.ANY):
+        return True
+    fillers = (*binding.not_codes(atom.code_field), *binding.lone_fillers(atom.code_field))
+    return any(_can_be_met_by(atom, filler) for filler in fillers)
 
 
-def code_text(columns: Sequence[exp.Expr], dialect: Dialect, ordered: bool) -> exp.Expr:
+def _can_be_met_by(atom: CodeAtom, code: str) -> bool:
+    """Return whether a code alone can meet an atom."""
+    if isinstance(atom, Recorded):
+        return True
+    return any(code.startswith(tuple(named.codes.prefixes)) for named in lists_named(atom))
+
+
+def code_text(
+    columns: Sequence[exp.Expr], dialect: Dialect, ordered: bool, binding: Binding, code_field: str
+) -> exp.Expr:
     """Return all codes in some columns as one text in normal form, with a comma before every code.
 
     With `ordered` there is also a bar after every code, and only codes remain, so that the first code comes first:
     `||U05.4 ,NULL,z665` becomes `,U054|,Z665|`.
+
+    Args:
+        columns: The columns.
+        dialect: The dialect.
+        ordered: Whether only codes remain, each between a comma and a bar.
+        binding: The layout, which says what stands for no code.
+        code_field: The field of the codes.
     """
-    joined = coalesce(columns[0], text("")) if len(columns) == 1 else raw_text(columns, dialect)
+    cells = [as_text(column, dialect) for column in columns]
+    joined = coalesce(cells[0], text("")) if len(cells) == 1 else raw_text(cells, dialect)
     bare: exp.Expr = replace(exp.Upper(this=joined), ".", "")
     if not ordered:
-        for separator in ("|", ";", " "):
-            bare = replace(bare, separator, ",")
-        return concat([text(","), bare], dialect)
-    for separator in (",", "|", ";"):
-        bare = replace(bare, separator, " ")
+        separators = [separator for separator in SEPARATORS if separator != ","]
+        return concat([text(","), replace_each(bare, separators, ",", dialect)], dialect)
+    separators = [separator for separator in SEPARATORS if separator != " "]
+    bare = replace_each(bare, separators, " ", dialect)
     wrapped = concat(
         [text(_ORDERED_OPEN), replace(bare, " ", _ORDERED_CLOSE + _ORDERED_OPEN), text(_ORDERED_CLOSE)], dialect
     )
-    for filler in ("", "NULL", "-", "&"):
+    for filler in binding.not_codes(code_field):
         wrapped = replace(wrapped, _ORDERED_OPEN + filler + _ORDERED_CLOSE, "")
     return coalesce(wrapped, text(_NOTHING)) if dialect.empty_is_null else wrapped
 
@@ -243,14 +282,54 @@ def raw_text(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
 
 def single_code(column: exp.Expr, dialect: Dialect) -> exp.Expr:
     """Return a column with one code per row in normal form, never null."""
-    bare = replace(replace(exp.Upper(this=column), ".", ""), " ", "")
-    return coalesce(bare, text(_NOTHING))
+    bare = replace(exp.Upper(this=as_text(column, dialect)), ".", "")
+    quotes = [character for character in SEPARATORS if character in "\"'"]
+    without = replace(replace_each(bare, [*quotes, *WHITE_SPACE[1:]], " ", dialect), " ", "")
+    return coalesce(without, text(_NOTHING))
 
 
-def is_code(column: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """Return the condition that a text from `single_code` is a code."""
-    nothing = [_NOTHING, *(value for value in ("", "NULL", "-", "&") if value or not dialect.empty_is_null)]
+def is_code(column: exp.Expr, dialect: Dialect, not_codes: Sequence[str]) -> exp.Expr:
+    """Return the condition that a text from `single_code` is a code.
+
+    Args:
+        column: The text.
+        dialect: The dialect.
+        not_codes: What stands for no code (`Binding.not_codes`).
+    """
+    nothing = [_NOTHING, *(value for value in not_codes if value or not dialect.empty_is_null)]
     return negate(exp.In(this=column, expressions=[text(value) for value in nothing]))
+
+
+def as_text(column: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return a column of codes as text, whatever its type."""
+    return exp.cast(column, "text") if dialect.casts_text else column
+
+
+def as_whole_number(column: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return a column as a number, whatever its type; NULL where it is none."""
+    return from_template(dialect.number, without_white_space(as_text(column, dialect), dialect), dialect)
+
+
+def without_white_space(value: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return a text without blanks and other white space."""
+    return replace(replace_each(value, list(WHITE_SPACE[1:]), " ", dialect), " ", "")
+
+
+def replace_each(value: exp.Expr, characters: Sequence[str], new: str, dialect: Dialect) -> exp.Expr:
+    """Return a text with each of several characters replaced by one other."""
+    if dialect.translate:
+        old = concat([_character(character, dialect) for character in characters], dialect)
+        return function("TRANSLATE", [value, old, text(new * len(characters))])
+    for character in characters:
+        value = exp.Replace(this=value, expression=_character(character, dialect), replacement=text(new))
+    return value
+
+
+def _character(character: str, dialect: Dialect) -> exp.Expr:
+    """Return a character as a literal or, where nobody could see it, by its number."""
+    if (character.isprintable() and character.isascii()) or not dialect.character:
+        return text(character)
+    return function(dialect.character, [number(ord(character))])
 
 
 def like_patterns(codes: CodeList, dialect: Dialect) -> list[str]:

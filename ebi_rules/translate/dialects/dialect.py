@@ -29,6 +29,10 @@ class Dialect:
         distinct: Statements run faster when codes are decided once for every distinct text.
         reserved: Words, in capitals, that cannot be a bare name and that sqlglot does not know of.
         from_nothing: The table that a SELECT of constants must name; empty where none is needed.
+        casts_text: Functions of texts refuse numbers: columns of codes are cast.
+        number: How a text becomes a number, with {} for the text, and NULL for a text that is none.
+        character: The function that returns a character by its number in Unicode; empty if a literal has to do.
+        translate: TRANSLATE replaces one character each.
     """
 
     name: str
@@ -43,6 +47,10 @@ class Dialect:
     distinct: bool = False
     reserved: str = ""
     from_nothing: str = ""
+    casts_text: bool = False
+    number: str = "TRY_CAST({} AS DECIMAL(18, 4))"
+    character: str = "CHR"
+    translate: bool = False
 
 
 @cache
@@ -82,14 +90,19 @@ def read_dialect(content: str, file: str) -> Dialect:
     kinds = {field.name: field.type for field in fields(Dialect)}
     required = {"name", "title", "sqlglot"}
     source.require_keys((), source.table, required, set(kinds) - required)
-    values = {
-        key: source.flag((key,), value) if kinds[key] is bool else source.text((key,), value)
-        for key, value in source.table.items()
-    }
+    values = {key: _value(source, key, value, kinds[key] is bool) for key, value in source.table.items()}
     dialect = Dialect(**values)  # type: ignore[arg-type]
+    if "{}" not in dialect.number:
+        source.fail(("number",), "this must have {} in the place of the text.")
     known = [each.value for each in Dialects if each.value]
     if dialect.sqlglot not in known:
         source.fail(("sqlglot",), unknown("dialect of sqlglot", dialect.sqlglot, known))
     if dialect.name != dialect.name.lower():
         source.fail(("name",), "the name must be in small letters.")
     return dialect
+
+
+def _value(source: TomlFile, key: str, value: object, is_flag: bool) -> str | bool:
+    if is_flag:
+        return source.flag((key,), value)
+    return "" if key == "character" and value == "" else source.text((key,), value)

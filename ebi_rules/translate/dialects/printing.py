@@ -4,9 +4,10 @@ Only nodes that mean the same in every dialect are printed. Nothing here runs SQ
 """
 
 import re
+from collections.abc import Sequence
 
 from sqlglot import Dialect as SqlglotDialect
-from sqlglot import ErrorLevel, exp
+from sqlglot import ErrorLevel, exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from ebi_rules._support.errors import DialectError, UsageError
@@ -74,7 +75,13 @@ SAFE_NODES: frozenset[type[exp.Expr]] = frozenset(
 )
 """The nodes that mean the same in every dialect. No other node is printed."""
 
+_OF_DIALECT = "of the dialect's file"
+"""The mark of nodes that a dialect's file says how to write: they are printed as they are."""
+
 _LINE = 120
+_PLACE = "ebi_value"
+_FILLED = 96
+_CONTINUED = " " * 8
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BARE_PART = re.compile(r"[\w $#@-]+")
 _PART = re.compile(r'\s*(?:\[([^\[\]]+)\]|"([^"]+)"|`([^`]+)`|([^.\[\]"`]+))\s*(\.|$)')
@@ -145,6 +152,30 @@ def table_name(text: str, dialect: Dialect) -> exp.Table:
     return exp.Table(this=names[-1], **qualifiers)
 
 
+def from_template(template: str, value: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return an expression that a dialect's file describes, with a value in the place of each {}.
+
+    Raises:
+        DialectError: The template is not SQL of the dialect.
+    """
+    try:
+        tree = parse_one(template.replace("{}", _PLACE), dialect=dialect.sqlglot)
+    except SqlglotError:
+        raise DialectError(f"{dialect.name}: {template} is not SQL of {dialect.title}.") from None
+    for node in tree.walk():
+        node.meta[_OF_DIALECT] = True
+    return tree.transform(
+        lambda node: value.copy() if isinstance(node, exp.Column) and node.name == _PLACE else node, copy=False
+    )
+
+
+def function(name: str, values: Sequence[exp.Expr]) -> exp.Expr:
+    """Return a call of a function that a dialect's file names."""
+    call = exp.Anonymous(this=name, expressions=list(values))
+    call.meta[_OF_DIALECT] = True
+    return call
+
+
 def print_sql(tree: exp.Expr, dialect: Dialect) -> str:
     """Return a tree as SQL text.
 
@@ -152,13 +183,66 @@ def print_sql(tree: exp.Expr, dialect: Dialect) -> str:
         DialectError: A node is not in `SAFE_NODES`, or the dialect does not support it.
     """
     for node in tree.walk():
-        if type(node) not in SAFE_NODES:
+        if type(node) not in SAFE_NODES and not node.meta.get(_OF_DIALECT):
             raise DialectError(f"{type(node).__name__} does not mean the same in every dialect: it cannot be printed.")
     try:
-        text = tree.sql(dialect=dialect.sqlglot, pretty=True, max_text_width=_LINE, unsupported_level=ErrorLevel.RAISE)
+        text = _on_one_line(tree.copy(), dialect).sql(
+            dialect=dialect.sqlglot, pretty=True, max_text_width=_LINE, unsupported_level=ErrorLevel.RAISE
+        )
     except SqlglotError as error:
         raise DialectError(f"{dialect.title} does not support this: {error}.") from None
     return fill_lines(text)
+
+
+def _on_one_line(tree: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return a tree in which calls that put a text into normal form are filled lines, and not one line a call."""
+
+    def shorten(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Replace | exp.Anonymous) and _depth(node) > 2:
+            return exp.Var(this=_filled(_pieces(node, dialect)))
+        return node
+
+    return tree.transform(shorten, copy=False)
+
+
+def _depth(node: exp.Expr) -> int:
+    """Return how many calls of functions are nested in a call."""
+    inner = [_depth(child) for child in node.iter_expressions() if isinstance(child, exp.Func)]
+    return 1 + max(inner, default=0)
+
+
+def _pieces(node: exp.Expr, dialect: Dialect) -> list[str]:
+    """Return the text of nested calls in pieces, between which a line may end."""
+    names: dict[type[exp.Expr], str] = {exp.Replace: "REPLACE", exp.Upper: "UPPER"}
+    if type(node) in names:
+        arguments = [node.this, *filter(None, (node.args.get("expression"), node.args.get("replacement")))]
+        name = names[type(node)]
+    elif isinstance(node, exp.Anonymous):
+        arguments, name = node.expressions, str(node.this)
+    else:
+        return [node.sql(dialect=dialect.sqlglot, unsupported_level=ErrorLevel.RAISE)]
+    first, *others = arguments
+    inner = _pieces(first, dialect)
+    rest = "".join(f", {other.sql(dialect=dialect.sqlglot, unsupported_level=ErrorLevel.RAISE)}" for other in others)
+    return (
+        [f"{name}({inner[0]}", *inner[1:], f"{rest.removeprefix(', ')})"]
+        if others
+        else [f"{name}({inner[0]}", *inner[1:-1], f"{inner[-1]})"]
+        if len(inner) > 1
+        else [f"{name}({inner[0]})"]
+    )
+
+
+def _filled(pieces: Sequence[str]) -> str:
+    """Return pieces on lines that are not too long, with a comma between them."""
+    lines = [pieces[0]]
+    for piece in pieces[1:]:
+        if len(lines[-1]) + len(piece) < _FILLED:
+            lines[-1] += f", {piece}"
+        else:
+            lines[-1] += ","
+            lines.append(_CONTINUED + piece)
+    return "\n".join(lines)
 
 
 def fill_lines(text: str) -> str:

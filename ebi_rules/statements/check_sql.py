@@ -1,0 +1,279 @@
+"""What is odd in a table's values, counted by one SQL statement: the findings that `engines.findings` judges.
+
+Each value is read as text, whatever its type, and compared with what its field can have. Only counts leave the table.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlglot import exp
+
+from ebi_rules.criteria.fields import BABY_AGES, DECIMAL, FIELDS, Field, Kind, raw_spellings
+from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.layouts.scope import EVERYTHING, Scope
+from ebi_rules.statements.code_steps import Steps
+from ebi_rules.statements.step_names import union
+from ebi_rules.statements.table_source import TableSource
+from ebi_rules.translate.dialects.dialect import find_dialect
+from ebi_rules.translate.sql import (
+    all_of,
+    any_of,
+    as_number,
+    as_text,
+    as_whole_number,
+    coalesce,
+    code_text,
+    concat,
+    is_code,
+    like,
+    negate,
+    number,
+    single_code,
+    text,
+    without_white_space,
+)
+from opcs_icd import MISSING_TEXTS, NOT_CODABLE, OPCS4, CodeSystem
+
+NOTHING = " "
+STANDARD_FIELDS = ("provider", "activity_date", "age", "sex")
+"""What an audit needs beside the fields of its rules."""
+
+LIMITS: Mapping[str, tuple[int, int]] = {"age": (0, 150), "imd_decile": (1, 10)}
+"""The plausible values of numbers; HES's codes for babies are ages too."""
+
+_DIGITS = "0123456789"
+_ENDS = {
+    CodeSystem.OPCS4: (("",), (_DIGITS,), (_DIGITS, _DIGITS)),
+    CodeSystem.ICD10: (
+        ("",),
+        (_DIGITS + "X-AD",),
+        (_DIGITS + "X", _DIGITS + "-AD"),
+        ("-", "AD"),
+        (_DIGITS + "X", _DIGITS + "-", "-AD"),
+        (_DIGITS + "X", _DIGITS + "-", "-", "AD"),
+    ),
+}
+"""What may follow the three characters of a category: the characters allowed in each place (`CodeSystem.grammar`)."""
+
+
+@dataclass(frozen=True)
+class _Check:
+    """One count.
+
+    Attributes:
+        field: The canonical field.
+        check: What is counted, a key of `engines.findings.CHECKS`; `rows` for the rows with a value.
+        step: The step that has the count.
+        condition: Is true in the rows to count; None to count all.
+    """
+
+    field: str
+    check: str
+    step: str
+    condition: exp.Expr | None
+
+
+def check_statement(dialect: str | Path, source: TableSource, fields: Iterable[str], scope: Scope = EVERYTHING) -> str:
+    """Return the SQL text that counts what is odd in a table.
+
+    Args:
+        dialect: The name of a dialect, or a dialect file.
+        source: The table.
+        fields: The canonical fields to check; codes are always checked.
+        scope: The months and providers to read.
+
+    Returns:
+        A statement whose rows have `field`, `finding` and `rows_found`.
+
+    Raises:
+        UsageError: A name is unknown.
+        DialectError: The dialect cannot express the statement.
+    """
+    return _CheckWriter(find_dialect(dialect), source, {}, False, scope).checks(list(dict.fromkeys(fields))) + ";"
+
+
+class _CheckWriter(Steps):
+    """Write the statement for one dialect, layout and table."""
+
+    def checks(self, fields: Sequence[str]) -> str:
+        named = [name for name in fields if name in self.binding.fields and name not in self.binding.recodings]
+        fields = [name for name in named if name != "id"]
+        codes = [name for name in CODE_FIELDS if self.binding.codes.get(name)]
+        inside = [name for name in codes if not self.binding.child(name)]
+        outside = [name for name in codes if self.binding.child(name)]
+        checks = [check for name in fields for check in self._of_field(name)]
+        checks += [check for name in codes for check in self._of_codes(name)]
+        checks.append(
+            _Check("id", "missing", "activity", exp.Is(this=self._column("activity_key"), expression=exp.Null()))
+        )
+        checks.append(_Check("id", "rows", "activity", None))
+        steps = [("activity", self._values_step(fields, inside))]
+        steps += [(_rows_of(name), self._child_step(name)) for name in outside]
+        counted = list(dict.fromkeys(check.step for check in checks))
+        steps += [(f"{step}_counts", self._counts_step(step, checks)) for step in counted]
+        steps.append(("checks", self._list_step(checks)))
+        values = self._chosen(
+            [(place, self._column(f"n{place}", f"{check.step}_counts")) for place, check in enumerate(checks, 1)]
+        )
+        columns = [self._column("field", "checks"), self._column("finding", "checks")]
+        found = coalesce(values, number(0)).as_(self._name("rows_found"))
+        select = exp.Select(expressions=[*columns, found]).from_(self._step("checks"))
+        for step in counted:
+            select = select.join(self._step(f"{step}_counts"), join_type="cross")
+        select.set("with_", exp.With(expressions=[self._cte(name, query) for name, query in steps]))
+        return self._print(select)
+
+    def _values_step(self, fields: Sequence[str], codes: Sequence[str]) -> exp.Expr:
+        """Select every field as bare text, dates as they are, and the first column of codes in normal form."""
+        columns = [self._raw_column(self.binding.key).as_(self._name("activity_key"))]
+        for name in fields:
+            raw: list[exp.Expr] = [self._raw_column(column) for column in self.binding.fields[name]]
+            if FIELDS[name].kind is not Kind.DATE:
+                raw = [without_white_space(as_text(column, self.dialect), self.dialect) for column in raw]
+                raw = [exp.Upper(this=column) for column in raw]
+            value = raw[0] if len(raw) == 1 else exp.Coalesce(this=raw[0], expressions=raw[1:])
+            columns.append(value.as_(self._name(name)))
+        for name in codes:
+            column = [self._raw_column(self.binding.code_columns(name)[0])]
+            ordered = code_text(column, self.dialect, True, self.binding, name)
+            columns.append(ordered.as_(self._name(name)))
+            if CODE_FIELDS[name] is OPCS4:
+                loose = code_text(column, self.dialect, False, self.binding, name)
+                columns.append(concat([loose, text(",")], self.dialect).as_(self._name(f"{name}_all")))
+        return self._within_scope(exp.Select(expressions=columns).from_(self._activity_table()))
+
+    def _child_step(self, name: str) -> exp.Expr:
+        """Select the codes of a child table, each between a comma and a bar."""
+        child = self.binding.child(name)
+        assert child, "only for child tables"
+        code = single_code(self._raw_column(child.code), self.dialect)
+        between = concat([text(","), code, text("|")], self.dialect)
+        is_filler = negate(is_code(code, self.dialect, self.binding.not_codes(name)))
+        ordered = exp.Case(ifs=[exp.If(this=is_filler, true=text(NOTHING))], default=between)
+        columns = [ordered.as_(self._name(name))]
+        if CODE_FIELDS[name] is OPCS4:
+            columns.append(concat([text(","), code.copy(), text(",")], self.dialect).as_(self._name(f"{name}_all")))
+        return exp.Select(expressions=columns).from_(self._child_table(name, child))
+
+    def _of_field(self, name: str) -> Iterator[_Check]:
+        definition, column = FIELDS[name], self._column(name)
+        if definition.kind is Kind.DATE:
+            yield _Check(name, "missing", "activity", exp.Is(this=column, expression=exp.Null()))
+            return
+        recorded = negate(self._is_one_of(column, MISSING_TEXTS))
+        yield _Check(name, "missing", "activity", negate(recorded))
+        if definition.kind is Kind.NUMBER:
+            value = as_whole_number(column, self.dialect)
+            decimals = any_of([like(column, f"%.%{digit}%") for digit in _DIGITS[1:]])
+            unread = any_of([exp.Is(this=value, expression=exp.Null()), self._holds(decimals, column)])
+            yield _Check(name, "malformed", "activity", all_of([recorded, unread]))
+            low, high = LIMITS[name]
+            never_null = coalesce(as_whole_number(column, self.dialect), number(low))
+            within = exp.Between(this=never_null, low=number(low), high=number(high))
+            babies = exp.Between(this=never_null.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
+            yield _Check(name, "unknown", "activity", negate(any_of([within, babies])))
+            return
+        if definition.width and definition.width > 1:
+            lengths = ["_" * length for length in range(1, definition.width)]
+            patterns = [pattern + end for pattern in lengths for end in ("", DECIMAL)]
+            is_short = any_of([self._matches(column, pattern) for pattern in patterns])
+            yield _Check(name, "short", "activity", all_of([recorded, is_short]))
+        if definition.is_closed:
+            yield _Check(name, "unknown", "activity", all_of([recorded, negate(self._is_known(column, definition))]))
+
+    def _is_known(self, column: exp.Expr, definition: Field) -> exp.Expr:
+        spellings = [raw for value in definition.meanings for raw in raw_spellings(definition, value)]
+        known = self._is_one_of(column, list(dict.fromkeys(spellings)))
+        if not definition.has_local_character:
+            return known
+        return any_of([known, *(self._matches(column, f"{code}_") for code in definition.meanings if len(code) == 1)])
+
+    def _of_codes(self, name: str) -> Iterator[_Check]:
+        step = _rows_of(name) if self.binding.child(name) else "activity"
+        column, system = self._column(name), CODE_FIELDS[name]
+        lone = [f",{code}|" for code in self.binding.lone_fillers(name)]
+        has_code = self._matches(column, ",%")
+        recorded = all_of([has_code, *([negate(self._is_one_of(column, lone))] if lone else [])])
+        yield _Check(name, "missing", step, negate(recorded))
+        yield _Check(name, "malformed", step, all_of([recorded, negate(self._is_well_formed(column, system))]))
+        yield _Check(
+            name,
+            "filler",
+            step,
+            self._is_one_of(column, lone) if lone else exp.EQ(this=number(0), expression=number(1)),
+        )
+        if system is OPCS4:
+            three = all_of([self._matches(column, ",___|%"), self._is_category(column, system)])
+            yield _Check(name, "three", step, three)
+            yield _Check(name, "not_codable", step, self._matches(self._column(f"{name}_all"), f"%,{NOT_CODABLE},%"))
+        yield _Check(name, "rows", step, None)
+
+    def _is_category(self, column: exp.Expr, system: CodeSystem) -> exp.Expr:
+        letters = self._in_place(column, 1, system.letters)
+        return all_of([letters, self._in_place(column, 2, _DIGITS), self._in_place(column, 3, _DIGITS)])
+
+    def _is_well_formed(self, column: exp.Expr, system: CodeSystem) -> exp.Expr:
+        """Return the condition that the first code has the shape of a code."""
+        ends = []
+        for allowed in _ENDS[system]:
+            places = [characters for characters in allowed if characters]
+            length = self._matches(column, "," + "_" * (3 + len(places)) + "|%")
+            ends.append(
+                all_of([length, *(self._in_place(column, 4 + n, characters) for n, characters in enumerate(places))])
+            )
+        return all_of([self._is_category(column, system), any_of(ends)])
+
+    def _in_place(self, column: exp.Expr, place: int, characters: str) -> exp.Expr:
+        """Return the condition that a character of the first code is one of several."""
+        before = "," + "_" * (place - 1)
+        if self.dialect.like_classes:
+            # A hyphen at the end of a class is itself.
+            inside = characters.replace("-", "") + ("-" if "-" in characters else "")
+            return self._matches(column, f"{before}[{inside}]%")
+        return any_of([self._matches(column, f"{before}{character}%") for character in characters])
+
+    def _matches(self, column: exp.Expr, pattern: str) -> exp.Expr:
+        return like(coalesce(column.copy(), text(NOTHING)), pattern)
+
+    def _holds(self, condition: exp.Expr, column: exp.Expr) -> exp.Expr:
+        return all_of([negate(exp.Is(this=column.copy(), expression=exp.Null())), condition])
+
+    def _is_one_of(self, column: exp.Expr, texts: Sequence[str]) -> exp.Expr:
+        values = [NOTHING, *(value for value in texts if value or not self.dialect.empty_is_null)]
+        if NOTHING not in texts and "" not in texts:
+            values = values[1:]
+        return exp.In(this=coalesce(column.copy(), text(NOTHING)), expressions=[text(value) for value in values])
+
+    def _counts_step(self, step: str, checks: Sequence[_Check]) -> exp.Expr:
+        sums = []
+        for place, check in enumerate(checks, 1):
+            if check.step == step:
+                value = (
+                    exp.Count(this=exp.Star()) if check.condition is None else exp.Sum(this=as_number(check.condition))
+                )
+                sums.append(value.as_(self._name(f"n{place}")))
+        return exp.Select(expressions=sums).from_(self._step(step))
+
+    def _list_step(self, checks: Sequence[_Check]) -> exp.Expr:
+        selects = []
+        for place, check in enumerate(checks, 1):
+            values = {"field": text(check.field), "finding": text(check.check), "place": number(place)}
+            select = exp.Select(expressions=[value.as_(self._name(name)) for name, value in values.items()])
+            if self.dialect.from_nothing:
+                select = select.from_(exp.Table(this=exp.Identifier(this=self.dialect.from_nothing)))
+            selects.append(select)
+        return union(selects)
+
+    def _chosen(self, columns: Sequence[tuple[int, exp.Expr]]) -> exp.Expr:
+        """Choose a column by the number in `place`, halving the columns at every step."""
+        if len(columns) == 1:
+            return columns[0][1]
+        middle = len(columns) // 2
+        in_first_half = exp.LT(this=self._column("place", "checks"), expression=number(columns[middle][0]))
+        first_half = exp.If(this=in_first_half, true=self._chosen(columns[:middle]))
+        return exp.Case(ifs=[first_half], default=self._chosen(columns[middle:]))
+
+
+def _rows_of(name: str) -> str:
+    return f"{name}_rows"
