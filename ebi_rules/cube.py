@@ -153,8 +153,8 @@ def schema(dimensions: Sequence[str]) -> dict[str, pl.DataType]:
 def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     """Read a cube that an engine or a warehouse counted.
 
-    Names of columns match in any case. Texts such as NULL and NA are read as missing, and months also as 202404 or 2024-04-01.
-    Values of fields are put into normal form, and rows of the same count are added up.
+    Names of columns match in any case. Texts such as NULL and NA are read as missing, and months also as 202404 or
+    2024-04-01. Values of fields are put into normal form, and rows of the same count are added up.
 
     Args:
         source: A parquet or CSV file, or a frame.
@@ -191,26 +191,30 @@ def _cube_columns(frame: pl.DataFrame) -> dict[str, str]:
     for column in frame.columns:
         if columns.setdefault(column.strip().lower(), column) != column:
             raise ExtractError(f"the cube has two columns {column}, in different cases: remove one.")
-    allowed = ("rule", *STANDARD_DIMENSIONS, *GROUPABLE, "measure", "item", "count")
+    allowed = tuple(dict.fromkeys(("rule", *STANDARD_DIMENSIONS, *GROUPABLE, "measure", "item", "count")))
     for name in columns:
         if name not in allowed:
             raise ExtractError("the cube: " + unknown("column", name, allowed))
     for name in ("rule", *STANDARD_DIMENSIONS, "measure", "item", "count"):
         if name not in columns:
             raise ExtractError(
-                f"the cube has no column {name}: it needs rule, {', '.join(STANDARD_DIMENSIONS)}, measure, item, count."
+                f"the cube has no column {name}: it needs rule, {', '.join(STANDARD_DIMENSIONS)}, measure, "
+                f"item, count. "
+                "Save results with headings, as UTF-8, with commas."
             )
     return columns
 
 
-def add_up(cubes: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def add_up(cubes: Sequence[pl.DataFrame], replace_months: bool = False) -> pl.DataFrame:
     """Add up cubes of different activity.
 
     Args:
         cubes: Cubes from `read_cube`; at least one.
+        replace_months: Where a later cube has a month of a rule and provider that an earlier one has, use the later one
+            for that month, as it was restated; if not, this is an error.
 
     Raises:
-        ExtractError: The cubes count by different fields.
+        ExtractError: The cubes count by different fields, or the same activity.
     """
     first, *others = cubes
     for other in others:
@@ -220,8 +224,35 @@ def add_up(cubes: Sequence[pl.DataFrame]) -> pl.DataFrame:
     if not others:
         return first
     dimensions = dimensions_of(first)
-    texts = [cube.with_columns(pl.col(cube.columns[:-1]).cast(pl.String)) for cube in cubes]
-    return in_order(_summed(pl.concat(texts), dimensions), dimensions)
+    total, *later = (cube.with_columns(pl.col(cube.columns[:-1]).cast(pl.String)) for cube in cubes)
+    for cube in later:
+        shared = _counted(total).join(_counted(cube), on=_PART, how="semi", nulls_equal=True)
+        if shared.height and not replace_months:
+            raise ExtractError(_shared_words(shared))
+        total = pl.concat([total.filter(~pl.col("month").is_in(shared["month"].unique()).fill_null(False)), cube])
+    return in_order(_summed(total, dimensions), dimensions)
+
+
+_PART = ["rule", "provider", "month"]
+
+
+def _counted(cube: pl.DataFrame) -> pl.DataFrame:
+    """Return what a cube has counted: rule (null for activity), provider and month."""
+    return cube.filter(~pl.col("measure").is_in(DAY_MEASURES), pl.col("month").is_not_null()).select(_PART).unique()
+
+
+def _shared_words(shared: pl.DataFrame) -> str:
+    """Return the message that two cubes have counted the same."""
+    by_rule = shared.sort("month", "provider", "rule", nulls_last=True)
+    rule, provider, month = by_rule.row(0)
+    others = f" and {shared.height - 1:,} more of these" if shared.height > 1 else ""
+    months = shared["month"].n_unique()
+    return (
+        f"two cubes have counted the same: {rule or 'all activity'} of the provider {provider or 'not recorded'} in "
+        f"{month}{others}, in {months:,} {'month' if months == 1 else 'months'}. Remove one of the cubes or, if "
+        f"the later "
+        "one restates these months, use --replace."
+    )
 
 
 def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Codes of the two classifications: their normal form, their shape, and splitting text into codes.
 
-The normal form changes only case, white space, quotation marks and dots. It keeps a trailing `X`, `-`, `A` or `D`, which makes no difference
-because patterns are prefixes. Nothing here knows which codes exist.
+The normal form changes only case, white space, quotation marks and dots. It keeps a trailing `X`, `-`, `A` or `D`,
+which makes no difference because patterns are prefixes. Nothing here knows which codes exist.
 """
 
 import re

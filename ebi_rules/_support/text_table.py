@@ -1,4 +1,5 @@
-"""Text files with a table: CSV and its relatives. Their separator and encoding are recognised, and their shape is checked.
+"""Text files with a table: CSV and its relatives. Their separator and encoding are recognised, and their shape is
+checked.
 
 Every line must have as many cells as the heading: a line that has not would move values into the wrong column, or make
 up a row. Such a file is refused with the number of such lines and the first of them; no cell is shown.

@@ -14,10 +14,11 @@ from ebi_rules.cli.options import (
     adjust_option,
     areas_option,
     combined,
-    completing,
     disclosure_option,
+    engine_option,
     extract_options,
     force_option,
+    merge_option,
     named_rules,
     names_option,
     opened,
@@ -29,7 +30,6 @@ from ebi_rules.cli.options import (
     skip_option,
     variant_option,
 )
-from ebi_rules.engines.engine_names import engine_names
 from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
@@ -42,11 +42,12 @@ _EXTRACT_OPTIONS = ("layout", "columns", "procedures", "diagnoses", "engine", "s
 _COUNTING_OPTIONS = ("months", "providers", "areas", "any_dataset", "skip_unavailable")
 """What to count of an extract."""
 
-_INPUT_FILES = ("procedures", "diagnoses", "areas", "names", "population", "standard")
+_INPUT_FILES = ("procedures", "diagnoses", "areas", "names", "merge_providers", "population", "standard")
 
 _comparison_options = combined(
     disclosure_option,
     names_option,
+    merge_option,
     click.option(
         "--population",
         type=click.Path(),
@@ -112,6 +113,12 @@ _comparison_options = combined(
     "of one cube.",
 )
 @click.option(
+    "--replace",
+    "replace_months",
+    is_flag=True,
+    help="With --from-cube: a later file replaces the months of an earlier one that it restates.",
+)
+@click.option(
     "--save-cube",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -122,14 +129,7 @@ _comparison_options = combined(
 @click.option(
     "--by", multiple=True, metavar="FIELD", help="Also count by this field, beside provider, month, age band and sex."
 )
-@click.option(
-    "--engine",
-    default="polars",
-    show_default=True,
-    metavar="NAME",
-    shell_complete=completing(engine_names),
-    help=f"Where to count: {', '.join(engine_names())}. In a warehouse, EXTRACT is the name of a table.",
-)
+@engine_option
 @scope_options
 @areas_option
 @_comparison_options
@@ -142,6 +142,7 @@ def audit(
     extract: str | None,
     output: Path,
     from_cube: Sequence[Path],
+    replace_months: bool,
     save_cube: Path | None,
     rules: Sequence[str],
     places: Sequence[str],
@@ -157,6 +158,8 @@ def audit(
     from ebi_rules.rule_model.code_titles import find_reference
 
     require_one_of(extract, from_cube, "name either an extract, or a cube with --from-cube.")
+    if replace_months and not from_cube:
+        raise UsageError("--replace is for several cubes with --from-cube.")
     files = [extract, *from_cube, *(options[name] for name in _INPUT_FILES)]
     inputs = [Path(path) for path in files if path]
     for path in (output, save_cube):
@@ -175,7 +178,7 @@ def audit(
             result = audit_extract(opened(extract, **extract_settings), chosen, by, settings, titles, progress)
         else:
             progress("reading the cube")
-            result = audit_cube(from_cube, chosen, settings, titles)
+            result = audit_cube(from_cube, chosen, settings, titles, replace_months)
         if save_cube is not None:
             target = outputs.enter_context(whole_file(save_cube, force))
             write = result.exact_cube.write_csv if target.suffix == ".csv" else result.exact_cube.write_parquet
@@ -204,6 +207,7 @@ def show_audit(result: "Audit") -> None:
 
 def _settings(
     names: str | None,
+    merge_providers: str | None,
     population: str | None,
     standard: str | None,
     adjust: Sequence[str],
@@ -212,10 +216,12 @@ def _settings(
     **others: Any,
 ) -> "Settings":
     from ebi_rules.provider_audit.input_files import read_names, read_population, read_standard
+    from ebi_rules.provider_audit.merged_providers import MergedProviders, read_merged_providers
     from ebi_rules.provider_audit.settings import AGE_AND_SEX, Settings
 
     return Settings(
         names=read_names(names) if names else {},
+        merged=read_merged_providers(merge_providers) if merge_providers else MergedProviders(),
         standard=read_standard(standard) if standard else None,
         population=read_population(population) if population else None,
         adjust=tuple(dict.fromkeys(adjust)) or AGE_AND_SEX,

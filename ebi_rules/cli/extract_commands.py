@@ -1,5 +1,6 @@
 """The commands for extracts: create a made-up extract, flag an extract, explain one activity."""
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from ebi_rules._support.errors import UsageError
 from ebi_rules.cli.command_line import row_progress, status, warn
 from ebi_rules.cli.options import (
     completing,
+    engine_option,
     extract_argument,
     extract_options,
     force_option,
@@ -126,6 +128,48 @@ def explain(
     click.echo(FLAG_MEANING)
 
 
+@click.command()
+@extract_argument
+@rules_option
+@extract_options
+@engine_option
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def check(
+    extract: str, rules: Sequence[str], places: Sequence[str], any_dataset: bool, as_json: bool, **source: Any
+) -> None:
+    """Show what an extract contains, with exact counts: run it first."""
+    from ebi_rules.provider_audit.audit_tables import READ
+
+    with status() as progress:
+        progress("reading the extract")
+        profile = opened(extract, **source).profile(named_rules(rules, places))
+    if as_json:
+        click.echo(json.dumps(profile.as_record(), indent=2))
+        return
+    click.echo(f"Layout {profile.layout}; {profile.rows:,} rows.")
+    click.echo("\nRows by month")
+    for month, rows, plausible in profile.months.iter_rows():
+        click.echo(f"  {month or 'no date':<8} {rows:>12,}" + ("" if plausible or not month else "  not plausible"))
+    # What was found nowhere has no column.
+    checks = [name for name in profile.fields.columns[3:] if name in READ or profile.fields[name].sum()]
+    click.echo("\nRows by field in use")
+    width = max(map(len, [*profile.fields["field"], "field"]))
+    click.echo(f"  {'field':<{width}}" + "".join(f"{name.replace('_', ' '):>12}" for name in checks) + "  column")
+    for row in profile.fields.iter_rows(named=True):
+        cells = "".join(f"{'' if row[name] is None else f'{row[name]:,}':>12}" for name in checks)
+        click.echo(f"  {row['field']:<{width}}{cells}  {row['column']}")
+    click.echo("\nRules")
+    for rule in profile.rules.iter_rows(named=True):
+        click.echo(
+            f"  {'yes' if rule['answer'] else 'no ':<4}{rule['rule']}"
+            + (f": {rule['why_not']}" if rule["why_not"] else "")
+        )
+    warn(profile.warnings)
+    if profile.problem:
+        click.echo(f"Problem: {profile.problem}", err=True)
+    click.echo("Counts are exact: do not share them outside your organisation.", err=True)
+
+
 @click.command("synth")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file or folder to write.")
 @click.option("--rows", default=100_000, show_default=True, help="Rows of the extract.")
@@ -169,4 +213,4 @@ def synth_command(
     click.echo(f"Wrote {rows:,} made-up rows: {', '.join(map(str, files))}.")
 
 
-COMMANDS = (demo, flag, explain, synth_command)
+COMMANDS = (demo, check, flag, explain, synth_command)

@@ -16,9 +16,11 @@ from ebi_rules.cli.options import (
     dialect_option,
     disclosure_option,
     force_option,
+    merge_option,
     names_option,
     output_folder,
     skip_option,
+    text_options,
 )
 from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
@@ -66,8 +68,10 @@ def list_measures(as_json: bool) -> None:
 @adjust_option
 @disclosure_option
 @names_option
+@merge_option
 @areas_option
 @column_option
+@text_options
 @skip_option
 @force_option
 def measure(
@@ -80,13 +84,17 @@ def measure(
     by: Sequence[str],
     adjust: Sequence[str],
     names: str | None,
+    merge_providers: str | None,
     columns: dict[str, str],
+    separator: str | None,
+    encoding: str | None,
     force: bool,
     **settings: Any,
 ) -> None:
     """Measure what happened before and after, over extracts of the same people."""
     from ebi_rules._support.atomic_output import require_free
     from ebi_rules.provider_audit.input_files import read_names
+    from ebi_rules.provider_audit.merged_providers import MergedProviders, read_merged_providers
     from ebi_rules.provider_audit.settings import AGE_AND_SEX, Settings
     from ebi_rules.results.measure_run import run_measures
     from ebi_rules.results.opened_extract import open_extract
@@ -96,11 +104,12 @@ def measure(
             raise UsageError(f"use either --{noun} or --{noun}s, not both.")
     require_free(output, force)
     adjusted = tuple(dict.fromkeys(adjust)) or AGE_AND_SEX
-    chosen = Settings(names=read_names(names) if names else {}, adjust=adjusted, **settings)
+    merged = read_merged_providers(merge_providers) if merge_providers else MergedProviders()
+    chosen = Settings(names=read_names(names) if names else {}, merged=merged, adjust=adjusted, **settings)
     with status() as progress:
         progress("opening the extracts")
         result = run_measures(
-            [open_extract(extract, columns=columns) for extract in extracts],
+            [open_extract(extract, columns=columns, separator=separator, encoding=encoding) for extract in extracts],
             Path(measure_folder) if measure_folder else measures or None,
             Path(flow_folder) if flow_folder else flows or None,
             by,

@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ebi_rules._support.errors import UsageError
+from ebi_rules.engines.engine_names import engine_names
 
 if TYPE_CHECKING:
     from ebi_rules.engines.extract import Extract
@@ -177,6 +178,12 @@ disclosure_option = click.option(
 names_option = click.option(
     "--names", type=click.Path(), metavar="FILE", help="Providers' names: CSV with code and name."
 )
+merge_option = click.option(
+    "--merge-providers",
+    type=click.Path(),
+    metavar="FILE",
+    help="Providers that merged: CSV with old, new and, if known, from. The old code is read as the new one.",
+)
 adjust_option = click.option(
     "--adjust",
     multiple=True,
@@ -196,5 +203,13 @@ text_options = combined(
         help="What separates cells in text files: comma, semicolon, bar, tab or a character; recognised by default.",
     ),
     click.option("--encoding", metavar="NAME", help="Encoding of text files, such as windows-1252; UTF-8 by default."),
+)
+engine_option = click.option(
+    "--engine",
+    default="polars",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=completing(engine_names),
+    help=f"Where to count: {', '.join(engine_names())}. In a warehouse, EXTRACT is the name of a table.",
 )
 extract_options = combined(layout_option, column_option, child_files_option, text_options, any_dataset_option)

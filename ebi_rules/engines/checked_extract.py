@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ebi_rules._support.notices import Notice
 from ebi_rules.criteria.nodes import Criterion, fields_needed
 from ebi_rules.engines.coded_values import CodedValues, distinct_values
 from ebi_rules.engines.extract import FrameExtract
-from ebi_rules.engines.findings import judged
-from ebi_rules.engines.value_checks import check_types, find_odd_values
+from ebi_rules.engines.findings import Finding, judged
+from ebi_rules.engines.value_checks import check_types, find_odd_values, zone_remarks
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,15 @@ class CheckedExtract:
         values: The distinct values of its coded fields.
         rows: How many rows it has.
         notices: What the user must know about it, with exact counts.
+        findings: What was found in its values.
     """
 
     extract: FrameExtract
     fields: tuple[str, ...]
     values: CodedValues
     rows: int
-    notices: tuple[Notice, ...]
+    notices: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 def check_extract(
@@ -50,4 +51,6 @@ def check_extract(
     values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
     rows, findings = find_odd_values(extract, fields, values)
     asked = {name for criterion in criteria for name in fields_needed(criterion)}
-    return CheckedExtract(extract, fields, values, rows, tuple(judged(findings, asked)))
+    return CheckedExtract(
+        extract, fields, values, rows, (*judged(findings, asked), *zone_remarks(extract)), tuple(findings)
+    )

@@ -16,6 +16,7 @@ from ebi_rules.engines import polars_engine
 from ebi_rules.engines.connections import driver
 from ebi_rules.engines.extract import ExtractSource, InputFile
 from ebi_rules.engines.file_formats import PARQUET, kind_of
+from ebi_rules.engines.value_checks import zone_remarks
 from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table, require_files
 from ebi_rules.translate.polars_dates import LONDON
 
@@ -55,7 +56,8 @@ def _open_files(source: ExtractSource) -> WarehouseExtract:
         _make_view(connection, children[name], child.files)
     query = _query(connection)
     schema = query(f"SELECT * FROM {_ACTIVITY} WHERE 1 = 0").schema
-    return WarehouseExtract(files.binding, "duckdb", "duckdb", _ACTIVITY, children, query, files.files, schema)
+    remarks = zone_remarks(files)
+    return WarehouseExtract(files.binding, "duckdb", "duckdb", _ACTIVITY, children, query, files.files, schema, remarks)
 
 
 def _connect(database: str) -> Any:

@@ -4,7 +4,7 @@ Opening checks where the data are and what columns they have; it reads no values
 takes an `Extract`, so that layout, columns and child tables are decided once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -110,15 +110,29 @@ class Extract:
     Attributes:
         binding: Its layout, bound to its columns.
         engine: The name of the engine that counts it.
+        profiler: Returns what the extract contains; `ebi_rules.open` sets it.
     """
 
     binding: Binding
     engine: str
+    profiler: Callable[..., Any] | None = field(default=None, compare=False, repr=False, kw_only=True)
 
     @property
     def files(self) -> list[InputFile]:
         """The files behind the extract, including those of child tables."""
         return []
+
+    def profile(self, rules: Any = None) -> Any:
+        """Return what the extract contains: fields, months, and which rules it can answer.
+
+        Args:
+            rules: The rules to ask about; without names, all for the extract's dataset.
+
+        Returns:
+            A `results.extract_profile.Profile`, with exact counts.
+        """
+        assert self.profiler, "ebi_rules.open sets the profiler"
+        return self.profiler(self, rules)
 
     def with_labels(self, recodings: Iterable[Recoding]) -> Self:
         """Return the same extract with fields that are labels of other fields' codes."""
@@ -132,7 +146,7 @@ class FrameExtract(Extract):
     Attributes:
         table: The activity table.
         children: The tables of codes by field, for layouts that have them.
-        kind: The kind of result that `flag` returns: lazy, frame or arrow, as the data were given.
+        kind: The kind of result that `flag` returns: lazy, frame, pandas or arrow, as the data were given.
         distinct_dates: What `polars_dates.distinct_dates` found, by column: a part of the extract has no others.
     """
 

@@ -21,6 +21,19 @@ from ebi_rules.engines.united_files import AlikeFiles, unite
 
 _NO_OPTIONS = TextOptions()
 
+_CONVERSIONS = {
+    "pandas.Series": "pass a frame, series.to_frame()",
+    "pandas.": "pass pyarrow.Table.from_pandas(df)",
+    "dask.": "pass df.compute()",
+    "modin.": "pass df._to_pandas()",
+    "builtins.": "pass polars.DataFrame(data)",
+    "numpy.": "pass polars.DataFrame(data)",
+    "sqlalchemy.": "pass polars.read_database(query, connection)",
+}
+"""What to type for objects that are no table, by the beginning of their kind."""
+
+_OTHERWISE = "pass a Polars, pandas or Arrow table"
+
 
 def open_table(source: Source, is_child: Callable[[Path, Path], bool], text: TextOptions = _NO_OPTIONS) -> Table:
     """Return a table to read.
@@ -50,9 +63,18 @@ def _as_lazy_frame(source: Source) -> pl.LazyFrame:
         return source
     if isinstance(source, pl.DataFrame):
         return source.lazy()
+    kind = f"{type(source).__module__.partition('.')[0]}.{type(source).__name__}"
     if hasattr(source, "__arrow_c_stream__"):
-        return pl.DataFrame(source).lazy()
-    raise ExtractError(f"an extract must be a path, a Polars frame or an Arrow table, not {type(source).__name__}.")
+        try:
+            return pl.DataFrame(source).lazy()
+        except (pa.ArrowException, pl.exceptions.PolarsError, TypeError, ValueError):
+            raise ExtractError(
+                f"the {kind} has a column with values of several types, or of a type that is unknown: make such "
+                f"a column "
+                "text first, in pandas with df['COLUMN'].astype('string')."
+            ) from None
+    conversion = next((words for name, words in _CONVERSIONS.items() if kind.startswith(name)), _OTHERWISE)
+    raise ExtractError(f"an extract must be a path or a table, not a {kind}: {conversion}.")
 
 
 def _open_files(files: Sequence[Path], text: TextOptions) -> Table:

@@ -19,7 +19,7 @@ CHECKS: Mapping[str, str] = {
     "not_codable": "rows with OPCS-4 X99.8: a procedure was carried out that has no code",
     "filler": "rows with only codes that stand for no code, such as R69X in HES outpatients",
     "ambiguous": "rows whose date can be read as day and month or as month and day, where no date decides it",
-    "utc": "rows with a time in UTC, or at 23:00, which is midnight of the next day in summer time",
+    "utc": "rows with the time 23:00 in summer, which may be midnight of the next day in UTC",
     "repeated": "rows with the same key as another row",
 }
 """What can be found, with a description."""
@@ -121,8 +121,8 @@ def _missing(finding: Finding) -> Notice | None:
 
 
 def _short(finding: Finding) -> Notice:
-    text = f"a short code in the column {braced(finding.column)}, such as '2' for '02'; it was read with its leading zeros."
-    return Notice(f"{finding.field}: {{rows_have}} {text}", finding.rows)
+    text = f"a short code in the column {braced(finding.column)}, such as '2' for '02'; "
+    return Notice(f"{finding.field}: {{rows_have}} {text}it was read with its leading zeros.", finding.rows)
 
 
 def _unknown(finding: Finding) -> Notice | None:

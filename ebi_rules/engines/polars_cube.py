@@ -70,7 +70,7 @@ def count_frame(
     grouping = Grouping(checked, criteria, dimensions)
     groups = grouping.groups(RowsDone(progress, "counting", checked.rows))
     progress("adding up")
-    return CountedCube(_cube(groups, grouping, audited, dimensions), checked.rows, checked.notices)
+    return CountedCube(_cube(groups, grouping, audited, dimensions), checked.rows, checked.notices, checked.findings)
 
 
 def _normalised(wide: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:

@@ -76,7 +76,9 @@ def within_scope(extract: FrameExtract, scope: Scope) -> FrameExtract:
 
 
 def _kind_of(source: ExtractSource) -> str:
-    """Return the kind of result that fits the data: lazy for paths and lazy frames, frame, or arrow."""
+    """Return the kind of result that fits the data: lazy for paths and lazy frames, frame, pandas, or arrow."""
+    if type(source.data).__module__.startswith("pandas"):
+        return "pandas"
     if isinstance(source.data, pl.DataFrame):
         return "frame"
     return "arrow" if hasattr(source.data, "__arrow_c_stream__") else "lazy"

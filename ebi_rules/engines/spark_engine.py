@@ -14,6 +14,7 @@ from ebi_rules._support.errors import UsageError
 from ebi_rules.engines import polars_engine
 from ebi_rules.engines.connections import driver
 from ebi_rules.engines.extract import ExtractSource, Table
+from ebi_rules.engines.value_checks import zone_remarks
 from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table, require_files
 from ebi_rules.translate.polars_dates import LONDON
 
@@ -24,19 +25,25 @@ _ACTIVITY = "ebi_activity"
 
 def open_source(source: ExtractSource) -> WarehouseExtract:
     """Open a table, a view or parquet files. Raises `UsageError` for a frame, `EngineError` without Spark."""
-    if not isinstance(source.data, str | Path):
-        raise UsageError("the engine spark counts a table or parquet files: pass a name or a path.")
     session = _session()
+    if hasattr(source.data, "createOrReplaceTempView"):
+        source.data.createOrReplaceTempView(_ACTIVITY)
+        source = replace(source, data=_ACTIVITY)
+    if not isinstance(source.data, str | Path):
+        raise UsageError("the engine spark counts a table, a Spark frame or parquet files: pass one, or a path.")
+    remarks: list[str] = []
     session.conf.set("spark.sql.session.timeZone", LONDON)
     if _is_path(str(source.data)) and Path(str(source.data)).exists():
         files = polars_engine.open_source(source)
         require_files("spark", files)
+        remarks = zone_remarks(files)
         table = _view_of(session, files.table, _ACTIVITY)
         children = {name: _view_of(session, child, f"ebi_{name}") for name, child in files.children.items()}
     else:
         children = {name: _table_of(session, str(child), f"ebi_{name}") for name, child in source.children.items()}
         table = _table_of(session, str(source.data), _ACTIVITY)
-    return open_named_table("spark", "spark", _query(session), replace(source, data=table, children=children))
+    opened = open_named_table("spark", "spark", _query(session), replace(source, data=table, children=children))
+    return replace(opened, remarks=remarks)
 
 
 def _session() -> Any:

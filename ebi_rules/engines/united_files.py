@@ -31,7 +31,7 @@ class AlikeFiles:
     schema: Mapping[str, pl.DataType]
 
     def column(self, name: str) -> str | None:
-        """Return a column by its name, if need be without regard to case and surrounding blanks; None if it is absent."""
+        """Return a column by its name, in any case and without surrounding blanks; None if it is absent."""
         if name in self.schema:
             return name
         matches = [column for column in self.schema if bare_name(column) == bare_name(name)]

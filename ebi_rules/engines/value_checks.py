@@ -140,21 +140,27 @@ def _rowwise(name: str, extract: FrameExtract) -> Iterator[tuple[str, str, pl.Ex
                     DATE + "; a whole number must be 20240328",
                     value.is_not_null() & as_date(value, dtype).is_null(),
                 )
-            if isinstance(dtype, pl.Datetime):
-                yield from _zones(value, dtype, column)
+            if isinstance(dtype, pl.Datetime) and dtype.time_zone is None:
+                text = (
+                    f"the time 23:00 in the column {column}, which may be midnight of the next day in UTC: give times a"
+                )
+                yield "utc", f"{text} zone, or give dates.", _late_evening(value)
 
 
-def _zones(value: pl.Expr, dtype: pl.Datetime, column: str) -> Iterator[tuple[str, str, pl.Expr]]:
-    """Count times in UTC, and midnights of summer time that lost their zone: 23:00 of the day before."""
-    if dtype.time_zone == "UTC":
-        text = f"a time in UTC in the column {column}; the day is that in London."
-        yield "utc", text, value.dt.time() == time(23)
-    elif dtype.time_zone is None:
-        text = (
-            f"the time 23:00 in the column {column}: if that is midnight of the next day in UTC, give the time a zone."
-        )
-        is_summer = value.dt.month().is_between(4, 10)
-        yield "utc", text, is_summer & (value.dt.time() == time(23))
+def zone_remarks(extract: FrameExtract) -> list[str]:
+    """Return what must be said of times in UTC: the day that counts is that in London."""
+    return [
+        f"{name}: the column {column} has times in UTC; the day that counts is that in London."
+        for name, columns in extract.binding.fields.items()
+        if FIELDS[name].kind is Kind.DATE
+        for column in columns
+        if getattr(extract.table.schema[column], "time_zone", None) == "UTC"
+    ]
+
+
+def _late_evening(value: pl.Expr) -> pl.Expr:
+    """Return whether a time is 23:00 in summer: midnight of the next day, if it was in UTC and lost its zone."""
+    return value.dt.month().is_between(4, 10) & (value.dt.time() == time(23))
 
 
 def _text_dates(name: str, extract: FrameExtract, rows: int) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ class WarehouseExtract(Extract):
         query: Runs a statement where the table is.
         input_files: The files behind the table, if it is a view of files.
         schema: The types of the table's columns, as the warehouse returns them; without, every column is cast.
+        remarks: What the user must know about the types of its columns.
     """
 
     dialect: str
@@ -51,6 +52,7 @@ class WarehouseExtract(Extract):
     query: Query
     input_files: Sequence[InputFile] = field(default_factory=tuple)
     schema: Mapping[str, pl.DataType] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
 
     @property
     def files(self) -> list[InputFile]:
@@ -79,7 +81,7 @@ class WarehouseExtract(Extract):
                 if not isinstance(dtype, pl.Date | pl.Datetime):
                     raise ExtractError(
                         f"the column {column} ({name}) is {dtype} and not a date: the engine {self.engine} reads dates "
-                        f"only. Make a view with CAST({column} AS DATE), or use the engine polars."
+                        f"only. Make a view in which it is one, or use the engine polars."
                     )
 
 
@@ -106,7 +108,7 @@ def count_cube(
     progress("looking for repeated keys")
     rows, keyed, distinct = _count_keys(extract, scope)
     keys = notices_of(key_findings(extract.binding.key, rows, rows - keyed, distinct))
-    return CountedCube(cube, rows, (*notices, *keys))
+    return CountedCube(cube, rows, (*notices, *keys, *extract.remarks), tuple(findings))
 
 
 def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: Scope = EVERYTHING) -> list[Finding]:
@@ -130,6 +132,23 @@ def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: S
         of = total if check in ("missing", "filler", "not_codable") else total - counts[name, "missing"]
         findings.append(Finding(name, column, check, count, of, _advice(name, check)))
     return findings
+
+
+def profile(extract: WarehouseExtract, fields: Sequence[str]) -> tuple[int, list[Finding], pl.DataFrame]:
+    """Return the number of rows, what was found in some fields, and the rows by month."""
+    findings = find_odd_values(extract, fields)
+    rows, keyed, distinct = _count_keys(extract, EVERYTHING)
+    findings += key_findings(extract.binding.key, rows, rows - keyed, distinct)
+    months = pl.DataFrame(schema={"month": pl.String, "rows": pl.Int64})
+    if "activity_date" in extract.binding.fields:
+        statement = Steps(find_dialect(extract.dialect), extract.source, {}, False).months()
+        counted = extract.query(statement)
+        number = pl.col(counted.columns[0]).cast(pl.Int64).cast(pl.String)
+        month = pl.concat_str([number.str.slice(0, 4), pl.lit("-"), number.str.slice(4, 2)]).alias("month")
+        months = counted.select(month, pl.col(counted.columns[1]).cast(pl.Int64).alias("rows")).sort(
+            "month", nulls_last=True
+        )
+    return rows, findings, months
 
 
 def _columns_of(binding: Binding, field: str) -> str:
@@ -180,7 +199,8 @@ def require_files(engine: str, extract: FrameExtract) -> None:
     for table in (extract.table, *extract.children.values()):
         if not table.files:
             raise UsageError(
-                f"the engine {engine} would read deleted rows of the Delta or Iceberg table {table.path}: use the engine "
+                f"the engine {engine} would read deleted rows of the Delta or Iceberg table {table.path}: use "
+                f"the engine "
                 "polars, which reads the table."
             )
     check_types(extract, extract.binding.fields)

@@ -1,6 +1,7 @@
 """Match a layout to the columns of an extract: detect the layout, apply overrides and report what is missing.
 
-Column names match without regard to case and surrounding blanks. An override must name a column that exists. This module reads no data.
+Column names match without regard to case and surrounding blanks. An override must name a column that exists. This
+module reads no data.
 """
 
 import re
@@ -58,7 +59,7 @@ class Binding:
         return () if isinstance(shape, ChildTable) else shape
 
     def not_codes(self, code_field: str) -> tuple[str, ...]:
-        """Return the texts, in normal form, that stand for no code in a field: the classification's and the layout's."""
+        """Return the texts, in normal form, that stand for no code: the classification's and the layout's."""
         shape = self.layout.codes.get(code_field)
         return (*CODE_FIELDS[code_field].not_codes, *(shape.fillers if shape else ()))
 
@@ -252,7 +253,7 @@ def _refuse_short_codes(columns: "_Columns") -> None:
 
 
 class _Columns:
-    """The columns of an extract, found without regard to case and surrounding blanks. With no extract, every column exists."""
+    """The columns of an extract, found in any case and without blanks. With no extract, every column exists."""
 
     def __init__(self, available: tuple[str, ...] | None) -> None:
         self.available = available
@@ -286,7 +287,8 @@ class _Columns:
             if later and not first:
                 names = " or ".join(dict.fromkeys(numbered_names(template, 1)))
                 raise ExtractError(
-                    f"this extract has {later[0]} but no first position: rename the column of the first codes to {names}."
+                    f"this extract has {later[0]} but no first position: rename the column of the first codes "
+                    f"to {names}."
                 )
             if first:
                 return (first, *later)
@@ -299,7 +301,7 @@ class _Columns:
         )
 
     def _positions(self, template: str, shape: Numbered) -> list[str | None]:
-        """Return the column of each position, None where there is none; an extract may have more than the layout says."""
+        """Return the column of each position, None where there is none; there may be more than in the layout."""
         if not is_numbered(template):
             return [self.find(template)]
         if self.available is None:

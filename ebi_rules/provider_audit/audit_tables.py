@@ -13,6 +13,7 @@ import polars as pl
 from ebi_rules._support.notices import Notice
 from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.rounding import ABOUT, control
+from ebi_rules.engines.findings import Finding
 from ebi_rules.provider_audit.attrition_table import attrition_table
 from ebi_rules.provider_audit.inequality_table import inequality_table
 from ebi_rules.provider_audit.quality_table import quality_table
@@ -24,6 +25,9 @@ from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts
 from ebi_rules.provider_audit.standardisation import population_rates
 from opcs_icd.reference import Reference
+
+READ = ("missing", "unknown", "malformed")
+"""What is always said of a field that was read."""
 
 SIGNS = "* means a suppressed count; ** means hidden because it could reveal a suppressed number."
 """What the signs in files and reports mean."""
@@ -40,6 +44,7 @@ class AuditTables:
         run: What was run, with exact counts.
         notices: What a reader must know, with exact counts.
         reference: The user's own classification files, for the titles of codes.
+        findings: What was found in the extract's values, with exact counts; nothing for a saved cube.
     """
 
     cube: pl.DataFrame
@@ -48,6 +53,7 @@ class AuditTables:
     run: Mapping[str, Any]
     notices: tuple[str, ...] = ()
     reference: Reference | None = None
+    findings: tuple[Finding, ...] = ()
     _by_field: dict[str, pl.DataFrame] = field(default_factory=dict, init=False, compare=False)
 
     @cached_property
@@ -100,6 +106,19 @@ class AuditTables:
         """See `standardisation.population_rates`; None if no population was given."""
         population = self.settings.population
         return population_rates(self.counts, population) if population else None
+
+    @cached_property
+    def what_was_read(self) -> pl.DataFrame:
+        """The fields in use: field, column, and the rows with no value, an unknown or a malformed one."""
+        shown = {(found.field, found.check): self._shown(found.rows) for found in self.findings}
+        columns = {found.field: found.column.removeprefix("the column ") for found in self.findings}
+        rows = [
+            {"field": name, "column": column, **{check: shown.get((name, check), 0) for check in READ}}
+            for name, column in columns.items()
+            if name != "id"
+        ]
+        schema = {"field": pl.String, "column": pl.String, **dict.fromkeys(READ, pl.Int64)}
+        return pl.DataFrame(rows, schema=schema)
 
     def by_field(self, name: str) -> pl.DataFrame:
         """Return `rate_tables.rates_by_field` for a field, made once."""

@@ -1,7 +1,7 @@
 """Read the small files that an audit can use: names of providers, a population, and rates to standardise by.
 
-All are CSV files with a header, read as text; column names match in any case, and the separator is recognised. A wrong file is a `UsageError` that names
-the file, the column and how many rows are wrong.
+All are CSV files with a header, read as text; column names match in any case, and the separator is recognised. A
+wrong file is a `UsageError` that names the file, the column and how many rows are wrong.
 """
 
 import re

@@ -40,10 +40,8 @@ def without_stray_months(cube: pl.DataFrame, today: date) -> tuple[pl.DataFrame,
         The cube, and a warning that counts the rows of other months.
     """
     activity = _by_month(cube, "activity")
-    first = f"{EARLIEST:%Y-%m}"
-    known = activity.filter(pl.col("month") >= first)
-    last = max(_end_of_bulk(known), f"{today:%Y-%m}")
-    stray = activity.filter((pl.col("month") < first) | (pl.col("month") > last))
+    first, last = plausible_span(activity, today)
+    stray = activity.filter(~pl.col("month").is_between(first, last))
     if not stray.height:
         return cube, []
     is_stray = pl.col("month").cast(pl.String).is_in(stray["month"].to_list()).fill_null(False)
@@ -58,6 +56,17 @@ def without_stray_months(cube: pl.DataFrame, today: date) -> tuple[pl.DataFrame,
     return in_order(summed, dimensions_of(cube)), [
         Notice(f"activity_date: {{rows_have}} {text}", int(stray["count"].sum()))
     ]
+
+
+def plausible_span(activity: pl.DataFrame, today: date) -> tuple[str, str]:
+    """Return the first and the last month that can be a month of care.
+
+    Args:
+        activity: How much activity there is by month, in order: month, count.
+        today: Months up to this day's are plausible, and so are all up to the bulk of the activity.
+    """
+    first = f"{EARLIEST:%Y-%m}"
+    return first, max(_end_of_bulk(activity.filter(pl.col("month") >= first)), f"{today:%Y-%m}")
 
 
 def partial_months(cube: pl.DataFrame) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """How an audit counts, shows and compares: one object for everything but the extract, the rules and the grouping."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import polars as pl
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.disclosure.rounding import find_method
 from ebi_rules.layouts.scope import Scope
+from ebi_rules.provider_audit.merged_providers import MergedProviders
 from ebi_rules.rule_model.rule_logic import DEFAULT
 from ebi_rules.statistics.funnel import Overdispersion
 
@@ -53,6 +54,7 @@ class Settings:
         real_codes: Show the codes of practitioners; if not, pseudonyms that are new in every run.
         disclosure: The method of disclosure control: hes, midpoint6 or none.
         names: Providers' names by code.
+        merged: Providers that merged, whose old codes are read as the new ones.
         adjust: The fields of case mix, from `ADJUSTABLE`.
         casemix: How expected counts are made from them: strata, model (logistic; needs statsmodels), or auto, which
             uses the model if strata are thin and there are fields beside age and sex.
@@ -81,6 +83,7 @@ class Settings:
     real_codes: bool = False
     disclosure: str = "hes"
     names: Mapping[str, str] = field(default_factory=dict)
+    merged: MergedProviders = field(default_factory=MergedProviders)
     adjust: tuple[str, ...] = AGE_AND_SEX
     casemix: str = "auto"
     standard: pl.DataFrame | None = None
@@ -100,7 +103,8 @@ class Settings:
     @property
     def scope(self) -> Scope:
         """The months and providers to count."""
-        return Scope.of(self.months, self.providers)
+        scope = Scope.of(self.months, self.providers)
+        return replace(scope, providers=scope.providers and self.merged.with_old(scope.providers))
 
     def as_record(self) -> dict[str, Any]:
         """Return how counts are shown and compared, for run.json."""
@@ -114,6 +118,7 @@ class Settings:
             "population": self.population.field if self.population else None,
             "adjust": list(self.adjust),
             "casemix": self.casemix,
+            "merged_providers": dict(self.merged.codes),
             "fewest_expected": self.fewest_expected,
             "real_codes": self.real_codes,
         }

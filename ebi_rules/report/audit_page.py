@@ -40,6 +40,7 @@ def audit_page(audit: AuditTables) -> str:
             rules=sections,
             quality=_quality(audit),
             quality_by_month=page_table(by_month, "All providers by month", _quality_columns(by_month, "month")),
+            what_was_read=_what_was_read(audit),
             method=method(audit),
             counted=count_text,
             trends=None if trends is None else _json(trends),
@@ -69,6 +70,13 @@ def _quality(audit: AuditTables) -> PageTable:
         table = table.with_columns(provider_name=name)
     table = with_labels(table).drop("provider").rename({"label": "provider"})
     return page_table(table, "Coding by provider, all months", _quality_columns(table, "provider"))
+
+
+def _what_was_read(audit: AuditTables) -> PageTable | None:
+    table = audit.what_was_read
+    if not table.height:
+        return None
+    return page_table(table, "Fields in use: rows without a value, or with one that was not understood", table.columns)
 
 
 def _quality_columns(table: pl.DataFrame, first: str) -> list[str]:

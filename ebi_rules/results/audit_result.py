@@ -132,7 +132,11 @@ class Audit:
         """
         tables = self.tables
         settings = replace(tables.settings, disclosure=disclosure)
-        return Audit(AuditTables(tables.cube, tables.audited, settings, tables.run, tables.notices, tables.reference))
+        return Audit(
+            AuditTables(
+                tables.cube, tables.audited, settings, tables.run, tables.notices, tables.reference, tables.findings
+            )
+        )
 
     def chart(self, name: str, rule: str | None = None, provider: str | None = None) -> "alt.TopLevelMixin":
         """Return a chart of one rule as an altair chart.

@@ -16,10 +16,12 @@ from ebi_rules.criteria.labels import REFERRAL_SETTING
 from ebi_rules.cube import STANDARD_DIMENSIONS, AuditedRule, add_up, cube_dimensions, dimensions_of, read_cube
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, Source
+from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.registry import find_engine
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.scope import Scope
 from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.merged_providers import merger_hints
 from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
 from ebi_rules.provider_audit.settings import Settings
@@ -99,7 +101,7 @@ def audit(
         "engine": opened.engine,
         "rows": counts.rows,
     }
-    return _result(counts.cube, audited, run, notices, chosen_settings, reference)
+    return _result(counts.cube, audited, run, notices, chosen_settings, reference, counts.findings)
 
 
 def audit_cube(
@@ -107,22 +109,24 @@ def audit_cube(
     rules: RuleNames | None = None,
     settings: Settings | None = None,
     reference: Reference | None = None,
+    replace_months: bool = False,
 ) -> Audit:
     """Compare providers by a cube that an engine or a warehouse counted (`ebi_rules.cube` describes cubes).
 
     Args:
         cube: A parquet or CSV file, or a frame. Several files are parts of one cube, such as one per month, and are
-            added up.
+            added up; no two may have counted the same rule, provider and month.
         rules: The rules that were counted; without names, all in the cube, in their current edition.
         settings: How counts are shown and compared; `variant` is the variant that was counted.
         reference: The user's own classification files, for the titles of codes in the report.
+        replace_months: A later file replaces the months of an earlier one that it has too, because they were restated.
 
     Returns:
         The tables of the audit, under disclosure control.
 
     Raises:
         UsageError: A name is unknown, or settings do not fit together.
-        ExtractError: The file is not a cube, or does not fit its rules.
+        ExtractError: Two files have counted the same, or a file is not a cube, or does not fit its rules.
 
     Example:
         >>> import polars as pl, ebi_rules as ebi
@@ -136,7 +140,7 @@ def audit_cube(
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     chosen_settings = settings or Settings()
-    paths, counts = _read_cubes(cube)
+    paths, counts = _read_cubes(cube, replace_months)
     _require_dimensions(dimensions_of(counts), chosen_settings)
     chosen = _rules_of_cube(counts, rules)
     audited = tuple(_audited_in(counts, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
@@ -162,6 +166,7 @@ def _result(
     notices: list[str],
     settings: Settings,
     reference: Reference | None,
+    findings: tuple[Finding, ...] = (),
 ) -> Audit:
     """Return the audit of a cube, with pseudonyms for practitioners."""
     practitioners = practitioner_fields(dimensions_of(cube))
@@ -169,7 +174,9 @@ def _result(
     if not settings.real_codes:
         cube = with_pseudonyms(cube, practitioners)
     cube, stray = without_stray_months(cube, date.today())
-    return Audit(AuditTables(cube, audited, settings, run, (*notices, *stray, *caution), reference))
+    cube = settings.merged.in_cube(cube)
+    hints = [] if settings.providers else merger_hints(cube)
+    return Audit(AuditTables(cube, audited, settings, run, (*notices, *stray, *hints, *caution), reference, findings))
 
 
 def _dimensions(by: Sequence[str], settings: Settings) -> list[str]:
@@ -216,11 +223,11 @@ def _missing_activity(scope: Scope, counts: CountedCube) -> list[str]:
     return [f"there is no activity of the provider {code}." for code in scope.providers or () if code not in providers]
 
 
-def _read_cubes(cube: CubeSource) -> tuple[list[Path], pl.DataFrame]:
+def _read_cubes(cube: CubeSource, replace_months: bool) -> tuple[list[Path], pl.DataFrame]:
     if isinstance(cube, pl.DataFrame):
         return [], read_cube(cube)
     paths = [Path(path) for path in ([cube] if isinstance(cube, str | Path) else cube)]
-    return paths, add_up([read_cube(path) for path in paths])
+    return paths, add_up([read_cube(path) for path in paths], replace_months)
 
 
 def _require_dimensions(dimensions: Sequence[str], settings: Settings) -> None:

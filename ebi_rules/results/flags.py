@@ -102,8 +102,8 @@ def flag(
         any_dataset: Allow rules for another dataset than the extract's.
 
     Returns:
-        The same kind as was passed: a DataFrame, a LazyFrame (also for paths), or an Arrow table. Rows and their order
-        stay the same.
+        The same kind as was passed: a DataFrame, a LazyFrame (also for paths), a pandas frame, or an Arrow table.
+        Rows and their order stay the same.
 
     Raises:
         UsageError: A name is unknown, or the extract already has a column of a rule's name.
@@ -128,7 +128,10 @@ def flag(
     frame = flagged.decided.frame.select([*map(pl.col, flagged.extract.table.schema), *flags])
     if flagged.extract.kind == "lazy":
         return frame
-    return collect(frame) if flagged.extract.kind == "frame" else collect(frame).to_arrow()
+    flags_and_rows = collect(frame)
+    if flagged.extract.kind == "frame":
+        return flags_and_rows
+    return flags_and_rows.to_pandas() if flagged.extract.kind == "pandas" else flags_and_rows.to_arrow()
 
 
 def write_flags(

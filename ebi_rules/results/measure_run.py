@@ -95,6 +95,10 @@ def run_measures(
     if not chosen and not chosen_flows:
         raise ExtractError("these extracts can answer none of the measures. " + " ".join(notices))
     people = _people(opened, chosen, chosen_flows, dimensions, today or date.today(), progress)
+    merged = chosen_settings.merged
+    people = replace(
+        people, frame=merged.in_column(people.frame), activity=_added_up(merged.in_column(people.activity))
+    )
     notices += [text for measure in chosen if (text := why_too_short(people.sources, measure))]
     flow_moves = []
     for flow in chosen_flows:
@@ -116,6 +120,10 @@ def run_measures(
         settings=chosen_settings,
     )
     return MeasureResult(tables)
+
+
+def _added_up(activity: pl.DataFrame) -> pl.DataFrame:
+    return activity.group_by([name for name in activity.columns if name != "count"]).agg(pl.col("count").sum())
 
 
 def _measures(names: MeasureNames | None, flow_names: FlowNames | None) -> list[Measure]:

@@ -1,12 +1,14 @@
 """Open an extract: the one way in, for files, frames and tables in a warehouse."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ebi_rules.engines.engine_names import DEFAULT_ENGINE
 from ebi_rules.engines.extract import Extract, ExtractSource, Source, TextOptions
 from ebi_rules.engines.registry import find_engine
 from ebi_rules.layouts.layout import Layout
+from ebi_rules.results.extract_profile import profile_of
 
 
 def open_extract(
@@ -25,8 +27,9 @@ def open_extract(
     times.
 
     Args:
-        source: A file, folder or glob (parquet, text such as CSV, Arrow IPC, Delta, Iceberg), a Polars frame or an Arrow table; with
-            another engine than polars the name of a table.
+        source: A file, folder or glob (parquet, text such as CSV, Arrow IPC, Delta, Iceberg), a table (Polars,
+            pandas, Arrow, a DuckDB relation, or what has the Arrow stream protocol), or a Spark frame, which the engine
+            spark counts; with another engine than polars the name of a table.
         layout: The name of a layout, a layout file, or a layout; None to detect it.
         columns: Columns by canonical field, where they differ from the layout's: {"provider": "ProvCode"}.
         procedures: The table of procedure codes, for layouts that have one; None to look for it beside the extract.
@@ -56,7 +59,14 @@ def open_extract(
     children = {"procedures": procedures, "diagnoses": diagnoses}
     child_tables = {name: child for name, child in children.items() if child is not None}
     text = TextOptions(separator, encoding)
-    return find_engine(engine).open_source(ExtractSource(source, layout, columns or {}, child_tables, text))
+    if engine == DEFAULT_ENGINE and _is_spark_frame(source):
+        engine = "spark"
+    opened = find_engine(engine).open_source(ExtractSource(source, layout, columns or {}, child_tables, text))
+    return replace(opened, profiler=profile_of)
+
+
+def _is_spark_frame(source: Source) -> bool:
+    return type(source).__module__.startswith("pyspark.sql") and hasattr(source, "createOrReplaceTempView")
 
 
 def as_extract(source: Source | Extract) -> Extract:

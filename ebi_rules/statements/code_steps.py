@@ -100,6 +100,13 @@ class Steps(Naming):
         key = self._raw_column(self.binding.key).as_(self._name("activity_key"))
         return self._print(self._within_scope(exp.Select(expressions=[key]).from_(self._activity_table())))
 
+    def months(self) -> str:
+        """Return a select of the number of rows by month (202404)."""
+        month = self._month(self._raw_field("activity_date"))
+        count = exp.Count(this=exp.Star()).as_(self._name("n_rows"))
+        select = exp.Select(expressions=[month.as_(self._name("activity_month")), count]).from_(self._activity_table())
+        return self._print(self._within_scope(select).group_by(month.copy()))
+
     def _translator(self) -> SqlTranslator:
         """Return the translator of criteria over the columns of the step `codes`."""
         return SqlTranslator(
