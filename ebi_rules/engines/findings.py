@@ -13,6 +13,7 @@ from ebi_rules._support.notices import Notice, braced, rows_have
 CHECKS: Mapping[str, str] = {
     "missing": "rows without a value",
     "unknown": "rows with a value that the NHS Data Dictionary does not have for the field",
+    "implausible": "rows with a number that the field cannot have, such as an age over 150",
     "short": "rows with a code without its leading zeros, such as 2 for 02",
     "malformed": "rows with a value that cannot be read; for codes, rows whose first code is malformed",
     "three": "rows whose first code has only three characters",
@@ -137,6 +138,13 @@ def _unknown(finding: Finding) -> Notice | None:
     return Notice(f"{finding.field}: {{rows_have}} {braced(text)}; criteria do not recognise it.", finding.rows)
 
 
+def _implausible(finding: Finding) -> Notice | None:
+    if finding.share <= LEAST_SHARE:
+        return None
+    text = f"a number that it cannot have in the column {finding.column}"
+    return Notice(f"{finding.field}: {{rows_have}} {braced(text)}.", finding.rows)
+
+
 def _three(finding: Finding) -> Notice | None:
     if finding.share <= MOST_SHARE:
         return None
@@ -165,6 +173,7 @@ def _utc(finding: Finding) -> Notice:
 
 _JUDGES: Mapping[str, Callable[[Finding], Notice | None]] = {
     "ambiguous": _ambiguous,
+    "implausible": _implausible,
     "malformed": _malformed,
     "missing": _missing,
     "not_codable": _not_codable,

@@ -126,7 +126,7 @@ def _rowwise(name: str, extract: FrameExtract) -> Iterator[tuple[str, str, pl.Ex
         yield "malformed", NUMBER, pl.any_horizontal(unread)
         number = field_value(binding, name, schema)
         limits = (0, OLDEST) if name == "age" else (1, 10)
-        yield "unknown", "", (~number.is_between(*limits) & ~number.is_in(list(BABY_AGES))).fill_null(False)
+        yield "implausible", "", (~number.is_between(*limits) & ~number.is_in(list(BABY_AGES))).fill_null(False)
     if kind is Kind.DATE:
         for column in columns:
             dtype = schema[column]

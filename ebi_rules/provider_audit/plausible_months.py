@@ -41,7 +41,7 @@ def without_stray_months(cube: pl.DataFrame, today: date) -> tuple[pl.DataFrame,
     """
     activity = _by_month(cube, "activity")
     first, last = plausible_span(activity, today)
-    stray = activity.filter(~pl.col("month").is_between(first, last))
+    stray = activity.filter(~pl.col("month").is_between(pl.lit(first), pl.lit(last)))
     if not stray.height:
         return cube, []
     is_stray = pl.col("month").cast(pl.String).is_in(stray["month"].to_list()).fill_null(False)

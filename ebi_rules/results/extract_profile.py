@@ -24,7 +24,7 @@ from ebi_rules.rule_model.catalogue import rules as find_rules
 ALWAYS = ("id", "provider", "activity_date", "age", "sex", "administrative_category", "ethnic_category", "commissioner")
 """The fields that are checked beside those that rules need."""
 
-_COLUMNS = ("missing", "unknown", "malformed", "short", "filler", "not_codable", "ambiguous", "repeated")
+_COLUMNS = ("missing", "unknown", "implausible", "malformed", "short", "filler", "not_codable", "ambiguous", "repeated")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def profile_of(extract: Extract, rules: RuleNames | None = None) -> Profile:
     except ExtractError as error:
         problem = str(error)
     first, last = plausible_span(months.drop_nulls("month").rename({"rows": "count"}), date.today())
-    months = months.with_columns(plausible=pl.col("month").is_between(first, last))
+    months = months.with_columns(plausible=pl.col("month").is_between(pl.lit(first), pl.lit(last)))
     answers = pl.DataFrame(
         [{"rule": key, "answer": reason is None, "why_not": reason} for key, reason in reasons.items()],
         schema={"rule": pl.String, "answer": pl.Boolean, "why_not": pl.String},

@@ -29,8 +29,10 @@ from ebi_rules.translate.sql import (
     like,
     negate,
     number,
+    separated_text,
     single_code,
     text,
+    without_fillers,
     without_white_space,
 )
 from opcs_icd import MISSING_TEXTS, NOT_CODABLE, OPCS4, CodeSystem
@@ -108,7 +110,7 @@ class _CheckWriter(Steps):
             _Check("id", "missing", "activity", exp.Is(this=self._column("activity_key"), expression=exp.Null()))
         )
         checks.append(_Check("id", "rows", "activity", None))
-        steps = [("activity", self._values_step(fields, inside))]
+        steps = [("texts", self._values_step(fields, inside)), ("activity", self._without_fillers_step(fields, inside))]
         steps += [(_rows_of(name), self._child_step(name)) for name in outside]
         counted = list(dict.fromkeys(check.step for check in checks))
         steps += [(f"{step}_counts", self._counts_step(step, checks)) for step in counted]
@@ -136,12 +138,21 @@ class _CheckWriter(Steps):
             columns.append(value.as_(self._name(name)))
         for name in codes:
             column = [self._raw_column(self.binding.code_columns(name)[0])]
-            ordered = code_text(column, self.dialect, True, self.binding, name)
-            columns.append(ordered.as_(self._name(name)))
+            columns.append(separated_text(column, self.dialect).as_(self._name(name)))
             if CODE_FIELDS[name] is OPCS4:
                 loose = code_text(column, self.dialect, False, self.binding, name)
                 columns.append(concat([loose, text(",")], self.dialect).as_(self._name(f"{name}_all")))
         return self._within_scope(exp.Select(expressions=columns).from_(self._activity_table()))
+
+    def _without_fillers_step(self, fields: Sequence[str], codes: Sequence[str]) -> exp.Expr:
+        """Select the same, with texts of codes that have codes only."""
+        columns: list[exp.Expr] = [self._column(name) for name in ("activity_key", *fields)]
+        for name in codes:
+            bare = without_fillers(self._column(name), self.dialect, self.binding, name)
+            columns.append(bare.as_(self._name(name)))
+            if CODE_FIELDS[name] is OPCS4:
+                columns.append(self._column(f"{name}_all"))
+        return exp.Select(expressions=columns).from_(self._step("texts"))
 
     def _child_step(self, name: str) -> exp.Expr:
         """Select the codes of a child table, each between a comma and a bar."""
@@ -172,7 +183,7 @@ class _CheckWriter(Steps):
             never_null = coalesce(as_whole_number(column, self.dialect), number(low))
             within = exp.Between(this=never_null, low=number(low), high=number(high))
             babies = exp.Between(this=never_null.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
-            yield _Check(name, "unknown", "activity", negate(any_of([within, babies])))
+            yield _Check(name, "implausible", "activity", negate(any_of([within, babies])))
             return
         if definition.width and definition.width > 1:
             lengths = ["_" * length for length in range(1, definition.width)]

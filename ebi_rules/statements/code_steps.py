@@ -46,8 +46,10 @@ from ebi_rules.translate.sql import (
     needs_order,
     number,
     raw_text,
+    separated_text,
     single_code,
     text_condition,
+    without_fillers,
 )
 from opcs_icd import CodeList
 
@@ -145,11 +147,44 @@ class Steps(Naming):
             for name in _code_fields(atoms)
             for step in (self._child_steps(name, atoms) if self.binding.child(name) else self._text_steps(name, atoms))
         ]
+        if self._splits(atoms):
+            steps.append(("texts", self._texts_step(fields, atoms)))
         steps.append(("activity", self._activity_step(fields, atoms)))
         steps.append(("codes", self._codes_step(fields, atoms)))
         return steps
 
+    def _splits(self, atoms: Sequence[CodeAtom]) -> bool:
+        """Return whether texts of codes are put in order in a step of their own: some parsers nest no deeper."""
+        inside = [name for name in _code_fields(atoms) if not self.binding.child(name)]
+        return not self.distinct and any(self._is_ordered(name, _in_field(atoms, name)) for name in inside)
+
+    def _texts_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
+        """Select the fields, and the codes of each field as one text, from which `activity` takes fillers."""
+        columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
+        for name in _code_fields(atoms):
+            if not self.binding.child(name):
+                raw = [self._raw_column(column) for column in self.binding.code_columns(name)]
+                is_ordered = self._is_ordered(name, _in_field(atoms, name))
+                text = (
+                    separated_text(raw, self.dialect)
+                    if is_ordered
+                    else self._normal_text(raw, name, _in_field(atoms, name))
+                )
+                columns.append(text.as_(self._name(name)))
+        select = exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(self._activity_table())
+        return self._within_scope(select)
+
     def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
+        if self._splits(atoms):
+            names = [self.binding.key, *map(self._carried, fields)]
+            kept: list[exp.Expr] = [self._column(name) for name in names]
+            for name in _code_fields(atoms):
+                if not self.binding.child(name):
+                    text: exp.Expr = self._column(name)
+                    if self._is_ordered(name, _in_field(atoms, name)):
+                        text = without_fillers(text, self.dialect, self.binding, name)
+                    kept.append(text.as_(self._name(name)))
+            return exp.Select(expressions=kept).from_(self._step("texts"))
         columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
         for name in _code_fields(atoms):
             if not self.binding.child(name):
@@ -191,9 +226,16 @@ class Steps(Naming):
         raw = self._raw_text(code_field)
         every_text = exp.Select(expressions=[raw]).from_(self._activity_table())
         yield texts, self._within_scope(every_text).group_by(raw.this.copy())
-        text_of_codes = self._normal_text([key.copy()], code_field, field_atoms)
+        if self._is_ordered(code_field, field_atoms):
+            separated = _part(code_field, "separated")
+            columns = [key.copy(), separated_text([key.copy()], self.dialect).as_(self._name(code_field))]
+            yield separated, exp.Select(expressions=columns).from_(self._step(texts))
+            text_of_codes = without_fillers(self._column(code_field), self.dialect, self.binding, code_field)
+        else:
+            separated = texts
+            text_of_codes = self._normal_text([key.copy()], code_field, field_atoms)
         columns = [key.copy(), text_of_codes.as_(self._name(code_field))]
-        yield normal, exp.Select(expressions=columns).from_(self._step(texts))
+        yield normal, exp.Select(expressions=columns).from_(self._step(separated))
         verdicts = [self._text_verdict(atom) for atom in field_atoms]
         yield decided, exp.Select(expressions=[key.copy(), *verdicts]).from_(self._step(normal))
 
@@ -223,8 +265,11 @@ class Steps(Naming):
 
     def _normal_text(self, columns: Sequence[exp.Expr], code_field: str, atoms: Sequence[CodeAtom]) -> exp.Expr:
         """Return the codes in some columns as one text in normal form, in order if an atom needs it."""
-        ordered = any(needs_order(atom, self.binding) for atom in atoms)
-        return code_text(columns, self.dialect, ordered, self.binding, code_field)
+        return code_text(columns, self.dialect, self._is_ordered(code_field, atoms), self.binding, code_field)
+
+    def _is_ordered(self, code_field: str, atoms: Sequence[CodeAtom]) -> bool:
+        """Return whether an atom needs the codes of a field in order, without what stands for no code."""
+        return any(needs_order(atom, self.binding) for atom in atoms if atom.code_field == code_field)
 
     def _activity_table(self) -> exp.Table:
         return table_name(self.source.table, self.dialect)

@@ -21,6 +21,7 @@ from ebi_rules.translate.sql import (
     all_of,
     as_number,
     like_patterns,
+    needs_order,
     number,
     text,
     text_condition,
@@ -134,6 +135,11 @@ class _RuleWriter(Steps):
         if self.binding.child(atom.code_field):
             raise DialectError(
                 f"the layout {self.binding.layout.name} has codes in a second table: use --shape flags or view."
+            )
+        if self.dialect.shallow and needs_order(atom, self.binding):
+            raise DialectError(
+                f"{self.dialect.title} does not read a predicate as deep as {verdict_name(atom)} needs: use --shape flags "
+                "or view."
             )
         raw = [self._raw_column(column) for column in self.binding.code_columns(atom.code_field)]
         codes = self._normal_text(raw, atom.code_field, [atom])

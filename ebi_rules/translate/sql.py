@@ -256,20 +256,31 @@ def code_text(
         binding: The layout, which says what stands for no code.
         code_field: The field of the codes.
     """
+    if ordered:
+        return without_fillers(separated_text(columns, dialect), dialect, binding, code_field)
+    separators = [separator for separator in SEPARATORS if separator != ","]
+    return concat([text(","), replace_each(_bare_codes(columns, dialect), separators, ",", dialect)], dialect)
+
+
+def separated_text(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
+    """Return all codes in some columns as one text, each between a comma and a bar: `,U054|,|,NULL|,Z665|`."""
+    separators = [separator for separator in SEPARATORS if separator != " "]
+    bare = replace_each(_bare_codes(columns, dialect), separators, " ", dialect)
+    between = replace(bare, " ", _ORDERED_CLOSE + _ORDERED_OPEN)
+    return concat([text(_ORDERED_OPEN), between, text(_ORDERED_CLOSE)], dialect)
+
+
+def without_fillers(separated: exp.Expr, dialect: Dialect, binding: Binding, code_field: str) -> exp.Expr:
+    """Return a text from `separated_text` with codes only: `,U054|,Z665|`."""
+    for filler in binding.not_codes(code_field):
+        separated = replace(separated, _ORDERED_OPEN + filler + _ORDERED_CLOSE, "")
+    return coalesce(separated, text(_NOTHING)) if dialect.empty_is_null else separated
+
+
+def _bare_codes(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
     cells = [as_text(column, dialect) for column in columns]
     joined = coalesce(cells[0], text("")) if len(cells) == 1 else raw_text(cells, dialect)
-    bare: exp.Expr = replace(exp.Upper(this=joined), ".", "")
-    if not ordered:
-        separators = [separator for separator in SEPARATORS if separator != ","]
-        return concat([text(","), replace_each(bare, separators, ",", dialect)], dialect)
-    separators = [separator for separator in SEPARATORS if separator != " "]
-    bare = replace_each(bare, separators, " ", dialect)
-    wrapped = concat(
-        [text(_ORDERED_OPEN), replace(bare, " ", _ORDERED_CLOSE + _ORDERED_OPEN), text(_ORDERED_CLOSE)], dialect
-    )
-    for filler in binding.not_codes(code_field):
-        wrapped = replace(wrapped, _ORDERED_OPEN + filler + _ORDERED_CLOSE, "")
-    return coalesce(wrapped, text(_NOTHING)) if dialect.empty_is_null else wrapped
+    return replace(exp.Upper(this=joined), ".", "")
 
 
 def raw_text(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
@@ -302,7 +313,7 @@ def is_code(column: exp.Expr, dialect: Dialect, not_codes: Sequence[str]) -> exp
 
 def as_text(column: exp.Expr, dialect: Dialect) -> exp.Expr:
     """Return a column of codes as text, whatever its type."""
-    return exp.cast(column, "text") if dialect.casts_text else column
+    return exp.cast(column, dialect.text_type, dialect=dialect.sqlglot) if dialect.text_type else column
 
 
 def as_whole_number(column: exp.Expr, dialect: Dialect) -> exp.Expr:

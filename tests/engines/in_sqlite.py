@@ -3,11 +3,12 @@
 Oracle's text runs on it too, under the one rule by which Oracle differs: an empty text is NULL.
 """
 
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 
 import polars as pl
 import sqlglot
@@ -61,11 +62,15 @@ class Oracle(SQLite):
             "date_part_": _date_part,
             "days_between_": _days_between,
             "days_later_": _days_later,
+            "nchr": chr,
+            "to_number_": _to_number,
+            "translate": _translate,
             "replace": _replace,
             "trunc": _trunc,
             "upper": _upper,
         }.items():
-            self.connection.create_function(name, function.__code__.co_argcount, function)
+            arguments = function.__code__.co_argcount if isinstance(function, FunctionType) else 1
+            self.connection.create_function(name, arguments, function)
         self.connection.execute("CREATE TABLE DUAL AS SELECT 'X' AS DUMMY")
 
     def stores(self, case: Case) -> Case:
@@ -102,7 +107,15 @@ def _days_later(day: str | None, days: int) -> str | None:
 
 
 def _replace(text: str | None, old: str | None, new: str | None) -> str | None:
-    return text.replace(old, new or "") or None if text and old else text
+    return str(text).replace(old, new or "") or None if text is not None and old else text
+
+
+def _to_number(text: str | None) -> float | None:
+    return float(text) if re.fullmatch(r"[+-]?[0-9]+([.][0-9]*)?", str(text or "")) else None
+
+
+def _translate(text: str | None, old: str, new: str) -> str | None:
+    return None if text is None else str(text).translate(str.maketrans(old, new))
 
 
 def _trunc(day: str | None) -> str | None:
@@ -110,7 +123,7 @@ def _trunc(day: str | None) -> str | None:
 
 
 def _upper(text: str | None) -> str | None:
-    return text.upper() if text else None
+    return str(text).upper() if text is not None else None
 
 
 def _without_empty_texts(node: exp.Expr) -> exp.Expr:
@@ -123,6 +136,8 @@ def _without_empty_texts(node: exp.Expr) -> exp.Expr:
             away = node.expression if isinstance(node, exp.Add) else exp.Neg(this=node.expression)
             return exp.Anonymous(this="days_later_", expressions=[node.this, away])
         return exp.Anonymous(this="days_between_", expressions=[node.this, node.expression])
+    if isinstance(node, exp.ToNumber):
+        return exp.Anonymous(this="to_number_", expressions=[node.this])
     return exp.Null() if node.is_string and not node.name else node
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import cache, cached_property
 from typing import Any
 
@@ -202,8 +203,9 @@ class _Compiler:
         return {
             "GETDATE": lambda: date.today(),  # The moment's day: every date before or after it is so of the moment too.
             "CONCAT": lambda *values: "".join("" if value is None else str(value) for value in values),
+            "NCHAR": lambda number: chr(int(number)),
             "REPLACE": self._replace,
-            "UPPER": lambda value: value if value is None else value.upper(),
+            "UPPER": lambda value: value if value is None else str(value).upper(),
         }
 
     def visit_BinaryExpression(self, node: Any) -> Expression:
@@ -243,6 +245,15 @@ class _Compiler:
     def visit_CastCall(self, node: Any) -> Expression:
         assert str(node.DataType.Name.BaseIdentifier.Value).upper() == "DATE", "only days are cast"
         return self._compile(node.Parameter)
+
+    def visit_TryCastCall(self, node: Any) -> Expression:
+        assert str(node.DataType.Name.BaseIdentifier.Value).upper() in ("DECIMAL", "NUMERIC"), "only numbers are tried"
+
+        def number(value: object) -> Decimal | None:
+            text = str(value).strip(" ")
+            return Decimal(text) if re.fullmatch(r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)", text) else None
+
+        return _strict(number, self._compile(node.Parameter))
 
     def visit_CoalesceExpression(self, node: Any) -> Expression:
         values = [self._compile(value) for value in node.Expressions]
@@ -340,7 +351,7 @@ class _Compiler:
         if value is None or old is None or new is None:
             return None
         flags = re.IGNORECASE if self.collation.ignores_case else 0
-        return re.sub(re.escape(old), new.replace("\\", r"\\"), value, flags=flags) if old else value
+        return re.sub(re.escape(old), new.replace("\\", r"\\"), str(value), flags=flags) if old else value
 
 
 def _days_between(first: date, second: date) -> int:

@@ -29,8 +29,9 @@ class Dialect:
         distinct: Statements run faster when codes are decided once for every distinct text.
         reserved: Words, in capitals, that cannot be a bare name and that sqlglot does not know of.
         from_nothing: The table that a SELECT of constants must name; empty where none is needed.
-        casts_text: Functions of texts refuse numbers: columns of codes are cast.
+        text_type: The type to which columns of codes are cast, where functions of texts refuse numbers; else empty.
         number: How a text becomes a number, with {} for the text, and NULL for a text that is none.
+        shallow: The parser nests some 30 calls: codes in order need a step of their own, which a predicate has not.
         character: The function that returns a character by its number in Unicode; empty if a literal has to do.
         translate: TRANSLATE replaces one character each.
     """
@@ -47,8 +48,9 @@ class Dialect:
     distinct: bool = False
     reserved: str = ""
     from_nothing: str = ""
-    casts_text: bool = False
+    text_type: str = ""
     number: str = "TRY_CAST({} AS DECIMAL(18, 4))"
+    shallow: bool = False
     character: str = "CHR"
     translate: bool = False
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from sqlglot import Dialect as SqlglotDialect
-from sqlglot import ErrorLevel, exp, parse_one
+from sqlglot import ErrorLevel, exp
 from sqlglot.errors import SqlglotError
 
 from ebi_rules._support.errors import DialectError, UsageError
@@ -30,6 +30,7 @@ SAFE_NODES: frozenset[type[exp.Expr]] = frozenset(
         exp.CurrentDate,
         exp.DPipe,
         exp.DataType,
+        exp.DataTypeParam,
         exp.DateAdd,
         exp.DateDiff,
         exp.Dot,
@@ -79,7 +80,6 @@ _OF_DIALECT = "of the dialect's file"
 """The mark of nodes that a dialect's file says how to write: they are printed as they are."""
 
 _LINE = 120
-_PLACE = "ebi_value"
 _FILLED = 96
 _CONTINUED = " " * 8
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -155,18 +155,13 @@ def table_name(text: str, dialect: Dialect) -> exp.Table:
 def from_template(template: str, value: exp.Expr, dialect: Dialect) -> exp.Expr:
     """Return an expression that a dialect's file describes, with a value in the place of each {}.
 
+    The value is checked here; the template is printed as it is.
+
     Raises:
-        DialectError: The template is not SQL of the dialect.
+        DialectError: A node of the value does not mean the same in every dialect.
     """
-    try:
-        tree = parse_one(template.replace("{}", _PLACE), dialect=dialect.sqlglot)
-    except SqlglotError:
-        raise DialectError(f"{dialect.name}: {template} is not SQL of {dialect.title}.") from None
-    for node in tree.walk():
-        node.meta[_OF_DIALECT] = True
-    return tree.transform(
-        lambda node: value.copy() if isinstance(node, exp.Column) and node.name == _PLACE else node, copy=False
-    )
+    _require_safe(value)
+    return exp.Var(this=template.replace("{}", _filled(_pieces(value, dialect))))
 
 
 def function(name: str, values: Sequence[exp.Expr]) -> exp.Expr:
@@ -182,9 +177,7 @@ def print_sql(tree: exp.Expr, dialect: Dialect) -> str:
     Raises:
         DialectError: A node is not in `SAFE_NODES`, or the dialect does not support it.
     """
-    for node in tree.walk():
-        if type(node) not in SAFE_NODES and not node.meta.get(_OF_DIALECT):
-            raise DialectError(f"{type(node).__name__} does not mean the same in every dialect: it cannot be printed.")
+    _require_safe(tree)
     try:
         text = _on_one_line(tree.copy(), dialect).sql(
             dialect=dialect.sqlglot, pretty=True, max_text_width=_LINE, unsupported_level=ErrorLevel.RAISE
@@ -192,6 +185,12 @@ def print_sql(tree: exp.Expr, dialect: Dialect) -> str:
     except SqlglotError as error:
         raise DialectError(f"{dialect.title} does not support this: {error}.") from None
     return fill_lines(text)
+
+
+def _require_safe(tree: exp.Expr) -> None:
+    for node in tree.walk():
+        if type(node) not in SAFE_NODES and not node.meta.get(_OF_DIALECT):
+            raise DialectError(f"{type(node).__name__} does not mean the same in every dialect: it cannot be printed.")
 
 
 def _on_one_line(tree: exp.Expr, dialect: Dialect) -> exp.Expr:

@@ -31,7 +31,7 @@ def test_how_codes_stand_in_one_text(spec: Spec) -> None:
 
 
 def test_what_is_no_code(spec: Spec) -> None:
-    """Empty text, separators alone, the text NULL and the fillers - and & are no codes."""
+    """Empty text, separators alone, texts such as NULL and NA, the fillers - and &, and X997 to X999 are no codes."""
     spec(
         "procedure_recorded",
         raw=True,
@@ -40,6 +40,9 @@ def test_what_is_no_code(spec: Spec) -> None:
         U054          ¦ yes
         ||Q           ¦ yes
         NULL,U054     ¦ yes
+        U054,X999     ¦ yes
+        Z665          ¦ yes
+        U132||NA      ¦ yes
         NULLS         ¦ yes
         --            ¦ yes
                       ¦ no
@@ -52,6 +55,13 @@ def test_what_is_no_code(spec: Spec) -> None:
         -             ¦ no
         &             ¦ no
         -,&           ¦ no
+        NA            ¦ no
+        nan           ¦ no
+        None          ¦ no
+        N/A           ¦ no
+        X999          ¦ no
+        X99.7,NA      ¦ no
+        x998          ¦ no
         """,
     )
 
