@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import re
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
@@ -58,9 +59,13 @@ class TextTable:
 
     def read(self) -> pl.DataFrame:
         """Return the rows as text; empty cells are null."""
-        checked = CheckedBytes(self.path, self.encoding, self.separator)
         names = [f"column_{place}" for place in range(len(self.headings))]
-        table = arrow_csv.read_csv(
+        with closing(CheckedBytes(self.path, self.encoding, self.separator)) as checked:
+            table = self._read(checked, names)
+        return cast(pl.DataFrame, pl.from_arrow(table.rename_columns(list(self.headings))))
+
+    def _read(self, checked: CheckedBytes, names: list[str]) -> pa.Table:
+        return arrow_csv.read_csv(
             pa.PythonFile(cast(IO[Any], checked), mode="r"),
             read_options=arrow_csv.ReadOptions(block_size=_BLOCK, column_names=names, skip_rows_after_names=1),
             parse_options=arrow_csv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
@@ -71,7 +76,6 @@ class TextTable:
                 quoted_strings_can_be_null=True,
             ),
         )
-        return cast(pl.DataFrame, pl.from_arrow(table.rename_columns(list(self.headings))))
 
 
 def open_text_table(
@@ -165,7 +169,10 @@ class _TextCheck:
 
     def _parse(self, encoding: str, separator: str, headings: tuple[str, ...]) -> int:
         """Return the number of rows; refuse lines with more or fewer cells than the heading."""
-        checked = CheckedBytes(self.path, encoding, separator)
+        with closing(CheckedBytes(self.path, encoding, separator)) as checked:
+            return self._parse_checked(checked, encoding, separator, headings)
+
+    def _parse_checked(self, checked: CheckedBytes, encoding: str, separator: str, headings: tuple[str, ...]) -> int:
         longer = shorter = 0
 
         def note(row: arrow_csv.InvalidRow) -> str:
@@ -196,7 +203,6 @@ class _TextCheck:
             is_broken = True
         while checked.read(_BLOCK):
             pass
-        checked.close()
         if checked.has_nul:
             self.fail("has NUL characters, which text does not have.")
         if checked.misplaced:
@@ -226,7 +232,10 @@ class _TextCheck:
     def _first_line(self, encoding: str, separator: str, cells: int) -> int:
         """Return the number of the first line with another number of cells than the heading."""
         checked = CheckedBytes(self.path, encoding, separator)
-        with io.TextIOWrapper(io.BufferedReader(cast(Any, _RawBytes(checked))), UTF8, newline="") as text:
+        with (
+            closing(checked),
+            io.TextIOWrapper(io.BufferedReader(cast(Any, _RawBytes(checked))), UTF8, newline="") as text,
+        ):
             reader = csv.reader(text, delimiter=separator)
             line = 1
             for row in reader:

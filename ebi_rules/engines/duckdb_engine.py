@@ -18,7 +18,7 @@ from ebi_rules.engines.extract import ExtractSource, InputFile
 from ebi_rules.engines.file_formats import PARQUET, kind_of
 from ebi_rules.engines.value_checks import zone_remarks
 from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table, require_files
-from ebi_rules.translate.polars_dates import LONDON
+from ebi_rules.translate.date_formats import LONDON
 
 __all__ = ["count_cube", "open_source"]
 

@@ -5,7 +5,7 @@ import polars as pl
 from ebi_rules.cube import AGE_BAND_STARTS, AGE_BANDS_PARTED, OLDEST
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.translate.polars_dates import as_date
+from ebi_rules.translate.date_formats import as_date
 
 TEXT, DAY, ROWS = "text", "day", "rows"
 

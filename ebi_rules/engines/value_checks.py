@@ -22,8 +22,8 @@ from ebi_rules.engines.polars_dates import DAY, TEXT, distinct_dates, is_text_da
 from ebi_rules.engines.polars_dates import ROWS as DATES
 from ebi_rules.engines.united_files import ALIKE
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.translate.date_formats import as_date, date_text, day_and_month, is_date_type
 from ebi_rules.translate.polars import field_value, raw_code, whole_number
-from ebi_rules.translate.polars_dates import as_date, date_text, day_and_month, is_date_type
 from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
 DATE = "a date such as 2024-03-28 or 28/03/2024"

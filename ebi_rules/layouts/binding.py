@@ -282,8 +282,9 @@ class _Columns:
         """
         for template in shape.templates:
             first, *others = self._positions(template, shape)
-            first = first or next(iter(self.present(shape.first)), None)
             later = tuple(column for column in others if column)
+            if later and not first:
+                first = next(iter(self.present(shape.first)), None)
             if later and not first:
                 names = " or ".join(dict.fromkeys(numbered_names(template, 1)))
                 raise ExtractError(

@@ -37,7 +37,7 @@ _FIRST_DAY = date(1970, 1, 1).toordinal()
 """Day 0."""
 
 
-_FIRST_DAY = (EARLIEST - date(1970, 1, 1)).days
+_EARLIEST_NUMBER = (EARLIEST - date(1970, 1, 1)).days
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def _events(
             *(_dimension(name, binding, schema, checked.values).alias(name) for name in fields),
         )
     )
-    is_early = pl.col("day") < _FIRST_DAY
+    is_early = pl.col("day") < _EARLIEST_NUMBER
     early = frame.select(is_early.sum()).item()
     notices: list[str] = [*checked.notices, *_missing_values(frame, binding)]
     if early:

@@ -84,12 +84,14 @@ def partial_months(cube: pl.DataFrame) -> tuple[str, ...]:
 
 
 def _begins_late(months: Sequence[str], days: Mapping[str, Mapping[str, int]]) -> bool:
-    month = months[0]
+    month, others = months[0], months[1:]
     first = days[FIRST_DATE].get(month)
-    length = _length(month)
     missing = first % 100 - 1 if first else 0
-    expected = days["activity"][month] / max(length - missing, 1) * missing
-    return (missing > _MOST_DAYS_MISSING and expected >= _LEAST_EXPECTED) or _is_low(month, months[1:-1], days, EARLY)
+    by_day = sum(days["activity"].values()) / sum(map(_length, months))
+    usual = [days[FIRST_DATE][other] % 100 - 1 for other in others if other in days[FIRST_DATE]]
+    is_unusual = not usual or float(np.median(usual)) <= _MOST_DAYS_MISSING
+    begins_late = missing > _MOST_DAYS_MISSING and by_day * missing >= _LEAST_EXPECTED and is_unusual
+    return begins_late or _is_low(month, months[1:-1], days, EARLY)
 
 
 def _ends_early(months: Sequence[str], days: Mapping[str, Mapping[str, int]]) -> bool:

@@ -16,22 +16,14 @@ from ebi_rules.statements.code_steps import Steps
 from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
-from ebi_rules.translate.sql import (
-    all_of,
-    any_of,
-    as_number,
+from ebi_rules.translate.sql_parts import all_of, any_of, as_number, coalesce, concat, like, negate, number, text
+from ebi_rules.translate.sql_values import (
     as_text,
     as_whole_number,
-    coalesce,
     code_text,
-    concat,
     is_code,
-    like,
-    negate,
-    number,
     separated_text,
     single_code,
-    text,
     without_fillers,
     without_white_space,
 )

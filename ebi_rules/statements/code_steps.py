@@ -5,7 +5,7 @@ each distinct text (`distinct`), or on the rows of a child table. Later steps, w
 `codes`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 
@@ -25,38 +25,23 @@ from ebi_rules.criteria.nodes import (
     fields_needed,
 )
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.layouts.scope import EVERYTHING, Scope
-from ebi_rules.statements.step_names import Naming
-from ebi_rules.statements.table_source import TableSource
+from ebi_rules.statements.child_steps import KINDS, ChildSteps, in_field, part
 from ebi_rules.translate.dialects.dialect import Dialect
-from ebi_rules.translate.dialects.printing import identifier, table_name
-from ebi_rules.translate.sql import (
-    SqlTranslator,
-    all_of,
-    any_of,
-    as_number,
+from ebi_rules.translate.dialects.printing import table_name
+from ebi_rules.translate.sql import SqlTranslator, needs_order, text_condition
+from ebi_rules.translate.sql_parts import as_number, coalesce, number
+from ebi_rules.translate.sql_values import (
     as_text,
     as_whole_number,
-    coalesce,
     code_text,
-    is_code,
-    like,
-    like_patterns,
-    needs_order,
-    number,
     raw_text,
     separated_text,
-    single_code,
-    text_condition,
     without_fillers,
 )
-from opcs_icd import CodeList
 
 STRATEGIES = ("inline", "distinct")
 """How codes in the activity table are decided: in every row, or once for each distinct text and then joined to rows."""
-
-_KINDS = {"procedures": "procedure", "diagnoses": "diagnosis"}
 
 
 def decides_distinct(strategy: str | None, dialect: Dialect) -> bool:
@@ -77,25 +62,16 @@ def decides_distinct(strategy: str | None, dialect: Dialect) -> bool:
 
 
 @dataclass
-class Steps(Naming):
+class Steps(ChildSteps):
     """Write the first steps of a statement for one dialect, layout and table.
 
     Attributes:
-        source: The activity table and its tables of codes.
-        verdict_names: The column of each code atom's verdict, as `name_verdicts` returns them.
         distinct: Whether codes in the activity table are decided on distinct texts.
         scope: The months and providers to read.
     """
 
-    source: TableSource
-    verdict_names: Mapping[CodeAtom, str]
     distinct: bool
     scope: Scope = EVERYTHING
-
-    @property
-    def binding(self) -> Binding:
-        """The layout of the activity table, bound to its columns."""
-        return self.source.binding
 
     def keys(self) -> str:
         """Return a select of the keys of all activities in the scope."""
@@ -156,7 +132,7 @@ class Steps(Naming):
     def _splits(self, atoms: Sequence[CodeAtom]) -> bool:
         """Return whether texts of codes are put in order in a step of their own: some parsers nest no deeper."""
         inside = [name for name in _code_fields(atoms) if not self.binding.child(name)]
-        return not self.distinct and any(self._is_ordered(name, _in_field(atoms, name)) for name in inside)
+        return not self.distinct and any(self._is_ordered(name, in_field(atoms, name)) for name in inside)
 
     def _texts_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
         """Select the fields, and the codes of each field as one text, from which `activity` takes fillers."""
@@ -164,11 +140,11 @@ class Steps(Naming):
         for name in _code_fields(atoms):
             if not self.binding.child(name):
                 raw = [self._raw_column(column) for column in self.binding.code_columns(name)]
-                is_ordered = self._is_ordered(name, _in_field(atoms, name))
+                is_ordered = self._is_ordered(name, in_field(atoms, name))
                 text = (
                     separated_text(raw, self.dialect)
                     if is_ordered
-                    else self._normal_text(raw, name, _in_field(atoms, name))
+                    else self._normal_text(raw, name, in_field(atoms, name))
                 )
                 columns.append(text.as_(self._name(name)))
         select = exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(self._activity_table())
@@ -181,14 +157,14 @@ class Steps(Naming):
             for name in _code_fields(atoms):
                 if not self.binding.child(name):
                     text: exp.Expr = self._column(name)
-                    if self._is_ordered(name, _in_field(atoms, name)):
+                    if self._is_ordered(name, in_field(atoms, name)):
                         text = without_fillers(text, self.dialect, self.binding, name)
                     kept.append(text.as_(self._name(name)))
             return exp.Select(expressions=kept).from_(self._step("texts"))
         columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
         for name in _code_fields(atoms):
             if not self.binding.child(name):
-                columns.append(self._raw_text(name) if self.distinct else self._code_text(name, _in_field(atoms, name)))
+                columns.append(self._raw_text(name) if self.distinct else self._code_text(name, in_field(atoms, name)))
         select = exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(self._activity_table())
         return self._within_scope(select)
 
@@ -202,14 +178,14 @@ class Steps(Naming):
         ]
         select = exp.Select().from_(self._step("activity"))
         for code_field in joined:
-            child, decided = self.binding.child(code_field), _part(code_field, "found")
+            child, decided = self.binding.child(code_field), part(code_field, "found")
             left, right = (self.binding.key, child.key) if child else (_text_name(code_field),) * 2
             same = exp.EQ(this=self._column(right, decided), expression=self._column(left, activity))
             select = select.join(self._step(decided), on=same, join_type="left")
         for atom in atoms:
             name = self._verdict_column(atom)
             if atom.code_field in joined:
-                verdict = coalesce(self._column(name, _part(atom.code_field, "found")), number(0))
+                verdict = coalesce(self._column(name, part(atom.code_field, "found")), number(0))
             else:
                 text = self._column(atom.code_field)
                 verdict = as_number(text_condition(atom, text, self.dialect, self.binding))
@@ -220,14 +196,14 @@ class Steps(Naming):
         """Return the steps over the distinct texts of a field of codes: raw, in normal form, and with verdicts."""
         if not self.distinct:
             return
-        field_atoms = _in_field(atoms, code_field)
-        texts, normal, decided = (_part(code_field, step) for step in ("texts", "normal", "found"))
+        field_atoms = in_field(atoms, code_field)
+        texts, normal, decided = (part(code_field, step) for step in ("texts", "normal", "found"))
         key = self._column(_text_name(code_field))
         raw = self._raw_text(code_field)
         every_text = exp.Select(expressions=[raw]).from_(self._activity_table())
         yield texts, self._within_scope(every_text).group_by(raw.this.copy())
         if self._is_ordered(code_field, field_atoms):
-            separated = _part(code_field, "separated")
+            separated = part(code_field, "separated")
             columns = [key.copy(), separated_text([key.copy()], self.dialect).as_(self._name(code_field))]
             yield separated, exp.Select(expressions=columns).from_(self._step(texts))
             text_of_codes = without_fillers(self._column(code_field), self.dialect, self.binding, code_field)
@@ -274,98 +250,12 @@ class Steps(Naming):
     def _activity_table(self) -> exp.Table:
         return table_name(self.source.table, self.dialect)
 
-    def _child_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
-        """Return the steps over a child table: its codes, the first position of each activity, and the verdicts.
-
-        Codes are put into normal form. The step of first positions is there only if an atom needs it. The step of
-        verdicts has one row per activity: it uses GROUP BY and a join, because many warehouses refuse EXISTS in CASE.
-        """
-        child = self.binding.child(code_field)
-        field_atoms = _in_field(atoms, code_field)
-        if not child:
-            return
-        codes, first, decided = (_part(code_field, step) for step in ("codes", "first", "found"))
-        columns: list[exp.Expr] = [self._raw_column(child.key)]
-        if child.position:
-            columns.append(self._raw_column(child.position))
-        columns.append(single_code(self._raw_column(child.code), self.dialect).as_(self._name("code")))
-        yield codes, exp.Select(expressions=columns).from_(self._child_table(code_field, child))
-
-        key = self._column(child.key, codes)
-        named_key = key.as_(self._name(child.key))
-        select = exp.Select().from_(self._step(codes))
-        if any(isinstance(atom, HasCode) and atom.position is not Position.ANY for atom in field_atoms):
-            earliest = exp.Min(this=self._position(child, codes)).as_(self._name("first_position"))
-            with_codes = select.select(named_key, earliest).where(self._is_code(code_field))
-            yield first, with_codes.group_by(key)
-            same = exp.EQ(this=self._column(child.key, first), expression=key.copy())
-            select = select.join(self._step(first), on=same, join_type="left")
-        verdicts = [
-            self._child_verdict(atom, child).as_(self._name(self._verdict_column(atom))) for atom in field_atoms
-        ]
-        yield decided, select.select(named_key, *verdicts).group_by(key)
-
-    def _child_verdict(self, atom: CodeAtom, child: ChildTable) -> exp.Expr:
-        """Return the verdict on a code atom, 1 or 0, over all child rows of one activity."""
-        codes = _part(atom.code_field, "codes")
-        match atom:
-            case HasCode(listed, Position.ANY):
-                return exp.Max(this=as_number(self._is_listed(atom.code_field, listed.codes)))
-            case HasCode(listed, position):
-                first = self._column("first_position", _part(atom.code_field, "first"))
-                compare = exp.EQ if position is Position.PRIMARY else exp.GT
-                is_placed = compare(this=self._position(child, codes), expression=first)
-                return exp.Max(this=as_number(all_of([is_placed, self._is_listed(atom.code_field, listed.codes)])))
-            case FollowedBy(first_list, second_list):
-                earliest = exp.Min(this=self._position_if_in(first_list.codes, child, atom.code_field))
-                latest = exp.Max(this=self._position_if_in(second_list.codes, child, atom.code_field))
-                return as_number(exp.LT(this=earliest, expression=latest))
-            case Recorded():
-                return exp.Max(this=as_number(self._is_code(atom.code_field)))
-        assert False, f"Unhandled node: {atom}"
-
-    def _position_if_in(self, listed: CodeList, child: ChildTable, code_field: str) -> exp.Expr:
-        """Return the position of a child row whose code is in a list; NULL for other rows."""
-        position = self._position(child, _part(code_field, "codes"))
-        return exp.Case(ifs=[exp.If(this=self._is_listed(code_field, listed), true=position)])
-
-    def _is_listed(self, code_field: str, listed: CodeList) -> exp.Expr:
-        """Return the condition that the code of a child row is in a list."""
-        begins = self._begins(self._column("code", _part(code_field, "codes")), listed)
-        fillers = self.binding.not_codes(code_field)
-        if not any(filler.startswith(tuple(listed.prefixes)) for filler in fillers):
-            return begins
-        return all_of([begins, self._is_code(code_field)])
-
-    def _is_code(self, code_field: str) -> exp.Expr:
-        """Return the condition that a child row has a code."""
-        column = self._column("code", _part(code_field, "codes"))
-        return is_code(column, self.dialect, self.binding.not_codes(code_field))
-
     def _carried(self, name: str) -> str:
         """Return the column of a field in the steps: a recoded field's codes have a name of their own.
 
         In some warehouses a name in a SELECT refers to the column that the same SELECT calls so.
         """
         return f"{name}_code" if name in self.binding.recodings else name
-
-    def _verdict_column(self, atom: CodeAtom) -> str:
-        return self.verdict_names[atom]
-
-    def _child_table(self, code_field: str, child: ChildTable) -> exp.Table:
-        """Return the table of codes: the one that the user named, or the layout's own beside the activity table."""
-        if code_field in self.source.child_tables:
-            return table_name(self.source.child_tables[code_field], self.dialect)
-        beside = table_name(self.source.table, self.dialect)
-        beside.set("this", identifier(child.table, self.dialect))
-        return beside
-
-    def _begins(self, column: exp.Expr, codes: CodeList) -> exp.Expr:
-        return any_of([like(column, f"{code}%") for code in like_patterns(codes, self.dialect)])
-
-    def _position(self, child: ChildTable, table: str) -> exp.Expr:
-        assert child.position, "a criterion about order needs a position"
-        return self._column(child.position, table)
 
     def _raw_field(self, name: str) -> exp.Expr:
         """Return a field as text, number or date: whatever type the table has, unless its types are known."""
@@ -380,9 +270,6 @@ class Steps(Naming):
             return as_whole_number(column, self.dialect)
         return as_text(column, self.dialect)
 
-    def _raw_column(self, name: str) -> exp.Column:
-        return exp.Column(this=identifier(name, self.dialect))
-
 
 def no_codes(atom: CodeAtom) -> exp.Expr:
     """Fail on an atom about codes, where there can be none."""
@@ -394,19 +281,9 @@ def _code_fields(atoms: Sequence[CodeAtom]) -> list[str]:
     return list(dict.fromkeys(atom.code_field for atom in atoms))
 
 
-def _in_field(atoms: Iterable[CodeAtom], code_field: str) -> list[CodeAtom]:
-    """Return the atoms about one field of codes."""
-    return [atom for atom in atoms if atom.code_field == code_field]
-
-
 def _text_name(code_field: str) -> str:
     """Return the name of the column with the text of a field's codes as the table has it."""
     return f"{code_field}_text"
-
-
-def _part(code_field: str, step: str) -> str:
-    """Return the name of a step over a field of codes: procedure_codes, diagnosis_found, ..."""
-    return f"{_KINDS.get(code_field, code_field)}_{step}"
 
 
 def verdict_name(atom: CodeAtom) -> str:
@@ -419,7 +296,7 @@ def verdict_name(atom: CodeAtom) -> str:
         case FollowedBy(first, second):
             return f"{first.name}_then_{second.name}"
         case Recorded():
-            return f"{_KINDS[atom.code_field]}_recorded"
+            return f"{KINDS[atom.code_field]}_recorded"
     assert False, f"Unhandled node: {atom}"
 
 

@@ -33,7 +33,8 @@ from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdic
 from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
-from ebi_rules.translate.sql import SqlTranslator, all_of, any_of, as_number, negate, number, text
+from ebi_rules.translate.sql import SqlTranslator
+from ebi_rules.translate.sql_parts import all_of, any_of, as_number, negate, number, text
 
 _ACTIVITY = "n_activity"
 _DAYS = _FIRST, _LAST, _EARLY, _LATE = ("n_first_date", "n_last_date", "n_early", "n_late")

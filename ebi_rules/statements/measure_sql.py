@@ -18,7 +18,7 @@ from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdic
 from ebi_rules.statements.step_names import Naming, union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
-from ebi_rules.translate.sql import (
+from ebi_rules.translate.sql_parts import (
     all_of,
     as_day,
     as_number,

@@ -16,16 +16,8 @@ from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdic
 from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
-from ebi_rules.translate.sql import (
-    SqlTranslator,
-    all_of,
-    as_number,
-    like_patterns,
-    needs_order,
-    number,
-    text,
-    text_condition,
-)
+from ebi_rules.translate.sql import SqlTranslator, like_patterns, needs_order, text_condition
+from ebi_rules.translate.sql_parts import all_of, as_number, number, text
 
 SHAPES = ("flags", "predicate", "case", "counts", "view")
 _BARE_SHAPES = ("predicate", "case")
@@ -138,8 +130,8 @@ class _RuleWriter(Steps):
             )
         if self.dialect.shallow and needs_order(atom, self.binding):
             raise DialectError(
-                f"{self.dialect.title} does not read a predicate as deep as {verdict_name(atom)} needs: use --shape flags "
-                "or view."
+                f"{self.dialect.title} does not read a predicate as deep as {verdict_name(atom)} needs: use "
+                "--shape flags or view."
             )
         raw = [self._raw_column(column) for column in self.binding.code_columns(atom.code_field)]
         codes = self._normal_text(raw, atom.code_field, [atom])

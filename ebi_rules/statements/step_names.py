@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.dialects.printing import identifier, print_sql
-from ebi_rules.translate.sql import number, text
+from ebi_rules.translate.sql_parts import number, text
 
 
 @dataclass

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.criteria.nodes import SPELL_FIELD
-from ebi_rules.layouts.layout import ChildTable, Layout, Numbered
+from ebi_rules.layouts.layout import ChildTable, Layout, Numbered, is_numbered
 from ebi_rules.synth.random_values import draw
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def lay_out(
         number = activities[field]
         if isinstance(shape, ChildTable):
             tables[field] = _child_rows(activities["id"], number, codes[field], shape)
-        elif "NN" in shape.templates[0]:
+        elif is_numbered(shape.templates[0]):
             columns |= _numbered_columns(rng, number, codes[field], shape)
         else:
             columns[shape.templates[0]] = _delimited_text(rng, number, codes[field])

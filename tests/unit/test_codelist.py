@@ -194,4 +194,4 @@ def test_normal_form_and_grammar() -> None:
     ],
 )
 def test_splitting_codes(text: str | None, codes: tuple[str, ...]) -> None:
-    assert split_codes(text) == codes
+    assert split_codes(text, ICD10) == codes

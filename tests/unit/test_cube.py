@@ -53,7 +53,7 @@ def test_what_warehouses_write_reads_the_same(audit: ebi.Audit, tmp_path: Path) 
         ({"item": pl.when(pl.col("measure") == "variant").then(pl.lit("atended"))}, "no (criterion|variant)"),
         (
             {"count": pl.when(pl.col("measure") == "last_date").then(pl.lit("99")).otherwise("count")},
-            r"last_date\) is wrong in",
+            r"of days\) is wrong in",
         ),
         ({"nonsense": pl.lit("1")}, "no column 'nonsense'"),
     ],

@@ -60,8 +60,11 @@ def test_every_shape_can_be_parsed_in_its_own_dialect(dialect: str, shape: str, 
         text = ebi.sql(interpretation, dialect, layout, "sus.opa", shape)
         assert sqlglot.parse_one(f"SELECT {text}" if shape == "case" else text, read=dialect)
         assert "LIKE_ANY" not in text.upper()
-        assert "REGEXP" not in text.upper()
-        assert "~" not in text
+        # Only a dialect without TRY_CAST asks by a pattern whether a text is a number, as its file says.
+        begin, end = builtin_dialects()[dialect].number.split("{}")[1:2] or [""], "THEN"
+        others = text.replace(begin[0].partition(end)[0].strip(), "")
+        assert "REGEXP" not in others.upper()
+        assert "~" not in others
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,6 @@ def test_tsql_has_nothing_newer_than_2016_and_no_truth_values() -> None:
                 "STRING_AGG",
                 "CONCAT_WS",
                 "TRANSLATE(",
-                "TRY_",
                 " LIMIT ",
                 "TRUE",
                 "FALSE",

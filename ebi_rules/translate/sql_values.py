@@ -1,0 +1,116 @@
+"""Values of a table in normal form: text and numbers of any type, and codes as one text with marks between them."""
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.translate.dialects.dialect import Dialect
+from ebi_rules.translate.dialects.printing import from_template, function
+from ebi_rules.translate.sql_parts import NOTHING, coalesce, concat, negate, number, replace, text
+from opcs_icd import SEPARATORS, WHITE_SPACE
+
+ORDERED_OPEN, ORDERED_CLOSE = ",", "|"
+"""What stands before and after each code of a text in order."""
+
+
+def code_text(
+    columns: Sequence[exp.Expr], dialect: Dialect, ordered: bool, binding: Binding, code_field: str
+) -> exp.Expr:
+    """Return all codes in some columns as one text in normal form, with a comma before every code.
+
+    With `ordered` there is also a bar after every code, and only codes remain, so that the first code comes first:
+    `||U05.4 ,NULL,z665` becomes `,U054|,Z665|`.
+
+    Args:
+        columns: The columns.
+        dialect: The dialect.
+        ordered: Whether only codes remain, each between a comma and a bar.
+        binding: The layout, which says what stands for no code.
+        code_field: The field of the codes.
+    """
+    if ordered:
+        return without_fillers(separated_text(columns, dialect), dialect, binding, code_field)
+    separators = [separator for separator in SEPARATORS if separator != ","]
+    return concat([text(","), replace_each(_bare_codes(columns, dialect), separators, ",", dialect)], dialect)
+
+
+def separated_text(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
+    """Return all codes in some columns as one text, each between a comma and a bar: `,U054|,|,NULL|,Z665|`."""
+    separators = [separator for separator in SEPARATORS if separator != " "]
+    bare = replace_each(_bare_codes(columns, dialect), separators, " ", dialect)
+    between = replace(bare, " ", ORDERED_CLOSE + ORDERED_OPEN)
+    return concat([text(ORDERED_OPEN), between, text(ORDERED_CLOSE)], dialect)
+
+
+def without_fillers(separated: exp.Expr, dialect: Dialect, binding: Binding, code_field: str) -> exp.Expr:
+    """Return a text from `separated_text` with codes only: `,U054|,Z665|`."""
+    for filler in binding.not_codes(code_field):
+        separated = replace(separated, ORDERED_OPEN + filler + ORDERED_CLOSE, "")
+    return coalesce(separated, text(NOTHING)) if dialect.empty_is_null else separated
+
+
+def _bare_codes(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
+    cells = [as_text(column, dialect) for column in columns]
+    joined = coalesce(cells[0], text("")) if len(cells) == 1 else raw_text(cells, dialect)
+    return replace(exp.Upper(this=joined), ".", "")
+
+
+def raw_text(columns: Sequence[exp.Expr], dialect: Dialect) -> exp.Expr:
+    """Return the raw codes in some columns as one text: a single column as it is, several joined by commas."""
+    if len(columns) == 1:
+        return columns[0]
+    cells = [coalesce(column, text("")) for column in columns]
+    return concat([part for cell in cells for part in (text(","), cell)][1:], dialect)
+
+
+def single_code(column: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return a column with one code per row in normal form, never null."""
+    bare = replace(exp.Upper(this=as_text(column, dialect)), ".", "")
+    quotes = [character for character in SEPARATORS if character in "\"'"]
+    without = replace(replace_each(bare, [*quotes, *WHITE_SPACE[1:]], " ", dialect), " ", "")
+    return coalesce(without, text(NOTHING))
+
+
+def is_code(column: exp.Expr, dialect: Dialect, not_codes: Sequence[str]) -> exp.Expr:
+    """Return the condition that a text from `single_code` is a code.
+
+    Args:
+        column: The text.
+        dialect: The dialect.
+        not_codes: What stands for no code (`Binding.not_codes`).
+    """
+    nothing = [NOTHING, *(value for value in not_codes if value or not dialect.empty_is_null)]
+    return negate(exp.In(this=column, expressions=[text(value) for value in nothing]))
+
+
+def as_text(column: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return a column of codes as text, whatever its type."""
+    return exp.cast(column, dialect.text_type, dialect=dialect.sqlglot) if dialect.text_type else column
+
+
+def as_whole_number(column: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return a column as a number, whatever its type; NULL where it is none."""
+    return from_template(dialect.number, without_white_space(as_text(column, dialect), dialect), dialect)
+
+
+def without_white_space(value: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return a text without blanks and other white space."""
+    return replace(replace_each(value, list(WHITE_SPACE[1:]), " ", dialect), " ", "")
+
+
+def replace_each(value: exp.Expr, characters: Sequence[str], new: str, dialect: Dialect) -> exp.Expr:
+    """Return a text with each of several characters replaced by one other."""
+    if dialect.translate:
+        old = concat([_character(character, dialect) for character in characters], dialect)
+        return function("TRANSLATE", [value, old, text(new * len(characters))])
+    for character in characters:
+        value = exp.Replace(this=value, expression=_character(character, dialect), replacement=text(new))
+    return value
+
+
+def _character(character: str, dialect: Dialect) -> exp.Expr:
+    """Return a character as a literal or, where nobody could see it, by its number."""
+    if (character.isprintable() and character.isascii()) or not dialect.character:
+        return text(character)
+    return function(dialect.character, [number(ord(character))])
