@@ -87,17 +87,28 @@ class Binding:
         if not names:
             return f"The layout {self.layout.name} has no column for it. Use --column {name}=COLUMN."
         text = f"The layout {self.layout.name} looks for {' or '.join(names)}"
+        if is_numbered(names[0]):
+            return f"{text}. {self._numbered_advice(name)}"
         close = nearest(names[0], self.available or (), count=1)
         if not close:
             return f"{text}; no column here has a similar name. Use --column {name}=COLUMN."
         column = close[0].strip(WHITE_SPACE)
-        numbered = re.sub(r"0?1$", "NN", column)
-        if is_numbered(names[0]):
-            advice = numbered if numbered != column else "NAME_NN"
-            return (
-                f"{text}; the nearest column here is {column}. Use --column {name}={advice}, with NN for the position."
-            )
         return f"{text}; the nearest column here is {column}. Use --column {name}={column}."
+
+    def _numbered_advice(self, name: str) -> str:
+        """Return how to name numbered columns: those here, if only one series is not in use yet."""
+        available = [column.strip(WHITE_SPACE) for column in self.available or ()]
+        in_use = {column for field in self.codes for column in self.code_columns(field)}
+        series = [
+            re.sub("0?1$", "NN", column)
+            for column in available
+            if column.endswith("1") and f"{column[:-1]}2" in available and column not in in_use
+        ]
+        if len(series) == 1:
+            return (
+                f"The numbered columns here are {series[0]}. Use --column {name}={series[0]}, with NN for the position."
+            )
+        return f"Use --column {name}=NAME_NN, with NN for the position, or with the name of one column of all codes."
 
     def _names_in_layout(self, name: str) -> Sequence[str]:
         if name not in CODE_FIELDS:
