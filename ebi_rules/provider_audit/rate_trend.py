@@ -3,7 +3,6 @@
 It is made only from counts that may be shown.
 """
 
-import numpy as np
 import polars as pl
 
 from ebi_rules._support.errors import UsageError, unknown
@@ -27,7 +26,8 @@ _CHART = {"mean": pl.Float64, "lower": pl.Float64, "upper": pl.Float64, "signal"
 def rate_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
     """Return the rate per 1,000 eligible by month, with XmR limits.
 
-    A month in the extract in which a provider has no activity is 0; months not in the extract are absent. A partial
+    Every month from the first to the last is there. A month in which nothing is eligible has no rate: it is a gap, and
+    counts neither in the mean nor in limits or runs. A partial
     first or last month is marked, and is not judged. Limits and signals need 12 months of which two thirds are shown; a
     suppressed month counts as 4 in them and has no signal.
 
@@ -47,7 +47,7 @@ def rate_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
             raise UsageError("--rebase: " + unknown("month", month, counts.months))
     rate = stand_in(pl.col("flagged")) / stand_in(pl.col("eligible")) * PER
     series = _with_every_month(counts).with_columns(
-        rate=pl.when(pl.col("eligible") == 0).then(0.0).otherwise(rate),
+        rate=pl.when(pl.col("eligible") != 0).then(rate).otherwise(pl.when(pl.col("eligible").is_null()).then(rate)),
         partial=pl.col("month").is_in(counts.partial_months),
         hidden=pl.col("flagged").is_null() | pl.col("eligible").is_null(),
     )
@@ -89,22 +89,31 @@ def _with_every_month(counts: Counts) -> pl.DataFrame:
 
 def _charts(series: pl.DataFrame, settings: Settings, counts: Counts) -> pl.DataFrame:
     """Return an XmR chart of each series of months, null where too few can be judged; no limit is below 0."""
-    months = counts.months
-    width = len(months)
-    first = int(width > 1 and months[0] in counts.partial_months)
-    partial_last = width > 0 and months[-1] in counts.partial_months
-    judged = slice(first, width - partial_last)
-    rates, hidden = series["rate"].to_numpy(), series["hidden"].to_numpy()
-    rebase = [max(months.index(month) - first, 0) for month in settings.rebase]
-    empty = pl.DataFrame({name: [None] * width for name in _CHART}, schema=_CHART)
-    charts = []
-    for start in range(0, series.height, max(width, 1)):
-        is_hidden = hidden[start : start + width][judged]
-        if len(is_hidden) < FEWEST_MONTHS or np.mean(is_hidden) > MOST_HIDDEN:
-            charts.append(empty)
-        else:
-            values = rates[start + first : start + width].tolist()
-            chart = xmr(values, baseline=settings.baseline, rebase=rebase, partial_last=partial_last).drop("value")
-            charts.append(pl.concat([empty.head(first), chart]))
-    charted = pl.concat(charts) if charts else empty.clear()
+    width = len(counts.months)
+    columns = series.select("rate", "hidden", is_gap=pl.col("rate").is_null())
+    charts = [_chart(columns.slice(start, width), settings, counts) for start in range(0, series.height, max(width, 1))]
+    charted = pl.concat(charts) if charts else pl.DataFrame(schema=_CHART)
     return charted.with_columns(pl.col("lower").clip(lower_bound=0))
+
+
+def _chart(series: pl.DataFrame, settings: Settings, counts: Counts) -> pl.DataFrame:
+    """Return the chart of one series, without gaps and without a partial first month."""
+    months = counts.months
+    begins = int(len(months) > 1 and months[0] in counts.partial_months)
+    places = [place for place in range(begins, len(months)) if not series["is_gap"][place]]
+    partial_last = bool(places) and months[places[-1]] in counts.partial_months
+    judged = series["hidden"].gather(places[: len(places) - partial_last])
+    empty = pl.DataFrame({name: [None] * len(months) for name in _CHART}, schema=_CHART)
+    if judged.len() < FEWEST_MONTHS or int(judged.sum()) / judged.len() > MOST_HIDDEN:
+        return empty
+    rebase = sorted({sum(months[place] < month for place in places) for month in settings.rebase})
+    values = series["rate"].gather(places).to_list()
+    chart = xmr(
+        values,
+        baseline=settings.baseline,
+        rebase=[place for place in rebase if place < len(values)],
+        partial_last=partial_last,
+    ).drop("value")
+    placed = chart.with_columns(place=pl.Series(places, dtype=pl.Int64))
+    every = pl.DataFrame({"place": range(len(months))}, schema={"place": pl.Int64})
+    return every.join(placed, on="place", how="left", maintain_order="left").select(list(_CHART)).cast(pl.Schema(_CHART))

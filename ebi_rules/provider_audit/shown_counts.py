@@ -6,6 +6,7 @@ suppressed count is `STAND_IN`, whatever its value. The module makes no rates.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
@@ -112,9 +113,13 @@ class Counts:
 
     @cached_property
     def months(self) -> list[str]:
-        """The months in which the extract has any activity, in order: "2024-04"."""
+        """Every month from the first to the last with any activity, in order: "2024-04"."""
         known = self.cube.filter(pl.col("measure") == "activity", pl.col("month").is_not_null())
-        return sorted(known["month"].cast(pl.String).unique().to_list())
+        months = known["month"].cast(pl.String)
+        if not months.len():
+            return []
+        first, last = (date.fromisoformat(f"{month}-01") for month in (str(months.min()), str(months.max())))
+        return pl.date_range(first, last, interval="1mo", eager=True).dt.strftime("%Y-%m").to_list()
 
     @cached_property
     def partial_months(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ Unless a case says otherwise, 349 activities are in scope of 1,434 eligible, and
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import ebi_rules as ebi
@@ -176,6 +177,19 @@ def test_a_first_month_that_is_partial_is_marked_and_not_judged() -> None:
     assert trend.filter("partial")["month"].to_list() == ["2022-01"]
     assert trend["mean"].to_list()[0] is None
     assert trend["mean"].null_count() == 1
+
+
+@pytest.mark.parametrize("case", ["21-provider-missed-submission", "22-months-missing-for-all"])
+def test_months_that_nobody_sent_are_gaps(case: str) -> None:
+    trend = audited(case).trend
+    gaps = trend.filter(eligible=0)
+    assert gaps.height >= 2
+    assert gaps["rate_per_1000_eligible"].null_count() == gaps["mean"].null_count() == gaps.height
+    series = trend.filter(provider=gaps["provider"][-1])
+    assert series["month"].n_unique() == series.height == 24
+    means = series.filter(pl.col("eligible") > 0, ~pl.col("partial"))
+    assert means["mean"].n_unique() == 1
+    assert means["mean"][0] == pytest.approx(means["rate_per_1000_eligible"].mean(), rel=0.001)
 
 
 @pytest.mark.parametrize("case", ["32b-london-midnights", "32c-text-utc"])

@@ -139,11 +139,12 @@ def test_the_month_in_which_the_data_end_is_partial(last: str, partial: bool) ->
     assert trend["partial"].to_list() == [False, partial]
 
 
-def test_months_without_activity_are_zero_and_months_not_in_the_extract_absent() -> None:
+def test_every_month_is_there_and_has_no_rate_where_nothing_is_eligible() -> None:
     dates = ["2024-01-31", "2024-02-29", "2024-02-28", "2024-05-31"]
     trend = ebi.audit(frame_of(dates, ["ZZ1", "ZZ1", "ZZ2", "ZZ2"]), ["2S"], settings=EXACT).trend
     of_one = trend.filter(pl.col("provider") == "ZZ1").select("month", "eligible", "flagged", "rate_per_1000_eligible")
-    assert of_one.rows() == [("2024-01", 1, 1, 1000.0), ("2024-02", 1, 1, 1000.0), ("2024-05", 0, 0, 0.0)]
+    nothing = [(f"2024-0{month}", 0, 0, None) for month in (3, 4, 5)]
+    assert of_one.rows() == [("2024-01", 1, 1, 1000.0), ("2024-02", 1, 1, 1000.0), *nothing]
 
 
 def test_limits_need_twelve_months_and_can_be_rebased() -> None:

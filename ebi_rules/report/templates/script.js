@@ -97,7 +97,7 @@ function monthsOf(rule, place) {
     const partial = trends.partial.includes(month);
     const kind = partial ? "partial month" : !signal ? "no signal"
       : /above|up|high|rising/.test(signal) ? "high" : "low";
-    return { month, eligible, flagged, rate: !shown ? null : eligible === 0 ? 0 : flagged / eligible * 1000,
+    return { month, eligible, flagged, rate: !shown || eligible === 0 ? null : flagged / eligible * 1000,
       mean: part(series.m), lower: part(series.l), upper: part(series.u), signal: partial ? "partial month" : signal, kind };
   });
 }
