@@ -67,7 +67,7 @@ class WarehouseExtract(Extract):
             for name, dtype in self.schema.items()
             if dtype.is_integer() or dtype == pl.String
         }
-        return TableSource(self.binding, self.table, self.child_tables, kinds)
+        return TableSource(self.binding, self.table, self.child_tables, kinds, as_read=bool(self.schema))
 
     def check_types(self, fields: Iterable[str]) -> None:
         """Check that the columns of dates are dates, where the types are known.

@@ -116,4 +116,6 @@ def _chart(series: pl.DataFrame, settings: Settings, counts: Counts) -> pl.DataF
     ).drop("value")
     placed = chart.with_columns(place=pl.Series(places, dtype=pl.Int64))
     every = pl.DataFrame({"place": range(len(months))}, schema={"place": pl.Int64})
-    return every.join(placed, on="place", how="left", maintain_order="left").select(list(_CHART)).cast(pl.Schema(_CHART))
+    return (
+        every.join(placed, on="place", how="left", maintain_order="left").select(list(_CHART)).cast(pl.Schema(_CHART))
+    )

@@ -124,7 +124,19 @@ class ChildSteps(Naming):
         return self._column(child.position, table)
 
     def _raw_column(self, name: str) -> exp.Column:
-        return exp.Column(this=identifier(name, self.dialect))
+        in_children = {column for field in self.binding.codes for column in self._child_columns(field)}
+        as_read = self.source.as_read and name not in in_children
+        return exp.Column(this=identifier(name, self.dialect, as_read))
+
+    def _child_columns(self, code_field: str) -> tuple[str, ...]:
+        """Return the layout's names of a child table's columns, which were not read from the table."""
+        child = self.binding.child(code_field)
+        return tuple(filter(None, (child.key, child.code, child.position))) if child else ()
+
+    def _read_column(self, name: str) -> exp.Expr:
+        """Return a raw column under its bare name, as later steps call it."""
+        column = self._raw_column(name)
+        return column.as_(self._name(name)) if column.this.quoted != self._name(name).quoted else column
 
 
 def in_field(atoms: Iterable[CodeAtom], code_field: str) -> list[CodeAtom]:

@@ -147,7 +147,7 @@ class Steps(ChildSteps):
                     else self._normal_text(raw, name, in_field(atoms, name))
                 )
                 columns.append(text.as_(self._name(name)))
-        select = exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(self._activity_table())
+        select = exp.Select(expressions=[self._read_column(self.binding.key), *columns]).from_(self._activity_table())
         return self._within_scope(select)
 
     def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
@@ -165,7 +165,7 @@ class Steps(ChildSteps):
         for name in _code_fields(atoms):
             if not self.binding.child(name):
                 columns.append(self._raw_text(name) if self.distinct else self._code_text(name, in_field(atoms, name)))
-        select = exp.Select(expressions=[self._raw_column(self.binding.key), *columns]).from_(self._activity_table())
+        select = exp.Select(expressions=[self._read_column(self.binding.key), *columns]).from_(self._activity_table())
         return self._within_scope(select)
 
     def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:

@@ -17,9 +17,11 @@ class TableSource:
         child_tables: Names of the tables of codes by field (procedures, diagnoses), if they are not the layout's own
             names beside the activity table.
         types: The kinds of columns, by name, that are known to be text (`Kind.CODE`) or numbers; others are cast.
+        as_read: Whether names of columns were read from the table, so that their case is its own.
     """
 
     binding: Binding
     table: str
     child_tables: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, Kind] = field(default_factory=dict)
+    as_read: bool = False

@@ -31,6 +31,7 @@ class Dialect:
         from_nothing: The table that a SELECT of constants must name; empty where none is needed.
         text_type: The type to which columns of codes are cast, where functions of texts refuse numbers; else empty.
         number: How a text becomes a number, with {} for the text, and NULL for a text that is none.
+        folds: To which case names without quotation marks are folded, lower or upper; empty where case does not matter.
         shallow: The parser nests some 30 calls: codes in order need a step of their own, which a predicate has not.
         character: The function that returns a character by its number in Unicode; empty if a literal has to do.
         translate: TRANSLATE replaces one character each.
@@ -50,6 +51,7 @@ class Dialect:
     from_nothing: str = ""
     text_type: str = ""
     number: str = "TRY_CAST({} AS DECIMAL(18, 4))"
+    folds: str = ""
     shallow: bool = False
     character: str = "CHR"
     translate: bool = False
@@ -94,6 +96,8 @@ def read_dialect(content: str, file: str) -> Dialect:
     source.require_keys((), source.table, required, set(kinds) - required)
     values = {key: _value(source, key, value, kinds[key] is bool) for key, value in source.table.items()}
     dialect = Dialect(**values)  # type: ignore[arg-type]
+    if dialect.folds not in ("", "lower", "upper"):
+        source.fail(("folds",), "this must be 'lower' or 'upper'.")
     if "{}" not in dialect.number:
         source.fail(("number",), "this must have {} in the place of the text.")
     known = [each.value for each in Dialects if each.value]

@@ -99,8 +99,13 @@ _RESERVED = frozenset(
 )
 
 
-def identifier(name: str, dialect: Dialect) -> exp.Identifier:
+def identifier(name: str, dialect: Dialect, as_read: bool = False) -> exp.Identifier:
     """Return a name as an identifier, quoted where the dialect requires it.
+
+    Args:
+        name: The name.
+        dialect: The dialect.
+        as_read: Whether the name was read from the table, so that its case is the table's own.
 
     Raises:
         UsageError: The name is empty, too long or not printable.
@@ -112,7 +117,8 @@ def identifier(name: str, dialect: Dialect) -> exp.Identifier:
     """
     _require_printable(name)
     plain = _PLAIN_NAME.fullmatch(name) and name.upper() not in _reserved_words(dialect)
-    return exp.Identifier(this=name, quoted=not plain)
+    folded = {"lower": name.lower(), "upper": name.upper()}.get(dialect.folds, name)
+    return exp.Identifier(this=name, quoted=not plain or (as_read and name != folded))
 
 
 def table_name(text: str, dialect: Dialect) -> exp.Table:
