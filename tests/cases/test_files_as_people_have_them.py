@@ -4,6 +4,7 @@ Unless a case says otherwise, 349 activities are in scope of 1,434 eligible, and
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -104,6 +105,7 @@ def test_every_case_has_an_answer() -> None:
     assert sorted(RIGHT) == sorted(path.name for path in CASES.iterdir() if path.is_dir())
 
 
+@cache
 def audited(case: str, engine: str = "polars", variant: str = "default") -> ebi.Audit:
     """Return the audit of a case."""
     path = CASES / case / RIGHT[case].source
