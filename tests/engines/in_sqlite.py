@@ -65,6 +65,7 @@ class Oracle(SQLite):
             "nchr": chr,
             "to_number_": _to_number,
             "translate": _translate,
+            "regexp_like_": _regexp_like,
             "replace": _replace,
             "trunc": _trunc,
             "upper": _upper,
@@ -110,8 +111,12 @@ def _replace(text: str | None, old: str | None, new: str | None) -> str | None:
     return str(text).replace(old, new or "") or None if text is not None and old else text
 
 
+def _regexp_like(text: str | None, pattern: str) -> bool | None:
+    return None if text is None else re.search(pattern, text) is not None
+
+
 def _to_number(text: str | None) -> float | None:
-    return float(text) if re.fullmatch(r"[+-]?[0-9]+([.][0-9]*)?", str(text or "")) else None
+    return None if text is None else float(text)
 
 
 def _translate(text: str | None, old: str, new: str) -> str | None:
@@ -138,6 +143,8 @@ def _without_empty_texts(node: exp.Expr) -> exp.Expr:
         return exp.Anonymous(this="days_between_", expressions=[node.this, node.expression])
     if isinstance(node, exp.ToNumber):
         return exp.Anonymous(this="to_number_", expressions=[node.this])
+    if isinstance(node, exp.RegexpLike):
+        return exp.Anonymous(this="regexp_like_", expressions=[node.this, node.expression])
     return exp.Null() if node.is_string and not node.name else node
 
 
