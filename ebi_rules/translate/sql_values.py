@@ -110,7 +110,8 @@ def replace_each(value: exp.Expr, characters: Sequence[str], new: str, dialect: 
 
 
 def _character(character: str, dialect: Dialect) -> exp.Expr:
-    """Return a character as a literal or, where nobody could see it, by its number."""
-    if (character.isprintable() and character.isascii()) or not dialect.character:
+    """Return a character as a literal or, where nobody could see it, or quote it alike, by its number."""
+    is_plain = character.isprintable() and character.isascii() and character not in "\"'"
+    if is_plain or not dialect.character:
         return text(character)
     return function(dialect.character, [number(ord(character))])
