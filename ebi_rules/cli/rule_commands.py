@@ -142,7 +142,9 @@ def codes(
 @dialect_option
 @required_layout_option
 @table_option
-@click.option("--shape", default="flags", show_default=True, help="flags, predicate, case, counts, view, cube or checks.")
+@click.option(
+    "--shape", default="flags", show_default=True, help="flags, predicate, case, counts, view, cube or checks."
+)
 @click.option("--by", multiple=True, metavar="FIELD", help="With --shape cube, also count by this field.")
 @click.option(
     "--strategy",

@@ -22,6 +22,7 @@ _GRAMMARS = {
 
 _SEPARATORS = "".join(f"\\x{{{ord(character):x}}}" for character in SEPARATORS)
 _LONGEST_SHAPE = 24
+_ROWS = "rows"
 _SHAPES = {
     r"^\s*\[": "a list, as JSON or Python writes it",
     r"\^": "codes joined by ^",
@@ -38,7 +39,9 @@ def code_findings(name: str, extract: FrameExtract) -> Iterator[Finding]:
         frame, column = extract.children[name].frame, child.code
     else:
         frame, column = extract.table.frame, binding.code_columns(name)[0]
-    cell = pl.col(column).cast(pl.String)
+    # Cells are looked at once each: there are far fewer of them than rows.
+    frame = collect(frame.group_by(pl.col(column).cast(pl.String).alias("cell")).agg(pl.len().alias(_ROWS))).lazy()
+    cell, rows_with = pl.col("cell"), pl.col(_ROWS).cast(pl.Int64)
     system = CODE_FIELDS[name]
     fillers = "|".join(sorted(map(re.escape, filter(None, binding.not_codes(name))), key=len, reverse=True))
     before = f"(?i)^[{_SEPARATORS}]*(?:(?:{fillers})[{_SEPARATORS}]+)*"
@@ -48,20 +51,21 @@ def code_findings(name: str, extract: FrameExtract) -> Iterator[Finding]:
     is_filler = cell.str.contains(f"{before}(?:{lone})[{_SEPARATORS}]*$") if lone else pl.lit(False)
     has_code = ~cell.str.contains(nothing)
     well_formed = cell.str.contains(f"{before}(?:{_GRAMMARS[system]}){edge}")
-    counts = [
-        pl.len().alias("all"),
-        (has_code & ~is_filler).sum().alias("recorded"),
-        (has_code & ~is_filler & ~well_formed).sum().alias("malformed"),
-        (has_code & cell.str.contains(f"{before}[A-Za-z][0-9]{{2}}{edge}")).sum().alias("three"),
-        (has_code & is_filler).sum().alias("filler"),
-        cell.str.contains(f"(?i)(^|[{_SEPARATORS}]){NOT_CODABLE[:3]}\\.?{NOT_CODABLE[3:]}{edge}").sum().alias("x"),
-    ]
+    conditions = {
+        "all": pl.lit(True),
+        "recorded": has_code & ~is_filler,
+        "malformed": has_code & ~is_filler & ~well_formed,
+        "three": has_code & cell.str.contains(f"{before}[A-Za-z][0-9]{{2}}{edge}"),
+        "filler": has_code & is_filler,
+        "not_codable": cell.str.contains(f"(?i)(^|[{_SEPARATORS}]){NOT_CODABLE[:3]}\\.?{NOT_CODABLE[3:]}{edge}"),
+    }
+    counts = [rows_with.filter(condition.fill_null(False)).sum().alias(name) for name, condition in conditions.items()]
     rows, recorded, malformed, three, filler, not_codable = collect(frame.select(counts)).row(0)
     where = f"the column {column}"
     yield Finding(name, where, "missing", rows - recorded, rows)
     advice = "codes"
     if recorded and malformed / recorded > 0.5:
-        sample = collect(frame.filter(has_code & ~well_formed).select(cell.alias("cell")).head(1000))["cell"]
+        sample = collect(frame.filter(has_code & ~well_formed).select(cell).head(1000))["cell"]
         advice = f"codes {_described(sample)}"
     yield Finding(name, where, "malformed", malformed, recorded, advice)
     yield Finding(name, where, "filler", filler, rows)
