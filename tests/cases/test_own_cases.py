@@ -3,6 +3,7 @@
 import gzip
 import re
 from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import polars as pl
@@ -263,13 +264,13 @@ def test_later_positions_are_never_read_without_the_first(hes: pl.DataFrame) -> 
 
 @pytest.mark.needs("DuckDB")
 def test_a_table_in_a_database_is_read_as_it_is(tmp_path: Path, frame: pl.DataFrame) -> None:
-    import_duckdb = pytest.importorskip("duckdb")
+    duckdb = import_module("duckdb")
     path = tmp_path / "warehouse.duckdb"
     table = frame.with_columns(
         pl.col("Age_at_Start_of_Episode_SUS").cast(pl.Float64).cast(pl.String),
         pl.col("Sex").cast(pl.Float64),
     ).rename(str.upper)
-    with import_duckdb.connect(str(path)) as connection:
+    with duckdb.connect(str(path)) as connection:
         connection.register("seen", table.to_arrow())
         connection.execute("CREATE TABLE opa AS SELECT * FROM seen")
     found = audited(f"{path}::opa", engine="duckdb")
@@ -312,8 +313,9 @@ def test_a_pasted_cube_without_headings(tmp_path: Path, frame: pl.DataFrame) -> 
 # 10. Frames.
 
 
+@pytest.mark.needs("pandas")
 def test_tables_of_other_libraries(frame: pl.DataFrame) -> None:
-    pandas = pytest.importorskip("pandas")
+    pandas = import_module("pandas")
     table = pandas.DataFrame(frame.to_dict(as_series=False))
     assert counts(audited(table)) == RIGHT
     flagged = ebi.flag(table, "2S")
@@ -324,7 +326,7 @@ def test_tables_of_other_libraries(frame: pl.DataFrame) -> None:
 
 @pytest.mark.needs("DuckDB")
 def test_a_relation_of_duckdb(frame: pl.DataFrame) -> None:
-    connection = pytest.importorskip("duckdb").connect()
+    connection = import_module("duckdb").connect()
     connection.register("opa", frame.to_arrow())
     assert counts(audited(connection.sql("SELECT * FROM opa"))) == RIGHT
 
