@@ -37,6 +37,9 @@ LEAST_MALFORMED = 0.05
 MOST_SHARE = 0.5
 """Unknown values or malformed codes in more than this share are an error."""
 
+LEAST_ROWS = 20
+"""Of fewer rows with a value a share says nothing: what would be an error is a warning."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -62,6 +65,11 @@ class Finding:
     def share(self) -> float:
         """The share of the rows that have it."""
         return self.rows / self.of if self.of else 0.0
+
+    @property
+    def is_most(self) -> bool:
+        """Whether most of the rows have it, and there are enough rows to say so."""
+        return self.share > MOST_SHARE and self.of >= LEAST_ROWS
 
 
 def judged(findings: Iterable[Finding], asked: Iterable[str]) -> list[Notice]:
@@ -102,7 +110,7 @@ def _malformed(finding: Finding) -> Notice | None:
 def _malformed_codes(finding: Finding) -> Notice | None:
     text = f"a malformed first code in {finding.column}"
     share = f"{finding.share:.1%} of those with codes"
-    if finding.share > MOST_SHARE:
+    if finding.is_most:
         advice = finding.advice.removeprefix("codes").strip()
         raise ExtractError(f"{finding.field}: {rows_have(finding.rows)} {text} ({share}). {advice}")
     if finding.share <= LEAST_MALFORMED:
@@ -128,7 +136,7 @@ def _short(finding: Finding) -> Notice:
 
 def _unknown(finding: Finding) -> Notice | None:
     text = f"a value that the NHS Data Dictionary does not have for it in the column {finding.column}"
-    if finding.share > MOST_SHARE:
+    if finding.is_most:
         raise ExtractError(
             f"{finding.field}: {rows_have(finding.rows)} {text}, more than half of those with a value. Name the right "
             f"column with --column {finding.field}=COLUMN, or recode the values."
@@ -146,7 +154,7 @@ def _implausible(finding: Finding) -> Notice | None:
 
 
 def _three(finding: Finding) -> Notice | None:
-    if finding.share <= MOST_SHARE:
+    if not finding.is_most:
         return None
     raise ExtractError(
         f"{finding.field}: {rows_have(finding.rows)} only three characters in the first code ({finding.column}): they "
