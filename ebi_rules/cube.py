@@ -68,6 +68,9 @@ EARLY_DAYS, LATE_DAYS = 10, 20
 OLDEST = 150
 """Maximum plausible age in years."""
 
+ALWAYS_CHECKED = ("activity_date", "attendance_status")
+"""Fields whose values are checked for every cube: its months depend on them."""
+
 EARLIEST = date(1990, 1, 1)
 """The first plausible day of care, request or referral: what is before it stands for "no date"."""
 
@@ -205,13 +208,16 @@ def _cube_columns(frame: pl.DataFrame) -> dict[str, str]:
     return columns
 
 
-def add_up(cubes: Sequence[pl.DataFrame], replace_months: bool = False) -> pl.DataFrame:
+def add_up(cubes: Sequence[pl.DataFrame], replace_months: bool = False) -> tuple[pl.DataFrame, list[str]]:
     """Add up cubes of different activity.
 
     Args:
         cubes: Cubes from `read_cube`; at least one.
         replace_months: Where a later cube has a month of a rule and provider that an earlier one has, use the later one
             for that month, as it was restated; if not, this is an error.
+
+    Returns:
+        The sum, and warnings about providers whose months are gone because a later cube does not have them.
 
     Raises:
         ExtractError: The cubes count by different fields, or the same activity.
@@ -222,15 +228,25 @@ def add_up(cubes: Sequence[pl.DataFrame], replace_months: bool = False) -> pl.Da
             fields = " and by ".join(", ".join(dimensions_of(cube)) for cube in (first, other))
             raise ExtractError(f"the cubes count by different fields: by {fields}.")
     if not others:
-        return first
+        return first, []
+    warnings = []
     dimensions = dimensions_of(first)
     total, *later = (cube.with_columns(pl.col(cube.columns[:-1]).cast(pl.String)) for cube in cubes)
     for cube in later:
         shared = _counted(total).join(_counted(cube), on=_PART, how="semi", nulls_equal=True)
         if shared.height and not replace_months:
             raise ExtractError(_shared_words(shared))
-        total = pl.concat([total.filter(~pl.col("month").is_in(shared["month"].unique()).fill_null(False)), cube])
-    return in_order(_summed(total, dimensions), dimensions)
+        # A month is replaced as a whole, for the rules that the later cube has: a provider may have been renamed.
+        is_restated = pl.col("month").is_in(shared["month"].unique()) & (
+            pl.col("rule").is_null() | pl.col("rule").is_in(cube["rule"].drop_nulls().unique())
+        )
+        replaced = total.filter(is_restated.fill_null(False))
+        gone = _counted(replaced).join(_counted(cube), on=_PART, how="anti", nulls_equal=True)["provider"].drop_nulls()
+        if gone.len():
+            codes = ", ".join(gone.unique().sort())
+            warnings.append(f"months that a later cube restates do not have these providers there any more: {codes}.")
+        total = pl.concat([total.filter(~is_restated.fill_null(False)), cube])
+    return in_order(_summed(total, dimensions), dimensions), warnings
 
 
 _PART = ["rule", "provider", "month"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ebi_rules.criteria.nodes import Criterion, fields_needed
 from ebi_rules.engines.coded_values import CodedValues, distinct_values
 from ebi_rules.engines.extract import FrameExtract
-from ebi_rules.engines.findings import Finding, judged
+from ebi_rules.engines.findings import Finding, notices_of
 from ebi_rules.engines.value_checks import check_types, find_odd_values, zone_remarks
 
 
@@ -50,7 +50,12 @@ def check_extract(
     check_types(extract, fields)
     values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
     rows, findings = find_odd_values(extract, fields, values)
-    asked = {name for criterion in criteria for name in fields_needed(criterion)}
+    needed_by_criteria = {name for criterion in criteria for name in fields_needed(criterion)}
     return CheckedExtract(
-        extract, fields, values, rows, (*judged(findings, asked), *zone_remarks(extract)), tuple(findings)
+        extract,
+        fields,
+        values,
+        rows,
+        (*notices_of(findings, needed_by_criteria), *zone_remarks(extract)),
+        tuple(findings),
     )

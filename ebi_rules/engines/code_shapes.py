@@ -10,7 +10,7 @@ import polars as pl
 
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.engines.extract import FrameExtract
-from ebi_rules.engines.findings import CODE_ADVICE, Finding
+from ebi_rules.engines.findings import CODE_ADVICE, MOST_SHARE, Finding
 from ebi_rules.engines.lazy_frames import collect
 from opcs_icd import NOT_CODABLE, OPCS4, SEPARATORS, CodeSystem
 
@@ -63,14 +63,14 @@ def code_findings(name: str, extract: FrameExtract) -> Iterator[Finding]:
     rows, recorded, malformed, three, filler, not_codable = collect(frame.select(counts)).row(0)
     where = f"the column {column}"
     yield Finding(name, where, "missing", rows - recorded, rows)
-    advice = "codes"
-    if recorded and malformed / recorded > 0.5:
+    advice = CODE_ADVICE
+    if malformed > MOST_SHARE * recorded:
         sample = collect(frame.filter(has_code & ~well_formed).select(cell).head(1000))["cell"]
-        advice = f"codes {_described(sample)}"
+        advice = _described(sample)
     yield Finding(name, where, "malformed", malformed, recorded, advice)
     yield Finding(name, where, "filler", filler, rows)
     if system is OPCS4:
-        yield Finding(name, where, "three", three, recorded)
+        yield Finding(name, where, "three_characters", three, recorded)
         yield Finding(name, where, "not_codable", not_codable, rows)
 
 

@@ -12,12 +12,10 @@ from typing import Any
 import polars as pl
 
 from ebi_rules._support.errors import ExtractError, UsageError
-from ebi_rules.engines import polars_engine
 from ebi_rules.engines.connections import driver
 from ebi_rules.engines.extract import ExtractSource, InputFile
-from ebi_rules.engines.file_formats import PARQUET, kind_of
 from ebi_rules.engines.value_checks import zone_remarks
-from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table, require_files
+from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_files, open_named_table
 from ebi_rules.translate.date_formats import LONDON
 
 __all__ = ["count_cube", "open_source"]
@@ -46,9 +44,7 @@ def open_source(source: ExtractSource) -> WarehouseExtract:
 
 
 def _open_files(source: ExtractSource) -> WarehouseExtract:
-    files = polars_engine.open_source(source)
-    require_files("duckdb", files)
-    _require_parquet(files.files)
+    files = open_files("duckdb", source)
     connection = _connect(_IN_MEMORY)
     children = {name: f"{name}_table" for name in files.children}
     _make_view(connection, _ACTIVITY, files.table.files)
@@ -65,12 +61,6 @@ def _connect(database: str) -> Any:
     # The day of a time with a zone is its day in London, as everywhere.
     connection.execute(f"SET TimeZone = '{LONDON}'")
     return connection
-
-
-def _require_parquet(files: Sequence[InputFile]) -> None:
-    for file in files:
-        if kind_of(Path(file.path)) is not PARQUET:
-            raise UsageError(f"the engine duckdb reads parquet, which {file.path} is not: use the engine polars.")
 
 
 def _make_view(connection: Any, name: str, files: Sequence[InputFile]) -> None:

@@ -5,10 +5,11 @@ which are warnings, so that the same extract gives the same answer wherever it i
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules._support.notices import Notice, braced, rows_have
+from ebi_rules.criteria.nodes import CODE_FIELDS
 
 CHECKS: Mapping[str, str] = {
     "missing": "rows without a value",
@@ -16,11 +17,12 @@ CHECKS: Mapping[str, str] = {
     "implausible": "rows with a number that the field cannot have, such as an age over 150",
     "short": "rows with a code without its leading zeros, such as 2 for 02",
     "malformed": "rows with a value that cannot be read; for codes, rows whose first code is malformed",
-    "three": "rows whose first code has only three characters",
+    "three_characters": "rows whose first code has only three characters",
     "not_codable": "rows with OPCS-4 X99.8: a procedure was carried out that has no code",
     "filler": "rows with only codes that stand for no code, such as R69X in HES outpatients",
+    "booked": "rows of an appointment that is booked for a later day than today (attendance status 0)",
     "ambiguous": "rows whose date can be read as day and month or as month and day, where no date decides it",
-    "utc": "rows with the time 23:00 in summer, which may be midnight of the next day in UTC",
+    "late_evening": "rows with the time 23:00 in summer where all other times are midnight: it may be midnight in UTC",
     "repeated": "rows with the same key as another row",
 }
 """What can be found, with a description."""
@@ -52,6 +54,7 @@ class Finding:
         rows: How many rows have it.
         of: Among how many: those with a value; for missing values and keys all rows.
         advice: What to do about it, if that depends on the field or its values.
+        is_needed: Whether a criterion needs the field: shares of others are never an error.
     """
 
     field: str
@@ -60,6 +63,7 @@ class Finding:
     rows: int
     of: int
     advice: str = ""
+    is_needed: bool = True
 
     @property
     def share(self) -> float:
@@ -68,28 +72,27 @@ class Finding:
 
     @property
     def is_most(self) -> bool:
-        """Whether most of the rows have it, and there are enough rows to say so."""
-        return self.share > MOST_SHARE and self.of >= LEAST_ROWS
+        """Whether most of the rows have it, a criterion needs the field, and there are enough rows to say so."""
+        return self.is_needed and self.share > MOST_SHARE and self.of >= LEAST_ROWS
 
 
-def judged(findings: Iterable[Finding], asked: Iterable[str]) -> list[Notice]:
-    """Return the warnings about an extract, of unknown values only in the fields that criteria ask about.
-
-    Raises:
-        ExtractError: Something was found that would make answers wrong.
-    """
-    fields = set(asked)
-    return notices_of(finding for finding in findings if finding.check != "unknown" or finding.field in fields)
-
-
-def notices_of(findings: Iterable[Finding]) -> list[Notice]:
+def notices_of(findings: Iterable[Finding], needed: Iterable[str] | None = None) -> list[Notice]:
     """Return the warnings about what was found.
 
+    Args:
+        findings: What was found.
+        needed: The fields that criteria need; None for all. Of others, unknown values do not matter, and malformed
+            codes are a warning.
+
     Raises:
         ExtractError: Something was found that would make answers wrong.
     """
+    fields = None if needed is None else set(needed)
     notices = []
-    for finding in findings:
+    for found in findings:
+        finding = replace(found, is_needed=fields is None or found.field in fields)
+        if finding.check == "unknown" and not finding.is_needed:
+            continue
         if finding.rows and finding.check in _JUDGES:
             notice = _JUDGES[finding.check](finding)
             if notice:
@@ -98,7 +101,7 @@ def notices_of(findings: Iterable[Finding]) -> list[Notice]:
 
 
 def _malformed(finding: Finding) -> Notice | None:
-    if finding.advice.startswith("codes"):
+    if finding.field in CODE_FIELDS:
         return _malformed_codes(finding)
     advice = " Give ages in completed years." if finding.field == "age" else ""
     raise ExtractError(
@@ -111,8 +114,7 @@ def _malformed_codes(finding: Finding) -> Notice | None:
     text = f"a malformed first code in {finding.column}"
     share = f"{finding.share:.1%} of those with codes"
     if finding.is_most:
-        advice = finding.advice.removeprefix("codes").strip()
-        raise ExtractError(f"{finding.field}: {rows_have(finding.rows)} {text} ({share}). {advice}")
+        raise ExtractError(f"{finding.field}: {rows_have(finding.rows)} {text} ({share}). {finding.advice}")
     if finding.share <= LEAST_MALFORMED:
         return None
     return Notice(f"{finding.field}: {{rows_have}} {braced(text)}. Rules do not see these codes.", finding.rows)
@@ -141,19 +143,20 @@ def _unknown(finding: Finding) -> Notice | None:
             f"{finding.field}: {rows_have(finding.rows)} {text}, more than half of those with a value. Name the right "
             f"column with --column {finding.field}=COLUMN, or recode the values."
         )
-    if finding.share <= LEAST_SHARE:
-        return None
-    return Notice(f"{finding.field}: {{rows_have}} {braced(text)}; criteria do not recognise it.", finding.rows)
+    return _unless_rare(finding, f"{text}; criteria do not recognise it.")
 
 
 def _implausible(finding: Finding) -> Notice | None:
+    return _unless_rare(finding, f"a number that it cannot have in the column {finding.column}.")
+
+
+def _unless_rare(finding: Finding, text: str) -> Notice | None:
     if finding.share <= LEAST_SHARE:
         return None
-    text = f"a number that it cannot have in the column {finding.column}"
-    return Notice(f"{finding.field}: {{rows_have}} {braced(text)}.", finding.rows)
+    return Notice(f"{finding.field}: {{rows_have}} {braced(text)}", finding.rows)
 
 
-def _three(finding: Finding) -> Notice | None:
+def _three_characters(finding: Finding) -> Notice | None:
     if not finding.is_most:
         return None
     raise ExtractError(
@@ -167,6 +170,11 @@ def _not_codable(finding: Finding) -> Notice:
     return Notice(f"{finding.field}: {{rows_have}} {text}.", finding.rows)
 
 
+def _booked(finding: Finding) -> Notice:
+    text = "an appointment that is booked for a later day than today; a later month than this one is read as missing."
+    return Notice(f"{finding.field}: {{rows_have}} {text}", finding.rows)
+
+
 def _ambiguous(finding: Finding) -> Notice:
     text = (
         f"a date in the column {braced(finding.column)} whose day and month cannot be told apart; it was read with the"
@@ -175,20 +183,21 @@ def _ambiguous(finding: Finding) -> Notice:
     return Notice(f"{finding.field}: {{rows_have}} {text} {advice}", finding.rows)
 
 
-def _utc(finding: Finding) -> Notice:
+def _late_evening(finding: Finding) -> Notice:
     return Notice(f"{finding.field}: {{rows_have}} {finding.advice}", finding.rows)
 
 
 _JUDGES: Mapping[str, Callable[[Finding], Notice | None]] = {
     "ambiguous": _ambiguous,
+    "booked": _booked,
     "implausible": _implausible,
     "malformed": _malformed,
     "missing": _missing,
     "not_codable": _not_codable,
     "repeated": _repeated,
     "short": _short,
-    "three": _three,
+    "three_characters": _three_characters,
     "unknown": _unknown,
-    "utc": _utc,
+    "late_evening": _late_evening,
 }
 """What each check means for a run; a check without an entry is only for the profile of an extract."""

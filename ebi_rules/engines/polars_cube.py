@@ -9,6 +9,7 @@ from ebi_rules._support.progress import Progress, RowsDone, quiet
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELD, Criterion, Or
 from ebi_rules.cube import (
+    ALWAYS_CHECKED,
     EARLY,
     EARLY_DAYS,
     FIRST_DATE,
@@ -66,7 +67,7 @@ def count_frame(
     """
     variants = [logic for entry in audited for logic in (entry.counted.logic, *entry.compared)]
     criteria = criteria_of(variants)
-    checked = check_extract(extract, criteria, [*dimensions, *missing_counted(dimensions), "activity_date"])
+    checked = check_extract(extract, criteria, [*dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED])
     grouping = Grouping(checked, criteria, dimensions)
     groups = grouping.groups(RowsDone(progress, "counting", checked.rows))
     progress("adding up")

@@ -11,11 +11,10 @@ from typing import Any
 import polars as pl
 
 from ebi_rules._support.errors import UsageError
-from ebi_rules.engines import polars_engine
 from ebi_rules.engines.connections import driver
 from ebi_rules.engines.extract import ExtractSource, Table
 from ebi_rules.engines.value_checks import zone_remarks
-from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_named_table, require_files
+from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_files, open_named_table
 from ebi_rules.translate.date_formats import LONDON
 
 __all__ = ["count_cube", "open_source"]
@@ -34,8 +33,7 @@ def open_source(source: ExtractSource) -> WarehouseExtract:
     remarks: list[str] = []
     session.conf.set("spark.sql.session.timeZone", LONDON)
     if _is_path(str(source.data)) and Path(str(source.data)).exists():
-        files = polars_engine.open_source(source)
-        require_files("spark", files)
+        files = open_files("spark", source)
         remarks = zone_remarks(files)
         table = _view_of(session, files.table, _ACTIVITY)
         children = {name: _view_of(session, child, f"ebi_{name}") for name, child in files.children.items()}

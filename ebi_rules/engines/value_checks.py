@@ -3,27 +3,26 @@
 Coded fields are checked on their distinct values, dates that are text on their distinct texts.
 """
 
-import re
 from collections.abc import Iterable, Iterator
-from datetime import time
+from datetime import date, time
 
 import polars as pl
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.fields import BABY_AGES, FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
-from ebi_rules.cube import OLDEST
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.coded_values import ROWS, VALUE, CodedValues
 from ebi_rules.engines.extract import FrameExtract, Table
 from ebi_rules.engines.findings import NUMBER, Finding
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.polars_dates import DAY, TEXT, distinct_dates, is_text_date
+from ebi_rules.engines.polars_dates import DAY, TEXT, day_of, distinct_dates, is_text_date
 from ebi_rules.engines.polars_dates import ROWS as DATES
 from ebi_rules.engines.united_files import ALIKE
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.statements.check_sql import BOOKED, LIMITS, STATUS
 from ebi_rules.translate.date_formats import as_date, date_text, day_and_month, is_date_type
-from ebi_rules.translate.polars import field_value, raw_code, whole_number
+from ebi_rules.translate.polars import bare_code, field_value, whole_number
 from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
 DATE = "a date such as 2024-03-28 or 28/03/2024"
@@ -31,8 +30,8 @@ DATE = "a date such as 2024-03-28 or 28/03/2024"
 _KEYS_AT_ONCE = 10_000_000
 """How many keys are in memory at once to find repeated ones; a larger extract is read in several parts."""
 
-_DAY_FIRST = 12
-"""The highest number of a month."""
+_MONTHS = 12
+"""A number above it is no month."""
 
 
 def check_types(extract: FrameExtract, fields: Iterable[str]) -> None:
@@ -105,6 +104,8 @@ def find_odd_values(extract: FrameExtract, fields: Iterable[str], values: CodedV
             findings += _coded(name, values, rows)
         if FIELDS[name].kind is Kind.DATE:
             findings += _text_dates(name, extract, rows)
+    if {"activity_date", STATUS.name} <= set(checked):
+        findings.append(_booked(extract, recorded["activity_date"]))
     for name in CODE_FIELDS:
         if binding.codes.get(name):
             findings += code_findings(name, extract)
@@ -125,8 +126,7 @@ def _rowwise(name: str, extract: FrameExtract) -> Iterator[tuple[str, str, pl.Ex
         ]
         yield "malformed", NUMBER, pl.any_horizontal(unread)
         number = field_value(binding, name, schema)
-        limits = (0, OLDEST) if name == "age" else (1, 10)
-        yield "implausible", "", (~number.is_between(*limits) & ~number.is_in(list(BABY_AGES))).fill_null(False)
+        yield "implausible", "", (~number.is_between(*LIMITS[name]) & ~number.is_in(list(BABY_AGES))).fill_null(False)
     if kind is Kind.DATE:
         for column in columns:
             dtype = schema[column]
@@ -141,10 +141,8 @@ def _rowwise(name: str, extract: FrameExtract) -> Iterator[tuple[str, str, pl.Ex
                     value.is_not_null() & as_date(value, dtype).is_null(),
                 )
             if isinstance(dtype, pl.Datetime) and dtype.time_zone is None:
-                text = (
-                    f"the time 23:00 in the column {column}, which may be midnight of the next day in UTC: give times a"
-                )
-                yield "utc", f"{text} zone, or give dates.", _late_evening(value)
+                text = f"the time 23:00 in the column {column}, where all other times are midnight: it may be that of"
+                yield "late_evening", f"{text} the next day, in UTC. Give times a zone, or give dates.", _late_evening(value)
 
 
 def zone_remarks(extract: FrameExtract) -> list[str]:
@@ -159,8 +157,9 @@ def zone_remarks(extract: FrameExtract) -> list[str]:
 
 
 def _late_evening(value: pl.Expr) -> pl.Expr:
-    """Return whether a time is 23:00 in summer: midnight of the next day, if it was in UTC and lost its zone."""
-    return value.dt.month().is_between(4, 10) & (value.dt.time() == time(23))
+    """Return whether a time is 23:00 in summer, in a column whose other times are all midnight."""
+    is_late = value.dt.month().is_between(4, 10) & (value.dt.time() == time(23))
+    return is_late & (is_late | (value.dt.time() == time(0))).all()
 
 
 def _text_dates(name: str, extract: FrameExtract, rows: int) -> Iterator[Finding]:
@@ -175,12 +174,20 @@ def _text_dates(name: str, extract: FrameExtract, rows: int) -> Iterator[Finding
         yield Finding(name, column, "missing", rows - recorded, rows)
         first, second = day_and_month(pl.col(TEXT))
         pairs = dates.select(first.alias("first"), second.alias("second"), DATES).drop_nulls()
-        is_american = unread.select(day_and_month(pl.col(TEXT))[1].fill_null(0) > _DAY_FIRST).to_series().any()
+        is_american = unread.select(day_and_month(pl.col(TEXT))[1].fill_null(0) > _MONTHS).to_series().any()
         advice = DATE + ("; where the month comes first, write dates as 2024-03-28" if is_american else "")
         yield Finding(name, column, "malformed", int(unread[DATES].sum()), recorded, advice)
-        if pairs.height and pairs.select(pl.max_horizontal("first", "second").max()).item() <= _DAY_FIRST:
+        if pairs.height and pairs.select(pl.max_horizontal("first", "second").max()).item() <= _MONTHS:
             different = pairs.filter(pl.col("first") != pl.col("second"))
             yield Finding(name, column, "ambiguous", int(different[DATES].sum()), recorded)
+
+
+def _booked(extract: FrameExtract, recorded: int) -> Finding:
+    """Return the appointments that are booked for a later day than today."""
+    binding, schema = extract.binding, extract.table.schema
+    later = extract.table.frame.filter(day_of(extract) > date.today())
+    booked = collect(later.select((field_value(binding, STATUS.name, schema) == BOOKED).sum())).item()
+    return Finding("activity_date", " and ".join(binding.fields["activity_date"]), "booked", booked, recorded)
 
 
 def _coded(name: str, values: CodedValues, rows: int) -> Iterator[Finding]:
@@ -189,8 +196,7 @@ def _coded(name: str, values: CodedValues, rows: int) -> Iterator[Finding]:
     column = " and ".join(values.binding.fields[name])
     of_values = Binding(values.binding.layout, {name: (VALUE,)}, {}, None)
     code = field_value(of_values, name, distinct.schema)
-    bare = raw_code(of_values, name, distinct.schema).str.replace_all("[" + re.escape(WHITE_SPACE) + "]", "")
-    length = bare.str.replace(r"^([0-9]+)\.0$", "$1").str.len_bytes()
+    length = bare_code(of_values, name, distinct.schema).str.len_bytes()
     coded = distinct.select(code.alias("code"), length.alias("length"), pl.col(ROWS).cast(pl.Int64).alias("rows"))
     recorded = coded.drop_nulls("code")
     count = int(recorded["rows"].sum())

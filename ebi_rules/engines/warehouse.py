@@ -6,6 +6,7 @@ file, log or message of ours, and an error of a driver is reported by its kind a
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import polars as pl
 
@@ -13,10 +14,12 @@ from ebi_rules._support.errors import EbiError, EngineError, ExtractError, Usage
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS, fields_needed
-from ebi_rules.cube import AuditedRule, missing_counted, read_cube
+from ebi_rules.cube import ALWAYS_CHECKED, AuditedRule, missing_counted, read_cube
+from ebi_rules.engines import polars_engine
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract, InputFile
-from ebi_rules.engines.findings import CODE_ADVICE, NUMBER, Finding, judged, notices_of
+from ebi_rules.engines.file_formats import PARQUET, is_table_format, kind_of
+from ebi_rules.engines.findings import CODE_ADVICE, NUMBER, Finding, notices_of
 from ebi_rules.engines.value_checks import check_types, key_findings
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.scope import EVERYTHING, Scope
@@ -100,9 +103,9 @@ def count_cube(
     """
     assert isinstance(extract, WarehouseExtract), "an engine counts what it opened"
     criteria = criteria_of([logic for entry in audited for logic in (entry.counted.logic, *entry.compared)])
-    asked = {name for criterion in criteria for name in fields_needed(criterion)}
-    findings = find_odd_values(extract, [*asked, *dimensions, *missing_counted(dimensions), "activity_date"], scope)
-    notices = judged(findings, asked)
+    needed = {name for criterion in criteria for name in fields_needed(criterion)}
+    findings = find_odd_values(extract, [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED], scope)
+    notices = notices_of(findings, needed)
     statement = cube_statement(audited, dimensions, extract.dialect, extract.source, scope=scope)
     cube = read_cube(extract.query(statement.rstrip(";")))
     progress("looking for repeated keys")
@@ -161,7 +164,7 @@ def _columns_of(binding: Binding, field: str) -> str:
 def _advice(field: str, check: str) -> str:
     if check != "malformed":
         return ""
-    return f"codes {CODE_ADVICE}" if field in CODE_FIELDS else NUMBER
+    return CODE_ADVICE if field in CODE_FIELDS else NUMBER
 
 
 def open_named_table(engine: str, dialect: str, query: Query, source: ExtractSource) -> WarehouseExtract:
@@ -189,21 +192,25 @@ def open_named_table(engine: str, dialect: str, query: Query, source: ExtractSou
     return WarehouseExtract(source.bind_to(schema), engine, dialect, table, children, query, schema=schema)
 
 
-def require_files(engine: str, extract: FrameExtract) -> None:
-    """Check that tables are plain files: a Delta or Iceberg table has files with deleted rows.
+def open_files(engine: str, source: ExtractSource) -> FrameExtract:
+    """Open parquet files as this process finds them, for an engine that will read them itself.
 
     Raises:
-        UsageError: A table is not.
-        ExtractError: A column in use is not the same in all files.
+        UsageError: The source is a Delta or Iceberg table, whose files have deleted rows, or files of another kind.
+        ExtractError: There is no such file, no layout fits, or a column is not the same in all files.
     """
-    for table in (extract.table, *extract.children.values()):
-        if not table.files:
+    for place in (source.data, *source.children.values()):
+        if is_table_format(str(place)):
             raise UsageError(
-                f"the engine {engine} would read deleted rows of the Delta or Iceberg table {table.path}: use "
-                f"the engine "
-                "polars, which reads the table."
+                f"{place} is a Delta or Iceberg table, or in an object store: the engine {engine} would read rows that "
+                "were deleted, or none. Use the engine polars."
             )
+    extract = polars_engine.open_source(source)
+    for file in extract.files:
+        if kind_of(Path(file.path)) is not PARQUET:
+            raise UsageError(f"the engine {engine} reads parquet, which {file.path} is not: use the engine polars.")
     check_types(extract, extract.binding.fields)
+    return extract
 
 
 def require_name(engine: str, source: ExtractSource) -> str:

@@ -22,6 +22,7 @@ from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.polars_dates import age_band_number, day_of
 from ebi_rules.engines.polars_flags import decide_rows
+from ebi_rules.engines.value_checks import check_types
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.rule_model.measure_availability import can_contain
 from ebi_rules.rule_model.measure_logic import EventDefinition
@@ -202,7 +203,9 @@ def _events(
     binding, schema = extract.binding, extract.table.schema
     fields = [name for name in contents.dimensions if name != "month"]
     coded_fields = [name for name in fields if name in binding.fields and FIELDS[name].kind in TEXTS]
-    checked = check_extract(extract, criteria, coded_fields)
+    days = [name for name in ("activity_date", *contents.starts) if name in binding.fields]
+    check_types(extract, ["patient", *days])
+    checked = check_extract(extract, criteria, [*coded_fields, *days])
     decided = decide_rows(checked, criteria)
     bits = [pl.lit(0, pl.UInt64)]
     for definition in definitions:
@@ -215,6 +218,7 @@ def _events(
             day_of(extract).to_physical().alias("day"),
             pl.sum_horizontal(bits).alias("bits"),
             *(_start_day(name, extract, contents.last_start).alias(name) for name in contents.starts),
+            *(_is_stray(name, extract, contents.last_start).alias(f"stray {name}") for name in days[1:]),
             *([pl.col(binding.key).alias("key")] if contents.with_keys else []),
             *(_dimension(name, binding, schema, checked.values).alias(name) for name in fields),
         )
@@ -222,6 +226,11 @@ def _events(
     is_early = pl.col("day") < _EARLIEST_NUMBER
     early = frame.select(is_early.sum()).item()
     notices: list[str] = [*checked.notices, *_missing_values(frame, binding)]
+    for name in days[1:]:
+        if stray := int(frame[f"stray {name}"].sum()):
+            text = f"a day before {EARLIEST.year} or after today; it was read as missing."
+            notices.append(Notice(f"{name}: {{rows_have}} {text}", stray))
+    frame = frame.drop([f"stray {name}" for name in days[1:]])
     if early:
         notices.append(
             Notice(f"{{rows_have}} a day before {EARLIEST.year}, which is no day of care; they are left out.", early)
@@ -249,6 +258,11 @@ def _start_day(name: str, extract: FrameExtract, last: date) -> pl.Expr:
         return pl.lit(None, pl.Int32)
     day = day_of(extract, name)
     return pl.when(day.is_between(EARLIEST, last)).then(day).to_physical()
+
+
+def _is_stray(name: str, extract: FrameExtract, last: date) -> pl.Expr:
+    """Return whether a day is recorded on which no clock can start."""
+    return (~day_of(extract, name).is_between(EARLIEST, last)).fill_null(False)
 
 
 def _in_order_of_keys(frame: pl.DataFrame) -> pl.DataFrame:

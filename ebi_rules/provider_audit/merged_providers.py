@@ -3,6 +3,7 @@
 Hints find codes that may belong together: a trust and its sites (RAA, RAA00), and a code that ends as another begins.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from ebi_rules._support.errors import UsageError
 from ebi_rules._support.small_csv import read_small_csv
 from ebi_rules.criteria.fields import FIELDS, normal_code
 from ebi_rules.cube import dimensions_of, in_order
+from ebi_rules.translate.date_formats import as_date
 from opcs_icd import WHITE_SPACE
 
 _OLD, _NEW = ("old", "old_code", "predecessor"), ("new", "new_code", "successor")
@@ -99,13 +101,12 @@ def _last(code: str, codes: Mapping[str, str], option: str) -> str:
 
 
 def _month(text: str, option: str) -> str:
-    for form in ("%Y-%m-%d", "%d/%m/%Y", "%Y-%m", "%Y%m%d", "%d/%m/%y"):
-        day = pl.Series([text if "%d" in form else f"{text}-01"]).str.to_date(
-            form if "%d" in form else "%Y-%m-%d", strict=False
-        )[0]
-        if day is not None and day.year > 100:
-            return f"{day:%Y-%m}"
-    raise UsageError(f"{option}: {text} is not a day such as 2024-04-01.")
+    """Return the month ("2024-04") of a day or a month as text."""
+    day_text = f"{text}-01" if re.fullmatch(r"[0-9]{4}-[0-9]{2}", text) else text
+    day = pl.select(as_date(pl.lit(day_text), pl.String())).item()
+    if day is None:
+        raise UsageError(f"{option}: {text} is not a day such as 2024-04-01.")
+    return f"{day:%Y-%m}"
 
 
 def merger_hints(cube: pl.DataFrame) -> list[str]:

@@ -140,7 +140,7 @@ def audit_cube(
     """
     started, clock = datetime.now(UTC), time.perf_counter()
     chosen_settings = settings or Settings()
-    paths, counts = _read_cubes(cube, replace_months)
+    paths, counts, warnings = _read_cubes(cube, replace_months)
     _require_dimensions(dimensions_of(counts), chosen_settings)
     chosen = _rules_of_cube(counts, rules)
     audited = tuple(_audited_in(counts, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
@@ -155,7 +155,7 @@ def audit_cube(
         "inputs": [{"path": str(path), "bytes": path.stat().st_size, "rows": counts.height} for path in paths],
         "rows": int(counts.filter(pl.col("measure") == "activity")["count"].sum()),
     }
-    notices = [] if counts.height else ["the cube has no rows."]
+    notices = [*warnings, *([] if counts.height else ["the cube has no rows."])]
     return _result(counts, audited, run, notices, chosen_settings, reference)
 
 
@@ -223,11 +223,11 @@ def _missing_activity(scope: Scope, counts: CountedCube) -> list[str]:
     return [f"there is no activity of the provider {code}." for code in scope.providers or () if code not in providers]
 
 
-def _read_cubes(cube: CubeSource, replace_months: bool) -> tuple[list[Path], pl.DataFrame]:
+def _read_cubes(cube: CubeSource, replace_months: bool) -> tuple[list[Path], pl.DataFrame, list[str]]:
     if isinstance(cube, pl.DataFrame):
-        return [], read_cube(cube)
+        return [], read_cube(cube), []
     paths = [Path(path) for path in ([cube] if isinstance(cube, str | Path) else cube)]
-    return paths, add_up([read_cube(path) for path in paths], replace_months)
+    return paths, *add_up([read_cube(path) for path in paths], replace_months)
 
 
 def _require_dimensions(dimensions: Sequence[str], settings: Settings) -> None:

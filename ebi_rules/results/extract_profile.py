@@ -12,19 +12,31 @@ import polars as pl
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.cube import ALWAYS_CHECKED
 from ebi_rules.engines import polars_profile, warehouse
 from ebi_rules.engines.extract import Extract, FrameExtract
-from ebi_rules.engines.findings import CHECKS, Finding, judged
+from ebi_rules.engines.findings import CHECKS, Finding, notices_of
 from ebi_rules.engines.warehouse import WarehouseExtract
 from ebi_rules.provider_audit.plausible_months import plausible_span
 from ebi_rules.rule_model.availability import why_unavailable
 from ebi_rules.rule_model.catalogue import RuleNames
 from ebi_rules.rule_model.catalogue import rules as find_rules
 
-ALWAYS = ("id", "provider", "activity_date", "age", "sex", "administrative_category", "ethnic_category", "commissioner")
+ALWAYS = ("id", "provider", *ALWAYS_CHECKED, "age", "sex", "administrative_category", "ethnic_category", "commissioner")
 """The fields that are checked beside those that rules need."""
 
-_COLUMNS = ("missing", "unknown", "implausible", "malformed", "short", "filler", "not_codable", "ambiguous", "repeated")
+_COLUMNS = (
+    "missing",
+    "unknown",
+    "implausible",
+    "malformed",
+    "short",
+    "filler",
+    "not_codable",
+    "ambiguous",
+    "booked",
+    "repeated",
+)
 
 
 @dataclass(frozen=True)
@@ -79,8 +91,8 @@ def profile_of(extract: Extract, rules: RuleNames | None = None) -> Profile:
     binding = extract.binding
     chosen = [rule for rule in find_rules(rules) if rules is not None or rule.dataset == binding.layout.dataset]
     reasons = {rule.key: why_unavailable(rule.logic, binding) for rule in chosen}
-    asked = {name for rule in chosen if not reasons[rule.key] for name in rule.logic.fields_needed}
-    names = [name for name in FIELDS if name in binding.fields and name in {*asked, *ALWAYS}]
+    needed = {name for rule in chosen if not reasons[rule.key] for name in rule.logic.fields_needed}
+    names = [name for name in FIELDS if name in binding.fields and name in {*needed, *ALWAYS}]
     if isinstance(extract, WarehouseExtract):
         rows, findings, months = warehouse.profile(extract, names)
     else:
@@ -89,7 +101,7 @@ def profile_of(extract: Extract, rules: RuleNames | None = None) -> Profile:
     problem: str | None = None
     warnings: list[str] = []
     try:
-        warnings += judged(findings, asked)
+        warnings += notices_of(findings, needed)
     except ExtractError as error:
         problem = str(error)
     first, last = plausible_span(months.drop_nulls("month").rename({"rows": "count"}), date.today())

@@ -11,12 +11,23 @@ from sqlglot import exp
 
 from ebi_rules.criteria.fields import BABY_AGES, DECIMAL, FIELDS, Field, Kind, raw_spellings
 from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.cube import OLDEST
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.statements.code_steps import Steps
-from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
-from ebi_rules.translate.sql_parts import all_of, any_of, as_number, coalesce, concat, like, negate, number, text
+from ebi_rules.translate.sql_parts import (
+    all_of,
+    any_of,
+    as_day,
+    as_number,
+    coalesce,
+    concat,
+    like,
+    negate,
+    number,
+    text,
+)
 from ebi_rules.translate.sql_values import (
     as_text,
     as_whole_number,
@@ -30,10 +41,13 @@ from ebi_rules.translate.sql_values import (
 from opcs_icd import MISSING_TEXTS, NOT_CODABLE, OPCS4, CodeSystem
 
 NOTHING = " "
+STATUS, BOOKED = FIELDS["attendance_status"], "0"
+"""The attendance status of an appointment in the future."""
+
 STANDARD_FIELDS = ("provider", "activity_date", "age", "sex")
 """What an audit needs beside the fields of its rules."""
 
-LIMITS: Mapping[str, tuple[int, int]] = {"age": (0, 150), "imd_decile": (1, 10)}
+LIMITS: Mapping[str, tuple[int, int]] = {"age": (0, OLDEST), "imd_decile": (1, 10)}
 """The plausible values of numbers; HES's codes for babies are ages too."""
 
 _DIGITS = "0123456789"
@@ -96,7 +110,7 @@ class _CheckWriter(Steps):
         codes = [name for name in CODE_FIELDS if self.binding.codes.get(name)]
         inside = [name for name in codes if not self.binding.child(name)]
         outside = [name for name in codes if self.binding.child(name)]
-        checks = [check for name in fields for check in self._of_field(name)]
+        checks = [check for name in fields for check in self._of_field(name, fields)]
         checks += [check for name in codes for check in self._of_codes(name)]
         checks.append(
             _Check("id", "missing", "activity", exp.Is(this=self._column("activity_key"), expression=exp.Null()))
@@ -108,7 +122,8 @@ class _CheckWriter(Steps):
         steps += [(f"{step}_counts", self._counts_step(step, checks)) for step in counted]
         steps.append(("checks", self._list_step(checks)))
         values = self._chosen(
-            [(place, self._column(f"n{place}", f"{check.step}_counts")) for place, check in enumerate(checks, 1)]
+            [(place, self._column(f"n{place}", f"{check.step}_counts")) for place, check in enumerate(checks, 1)],
+            "checks",
         )
         columns = [self._column("field", "checks"), self._column("finding", "checks")]
         found = coalesce(values, number(0)).as_(self._name("rows_found"))
@@ -159,10 +174,14 @@ class _CheckWriter(Steps):
             columns.append(concat([text(","), code.copy(), text(",")], self.dialect).as_(self._name(f"{name}_all")))
         return exp.Select(expressions=columns).from_(self._child_table(name, child))
 
-    def _of_field(self, name: str) -> Iterator[_Check]:
+    def _of_field(self, name: str, fields: Sequence[str]) -> Iterator[_Check]:
         definition, column = FIELDS[name], self._column(name)
         if definition.kind is Kind.DATE:
             yield _Check(name, "missing", "activity", exp.Is(this=column, expression=exp.Null()))
+            if name == "activity_date" and "attendance_status" in fields:
+                is_later = exp.GT(this=as_day(column.copy(), self.dialect), expression=exp.CurrentDate())
+                is_booked = self._is_one_of(self._column("attendance_status"), raw_spellings(STATUS, BOOKED))
+                yield _Check(name, "booked", "activity", all_of([is_booked, is_later]))
             return
         recorded = negate(self._is_one_of(column, MISSING_TEXTS))
         yield _Check(name, "missing", "activity", negate(recorded))
@@ -208,7 +227,7 @@ class _CheckWriter(Steps):
         )
         if system is OPCS4:
             three = all_of([self._matches(column, ",___|%"), self._is_category(column, system)])
-            yield _Check(name, "three", step, three)
+            yield _Check(name, "three_characters", step, three)
             yield _Check(name, "not_codable", step, self._matches(self._column(f"{name}_all"), f"%,{NOT_CODABLE},%"))
         yield _Check(name, "rows", step, None)
 
@@ -259,23 +278,13 @@ class _CheckWriter(Steps):
         return exp.Select(expressions=sums).from_(self._step(step))
 
     def _list_step(self, checks: Sequence[_Check]) -> exp.Expr:
-        selects = []
-        for place, check in enumerate(checks, 1):
-            values = {"field": text(check.field), "finding": text(check.check), "place": number(place)}
-            select = exp.Select(expressions=[value.as_(self._name(name)) for name, value in values.items()])
-            if self.dialect.from_nothing:
-                select = select.from_(exp.Table(this=exp.Identifier(this=self.dialect.from_nothing)))
-            selects.append(select)
-        return union(selects)
-
-    def _chosen(self, columns: Sequence[tuple[int, exp.Expr]]) -> exp.Expr:
-        """Choose a column by the number in `place`, halving the columns at every step."""
-        if len(columns) == 1:
-            return columns[0][1]
-        middle = len(columns) // 2
-        in_first_half = exp.LT(this=self._column("place", "checks"), expression=number(columns[middle][0]))
-        first_half = exp.If(this=in_first_half, true=self._chosen(columns[:middle]))
-        return exp.Case(ifs=[first_half], default=self._chosen(columns[middle:]))
+        """List the counts as rows: field, finding, and the number of the count."""
+        return self._rows_of_constants(
+            [
+                {"field": text(check.field), "finding": text(check.check), "place": number(place)}
+                for place, check in enumerate(checks, 1)
+            ]
+        )
 
 
 def _rows_of(name: str) -> str:

@@ -123,50 +123,40 @@ class Steps(ChildSteps):
             for name in _code_fields(atoms)
             for step in (self._child_steps(name, atoms) if self.binding.child(name) else self._text_steps(name, atoms))
         ]
-        if self._splits(atoms):
-            steps.append(("texts", self._texts_step(fields, atoms)))
-        steps.append(("activity", self._activity_step(fields, atoms)))
+        steps += self._activity_steps(fields, atoms)
         steps.append(("codes", self._codes_step(fields, atoms)))
         return steps
 
-    def _splits(self, atoms: Sequence[CodeAtom]) -> bool:
-        """Return whether texts of codes are put in order in a step of their own: some parsers nest no deeper."""
+    def _activity_steps(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
+        """Return the step `activity`: the key, the fields, and the codes of each field as one text.
+
+        Where codes must be in order, what stands for no code is removed in a second step: some parsers nest no deeper.
+        """
         inside = [name for name in _code_fields(atoms) if not self.binding.child(name)]
-        return not self.distinct and any(self._is_ordered(name, in_field(atoms, name)) for name in inside)
-
-    def _texts_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
-        """Select the fields, and the codes of each field as one text, from which `activity` takes fillers."""
+        ordered = [name for name in inside if not self.distinct and self._is_ordered(name, atoms)]
         columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
-        for name in _code_fields(atoms):
-            if not self.binding.child(name):
-                raw = [self._raw_column(column) for column in self.binding.code_columns(name)]
-                is_ordered = self._is_ordered(name, in_field(atoms, name))
-                text = (
-                    separated_text(raw, self.dialect)
-                    if is_ordered
-                    else self._normal_text(raw, name, in_field(atoms, name))
-                )
-                columns.append(text.as_(self._name(name)))
+        columns += [self._text_column(name, atoms, name in ordered) for name in inside]
         select = exp.Select(expressions=[self._read_column(self.binding.key), *columns]).from_(self._activity_table())
-        return self._within_scope(select)
+        read = self._within_scope(select)
+        if not ordered:
+            yield "activity", read
+            return
+        yield "texts", read
+        kept: list[exp.Expr] = [self._column(name) for name in (self.binding.key, *map(self._carried, fields))]
+        for name in inside:
+            text: exp.Expr = self._column(name)
+            if name in ordered:
+                text = without_fillers(text, self.dialect, self.binding, name)
+            kept.append(text.as_(self._name(name)))
+        yield "activity", exp.Select(expressions=kept).from_(self._step("texts"))
 
-    def _activity_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
-        if self._splits(atoms):
-            names = [self.binding.key, *map(self._carried, fields)]
-            kept: list[exp.Expr] = [self._column(name) for name in names]
-            for name in _code_fields(atoms):
-                if not self.binding.child(name):
-                    text: exp.Expr = self._column(name)
-                    if self._is_ordered(name, in_field(atoms, name)):
-                        text = without_fillers(text, self.dialect, self.binding, name)
-                    kept.append(text.as_(self._name(name)))
-            return exp.Select(expressions=kept).from_(self._step("texts"))
-        columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
-        for name in _code_fields(atoms):
-            if not self.binding.child(name):
-                columns.append(self._raw_text(name) if self.distinct else self._code_text(name, in_field(atoms, name)))
-        select = exp.Select(expressions=[self._read_column(self.binding.key), *columns]).from_(self._activity_table())
-        return self._within_scope(select)
+    def _text_column(self, code_field: str, atoms: Sequence[CodeAtom], is_ordered: bool) -> exp.Expr:
+        """Return the codes of a field as one text: raw where distinct texts are decided, else in normal form."""
+        if self.distinct:
+            return self._raw_text(code_field)
+        raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
+        separated = separated_text(raw, self.dialect) if is_ordered else self._normal_text(raw, code_field, atoms)
+        return separated.as_(self._name(code_field))
 
     def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
         """Decide every code atom for every activity, from its own text or by a join to the step with the verdicts."""
@@ -234,10 +224,6 @@ class Steps(ChildSteps):
     def _raw_text(self, code_field: str) -> exp.Alias:
         raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
         return exp.Alias(this=raw_text(raw, self.dialect), alias=self._name(_text_name(code_field)))
-
-    def _code_text(self, code_field: str, atoms: Sequence[CodeAtom]) -> exp.Expr:
-        raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
-        return self._normal_text(raw, code_field, atoms).as_(self._name(code_field))
 
     def _normal_text(self, columns: Sequence[exp.Expr], code_field: str, atoms: Sequence[CodeAtom]) -> exp.Expr:
         """Return the codes in some columns as one text in normal form, in order if an atom needs it."""

@@ -30,7 +30,6 @@ from ebi_rules.cube import (
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.rule_logic import RuleLogic, criteria_of
 from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts, no_codes
-from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.sql import SqlTranslator
@@ -242,37 +241,26 @@ class _CubeWriter(Steps):
 
     def _measures_step(self, counts: Sequence[_Count]) -> exp.Expr:
         """List the counts as rows: rule, measure, item, and the number of the count."""
-        selects = [self._measure_row(place, count) for place, count in enumerate(counts, start=1)]
-        if self.dialect.from_nothing:
-            one_row = exp.Table(this=exp.Identifier(this=self.dialect.from_nothing))
-            selects = [select.from_(one_row.copy()) for select in selects]
-        return union(selects)
-
-    def _measure_row(self, place: int, count: _Count) -> exp.Select:
-        values = {
-            "rule": text(count.rule),
-            "measure": text(count.measure),
-            "item": text(count.item),
-            "place": number(place),
-        }
-        return exp.Select(expressions=[value.as_(self._name(name)) for name, value in values.items()])
+        return self._rows_of_constants(
+            [
+                {
+                    "rule": text(count.rule),
+                    "measure": text(count.measure),
+                    "item": text(count.item),
+                    "place": number(place),
+                }
+                for place, count in enumerate(counts, start=1)
+            ]
+        )
 
     def _long_step(self, counts: Sequence[_Count], dimensions: Sequence[str]) -> exp.Expr:
         """Combine every group with every measure, and choose the count of each."""
         columns = [self._column(name, "measures") for name in ("rule", "measure", "item")]
         columns += [self._column(name, "counted") for name in dimensions]
-        value = self._chosen([(place, self._column(count.column, "counted")) for place, count in enumerate(counts, 1)])
+        columns_of_counts = [(place, self._column(count.column, "counted")) for place, count in enumerate(counts, 1)]
+        value = self._chosen(columns_of_counts, "measures")
         select = exp.Select(expressions=[*columns, value.as_(self._name("count"))]).from_(self._step("counted"))
         return select.join(self._step("measures"), join_type="cross")
-
-    def _chosen(self, columns: Sequence[tuple[int, exp.Expr]]) -> exp.Expr:
-        """Choose a column by the number in `place`, halving the columns at every step."""
-        if len(columns) == 1:
-            return columns[0][1]
-        middle = len(columns) // 2
-        in_first_half = exp.LT(this=self._column("place", "measures"), expression=number(columns[middle][0]))
-        first_half = exp.If(this=in_first_half, true=self._chosen(columns[:middle]))
-        return exp.Case(ifs=[first_half], default=self._chosen(columns[middle:]))
 
     def _long_columns(self, dimensions: Sequence[str]) -> list[exp.Expr]:
         columns = [self._column("rule"), *(self._column(name) for name in dimensions)]

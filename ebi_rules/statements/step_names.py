@@ -1,6 +1,6 @@
 """Names of the parts of a statement: its steps, their columns, and a prefix for each table if there are several."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -43,6 +43,23 @@ class Naming:
             return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m")), "int")
         year, month = (exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH"))
         return exp.Add(this=exp.Mul(this=year, expression=number(100)), expression=month)
+
+    def _rows_of_constants(self, rows: Sequence[Mapping[str, exp.Expr]]) -> exp.Expr:
+        """Return a select of constants, one row each."""
+        selects = [exp.Select(expressions=[value.as_(self._name(name)) for name, value in row.items()]) for row in rows]
+        if self.dialect.from_nothing:
+            one_row = exp.Table(this=exp.Identifier(this=self.dialect.from_nothing))
+            selects = [select.from_(one_row.copy()) for select in selects]
+        return union(selects)
+
+    def _chosen(self, columns: Sequence[tuple[int, exp.Expr]], step: str) -> exp.Expr:
+        """Return the column whose number is in the column `place` of a step, halving the columns at every CASE."""
+        if len(columns) == 1:
+            return columns[0][1]
+        middle = len(columns) // 2
+        in_first_half = exp.LT(this=self._column("place", step), expression=number(columns[middle][0]))
+        first_half = exp.If(this=in_first_half, true=self._chosen(columns[:middle], step))
+        return exp.Case(ifs=[first_half], default=self._chosen(columns[middle:], step))
 
     def _print(self, tree: exp.Expr) -> str:
         return print_sql(tree, self.dialect)

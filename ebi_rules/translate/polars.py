@@ -138,10 +138,15 @@ def field_value(binding: Binding, name: str, schema: Mapping[str, pl.DataType] |
         return pl.when(number.is_between(BABY_AGES.start, BABY_AGES.stop - 1)).then(0).otherwise(number)
     if definition.kind is Kind.DATE:
         return pl.coalesce([pl.col(column) for column in columns])
-    bare = raw_code(binding, name, types).str.replace_all(_ANY_WHITE_SPACE, "").str.to_uppercase()
-    text = bare.str.replace(r"^([0-9]+)\.0$", "$1")
+    text = bare_code(binding, name, types)
     filled = text.str.pad_start(definition.width, "0") if definition.width else text
     return pl.when(text.is_in(list(MISSING_TEXTS))).then(None).otherwise(filled)
+
+
+def bare_code(binding: Binding, name: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Return the expression of a coded field in capitals, without white space and without `.0` behind a number."""
+    text = raw_code(binding, name, schema).str.replace_all(_ANY_WHITE_SPACE, "").str.to_uppercase()
+    return text.str.replace(r"^([0-9]+)\.0$", "$1")
 
 
 def raw_code(binding: Binding, name: str, schema: Mapping[str, pl.DataType]) -> pl.Expr:

@@ -10,11 +10,40 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.cube import read_cube
+from ebi_rules.cube import add_up, read_cube
+from ebi_rules.engines.extract import ExtractSource
+from ebi_rules.engines.warehouse import open_files
 from ebi_rules.provider_audit.merged_providers import merger_hints, read_merged_providers
 from tests.cases.test_files_as_people_have_them import CASES, EXACT, counts
 
 RIGHT = (349, 1434)
+SCAN = """
+key = "scan_of_the_spine"
+title = "Scan of the spine"
+dataset = "outpatient"
+status = "local"
+source = "Made up for a test, 2026"
+edition = "2026-01"
+about = "A made-up rule that needs procedures alone."
+
+[codes.opcs]
+spine = ["U05[45]"]
+
+[criteria]
+imaging = "procedure(spine)"
+
+[[examples]]
+about = "MRI of the spine"
+activity = { procedures = ["U055"] }
+flagged = true
+
+[[examples]]
+about = "another scan"
+activity = { procedures = ["U132"] }
+flagged = false
+stopped_by = "imaging"
+"""
+
 PUBLISHED = ebi.Settings(disclosure="none", variant="as_published")
 
 
@@ -176,6 +205,25 @@ def test_appointments_booked_for_later_do_not_hide_that_the_last_month_is_partia
     assert audited(frame).trend.filter("partial")["month"].unique().to_list() == ["2025-02"]
 
 
+@pytest.mark.parametrize("engine", ["polars", pytest.param("duckdb", marks=pytest.mark.needs("DuckDB"))])
+def test_booked_appointments_are_counted_apart(tmp_path: Path, frame: pl.DataFrame, engine: str) -> None:
+    path = tmp_path / "opa.parquet"
+    is_booked = pl.int_range(pl.len()) < 9
+    later = pl.when(is_booked).then(date.today() + timedelta(days=90)).otherwise("Appointment_Date")
+    status = pl.when(is_booked).then(pl.lit("0 ")).otherwise("Attendance_Status")
+    frame.with_columns(Appointment_Date=later, Attendance_Status=status).write_parquet(path)
+    audit = audited(path, engine=engine)
+    assert any("9 rows have an appointment that is booked for a later day" in text for text in audit.warnings)
+    assert audit.trend["month"].max() == "2024-02"
+
+
+def test_clocks_that_cannot_have_started_are_counted(frame: pl.DataFrame) -> None:
+    start = pl.when(pl.int_range(pl.len()) < 6).then(date(1900, 1, 1)).otherwise("Appointment_Date")
+    people = frame.with_columns(Referral_Request_Received_Date=start, First_Attendance=pl.lit("1"))
+    result = ebi.run_measures(people, "days_to_first_attendance", settings=EXACT)
+    assert any("referral_date: 6 rows have a day before 1990" in text for text in result.warnings)
+
+
 # 5. Columns of codes that are none.
 
 
@@ -185,6 +233,17 @@ def test_codes_joined_by_a_plus_sign(frame: pl.DataFrame) -> None:
     titled = frame.with_columns(Der_Procedure_All=pl.lit("{code=U055}"))
     message = refused(titled)
     assert "A cell such as {..=..} looks like codes with something written beside them" in message
+
+
+@pytest.mark.parametrize("engine", ["polars", pytest.param("duckdb", marks=pytest.mark.needs("DuckDB"))])
+def test_codes_that_no_rule_needs_are_only_a_warning(tmp_path: Path, frame: pl.DataFrame, engine: str) -> None:
+    path = tmp_path / "opa.parquet"
+    frame.with_columns(Der_Diagnosis_All=pl.lit("279039007")).write_parquet(path)
+    rule = tmp_path / "scan.toml"
+    rule.write_text(SCAN, encoding="utf-8")
+    audit = ebi.audit(ebi.open(path, engine=engine), rule, settings=EXACT)
+    assert any("diagnoses: 2,400 rows have a malformed first code" in text for text in audit.warnings)
+    assert "diagnoses: 2,400 rows have a malformed first code" in refused(path, engine=engine)
 
 
 def test_codes_cut_to_three_characters(frame: pl.DataFrame) -> None:
@@ -221,12 +280,21 @@ def test_types_that_cannot_be_united_matter_only_where_they_are_used(tmp_path: P
     assert "2024.parquet" in message
 
 
+@pytest.mark.parametrize("mark", ["_delta_log", "metadata"])
+def test_no_engine_reads_the_files_of_a_table_format(tmp_path: Path, frame: pl.DataFrame, mark: str) -> None:
+    (tmp_path / mark).mkdir()
+    (tmp_path / mark / "0.metadata.json").write_text("{}", encoding="utf-8")
+    frame.write_parquet(tmp_path / "part-0.parquet")
+    with pytest.raises(ebi.UsageError, match="the engine spark would read rows that were deleted"):
+        open_files("spark", ExtractSource(str(tmp_path)))
+
+
 @pytest.mark.needs("deltalake", "DuckDB")
 def test_deleted_rows_of_a_delta_table_are_not_read(tmp_path: Path, frame: pl.DataFrame) -> None:
     frame.head(100).write_delta(tmp_path / "opa")
     frame.write_delta(tmp_path / "opa", mode="overwrite")
     assert counts(audited(tmp_path / "opa")) == RIGHT
-    assert "use the engine polars" in refused(tmp_path / "opa", engine="duckdb")
+    assert "Use the engine polars" in refused(tmp_path / "opa", engine="duckdb")
 
 
 # 7. Numbered columns.
@@ -298,6 +366,16 @@ def test_two_cubes_of_the_same_month_are_refused_and_can_be_replaced(tmp_path: P
         for audit in (replaced, whole)
     ]
     assert june[0] == june[1]
+
+
+def test_what_a_later_cube_does_not_have_stays_or_is_said_to_be_gone(frame: pl.DataFrame) -> None:
+    both = ebi.audit(frame, ["2S", "2T"], settings=EXACT).exact_cube
+    later = audited(frame.filter(pl.col("Der_Provider_Code") != "RAA")).exact_cube
+    total, warnings = add_up([both, later], replace_months=True)
+    counts_of = [cube.filter(rule="2T_knee_mri", measure="eligible")["count"].sum() for cube in (both, total)]
+    assert counts_of[0] == counts_of[1] > 0
+    assert warnings == ["months that a later cube restates do not have these providers there any more: RAA."]
+    assert total.filter(measure="activity")["count"].sum() == (frame["Der_Provider_Code"] != "RAA").sum()
 
 
 def test_a_pasted_cube_without_headings(tmp_path: Path, frame: pl.DataFrame) -> None:

@@ -227,15 +227,14 @@ def _pieces(node: exp.Expr, dialect: Dialect) -> list[str]:
     else:
         return [node.sql(dialect=dialect.sqlglot, unsupported_level=ErrorLevel.RAISE)]
     first, *others = arguments
-    inner = _pieces(first, dialect)
-    rest = "".join(f", {other.sql(dialect=dialect.sqlglot, unsupported_level=ErrorLevel.RAISE)}" for other in others)
-    return (
-        [f"{name}({inner[0]}", *inner[1:], f"{rest.removeprefix(', ')})"]
-        if others
-        else [f"{name}({inner[0]}", *inner[1:-1], f"{inner[-1]})"]
-        if len(inner) > 1
-        else [f"{name}({inner[0]})"]
-    )
+    pieces = _pieces(first, dialect)
+    pieces[0] = f"{name}({pieces[0]}"
+    if others:
+        pieces.append(
+            ", ".join(each.sql(dialect=dialect.sqlglot, unsupported_level=ErrorLevel.RAISE) for each in others)
+        )
+    pieces[-1] += ")"
+    return pieces
 
 
 def _filled(pieces: Sequence[str]) -> str:
