@@ -12,13 +12,7 @@ from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import CODE_ADVICE, MOST_SHARE, Finding
 from ebi_rules.engines.lazy_frames import collect
-from opcs_icd import NOT_CODABLE, OPCS4, SEPARATORS, CodeSystem
-
-_GRAMMARS = {
-    CodeSystem.OPCS4: r"[A-HJ-Za-hj-z][0-9]{2}\.?[0-9]{0,2}",
-    CodeSystem.ICD10: r"[A-Za-z][0-9]{2}\.?([0-9Xx]\.?[0-9-]?)?-?[ADad]?",
-}
-"""The shape of one code as it is written, with or without a dot (`CodeSystem.grammar` has that of the normal form)."""
+from opcs_icd import NOT_CODABLE, OPCS4, SEPARATORS
 
 _SEPARATORS = "".join(f"\\x{{{ord(character):x}}}" for character in SEPARATORS)
 _LONGEST_SHAPE = 24
@@ -41,7 +35,8 @@ def code_findings(name: str, extract: FrameExtract) -> Iterator[Finding]:
         frame, column = extract.table.frame, binding.code_columns(name)[0]
     # Cells are looked at once each: there are far fewer of them than rows.
     frame = collect(frame.group_by(pl.col(column).cast(pl.String).alias("cell")).agg(pl.len().alias(_ROWS))).lazy()
-    cell, rows_with = pl.col("cell"), pl.col(_ROWS).cast(pl.Int64)
+    rows_with = pl.col(_ROWS).cast(pl.Int64)
+    cell = pl.col("cell").str.replace_all(".", "", literal=True)
     system = CODE_FIELDS[name]
     fillers = "|".join(sorted(map(re.escape, filter(None, binding.not_codes(name))), key=len, reverse=True))
     before = f"(?i)^[{_SEPARATORS}]*(?:(?:{fillers})[{_SEPARATORS}]+)*"
@@ -50,14 +45,14 @@ def code_findings(name: str, extract: FrameExtract) -> Iterator[Finding]:
     lone = "|".join(map(re.escape, binding.lone_fillers(name)))
     is_filler = cell.str.contains(f"{before}(?:{lone})[{_SEPARATORS}]*$") if lone else pl.lit(False)
     has_code = ~cell.str.contains(nothing)
-    well_formed = cell.str.contains(f"{before}(?:{_GRAMMARS[system]}){edge}")
+    well_formed = cell.str.contains(f"{before}(?:{system.grammar.pattern}){edge}")
     conditions = {
         "all": pl.lit(True),
         "recorded": has_code & ~is_filler,
         "malformed": has_code & ~is_filler & ~well_formed,
         "three": has_code & cell.str.contains(f"{before}[A-Za-z][0-9]{{2}}{edge}"),
         "filler": has_code & is_filler,
-        "not_codable": cell.str.contains(f"(?i)(^|[{_SEPARATORS}]){NOT_CODABLE[:3]}\\.?{NOT_CODABLE[3:]}{edge}"),
+        "not_codable": cell.str.contains(f"(?i)(^|[{_SEPARATORS}]){NOT_CODABLE}{edge}"),
     }
     counts = [rows_with.filter(condition.fill_null(False)).sum().alias(name) for name, condition in conditions.items()]
     rows, recorded, malformed, three, filler, not_codable = collect(frame.select(counts)).row(0)
@@ -65,7 +60,7 @@ def code_findings(name: str, extract: FrameExtract) -> Iterator[Finding]:
     yield Finding(name, where, "missing", rows - recorded, rows)
     advice = CODE_ADVICE
     if malformed > MOST_SHARE * recorded:
-        sample = collect(frame.filter(has_code & ~well_formed).select(cell).head(1000))["cell"]
+        sample = collect(frame.filter(has_code & ~well_formed).select("cell").head(1000))["cell"]
         advice = _described(sample)
     yield Finding(name, where, "malformed", malformed, recorded, advice)
     yield Finding(name, where, "filler", filler, rows)

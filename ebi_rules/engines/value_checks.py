@@ -142,7 +142,11 @@ def _rowwise(name: str, extract: FrameExtract) -> Iterator[tuple[str, str, pl.Ex
                 )
             if isinstance(dtype, pl.Datetime) and dtype.time_zone is None:
                 text = f"the time 23:00 in the column {column}, where all other times are midnight: it may be that of"
-                yield "late_evening", f"{text} the next day, in UTC. Give times a zone, or give dates.", _late_evening(value)
+                yield (
+                    "late_evening",
+                    f"{text} the next day, in UTC. Give times a zone, or give dates.",
+                    _late_evening(value),
+                )
 
 
 def zone_remarks(extract: FrameExtract) -> list[str]:
