@@ -205,14 +205,13 @@ def _coded(name: str, values: CodedValues, rows: int) -> Iterator[Finding]:
     recorded = coded.drop_nulls("code")
     count = int(recorded["rows"].sum())
     yield Finding(name, column, "missing", rows - count, rows)
+    if definition.is_closed:
+        known = pl.Series([definition.is_known(value) for value in recorded["code"]], dtype=pl.Boolean)
+        yield Finding(name, column, "unknown", int(recorded.filter(~known)["rows"].sum()), count)
+        recorded = recorded.filter(known)
     if definition.width and definition.width > 1:
         short = recorded.filter(pl.col("length") < definition.width)
         yield Finding(name, column, "short", int(short["rows"].sum()), count)
-    if definition.is_closed:
-        unknown = sum(
-            rows for value, rows in recorded.select("code", "rows").iter_rows() if not definition.is_known(value)
-        )
-        yield Finding(name, column, "unknown", unknown, count)
 
 
 def _keys(extract: FrameExtract, rows: int, missing: int) -> list[Finding]:

@@ -200,7 +200,8 @@ class _CheckWriter(Steps):
             lengths = ["_" * length for length in range(1, definition.width)]
             patterns = [pattern + end for pattern in lengths for end in ("", DECIMAL)]
             is_short = any_of([self._matches(column, pattern) for pattern in patterns])
-            yield _Check(name, "short", "activity", all_of([recorded, is_short]))
+            known = [self._is_known(column, definition)] if definition.is_closed else []
+            yield _Check(name, "short", "activity", all_of([recorded, is_short, *known]))
         if definition.is_closed:
             yield _Check(name, "unknown", "activity", all_of([recorded, negate(self._is_known(column, definition))]))
 

@@ -194,7 +194,7 @@ def test_months_that_nobody_sent_are_gaps(case: str) -> None:
     assert means["mean"][0] == pytest.approx(means["rate_per_1000_eligible"].mean(), rel=0.001)
 
 
-@pytest.mark.parametrize("case", ["32b-london-midnights", "32c-text-utc"])
+@pytest.mark.parametrize("case", ["32a-utc-midnights", "32b-london-midnights", "32c-text-utc"])
 def test_the_day_is_that_in_london(case: str) -> None:
     """Midnight of 1 June is 23:00 of 31 May in UTC: every activity is on the first of a month."""
     days = audited(case).exact_cube.filter(measure="last_date")["count"]

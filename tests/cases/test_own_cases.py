@@ -208,8 +208,9 @@ def test_appointments_booked_for_later_do_not_hide_that_the_last_month_is_partia
 @pytest.mark.parametrize("engine", ["polars", pytest.param("duckdb", marks=pytest.mark.needs("DuckDB"))])
 def test_booked_appointments_are_counted_apart(tmp_path: Path, frame: pl.DataFrame, engine: str) -> None:
     path = tmp_path / "opa.parquet"
-    is_booked = pl.int_range(pl.len()) < 9
-    later = pl.when(is_booked).then(date.today() + timedelta(days=90)).otherwise("Appointment_Date")
+    row = pl.int_range(pl.len())
+    is_booked = row < 9
+    later = pl.when(row < 12).then(date.today() + timedelta(days=90)).otherwise("Appointment_Date")
     status = pl.when(is_booked).then(pl.lit("0 ")).otherwise("Attendance_Status")
     frame.with_columns(Appointment_Date=later, Attendance_Status=status).write_parquet(path)
     audit = audited(path, engine=engine)
