@@ -77,15 +77,24 @@ def _normal(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+def _package_of(finder: object) -> str:
+    module: str = getattr(finder, "__module__", None) or type(finder).__module__
+    return module.partition(".")[0]
+
+
 @contextmanager
 def hidden(packages: tuple[str, ...]) -> Iterator[None]:
     """Make packages impossible to import, whether or not they were imported before."""
     loaded = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in packages}
+    finders = list(sys.meta_path)
     for name in {*packages, *loaded}:
         sys.modules[name] = None  # type: ignore[assignment]
+    # A finder that a package put there looks for its own modules, and fails when they are hidden.
+    sys.meta_path[:] = [finder for finder in finders if _package_of(finder) not in packages]
     try:
         yield
     finally:
+        sys.meta_path[:] = finders
         for name in packages:
             del sys.modules[name]
         sys.modules.update(loaded)

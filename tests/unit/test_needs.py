@@ -33,6 +33,22 @@ def test_a_package_that_is_hidden_comes_back() -> None:
     assert import_module("colorsys") is colorsys
 
 
+def test_the_finder_of_a_hidden_package_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The finder of .NET's package fails every import that finds nothing, once the package is hidden."""
+
+    class Finder:
+        __module__ = "colorsys.loader"
+
+        def find_spec(self, *_: object) -> None:
+            raise AttributeError("my package is hidden")
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder()])
+    with needs.hidden(("colorsys",)), pytest.raises(ImportError):
+        import_module("no_such_package")
+    with pytest.raises(AttributeError, match="hidden"):
+        import_module("no_such_package")
+
+
 def test_what_is_missing_says_what_to_install() -> None:
     assert needs.what_to_install("SQLite") is None
     assert needs.what_to_install("colorsys") is None
