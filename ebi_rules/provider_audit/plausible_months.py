@@ -17,6 +17,12 @@ from ebi_rules.cube import DAY_MEASURES, EARLIEST, EARLY, FIRST_DATE, LAST_DATE,
 _BULK = 0.99
 """The share of activity in the months up to the end of the bulk."""
 
+_LONGEST_GAP = 24
+"""Months without activity after which the bulk does not go on: what follows stands for "no date", however often."""
+
+_MOST_YEARS_AHEAD = 50
+"""Years later than this after today's are no years of care."""
+
 _MOST_DAYS_MISSING = 3
 """If the data begin or end more than this many days inside a month, that month is partial."""
 
@@ -65,8 +71,9 @@ def plausible_span(activity: pl.DataFrame, today: date) -> tuple[str, str]:
         activity: How much activity there is by month, in order: month, count.
         today: Months up to this day's are plausible, and so are all up to the bulk of the activity.
     """
-    first = f"{EARLIEST:%Y-%m}"
-    return first, max(_end_of_bulk(activity.filter(pl.col("month") >= first)), f"{today:%Y-%m}")
+    first, latest = f"{EARLIEST:%Y-%m}", f"{today.year + _MOST_YEARS_AHEAD}-12"
+    possible = activity.filter(pl.col("month").is_between(pl.lit(first), pl.lit(latest)))
+    return first, max(_end_of_bulk(possible), f"{today:%Y-%m}")
 
 
 def partial_months(cube: pl.DataFrame) -> tuple[str, ...]:
@@ -116,10 +123,16 @@ def _length(month: str) -> int:
 
 
 def _end_of_bulk(activity: pl.DataFrame) -> str:
-    """Return the month up to which almost all activity is; empty if there is none."""
+    """Return the month up to which almost all activity is, in one run of months; empty if there is none."""
     share = activity["count"].cum_sum() / max(int(activity["count"].sum()), 1)
-    months = activity.filter(share >= _BULK)["month"]
-    return str(months[0]) if months.len() else ""
+    middle = activity.filter(share >= 1 / 2)["month"]
+    if not middle.len():
+        return ""
+    first = pl.Series([middle[0]])
+    months = pl.concat([first, activity.filter(pl.col("month") > middle[0], share.shift(1) < _BULK)["month"]])
+    number = months.str.slice(0, 4).cast(pl.Int64) * 12 + months.str.slice(5).cast(pl.Int64)
+    is_after_gap = (number.diff() > _LONGEST_GAP).fill_null(False).cum_max()
+    return str(months.filter(~is_after_gap)[-1])
 
 
 def _by_month(cube: pl.DataFrame, measure: str) -> pl.DataFrame:

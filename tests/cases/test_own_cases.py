@@ -205,6 +205,18 @@ def test_appointments_booked_for_later_do_not_hide_that_the_last_month_is_partia
     assert audited(frame).trend.filter("partial")["month"].unique().to_list() == ["2025-02"]
 
 
+@pytest.mark.parametrize(("rows", "no_date"), [(5, date(9999, 12, 31)), (3, date(2039, 1, 1)), (20, date(2049, 12, 1))])
+def test_a_day_that_stands_for_no_date_is_none_however_often_it_occurs(
+    frame: pl.DataFrame, rows: int, no_date: date
+) -> None:
+    is_stray = pl.int_range(pl.len()) % rows == 0
+    day = pl.when(is_stray).then(no_date).otherwise("Appointment_Date")
+    audit = audited(frame.with_columns(Appointment_Date=day))
+    assert audit.trend["month"].max() == "2024-02"
+    stray = -(-frame.height // rows)
+    assert any(f"activity_date: {stray:,} rows have a date before 1990" in text for text in audit.warnings)
+
+
 @pytest.mark.parametrize("engine", ["polars", pytest.param("duckdb", marks=pytest.mark.needs("DuckDB"))])
 def test_booked_appointments_are_counted_apart(tmp_path: Path, frame: pl.DataFrame, engine: str) -> None:
     path = tmp_path / "opa.parquet"

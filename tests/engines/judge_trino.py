@@ -40,6 +40,7 @@ JUDGES = (
         version=_version,
         complaints=_complaints,
         wrong=["SELECT a FROM b WHERE a RLIKE 'x'", "SELECT TOP 3 a FROM b", "SELECT [a] FROM b", "SELECT skip FROM b"],
+        slow=True,
     ),
 )
 

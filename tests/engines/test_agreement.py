@@ -12,7 +12,7 @@ from tests.engines.dense import random_extract
 from tests.engines.evaluators import REFERENCE, disagreements, pairs, started
 
 _ROWS = 1_000
-_ROWS_FOR_SLOW = 300
+_ROWS_FOR_SLOW = 100
 
 
 @cache

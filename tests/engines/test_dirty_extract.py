@@ -16,7 +16,7 @@ from tests.engines.in_postgres import PORT
 from tests.engines.test_audit_engines import NOT_IN_SQL
 
 ROWS = 3_000
-RULES = ["2S", "2T"]
+RULES = ["2S"]
 
 
 def every(rows: int, value: pl.Expr | str | None, column: str) -> pl.Expr:

