@@ -32,7 +32,9 @@ def test_a_judge_can_complain(name: str) -> None:
 # A slow judge reads the statements of one layout of each shape; `make long` has the numbered one, which is the longest.
 _JUDGED = [
     pytest.param(
-        name, layout, marks=[pytest.mark.needs(name), *([pytest.mark.long] if judge.slow and layout == "hes-op" else [])]
+        name,
+        layout,
+        marks=[pytest.mark.needs(name), *([pytest.mark.long] if judge.slow and layout == "hes-op" else [])],
     )
     for name, judge in JUDGES.items()
     for layout in (LAYOUTS if judge.slow else builtin_layouts())
