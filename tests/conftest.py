@@ -11,6 +11,12 @@ from tests import needs
 from tests.engines import evaluators, tally
 from tests.engines.evaluators import EVALUATORS
 
+SLOW = 0.3
+"""Engines that are given less than this share of generated cases are slow."""
+
+NUMBERED = {"hes-op", "hes-apc", "numbered"}
+"""Layouts and shapes with numbered columns of codes."""
+
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
 settings.register_profile("test", max_examples=30, derandomize=True, **_COMMON)
@@ -21,6 +27,18 @@ settings.load_profile("explore" if "EBI_EXAMPLES" in os.environ else "ci" if os.
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-dialects", action="store_true", help="write docs/dialects.md from what this run showed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the longest statements of slow engines, those over numbered columns, to long runs."""
+    slow = {name for name, evaluator in EVALUATORS.items() if evaluator.examples < SLOW and not evaluator.built_in}
+    for item in items:
+        values = (
+            item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+        )
+        texts = {value for value in values if isinstance(value, str)}
+        if texts & slow and texts & NUMBERED:
+            item.add_marker(pytest.mark.long)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -29,13 +29,15 @@ def test_a_judge_can_complain(name: str) -> None:
     assert [text for text in judge.wrong if not judge.complaints(text, schema)] == []
 
 
-# A slow judge reads the statements of one layout of each shape; `make long` has the numbered one, which is the longest.
+def _marks(judge: Judge, layout: str) -> list[pytest.MarkDecorator]:
+    """Return what a judge needs; a slow one reads statements over numbered columns, the longest, in long runs."""
+    long = [pytest.mark.long] if judge.slow and layout == "hes-op" else []
+    return [pytest.mark.needs(judge.name), *long]
+
+
+# A slow judge reads the statements of one layout of each shape.
 _JUDGED = [
-    pytest.param(
-        name,
-        layout,
-        marks=[pytest.mark.needs(name), *([pytest.mark.long] if judge.slow and layout == "hes-op" else [])],
-    )
+    pytest.param(name, layout, marks=_marks(judge, layout))
     for name, judge in JUDGES.items()
     for layout in (LAYOUTS if judge.slow else builtin_layouts())
 ]
