@@ -15,7 +15,7 @@ from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.rule_sql import SHAPES, rule_statement
 from ebi_rules.statements.table_source import TableSource
 from tests.engines.evaluators import EVERY_JUDGE, JUDGES, complaints, started_judge
-from tests.engines.judge import Schema
+from tests.engines.judge import Judge, Schema
 from tests.engines.making import LAYOUTS
 
 TABLE = "dbo.opa"
