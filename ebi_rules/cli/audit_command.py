@@ -24,12 +24,14 @@ from ebi_rules.cli.options import (
     opened,
     output_folder,
     reference_option,
+    release_options,
     require_one_of,
     rules_option,
     scope_options,
     skip_option,
     variant_option,
 )
+from ebi_rules.disclosure.release_ledger import BEFORE_IT_LEAVES
 from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
@@ -137,6 +139,7 @@ _comparison_options = combined(
 @extract_options
 @reference_option
 @skip_option
+@release_options
 @force_option
 def audit(
     extract: str | None,
@@ -149,6 +152,8 @@ def audit(
     by: Sequence[str],
     xlsx: bool,
     reference: str | None,
+    release: Path | None,
+    release_override: str | None,
     force: bool,
     **options: Any,
 ) -> None:
@@ -183,7 +188,7 @@ def audit(
             target = outputs.enter_context(whole_file(save_cube, force))
             write = result.exact_cube.write_csv if target.suffix == ".csv" else result.exact_cube.write_parquet
             write(target)
-        result.write(output, force, xlsx, progress)
+        result.write(output, force, xlsx, progress, release, release_override)
     show_audit(result)
     if save_cube is not None:
         click.echo(f"Wrote {save_cube}, which has exact counts: keep it inside your organisation.")
@@ -193,7 +198,7 @@ def audit(
 def show_audit(result: "Audit") -> None:
     """Show the result of an audit on the screen, under its disclosure control."""
     warn(result.warnings)
-    click.echo(f"Layout {result.run['layout']}; {shown_count(result.run_record['rows'])} rows.")
+    click.echo(f"Layout {result.run['layout']}; {shown_count(result.run['rows'])} rows.")
     for total in result.totals().iter_rows(named=True):
         rate = total["rate_per_1000_eligible"]
         per_1000 = "" if rate is None else f", {rate:.2f} per 1,000"
@@ -203,6 +208,8 @@ def show_audit(result: "Audit") -> None:
         )
     if result.settings.disclosure == "none":
         warn_of_exact_counts()
+    else:
+        click.echo(BEFORE_IT_LEAVES)
 
 
 def _settings(

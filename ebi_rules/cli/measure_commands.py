@@ -19,9 +19,11 @@ from ebi_rules.cli.options import (
     merge_option,
     names_option,
     output_folder,
+    release_options,
     skip_option,
     text_options,
 )
+from ebi_rules.disclosure.release_ledger import BEFORE_IT_LEAVES
 from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ def list_measures(as_json: bool) -> None:
 @column_option
 @text_options
 @skip_option
+@release_options
 @force_option
 def measure(
     extracts: Sequence[str],
@@ -88,6 +91,8 @@ def measure(
     columns: dict[str, str],
     separator: str | None,
     encoding: str | None,
+    release: Path | None,
+    release_override: str | None,
     force: bool,
     **settings: Any,
 ) -> None:
@@ -116,7 +121,7 @@ def measure(
             chosen,
             progress=progress,
         )
-        result.write(output, force, progress)
+        result.write(output, force, progress, release, release_override)
     _show(result)
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
 
@@ -191,6 +196,8 @@ def _show(result: "MeasureResult") -> None:
         click.echo(f"{flow.key}: {', '.join(f'{stage} {shown_count(entered)}' for stage, entered in stages.rows())}.")
     if result.tables.settings.disclosure == "none":
         warn_of_exact_counts()
+    else:
+        click.echo(BEFORE_IT_LEAVES)
 
 
 COMMANDS = (list_measures, measure, measure_sql)

@@ -184,11 +184,25 @@ merge_option = click.option(
     metavar="FILE",
     help="Providers that merged: CSV with old, new and, if known, from. The old code is read as the new one.",
 )
+release_options = combined(
+    click.option(
+        "--release",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="This output leaves: record it in this ledger, and refuse it if it would combine with an earlier release.",
+    ),
+    click.option(
+        "--release-override",
+        metavar="REASON",
+        help="Release it although it combines with an earlier release; the reason is recorded.",
+    ),
+)
 adjust_option = click.option(
     "--adjust",
     multiple=True,
     metavar="FIELD",
-    help="Fields of case mix: age_band, sex (these two by default), imd_decile, ethnic_category.",
+    help="Fields of case mix: age_band and sex (these two by default), treatment_function, imd_decile, ethnic_category "
+    "or another coded field.",
 )
 extract_argument = click.argument("extract")
 any_dataset_option = click.option(

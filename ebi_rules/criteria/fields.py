@@ -269,6 +269,10 @@ GROUPABLE = (
     "referral_source",
     "referral_setting",
     "priority",
+    "administrative_category",
+    "attendance_status",
+    "admission_method",
+    "patient_classification",
     "ethnic_category",
     "imd_decile",
     "sex",
@@ -280,6 +284,9 @@ GROUPABLE = (
 
 PRACTITIONERS = ("consultant", "referrer")
 """Fields that identify a person who treats or refers patients."""
+
+ORGANISATIONS = ("provider", "site", "commissioner", "gp_practice")
+"""Fields that identify an organisation."""
 
 AREAS = ("pcn", "borough", "icb")
 """The areas around a GP practice or an LSOA, smallest first: columns that the file for `--areas` may have."""

@@ -22,6 +22,9 @@ METHODS: tuple[str, ...] = get_args(Method)
 SMALLEST_SHOWN = 8
 """The smallest count above 0 that `hes` shows, rounded."""
 
+ROUNDING_VARIANCE: Mapping[str, float] = {"none": 0.0, "midpoint6": 35 / 12, "hes": 2.0}
+"""The variance that rounding adds to a count: of a whole number that is moved to the middle of 6, or of 5."""
+
 SUPPRESSED = "*"
 """What files and tables show for a suppressed count."""
 

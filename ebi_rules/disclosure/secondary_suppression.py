@@ -45,7 +45,7 @@ class Relation:
     gives_way: str
 
 
-_STANDARD_TABLES = ("total", "provider", "month", "provider_month")
+_STANDARD_TABLES = ("total", "provider", "month", "provider_month", "quarter", "provider_quarter")
 FIELD = "field"
 """In a relation, the table of any one field."""
 
@@ -78,6 +78,11 @@ def relations(tables: Tables) -> list[Relation]:
         *tables.further,
         *crossed,
         *nested,
+        Relation("provider_quarter", "provider_month", (("provider", "provider"), ("month", "unit")), "whole"),
+        Relation("quarter", "month", (("month", "unit"),), "whole"),
+        Relation("quarter", "provider_quarter", (("month", "month"),), "whole"),
+        Relation("provider", "provider_quarter", (("provider", "provider"),), "parts"),
+        Relation("total", "quarter", (), "parts"),
         Relation("provider", "provider_month", (("provider", "provider"),), "parts"),
         Relation("month", "provider_month", (("month", "month"),), "whole"),
         Relation("total", FIELD, (), "parts"),

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
+from polars import selectors as cs
 
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.pathways.measure_counts import INDEX, MeasureEntry
 from ebi_rules.provider_audit.percentages import PERCENT, with_percent
-from ebi_rules.provider_audit.rate_tables import funnel_of, rates_by_field, total_rates
+from ebi_rules.provider_audit.rate_tables import rates_by_field, total_rates
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts, shown_as, withheld_as
+from ebi_rules.provider_audit.signals import with_signals
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.rule_model.measure_logic import COUNT
 from ebi_rules.statistics.intervals import poisson
@@ -35,15 +37,14 @@ def share_table(counts: Counts, settings: Settings) -> pl.DataFrame:
         One row per measure and provider: rule (the measure), provider, index_activity, followed (index activities whose
         window lies within the data), outcome, percent (outcome in followed), percent_lower_95, percent_upper_95
         (Wilson's interval), expected, standardised_ratio, ratio_lower_95, ratio_upper_95 (for case mix, as in an
-        audit), signal (the widest funnel limit that the provider is outside). Null where suppressed.
+        audit), signal (see `signals.with_signals`; with binomial probabilities). Null where suppressed.
     """
     columns = ["rule", "provider", "eligible", "flagged", *_RATIOS, "signal", *_withheld("eligible", "flagged")]
     no_comparison = {**dict.fromkeys(_RATIOS, pl.lit(None, pl.Float64)), "signal": pl.lit(None, pl.String)}
     parts = [total_rates(counts).with_columns(provider=pl.lit(ALL_PROVIDERS), **no_comparison).select(columns)]
     for part in rates_by_field(counts, "provider", settings).partition_by("rule", maintain_order=True):
-        signals = pl.lit(funnel_of(part, settings).signals)
-        is_known = pl.col("flagged").is_not_null() & (pl.col("expected") > 0)
-        parts.append(part.with_columns(signal=pl.when(is_known).then(signals)).select(columns))
+        plain_part = part.drop("signal", "not_judged", cs.matches("^(lower|upper)_"))
+        parts.append(with_signals(plain_part, settings, counts.method, proportions=True).select(columns))
     rule_order = {entry.key: place for place, entry in enumerate(counts.audited)}
     place = pl.col("rule").replace_strict(rule_order, default=len(rule_order))
     is_provider = pl.col("provider").ne_missing(ALL_PROVIDERS)

@@ -8,24 +8,25 @@ from typing import Any
 import polars as pl
 
 from ebi_rules._support.notices import Notice
+from ebi_rules.disclosure.release_ledger import COMBINING
 from ebi_rules.disclosure.rounding import ABOUT, control
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.flow_tables import flow_cells, move_table, stage_table
 from ebi_rules.pathways.measure_counts import MeasureEntry
 from ebi_rules.pathways.measure_tables import measure_by_field, number_table, share_table
-from ebi_rules.pathways.measure_trend import measure_trend
+from ebi_rules.pathways.measure_trend import measure_trends
 from ebi_rules.provider_audit.attrition_table import attrition_table
 from ebi_rules.provider_audit.inequality_table import inequality_table
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PathwayTables:
     """The tables of measures and flows, and what must be said beside them.
 
     Attributes:
-        cube: The counts of measures in the form of the audit's cube, exact.
+        exact_cube: The counts of measures in the form of the audit's cube, exact.
         spread: How many index activities have each number of outcomes or days: measure, provider, number, count.
         moves: Each flow with the exact counts of its moves (see `flow_moves`).
         entries: The measures that were counted.
@@ -34,7 +35,7 @@ class PathwayTables:
         settings: How counts are shown and compared.
     """
 
-    cube: pl.DataFrame
+    exact_cube: pl.DataFrame
     spread: pl.DataFrame
     moves: tuple[tuple[Flow, pl.DataFrame], ...]
     entries: tuple[MeasureEntry, ...]
@@ -45,7 +46,7 @@ class PathwayTables:
     @cached_property
     def counts(self) -> Counts:
         """The counts that may be shown."""
-        return Counts(self.cube, self.entries, self.settings.disclosure)
+        return Counts(self.exact_cube, self.entries, self.settings.disclosure)
 
     @cached_property
     def flow_cells(self) -> tuple[pl.DataFrame, ...]:
@@ -65,18 +66,25 @@ class PathwayTables:
     @cached_property
     def run_record(self) -> dict[str, Any]:
         """What was run, as run.json contains it."""
-        return {**self.run, "disclosure": ABOUT[self.settings.disclosure], "warnings": list(self.warnings)}
+        return {
+            **self.run,
+            "disclosure": ABOUT[self.settings.disclosure],
+            "further_outputs": COMBINING,
+            "warnings": list(self.warnings),
+        }
 
     def _shown(self, count: int) -> int | None:
         return control(count, self.settings.disclosure)
 
     def _of_measures(self) -> dict[str, pl.DataFrame]:
         counts, settings = self.counts, self.settings
+        trends = measure_trends(counts, settings)
         return {
             "measures": share_table(counts, settings),
             "numbers": number_table(counts, self.spread, self.entries),
             "attrition": attrition_table(counts),
-            "trend": measure_trend(counts, settings),
+            "trend": trends.months,
+            "trend_quarters": trends.quarters,
             "inequalities": inequality_table(counts, settings),
             **{f"by_{name}": measure_by_field(counts, name, settings) for name in counts.fields},
         }

@@ -12,13 +12,14 @@ import polars as pl
 
 from ebi_rules._support.notices import Notice
 from ebi_rules.cube import AuditedRule
+from ebi_rules.disclosure.release_ledger import COMBINING
 from ebi_rules.disclosure.rounding import ABOUT, control
 from ebi_rules.engines.findings import Finding
 from ebi_rules.provider_audit.attrition_table import attrition_table
 from ebi_rules.provider_audit.inequality_table import inequality_table
 from ebi_rules.provider_audit.quality_table import quality_table
 from ebi_rules.provider_audit.rate_tables import provider_rates, rates_by_field, total_rates
-from ebi_rules.provider_audit.rate_trend import rate_trend
+from ebi_rules.provider_audit.rate_trend import RateTrends, rate_trends
 from ebi_rules.provider_audit.referral_shares import referral_shares
 from ebi_rules.provider_audit.sensitivity_table import sensitivity_table
 from ebi_rules.provider_audit.settings import Settings
@@ -33,24 +34,24 @@ SIGNS = "* means a suppressed count; ** means hidden because it could reveal a s
 """What the signs in files and reports mean."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AuditTables:
     """The tables of an audit, and what must be said beside them.
 
     Attributes:
-        cube: The cube, with exact counts.
+        exact_cube: The cube, with exact counts.
         audited: The rules that were audited.
         settings: How counts are shown and compared.
-        run: What was run, with exact counts.
+        exact_run: What was run, with exact counts.
         notices: What a reader must know, with exact counts.
         reference: The user's own classification files, for the titles of codes.
         findings: What was found in the extract's values, with exact counts; nothing for a saved cube.
     """
 
-    cube: pl.DataFrame
+    exact_cube: pl.DataFrame
     audited: tuple[AuditedRule, ...]
     settings: Settings
-    run: Mapping[str, Any]
+    exact_run: Mapping[str, Any]
     notices: tuple[str, ...] = ()
     reference: Reference | None = None
     findings: tuple[Finding, ...] = ()
@@ -59,7 +60,7 @@ class AuditTables:
     @cached_property
     def counts(self) -> Counts:
         """The counts that may be shown, from which all tables are made."""
-        return Counts(self.cube, self.audited, self.settings.disclosure)
+        return Counts(self.exact_cube, self.audited, self.settings.disclosure)
 
     @cached_property
     def totals(self) -> pl.DataFrame:
@@ -77,9 +78,14 @@ class AuditTables:
         return attrition_table(self.counts)
 
     @cached_property
+    def trends(self) -> RateTrends:
+        """See `rate_trend.rate_trends`."""
+        return rate_trends(self.counts, self.settings)
+
+    @property
     def trend(self) -> pl.DataFrame:
-        """See `rate_trend.rate_trend`."""
-        return rate_trend(self.counts, self.settings)
+        """The trend by month."""
+        return self.trends.months
 
     @cached_property
     def sensitivity(self) -> pl.DataFrame:
@@ -132,6 +138,7 @@ class AuditTables:
             "providers": self.providers,
             "attrition": self.attrition,
             "trend": self.trend,
+            "trend_quarters": self.trends.quarters,
             "sensitivity": self.sensitivity,
             "quality": self.quality,
             **{f"by_{name}": self.by_field(name) for name in self.counts.fields},
@@ -152,13 +159,14 @@ class AuditTables:
     @cached_property
     def run_record(self) -> dict[str, Any]:
         """What was run, as run.json contains it, with counts as they may be shown."""
-        inputs = [{**file, "rows": self._shown_rows(file["rows"])} for file in self.run["inputs"]]
+        inputs = [{**file, "rows": self._shown_rows(file["rows"])} for file in self.exact_run["inputs"]]
         return {
-            **self.run,
+            **self.exact_run,
             "inputs": inputs,
-            "rows": self._shown_rows(self.run["rows"]),
+            "rows": self._shown_rows(self.exact_run["rows"]),
             "shown": self.settings.as_record(),
             "disclosure": ABOUT[self.settings.disclosure],
+            "further_outputs": COMBINING,
             "warnings": list(self.warnings),
         }
 

@@ -6,6 +6,7 @@ only through their sums by value (McCullagh and Nelder, Generalized Linear Model
 those sums as disclosure control would show them.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,34 +37,32 @@ def controlled_or_stand_in(count: pl.Expr, method: str) -> pl.Expr:
     return controlled(count, method).fill_null(SMALLEST_SHOWN // 2)
 
 
-def is_thin(strata: pl.DataFrame, method: str) -> bool:
+def is_thin(strata: pl.DataFrame) -> bool:
     """Return whether more than `MOST_THIN` of a rule's eligible activity is in strata with fewer than 8 flagged.
 
     Args:
-        strata: One row per stratum: eligible, flagged.
-        method: The method of disclosure control.
+        strata: One row per stratum: eligible, flagged, as they are shown or likely.
 
     Example:
-        >>> is_thin(pl.DataFrame({"eligible": [700, 300], "flagged": [40, 2]}), "none")
+        >>> is_thin(pl.DataFrame({"eligible": [700, 300], "flagged": [40, 2]}))
         True
     """
-    is_few = controlled(pl.col("flagged"), method).fill_null(0) < SMALLEST_SHOWN
-    eligible = int(strata["eligible"].sum())
-    return bool(eligible) and int(strata.filter(is_few)["eligible"].sum()) / eligible > MOST_THIN
+    eligible = float(strata["eligible"].sum())
+    thin = strata.filter(pl.col("flagged") < SMALLEST_SHOWN)
+    return bool(eligible) and float(thin["eligible"].sum()) / eligible > MOST_THIN
 
 
-def observed_rates(strata: pl.DataFrame, method: str) -> pl.Series:
-    """Return the rate of each stratum, flagged over eligible; NaN where nothing is eligible.
+def observed_rates(strata: pl.DataFrame) -> pl.Series:
+    """Return the rate of each stratum, flagged over eligible, at most 1; NaN where nothing is eligible.
 
     Args:
-        strata: One row per stratum: eligible, flagged.
-        method: The method of disclosure control.
+        strata: One row per stratum: eligible, flagged, as they are shown or likely.
 
     Example:
-        >>> observed_rates(pl.DataFrame({"eligible": [100, 50], "flagged": [20, 3]}), "hes").to_list()
+        >>> observed_rates(pl.DataFrame({"eligible": [100, 50], "flagged": [20, 4]})).to_list()
         [0.2, 0.08]
     """
-    rate = controlled_or_stand_in(pl.col("flagged"), method) / pl.col("eligible")
+    rate = (pl.col("flagged") / pl.col("eligible")).clip(upper_bound=1)
     return strata.select(rate.alias("rate"))["rate"]
 
 
@@ -71,7 +70,8 @@ def modelled_rates(strata: pl.DataFrame, fields: Sequence[str], total: float, me
     """Return the rate of each stratum from a logistic regression on the fields, without interactions.
 
     Args:
-        strata: One row per stratum: the fields, eligible, flagged.
+        strata: One row per stratum: the fields, eligible (as shown or likely), flagged (exact: only sums by value are
+            used, as they would be shown).
         fields: The fields of case mix.
         total: The flagged count over all strata, as it may be shown.
         method: The method of disclosure control.
@@ -92,7 +92,11 @@ def modelled_rates(strata: pl.DataFrame, fields: Sequence[str], total: float, me
     margins = [_margin(eligible_strata, name, total, method) for name in fields]
     events = _raked(sizes, margins, total)
     model = sm.GLM(np.column_stack([events, sizes - events]), _design(margins), family=sm.families.Binomial())
-    rates = eligible_strata.select(*fields).with_columns(rate=pl.Series(model.fit().fittedvalues))
+    # Where hardly anything is flagged an effect has no finite estimate; the rates that it gives are right all the same.
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        fitted = model.fit().fittedvalues
+    rates = eligible_strata.select(*fields).with_columns(rate=pl.Series(fitted))
     keys = strata.select(*fields)
     return keys.join(rates, on=list(fields), how="left", nulls_equal=True, maintain_order="left")["rate"]
 

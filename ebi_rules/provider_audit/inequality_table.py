@@ -114,7 +114,8 @@ def _over_deciles(basis: str, rates: pl.DataFrame) -> Iterator[Comparison]:
     # The variance of a Poisson count is its mean: half an event stands in for none.
     events = np.maximum(rates["flagged"].fill_null(0).to_numpy().astype(float), 0.5)
     values = rates["rate"].fill_null(0).to_numpy()
-    variances = (np.maximum(values, values.mean() * 1e-9) ** 2) / events
+    mean = values.mean() if values.size else 0.0
+    variances = (np.maximum(values, mean * 1e-9) ** 2) / events
     eligible = rates["eligible"].fill_null(0).to_numpy()
     for comparison, index in (("slope_index", slope_index), ("relative_index", relative_index)):
         yield basis, comparison, None, None, *_figures(index(values, variances, eligible) if is_complete else NONE)

@@ -4,21 +4,22 @@ They are made only from counts that may be shown. If a count is suppressed, so i
 are null. Rates are per 1,000 eligible.
 """
 
-from dataclasses import replace
-
 import numpy as np
 import polars as pl
 from polars import selectors
 
-from ebi_rules.criteria.fields import PRACTITIONERS
+from ebi_rules.criteria.fields import AREAS, ORGANISATIONS, PRACTITIONERS
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.quality_table import quality_table
-from ebi_rules.provider_audit.settings import OVERDISPERSION, Settings
-from ebi_rules.provider_audit.shown_counts import Counts, stand_in
+from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.provider_audit.shown_counts import Counts
+from ebi_rules.provider_audit.signals import with_signals
 from ebi_rules.provider_audit.standardisation import expected_counts
 from ebi_rules.provider_audit.table_columns import ALL_MONTHS, PER
-from ebi_rules.statistics.funnel import Funnel, funnel
 from ebi_rules.statistics.intervals import poisson
+
+UNITS = (*ORGANISATIONS, *PRACTITIONERS, *AREAS)
+"""Fields whose values are organisations, areas or people, which are compared in a funnel."""
 
 
 def total_rates(counts: Counts) -> pl.DataFrame:
@@ -42,10 +43,11 @@ def rates_by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFra
     Returns:
         One row per rule and value: rule, the field (null where not recorded), activity, eligible, flagged,
         rate_per_1000_eligible and its interval; and, unless the field is age_band or sex: expected,
-        standardised_ratio (flagged over expected), ratio_lower_95, ratio_upper_95. `expected` is the flagged count if
-        the people of that value had the standard's rates by the other fields of case mix. By provider, `casemix` says
-        how expected counts were made: strata or model. Practitioners are included only if `settings.fewest_expected`
-        are expected of them.
+        standardised_ratio (flagged over expected), ratio_lower_95, ratio_upper_95. For organisations, areas and
+        practitioners (`UNITS`) also limits, signal and not_judged (see `signals.with_signals`). `expected` is the
+        flagged count if the people of that value had the standard's rates by the other fields of case mix. By provider,
+        `casemix` says how expected counts were made: strata or model. Practitioners are included only if
+        `settings.fewest_expected` are expected of them.
     """
     column = "provider" if field == "provider" else "value"
     table = counts.table(field).select(
@@ -55,11 +57,13 @@ def rates_by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFra
     if field in ("age_band", "sex"):
         return _in_field_order(table, field)
     other_fields = tuple(name for name in settings.adjust if name != field)
-    expected = expected_counts(counts, field, replace(settings, adjust=other_fields))
+    expected = expected_counts(counts, field, settings, other_fields)
     table = table.join(expected, on=["rule", field], how="left", nulls_equal=True, maintain_order="left")
     if field in PRACTITIONERS:
         table = table.filter(pl.col("expected") >= settings.fewest_expected, pl.col(field).is_not_null())
     table = _with_ratios(table)
+    if field in UNITS:
+        table = _with_signals(table, settings, counts.method)
     return _in_field_order(table if field == "provider" else table.drop("casemix"), field)
 
 
@@ -73,31 +77,17 @@ def provider_rates(counts: Counts, settings: Settings) -> pl.DataFrame:
     Returns:
         The columns of `rates_by_field`, and: provider_name, if there are names; crude_ratio, the provider's crude rate
         over that of all; moved, how far adjusting for case mix moves it (standardised_ratio minus crude_ratio); the
-        limits of the funnel; signal (above_998, above_95, below_95, below_998, or null within the limits); low_coding,
-        true where the share of activity with any procedure is below three quarters of the share overall. There, a low
-        rate may be a matter of coding.
+        limits of the funnel; signal and not_judged (see `signals.with_signals`); low_coding, true where the share of
+        activity with any procedure is below three quarters of the share overall. There, a low rate may be a matter of
+        coding.
     """
     table = _with_crude_ratios(rates_by_field(counts, "provider", settings), counts)
-    parts = table.partition_by("rule", maintain_order=True) if table.height else [table]
-    table = pl.concat([_with_funnel(part, settings) for part in parts])
     low_coding = quality_table(counts).filter(pl.col("month") == ALL_MONTHS).select("provider", "low_coding")
     table = table.join(low_coding, on="provider", how="left", nulls_equal=True, maintain_order="left")
     if settings.names:
         name = pl.col("provider").replace_strict(settings.names, default=None, return_dtype=pl.String)
         return table.insert_column(2, table.select(name.alias("provider_name"))["provider_name"])
     return table
-
-
-def funnel_of(part: pl.DataFrame, settings: Settings) -> Funnel:
-    """Return the funnel of one rule's providers; a suppressed count counts as 4.
-
-    Args:
-        part: One rule's rows of `rates_by_field`.
-        settings: How to compare.
-    """
-    observed = part.select(stand_in(pl.col("flagged")))["flagged"].to_numpy()
-    expected = part["expected"].fill_null(0).to_numpy()
-    return funnel(observed, expected, overdispersion=OVERDISPERSION[settings.overdispersion], trim=settings.trim)
 
 
 def _with_crude_ratios(table: pl.DataFrame, counts: Counts) -> pl.DataFrame:
@@ -108,16 +98,15 @@ def _with_crude_ratios(table: pl.DataFrame, counts: Counts) -> pl.DataFrame:
     joined = table.join(overall, on="rule", how="left", maintain_order="left")
     joined = joined.with_columns(pl.when(is_known).then(ratio).round(3).alias("crude_ratio"))
     moved = (pl.col("standardised_ratio") - pl.col("crude_ratio")).round(3).alias("moved")
-    names = [name for name in table.columns if name != "casemix" and not name.endswith(WITHHELD)]
-    return joined.select(*names, "crude_ratio", moved, "casemix", selectors.ends_with(WITHHELD))
+    names = [name for name in table.columns if not name.endswith(WITHHELD)]
+    place = names.index("casemix")
+    return joined.select(*names[:place], "crude_ratio", moved, *names[place:], selectors.ends_with(WITHHELD))
 
 
-def _with_funnel(part: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """Add the funnel's limits and signals to one rule's rows; a suppressed count has no signal."""
-    result = funnel_of(part, settings)
-    limits = result.limits.cast(pl.Float64).select(pl.all().round(3)).get_columns()
-    is_known = pl.col("flagged").is_not_null() & pl.col("expected").is_not_null()
-    return part.with_columns(*limits, pl.when(is_known).then(pl.lit(result.signals)).alias("signal"))
+def _with_signals(table: pl.DataFrame, settings: Settings, method: str) -> pl.DataFrame:
+    """Add limits and signals, rule by rule."""
+    parts = table.partition_by("rule", maintain_order=True) if table.height else [table]
+    return pl.concat([with_signals(part, settings, method) for part in parts])
 
 
 def _with_rates(table: pl.DataFrame) -> pl.DataFrame:

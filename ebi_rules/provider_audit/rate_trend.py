@@ -1,43 +1,56 @@
-"""The trend of an audit: the rate of each provider by month, as an XmR chart.
+"""The trend of an audit: the rate of each provider by month and, where counts are rare, by quarter, as XmR charts.
 
 It is made only from counts that may be shown.
 """
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import polars as pl
 
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.disclosure.rounding import WITHHELD
+from ebi_rules.provider_audit.judged_series import CHART, LIMITS, Judging, Period, is_rare, judge
+from ebi_rules.provider_audit.quarters import months_of
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts, stand_in
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS, PER
-from ebi_rules.statistics.xmr import xmr
-
-FEWEST_MONTHS = 12
-"""With fewer months than this, a trend has no limits and no signals (Making Data Count)."""
-
-MOST_HIDDEN = 1 / 3
-"""If more than this share of its months is suppressed, a trend has no limits and no signals either."""
 
 _WITHHELD = [f"eligible{WITHHELD}", f"flagged{WITHHELD}"]
+_COUNTS = ["eligible", "flagged", *_WITHHELD]
+_KEYS = ["rule", "provider", "order"]
 
-_CHART = {"mean": pl.Float64, "lower": pl.Float64, "upper": pl.Float64, "signal": pl.String}
+
+@dataclass(frozen=True)
+class RateTrends:
+    """The trends of an audit.
+
+    Attributes:
+        months: One row per rule, provider and month, with all providers together first: rule, provider, month,
+            eligible, flagged, rate_per_1000_eligible, mean, lower, upper, signal (see `statistics.xmr.xmr`), partial,
+            judged. A series runs from the provider's first to its last month with activity.
+        quarters: The same by quarter ("2024-04 to 2024-06"), for the series whose counts are too rare by month.
+    """
+
+    months: pl.DataFrame
+    quarters: pl.DataFrame
 
 
-def rate_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
-    """Return the rate per 1,000 eligible by month, with XmR limits.
+def rate_trends(
+    counts: Counts, settings: Settings, least_of_usual: float = 0, only_eligible: bool = False
+) -> RateTrends:
+    """Return the rate per 1,000 eligible by month and by quarter, with XmR limits.
 
-    Every month from the first to the last is there. A month in which nothing is eligible has no rate: it is a gap, and
-    counts neither in the mean nor in limits or runs. A partial
-    first or last month is marked, and is not judged. Limits and signals need 12 months of which two thirds are shown; a
-    suppressed month counts as 4 in them and has no signal.
+    A month in which nothing is eligible has no rate: it is a gap, and counts neither in the mean nor in limits or runs.
+    A partial first or last month, and a quarter with such a month, is marked and not judged. A suppressed count counts
+    as 4 in means and limits, and its month has no signal. `judged` says how a series is judged: by month, by quarter,
+    or why not (`judged_series`).
 
     Args:
         counts: The counts that may be shown.
         settings: How to compare.
-
-    Returns:
-        One row per rule, provider and month, with all providers together first: rule, provider, month, eligible,
-        flagged, rate_per_1000_eligible, mean, lower, upper, signal (see `statistics.xmr.xmr`), partial.
+        least_of_usual: A month whose eligible activity is below this part of the series' median is not judged.
+        only_eligible: Whether a series runs from the first to the last month with eligible activity, not any activity.
 
     Raises:
         UsageError: The extract does not contain a month in which new limits should begin.
@@ -45,36 +58,32 @@ def rate_trend(counts: Counts, settings: Settings) -> pl.DataFrame:
     for month in settings.rebase:
         if month not in counts.months:
             raise UsageError("--rebase: " + unknown("month", month, counts.months))
-    rate = stand_in(pl.col("flagged")) / stand_in(pl.col("eligible")) * PER
-    series = _with_every_month(counts).with_columns(
-        rate=pl.when(pl.col("eligible") != 0).then(rate).otherwise(pl.when(pl.col("eligible").is_null()).then(rate)),
-        partial=pl.col("month").is_in(counts.partial_months),
-        hidden=pl.col("flagged").is_null() | pl.col("eligible").is_null(),
+    by_month = _judged(_series(counts, "month", only_eligible), counts, settings, "month", least_of_usual)
+    is_too_rare = by_month.filter(rare=True).select(_KEYS).unique(maintain_order=True)
+    quarters = _series(counts, "quarter", only_eligible).join(
+        is_too_rare, on=_KEYS, nulls_equal=True, maintain_order="left"
     )
-    charts = _charts(series, settings, counts)
-    columns = ["rule", "provider", "month", "eligible", "flagged"]
-    if_shown = pl.when(~pl.col("hidden"))
-    return pl.concat([series, charts], how="horizontal").select(
-        *columns,
-        if_shown.then("rate").round(3).alias("rate_per_1000_eligible"),
-        pl.col("mean", "lower", "upper").round(3),
-        if_shown.then("signal").alias("signal"),
-        "partial",
-        *_WITHHELD,
-    )
+    by_quarter = _judged(quarters, counts, settings, "quarter", least_of_usual)
+    answers = by_quarter.group_by(_KEYS, maintain_order=True).agg(by_quarter=pl.col("judged").first())
+    months = by_month.join(answers, on=_KEYS, how="left", nulls_equal=True, maintain_order="left")
+    judged = pl.when("rare").then(pl.coalesce("by_quarter", "judged")).otherwise("judged").alias("judged")
+    return RateTrends(_columns(months.with_columns(judged), "month"), _columns(by_quarter, "quarter"))
 
 
-def _with_every_month(counts: Counts) -> pl.DataFrame:
-    """Return the counts of every rule, provider and month of the extract, 0 where there is no activity."""
-    of_all = counts.table("month").with_columns(provider=pl.lit(ALL_PROVIDERS), order=pl.lit(0))
-    of_each = counts.table("provider_month").with_columns(order=pl.lit(1))
-    keys = ["rule", "provider", "order"]
-    shown = pl.concat([of_all, of_each]).select(*keys, "month", "eligible", "flagged", *_WITHHELD)
-    months = pl.DataFrame({"month": counts.months}, schema={"month": pl.String})
-    grid = shown.select(keys).unique(maintain_order=True).join(months, how="cross", maintain_order="left_right")
+def _series(counts: Counts, period: Period, only_eligible: bool) -> pl.DataFrame:
+    """Return the counts of every rule and provider, with a row for every point from its first to its last."""
+    of_all = counts.table(period).with_columns(provider=pl.lit(ALL_PROVIDERS), order=pl.lit(0))
+    of_each = counts.table(f"provider_{period}").with_columns(order=pl.lit(1))
+    shown = pl.concat([of_all, of_each]).rename({"month": "point"}).select(*_KEYS, "point", *_COUNTS)
+    names = counts.months if period == "month" else counts.quarters
+    every = pl.DataFrame({"point": names}, schema={"point": pl.String})
+    spanned = shown.filter(pl.col("eligible").is_null() | (pl.col("eligible") > 0)) if only_eligible else shown
+    spans = spanned.group_by(_KEYS, maintain_order=True).agg(first=pl.col("point").min(), last=pl.col("point").max())
+    grid = spans.join(every, how="cross", maintain_order="left_right")
+    grid = grid.filter(pl.col("point").is_between(pl.col("first"), pl.col("last"))).drop("first", "last")
     filled = grid.join(
         shown.with_columns(present=pl.lit(True)),
-        on=[*keys, "month"],
+        on=[*_KEYS, "point"],
         how="left",
         nulls_equal=True,
         maintain_order="left",
@@ -84,38 +93,61 @@ def _with_every_month(counts: Counts) -> pl.DataFrame:
         pl.when(is_absent).then(0).otherwise("eligible").alias("eligible"),
         pl.when(is_absent).then(0).otherwise("flagged").alias("flagged"),
         pl.col(_WITHHELD).fill_null(False),
+        partial=_partial(counts, period),
+    ).drop("present")
+
+
+def _partial(counts: Counts, period: Period) -> pl.Expr:
+    """Return which points the extract does not cover."""
+    if period == "month":
+        return pl.col("point").is_in(counts.partial_months)
+    whole = set(counts.months) - set(counts.partial_months)
+    return ~pl.col("point").is_in([quarter for quarter in counts.quarters if set(months_of(quarter)) <= whole])
+
+
+def _judged(
+    series: pl.DataFrame, counts: Counts, settings: Settings, period: Period, least_of_usual: float
+) -> pl.DataFrame:
+    """Add the rate, and mean, limits and signals of each series; `rare` marks series whose counts are too rare."""
+    # A rounded part can exceed its rounded whole.
+    rate = (stand_in(pl.col("flagged")) / stand_in(pl.col("eligible"))).clip(upper_bound=1) * PER
+    eligible = stand_in(pl.col("eligible"))
+    usual = eligible.filter(~pl.col("partial"), eligible > 0).median().over(_KEYS)
+    has_eligible = pl.col("eligible").is_null() | (pl.col("eligible") > 0)
+    points = series.with_columns(
+        rate=pl.when(has_eligible).then(rate),
+        count=stand_in(pl.col("flagged")),
+        hidden=pl.col("flagged").is_null() | pl.col("eligible").is_null(),
+        thin=(eligible < least_of_usual * usual).fill_null(False),
+        start=pl.col("point").str.slice(0, 7),
     )
+    judging = Judging(period, counts.method, settings)
+    parts = list(_charts(points, judging))
+    chart = pl.concat(parts) if parts else pl.DataFrame(schema={**CHART, "rare": pl.Boolean})
+    return pl.concat([points, chart], how="horizontal").with_columns(pl.col("lower").clip(lower_bound=0))
 
 
-def _charts(series: pl.DataFrame, settings: Settings, counts: Counts) -> pl.DataFrame:
-    """Return an XmR chart of each series of months, null where too few can be judged; no limit is below 0."""
-    width = len(counts.months)
-    columns = series.select("rate", "hidden", is_gap=pl.col("rate").is_null())
-    charts = [_chart(columns.slice(start, width), settings, counts) for start in range(0, series.height, max(width, 1))]
-    charted = pl.concat(charts) if charts else pl.DataFrame(schema=_CHART)
-    return charted.with_columns(pl.col("lower").clip(lower_bound=0))
+def _charts(points: pl.DataFrame, judging: Judging) -> Iterator[pl.DataFrame]:
+    """Return the chart of each series in turn."""
+    columns = points.select("start", "count", "hidden", "partial", "thin", value="rate")
+    for _, rows in points.with_row_index("row").group_by(_KEYS, maintain_order=True):
+        chart = judge(columns.slice(int(rows["row"][0]), rows.height), judging)
+        yield chart.with_columns(rare=pl.lit(is_rare(chart)))
 
 
-def _chart(series: pl.DataFrame, settings: Settings, counts: Counts) -> pl.DataFrame:
-    """Return the chart of one series, without gaps and without a partial first month."""
-    months = counts.months
-    begins = int(len(months) > 1 and months[0] in counts.partial_months)
-    places = [place for place in range(begins, len(months)) if not series["is_gap"][place]]
-    partial_last = bool(places) and months[places[-1]] in counts.partial_months
-    judged = series["hidden"].gather(places[: len(places) - partial_last])
-    empty = pl.DataFrame({name: [None] * len(months) for name in _CHART}, schema=_CHART)
-    if judged.len() < FEWEST_MONTHS or int(judged.sum()) / judged.len() > MOST_HIDDEN:
-        return empty
-    rebase = sorted({sum(months[place] < month for place in places) for month in settings.rebase})
-    values = series["rate"].gather(places).to_list()
-    chart = xmr(
-        values,
-        baseline=settings.baseline,
-        rebase=[place for place in rebase if place < len(values)],
-        partial_last=partial_last,
-    ).drop("value")
-    placed = chart.with_columns(place=pl.Series(places, dtype=pl.Int64))
-    every = pl.DataFrame({"place": range(len(months))}, schema={"place": pl.Int64})
-    return (
-        every.join(placed, on="place", how="left", maintain_order="left").select(list(_CHART)).cast(pl.Schema(_CHART))
+def _columns(series: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """Return the columns of a trend's table."""
+    if_shown = pl.when(~pl.col("hidden"))
+    return series.select(
+        "rule",
+        "provider",
+        pl.col("point").alias(period),
+        "eligible",
+        "flagged",
+        if_shown.then("rate").round(3).alias("rate_per_1000_eligible"),
+        pl.col(list(LIMITS)).round(3),
+        "signal",
+        "partial",
+        "judged",
+        *_WITHHELD,
     )

@@ -8,21 +8,25 @@ from typing import Any
 import polars as pl
 
 from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules.criteria.fields import AREAS, GROUPABLE, ORGANISATIONS, PRACTITIONERS
 from ebi_rules.disclosure.rounding import find_method
 from ebi_rules.layouts.scope import Scope
 from ebi_rules.provider_audit.merged_providers import MergedProviders
 from ebi_rules.rule_model.rule_logic import DEFAULT
-from ebi_rules.statistics.funnel import Overdispersion
 
-ADJUSTABLE = ("age_band", "sex", "imd_decile", "ethnic_category")
-"""Fields that case mix can be adjusted for."""
+_UNITS = (*ORGANISATIONS, *PRACTITIONERS, *AREAS)
+ADJUSTABLE = ("age_band", "sex", *(name for name in GROUPABLE if name not in ("sex", *_UNITS)))
+"""Fields that case mix can be adjusted for: those with few values, which are not what is compared."""
 
 FEWEST_ALLOWED = 5
 """The lowest value of `fewest_expected`: below it, chance alone makes a ratio of 0 or of 2 usual."""
 
 AGE_AND_SEX = ADJUSTABLE[:2]
 CASEMIX = ("auto", "strata", "model")
-OVERDISPERSION: Mapping[str, Overdispersion | None] = {"shmi": "shmi", "cqc": "cqc", "none": None}
+WINSORISED = "winsorised"
+OVERDISPERSION = (WINSORISED, "shmi", "cqc", "none")
+"""How differences between providers are estimated: see `statistics.count_signals.between_variance`, and, for shmi and
+cqc, `statistics.funnel`."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,9 @@ class Settings:
             uses the model if strata are thin and there are fields beside age and sex.
         standard: The rates to standardise by: rule, age_band, sex, eligible, flagged. None for those of all providers.
         population: People, for rates per 100,000.
-        overdispersion: How funnel limits allow for normal differences between providers: shmi, cqc or none.
-        trim: The share of providers at each end, from 0 to below 0.5, that is left out when these are estimated.
+        overdispersion: How signals allow for normal differences between providers: winsorised, shmi, cqc or none.
+        trim: The share of providers at each end, from 0 to below 0.5, that has little influence when these are
+            estimated.
         baseline: After how many months the mean and limits of a trend are fixed; None for all.
         rebase: Months ("2024-04") in which new means and limits begin.
         fewest_expected: The count that must be expected of a practitioner for the practitioner to be shown.
@@ -88,7 +93,7 @@ class Settings:
     casemix: str = "auto"
     standard: pl.DataFrame | None = None
     population: Population | None = None
-    overdispersion: str = "shmi"
+    overdispersion: str = WINSORISED
     trim: float = 0.1
     baseline: int | None = None
     rebase: tuple[str, ...] = ()

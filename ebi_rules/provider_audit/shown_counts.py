@@ -21,11 +21,15 @@ from ebi_rules.cube import STANDARD_DIMENSIONS, dimensions_of, missing_counted
 from ebi_rules.disclosure.rounding import SMALLEST_SHOWN, WITHHELD, controlled
 from ebi_rules.disclosure.secondary_suppression import Tables, withheld
 from ebi_rules.provider_audit.plausible_months import partial_months
+from ebi_rules.provider_audit.quarters import quarter_of, quarters_of
 
 STAND_IN = SMALLEST_SHOWN // 2
 """The value of a suppressed count in statistics: the middle of 1 to 7."""
 
 _KEYS = {"total": (), "provider": ("provider",), "month": ("month",), "provider_month": ("provider", "month")}
+_QUARTERS = {"quarter": ("quarter",), "provider_quarter": ("provider", "quarter")}
+"""The fields that tables of quarters are grouped by; a quarter is in the column `month`."""
+
 _IN_EVERY_TABLE = ("flagged", "eligible", "activity")
 _UNITS = ("provider", "commissioner", *AREAS)
 """Fields whose activity is split by the source of referral."""
@@ -61,24 +65,24 @@ class Entry(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Counts:
     """The counts of an audit, or of a run of measures.
 
     Attributes:
-        cube: The cube, with exact counts.
+        exact_cube: The cube, with exact counts.
         audited: The rules or measures that it counts.
         method: The method of disclosure control.
     """
 
-    cube: pl.DataFrame
+    exact_cube: pl.DataFrame
     audited: Sequence[Entry]
     method: str
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
         """The fields that have a table of their own."""
-        others = [name for name in dimensions_of(self.cube) if name not in STANDARD_DIMENSIONS]
+        others = [name for name in dimensions_of(self.exact_cube) if name not in STANDARD_DIMENSIONS]
         return (*FIELD_TABLES, *others)
 
     @cached_property
@@ -97,7 +101,7 @@ class Counts:
         """Areas whose values each lie within one value of a larger area: for each, the larger area's field."""
         areas = [name for name in ("gp_practice", *AREAS) if name in self.fields]
         pairs = dict(pairwise(areas))
-        activity = self.cube.filter(pl.col("measure") == "activity")
+        activity = self.exact_cube.filter(pl.col("measure") == "activity")
         return {
             small: large
             for small, large in pairs.items()
@@ -107,14 +111,14 @@ class Counts:
     @cached_property
     def coding_counted(self) -> tuple[str, ...]:
         """What the cube counts about coding: a cube from a warehouse may not count codes, or nothing at all."""
-        measures = set(self.cube["measure"].unique().cast(pl.String))
+        measures = set(self.exact_cube["measure"].unique().cast(pl.String))
         recorded = ("recorded",) if "recorded" in measures else ()
         return (*recorded, *(("codes", "invalid") if "codes" in measures else ()))
 
     @cached_property
     def months(self) -> list[str]:
         """Every month from the first to the last with any activity, in order: "2024-04"."""
-        known = self.cube.filter(pl.col("measure") == "activity", pl.col("month").is_not_null())
+        known = self.exact_cube.filter(pl.col("measure") == "activity", pl.col("month").is_not_null())
         months = known["month"].cast(pl.String)
         if not months.len():
             return []
@@ -122,9 +126,14 @@ class Counts:
         return pl.date_range(first, last, interval="1mo", eager=True).dt.strftime("%Y-%m").to_list()
 
     @cached_property
+    def quarters(self) -> list[str]:
+        """The quarters that contain these months, in order: "2024-04 to 2024-06"."""
+        return quarters_of(self.months)
+
+    @cached_property
     def partial_months(self) -> tuple[str, ...]:
         """Those of the first and the last month that the extract does not cover to their start or end."""
-        return partial_months(self.cube)
+        return partial_months(self.exact_cube)
 
     @cached_property
     def cells(self) -> pl.DataFrame:
@@ -135,7 +144,8 @@ class Counts:
         suppressed or withheld), withheld (whether the count is hidden to protect another).
         """
         exact = pl.concat([self._cells(table, keys) for table, keys in self._tables.items()])
-        published = ~(pl.col("month").is_null() & pl.col("table").is_in(["month", "provider_month"]))
+        of_time = ["month", "provider_month", *_QUARTERS]
+        published = ~(pl.col("month").is_null() & pl.col("table").is_in(of_time))
         exact = exact.with_columns(published.alias("published"))
         hidden = withheld(
             exact.join(self._steps, on=["rule", "measure", "item"], how="left", maintain_order="left"),
@@ -161,7 +171,19 @@ class Counts:
     def _tables(self) -> dict[str, tuple[str, ...]]:
         """The fields that each table is grouped by."""
         fields = {name: (name, self.nested[name]) if name in self.nested else (name,) for name in self.fields}
-        return {**_KEYS, **fields, **self.crossed}
+        return {**_KEYS, **_QUARTERS, **fields, **self.crossed}
+
+    @cached_property
+    def _by_quarter(self) -> pl.DataFrame:
+        """The cube with the quarter of each month."""
+        return self.exact_cube.with_columns(quarter=self._quarter.cast(pl.Categorical))
+
+    @cached_property
+    def _quarter(self) -> pl.Expr:
+        """The quarter of a row's month."""
+        months = self.exact_cube["month"].cast(pl.String).drop_nulls().unique()
+        quarters = {month: quarter_of(month) for month in months}
+        return pl.col("month").cast(pl.String).replace_strict(quarters, default=None, return_dtype=pl.String)
 
     @cached_property
     def _rules(self) -> pl.DataFrame:
@@ -176,7 +198,7 @@ class Counts:
             measures.append("left")
         if table == "total":
             measures += _VARIANTS
-        cube = self.cube.filter(pl.col("measure").is_in(measures))
+        cube = self._by_quarter.filter(pl.col("measure").is_in(measures))
         counts = cube.group_by("rule", "measure", "item", *keys).agg(pl.col("count").sum())
         rows = self._series(measures)
         if keys:
@@ -199,10 +221,18 @@ class Counts:
             return {"provider": nothing, "month": nothing, "value": pl.col(field), "unit": pl.col(unit)}
         return {
             "provider": pl.col("provider") if "provider" in keys else nothing,
-            "month": pl.col("month") if "month" in keys else nothing,
+            "month": pl.col("month") if "month" in keys else pl.col("quarter") if "quarter" in keys else nothing,
             "value": pl.col(table) if table in self.fields else nothing,
-            "unit": pl.col(self.nested[table]) if table in self.nested else nothing,
+            "unit": self._unit(table, keys),
         }
+
+    def _unit(self, table: str, keys: Sequence[str]) -> pl.Expr:
+        """Return what a group is a part of: its larger area, or the quarter of its month."""
+        if table in self.nested:
+            return pl.col(self.nested[table])
+        if "month" in keys:
+            return self._quarter
+        return pl.lit(None)
 
     def _series(self, measures: Sequence[str]) -> pl.DataFrame:
         """Return the series of counts: of the rules, of activity and, if it was counted, of coding."""
@@ -222,7 +252,7 @@ class Counts:
         if "recorded" in measures:
             rows += [(None, measure, name) for measure in self.coding_counted for name in CODE_FIELD.values()]
         if "recorded" in measures and self.coding_counted:
-            rows += [(None, "missing", name) for name in missing_counted(dimensions_of(self.cube))]
+            rows += [(None, "missing", name) for name in missing_counted(dimensions_of(self.exact_cube))]
         schema = dict.fromkeys(("rule", "measure", "item"), pl.Categorical())
         return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -230,7 +260,8 @@ class Counts:
         """Return the counts of a table as they may be shown.
 
         Args:
-            name: `total`, `provider`, `month`, `provider_month`, one of `fields`, or a table of `crossed`.
+            name: `total`, `provider`, `month`, `provider_month`, `quarter`, `provider_quarter`, one of `fields`, or a
+                table of `crossed`.
 
         Returns:
             One row per rule and group with activity, sorted by rule, then by group: rule, provider, month, value,

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from ebi_rules.disclosure.rounding import WITHHELD
-from ebi_rules.provider_audit.case_mix import controlled_or_stand_in, is_thin, modelled_rates, observed_rates
+from ebi_rules.provider_audit.case_mix import is_thin, modelled_rates, observed_rates
+from ebi_rules.provider_audit.likely_counts import likely_count
 from ebi_rules.provider_audit.settings import AGE_AND_SEX, Population, Settings
-from ebi_rules.provider_audit.shown_counts import Counts, stand_in
+from ebi_rules.provider_audit.shown_counts import Counts
 from ebi_rules.statistics import rates
 
 PER_PEOPLE = 100_000
@@ -25,43 +26,63 @@ _POPULATION_RATES = (
 )
 
 
-def expected_counts(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:
+def expected_counts(counts: Counts, field: str, settings: Settings, strata: Sequence[str]) -> pl.DataFrame:
     """Return the flagged count that is expected of each value of a field: indirect standardisation.
 
-    It is the sum over strata of the eligible activity times the standard's rate. If the standard is all providers
-    together, its flagged counts are used as disclosure control would show them, and the expected counts add up to the
-    total that is shown: so they reveal nothing more about a flagged count.
+    It is the eligible activity times the rate that its case mix would have by the standard's rates. Everything that
+    goes into it is a count as it is shown, or as `likely_counts` has it, so that it reveals no more than the counts
+    beside it. If the standard is all providers together, expected counts add up to the flagged count that is shown.
 
     Args:
         counts: The counts of the audit.
         field: The field.
-        settings: The fields of case mix, the standard, and how to use them.
+        settings: The standard, and how to use strata.
+        strata: The fields of case mix; if there are none, all activity is alike.
 
     Returns:
-        One row per rule and value: rule, the field, expected, casemix (strata or model).
+        One row per rule and value: rule, the field, expected (null if the total is not shown), casemix (strata or
+        model).
 
     Raises:
         EngineError: The model is needed, and statsmodels is not installed.
     """
-    strata = list(settings.adjust)
+    totals = counts.table("total").select("rule", all_eligible="eligible", all_flagged="flagged")
     cells = _strata(counts, field, strata)
-    rates_of_strata = _rates_of_strata(counts, cells, settings)
+    rates_of_strata = _rates_of_strata(counts, cells, settings, strata)
     overall = rates_of_strata.group_by("rule").agg(overall=pl.col("flagged").sum() / pl.col("eligible").sum())
     with_rates = (
         cells.drop("flagged")
+        .join(_wholes(counts, field, totals), on=["rule", field], how="left", nulls_equal=True)
         .join(rates_of_strata.drop("eligible", "flagged"), on=["rule", *strata], how="left", nulls_equal=True)
         .join(overall, on="rule", how="left")
     )
     rate = pl.when(pl.col("rate").is_finite()).then("rate").otherwise("overall").fill_nan(0)
-    expected = with_rates.group_by("rule", field).agg(
-        expected=(pl.col("eligible") * rate).sum(), casemix=pl.col("casemix").max()
+    likely = likely_count(pl.col("eligible"), pl.col("whole"), ["rule", field], counts.method)
+    rate_of_mix = ((pl.col("likely") * rate).sum() / pl.col("likely").sum()).fill_nan(0)
+    expected = (
+        with_rates.with_columns(likely=likely)
+        .group_by("rule", field)
+        .agg(expected=pl.col("whole").first() * rate_of_mix, casemix=pl.col("casemix").max())
     )
     if settings.standard is not None:
         return expected
-    totals = counts.table("total").select("rule", shown=pl.col("flagged"))
-    scale = (pl.col("shown") / pl.col("expected").sum().over("rule")).fill_nan(0)
-    scaled = (pl.col("expected") * scale).alias("expected")
-    return expected.join(totals, on="rule", how="left").select("rule", field, scaled, "casemix")
+    scale = pl.col("all_flagged") / pl.col("expected").sum().over("rule")
+    scaled = pl.when(pl.col("expected") > 0).then(pl.col("expected") * scale).otherwise(pl.col("all_flagged") * 0.0)
+    joined = expected.join(totals, on="rule", how="left")
+    return joined.select("rule", field, scaled.alias("expected"), "casemix")
+
+
+def _wholes(counts: Counts, field: str, totals: pl.DataFrame) -> pl.DataFrame:
+    """Return the eligible count of each value of a field as it is shown: rule, the field, whole.
+
+    Values whose count is not shown share what the others leave of the total equally.
+    """
+    column = "provider" if field == "provider" else "value"
+    shown = counts.table(field).select("rule", pl.col(column).alias(field), "eligible")
+    shown = shown.join(totals, on="rule", how="left", maintain_order="left")
+    left = pl.col("all_eligible") - pl.col("eligible").sum().over("rule")
+    share = (left / pl.col("eligible").is_null().sum().over("rule")).clip(lower_bound=1)
+    return shown.select("rule", field, whole=pl.coalesce(pl.col("eligible").cast(pl.Float64), share, pl.lit(1.0)))
 
 
 def population_rates(counts: Counts, population: Population) -> pl.DataFrame:
@@ -85,6 +106,9 @@ def population_rates(counts: Counts, population: Population) -> pl.DataFrame:
     column = "provider" if field == "provider" else "value"
     shown = counts.table(field).select("rule", pl.col(column).alias(field), "flagged", f"flagged{WITHHELD}")
     strata = _strata_with_people(counts, population)
+    strata = strata.join(shown.select("rule", field, whole="flagged"), on=["rule", field], how="left").with_columns(
+        flagged=likely_count(pl.col("flagged"), pl.col("whole"), ["rule", field], counts.method)
+    )
     areas = strata.select("rule", field).unique()
     rows = []
     for rule, area, flagged, is_withheld in shown.join(areas, on=["rule", field]).sort("rule", field).iter_rows():
@@ -100,37 +124,44 @@ def population_rates(counts: Counts, population: Population) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").fill_nan(None)
 
 
-def _rates_of_strata(counts: Counts, cells: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def _rates_of_strata(counts: Counts, cells: pl.DataFrame, settings: Settings, strata: Sequence[str]) -> pl.DataFrame:
     """Return the standard's rate of every stratum: rule, the fields of case mix, eligible, flagged, rate, casemix."""
-    strata = list(settings.adjust)
     if settings.standard is not None:
         rate = pl.col("flagged") / pl.col("eligible")
         standard = settings.standard.with_columns(rate=rate, casemix=pl.lit("strata"))
         return standard.select("rule", *strata, "eligible", "flagged", "rate", "casemix")
-    totals = dict(counts.table("total").select("rule", stand_in(pl.col("flagged"))).iter_rows())
-    all_providers = cells.group_by("rule", *strata, maintain_order=True).agg(pl.col("eligible", "flagged").sum())
+    totals = counts.table("total").select("rule", all_eligible="eligible", all_flagged="flagged")
+    exact = cells.group_by("rule", *strata, maintain_order=True).agg(pl.col("eligible", "flagged").sum())
+    all_providers = exact.join(totals, on="rule", how="left", maintain_order="left").with_columns(
+        likely_count(pl.col(name), pl.col(f"all_{name}"), ["rule"], counts.method).alias(name)
+        for name in ("eligible", "flagged")
+    )
     parts = []
     for (rule,), part in all_providers.group_by("rule", maintain_order=True):
-        part = part.sort(strata, nulls_last=True)
-        if _uses_model(part, settings, counts.method):
-            casemix, rate_of_stratum = "model", modelled_rates(part, strata, float(totals[rule]), counts.method)
+        keys = ["rule", *strata]
+        part = part.sort(keys, nulls_last=True)
+        exact_part = exact.filter(pl.col("rule") == rule).sort(keys, nulls_last=True)
+        total = part["all_flagged"][0]
+        if total is not None and strata and _uses_model(part, settings):
+            sized = exact_part.with_columns(part["eligible"])
+            casemix, rate_of_stratum = "model", modelled_rates(sized, strata, float(total), counts.method)
         else:
-            casemix, rate_of_stratum = "strata", observed_rates(part, counts.method)
-        shown = controlled_or_stand_in(pl.col("flagged"), counts.method)
-        parts.append(part.with_columns(shown.alias("flagged"), rate_of_stratum.alias("rate"), casemix=pl.lit(casemix)))
+            casemix, rate_of_stratum = "strata", observed_rates(part)
+        parts.append(part.with_columns(rate_of_stratum.alias("rate"), casemix=pl.lit(casemix)))
     empty = all_providers.with_columns(rate=pl.lit(None, pl.Float64), casemix=pl.lit(None, pl.String)).clear()
-    return pl.concat(parts) if parts else empty
+    rates_of_strata = pl.concat(parts) if parts else empty
+    return rates_of_strata.select("rule", *strata, "eligible", "flagged", "rate", "casemix")
 
 
-def _uses_model(strata: pl.DataFrame, settings: Settings, method: str) -> bool:
+def _uses_model(strata: pl.DataFrame, settings: Settings) -> bool:
     """Return whether the rates of a rule's strata come from the model."""
     if settings.casemix == "auto":
-        return settings.adjust != AGE_AND_SEX and is_thin(strata, method)
+        return settings.adjust != AGE_AND_SEX and is_thin(strata)
     return settings.casemix == "model"
 
 
 def _strata_with_people(counts: Counts, population: Population) -> pl.DataFrame:
-    """Return the exact flagged count and the people of each area and age band: rule, the field, age_band, ..."""
+    """Return the flagged count and people of areas by age band: rule, the field, age_band, flagged, people."""
     keys = ["rule", population.field, "age_band"]
     cells = _strata(counts, population.field, ["age_band", "sex"])
     cells = cells.group_by(keys).agg(pl.col("eligible", "flagged").sum())
@@ -146,11 +177,11 @@ def _rates(strata: pl.DataFrame, flagged: int | None, people: int) -> tuple[floa
     if flagged is None or not people:
         return None, None, None, None
     crude = round(flagged / people * PER_PEOPLE, 1)
-    exact = strata["flagged"].sum()
-    if flagged < rates.FEWEST_FOR_DIRECT or not exact or (strata["people"] == 0).any():
+    total = strata["flagged"].sum()
+    if flagged < rates.FEWEST_FOR_DIRECT or not total or (strata["people"] == 0).any():
         return crude, None, None, None
     weights = [rates.EUROPEAN_STANDARD_BANDS[band] for band in strata["age_band"].to_list()]
-    events = (strata["flagged"] * (flagged / exact)).to_numpy()
+    events = (strata["flagged"] * (flagged / total)).to_numpy()
     direct = rates.directly_standardised_rate(events, strata["people"].to_numpy(), weights, PER_PEOPLE)
     return crude, *(round(rate, 1) for rate in direct)
 
@@ -160,5 +191,5 @@ def _strata(counts: Counts, field: str, strata: Sequence[str]) -> pl.DataFrame:
     keys = list(dict.fromkeys(["rule", field, *strata]))
     measures = ("eligible", "flagged")
     sums = [pl.col("count").filter(pl.col("measure") == name).sum().alias(name) for name in measures]
-    cube = counts.cube.filter(pl.col("measure").is_in(measures))
+    cube = counts.exact_cube.filter(pl.col("measure").is_in(measures))
     return cube.group_by(keys).agg(sums).cast(dict.fromkeys(keys, pl.String))

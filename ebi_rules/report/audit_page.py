@@ -4,6 +4,7 @@ This module puts sections into the page's template; it does not compute rates.
 """
 
 import json
+from functools import cache
 
 import polars as pl
 import vl_convert
@@ -57,6 +58,7 @@ def _json(data: object) -> Markup:
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
 
 
+@cache
 def _chart_script() -> Markup:
     """Return the script that draws trends of single providers: Vega-Lite, bundled by vl-convert."""
     script = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))

@@ -8,15 +8,18 @@ from collections.abc import Sequence
 import polars as pl
 
 from ebi_rules.cube import AuditedRule
+from ebi_rules.disclosure.release_ledger import COMBINING, INTERNAL
 from ebi_rules.disclosure.rounding import ABOUT
 from ebi_rules.provider_audit.audit_tables import AuditTables
-from ebi_rules.provider_audit.rate_trend import FEWEST_MONTHS
+from ebi_rules.provider_audit.judged_series import RARE
+from ebi_rules.provider_audit.signals import NOT_JUDGED, Variation
 from ebi_rules.report.page_tables import count_text
 from ebi_rules.report.report_words import SIGNAL_WORDS, with_labels
-from ebi_rules.statistics.funnel import Funnel
 from ebi_rules.translate.english import month_name
 
 _MOST_NAMED = 8
+_FEWEST_COMPARED = 3
+"""With fewer providers than this there is nothing to say about how they vary."""
 
 
 def period(audit: AuditTables) -> str:
@@ -59,59 +62,69 @@ def summary(audit: AuditTables, entry: AuditedRule, totals: dict[str, object], p
         f"{_several(providers.height, 'provider')}{per}."
     ]
     labelled = with_labels(providers)
-    for signal, side in (("above_998", "more"), ("below_998", "less")):
+    for signal, side in (("above_998", "higher"), ("below_998", "lower")):
         names = labelled.filter(pl.col("signal") == signal)["label"].to_list()
         if names:
+            rate_words = f"a {side} rate" if len(names) == 1 else f"{side} rates"
             sentences.append(
-                f"{_joined(names, _MOST_NAMED)} had {side} in scope than chance and the usual spread between providers "
-                "explain (beyond the 99.8% limits), allowing for ages and sexes of patients."
+                f"{_joined(names, _MOST_NAMED)} had {rate_words} than we would expect, even allowing for normal "
+                f"differences between providers and for patients' {_casemix_fields(audit)} (outside the 99.8% limits)."
             )
-    if not labelled.filter(pl.col("signal").is_in(["above_998", "below_998"])).height:
-        sentences.append("No provider shown lies beyond the 99.8% limits, given the ages and sexes of its patients.")
     variants = audit.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
     if variants.height:
         widest = variants.sort("differs", descending=True).row(0, named=True)
         sentences.append(
-            f"The answer hangs on the reading of the rule: under {widest['variant']} it is "
-            f"{count_text(widest['flagged'])} in scope, and {count_text(widest['differs'])} activities are judged "
-            "otherwise."
+            f"Under another interpretation of the rule, {widest['variant']}, the count changes from {flagged} to "
+            f"{count_text(widest['flagged'])}; {count_text(widest['differs'])} activities are decided differently."
         )
     return sentences
 
 
-def funnel_words(audit: AuditTables, providers: pl.DataFrame, fitted: Funnel) -> list[str]:
-    """Return how to read a funnel, and what it leaves out.
+def funnel_words(audit: AuditTables, providers: pl.DataFrame, variation: Variation) -> list[str]:
+    """Return how to read a funnel, how much providers vary, and what is not in it.
 
     Args:
         audit: The tables of the audit.
         providers: A rule's rows of the table of providers.
-        fitted: The funnel of the same rows.
+        variation: How much they vary.
     """
-    standard = "all providers together" if audit.settings.standard is None else "the standard given"
     sentences = [
-        "Each symbol is a provider: how many were in scope, over how many would be if its patients, by "
-        f"{_casemix_fields(audit)}, "
-        f"had the rates of {standard}. Beyond the dashed lines lie 5% of providers by chance, beyond the solid "
-        "ones 0.2%. Triangles lie beyond."
+        "Each symbol is a provider. It shows the actual number divided by the number expected for patients of that "
+        f"{_casemix_fields(audit)}. Triangles mark providers outside the limits: by chance alone, about 1 in 20 would "
+        "fall outside the dashed lines (95%) and 1 in 500 outside the solid lines (99.8%)."
     ]
-    if fitted.tau2 > 0:
-        sentences.append(
-            f"Providers differ by more than chance (dispersion {fitted.phi:.1f}, where chance alone gives about "
-            f"1), as they do in most indicators of care; the limits allow for the usual spread "
-            f"(between-provider standard deviation {fitted.tau2**0.5:.2f} on their scale)."
-        )
-    elif audit.settings.overdispersion == "none":
-        sentences.append("The limits are exact Poisson limits: they allow for chance alone.")
-    else:
-        sentences.append(
-            "Providers differ by no more than chance would have them; the limits are exact Poisson limits."
-        )
-    hidden = providers.filter(pl.col("flagged").is_null() | pl.col("eligible").is_null()).height
-    if hidden:
-        sentences.append(f"Not drawn: {_several(hidden, 'provider')} with a suppressed count.")
+    sentences += variation_words(audit, variation)
+    for reason, explanation in NOT_JUDGED.items():
+        count = providers.filter(pl.col("not_judged") == reason).height
+        if count:
+            sentences.append(f"Not judged: {_several(count, 'provider')} ({explanation}).")
     none = providers.filter(pl.col("eligible") == 0).height
     if none:
         sentences.append(f"Not drawn: {_several(none, 'provider')} without eligible activity.")
+    return sentences
+
+
+def variation_words(audit: AuditTables, variation: Variation) -> list[str]:
+    """Return how much providers vary, and how far apart one must be to have a signal."""
+    if variation.judged < _FEWEST_COMPARED:
+        return [f"{_several(variation.judged, 'provider')} can be judged: too few to say how much providers vary."]
+    beyond = f"{variation.beyond_998} of {variation.judged} providers are outside the 99.8% limits"
+    if audit.settings.overdispersion == "none":
+        sentences = [f"{beyond}, which allow for chance alone and not for normal differences between providers."]
+    elif variation.tau2 > 0:
+        sentences = [
+            f"Rates vary between providers by more than chance: their true ratios have a standard deviation of about "
+            f"{variation.deviation:.2f}. The limits allow for this. {beyond}; if the limits allowed for chance alone, "
+            f"{variation.beyond_chance} would be."
+        ]
+    else:
+        sentences = [f"Rates vary between providers no more than chance would make them. {beyond}."]
+    if variation.ratio_of_median is not None and variation.ratio_of_largest is not None:
+        sentences.append(
+            f"To be outside the 99.8% limits, a provider of median size needs a ratio of "
+            f"{variation.ratio_of_median:.2f} or more, and the largest provider {variation.ratio_of_largest:.2f}. A "
+            "provider inside the limits may still be different."
+        )
     return sentences
 
 
@@ -120,71 +133,84 @@ def trend_words(audit: AuditTables, series: pl.DataFrame) -> list[str]:
 
     Args:
         audit: The tables of the audit.
-        series: A rule's trend of all providers together.
+        series: A rule's trend of all providers together, by month or by quarter.
     """
     if not audit.counts.months:
         return ["The extract has no dates, so there is no trend."]
-    sentences = []
-    judged = series.filter(~pl.col("partial"))
-    if judged.height < FEWEST_MONTHS:
-        sentences.append(f"There are fewer than {FEWEST_MONTHS} whole months: too few for limits.")
-    elif judged["mean"].null_count() == judged.height:
-        sentences.append("Too many months are suppressed for limits.")
-    else:
-        signals = judged.filter(pl.col("signal").is_not_null())
-        latest = signals.tail(1).row(0, named=True) if signals.height else None
-        what = "there is no signal of special cause"
-        if latest:
-            word = SIGNAL_WORDS[latest["signal"]]
-            what = f"the latest signal of special cause is {word} in {month_name(latest['month'])}"
-        sentences.append(
-            f"The line is the rate by month, dashed lines are the limits of its usual variation (XmR chart, "
-            f"Making Data Count). For all providers together {what}."
-        )
+    sentences = [_judged_words(series)]
     sentences += [
-        f"{month_name(month)} is partial: it is drawn as a cross and not judged."
+        f"{month_name(month)} is incomplete: it is drawn as a cross and not judged."
         for month in audit.counts.partial_months
     ]
     return sentences
+
+
+def _judged_words(series: pl.DataFrame) -> str:
+    """Return whether a trend has limits, and its latest signal."""
+    judged = str(series["judged"][0]) if series.height else RARE
+    if judged == RARE:
+        return "The numbers are too small to judge a trend by month or by quarter: the points are shown without limits."
+    if judged.startswith("needs"):
+        return f"The points are shown without limits: a trend {judged} of data before it can be judged."
+    signals = series.filter(pl.col("signal").is_not_null())
+    what = "there is no sign of a change beyond normal variation"
+    if signals.height:
+        latest = signals.row(-1, named=True)
+        when = month_name(latest["month"]) if "month" in latest else latest["quarter"]
+        what = f"the latest sign of a change is: {SIGNAL_WORDS[latest['signal']]}, {when}"
+    reason = " By month the numbers are too small to judge." if "quarter" in series.columns else ""
+    return (
+        f"The line is the rate {judged}; the dashed lines are the limits of its normal variation (XmR chart, Making "
+        f"Data Count).{reason} For all providers together, {what}."
+    )
 
 
 def method(audit: AuditTables) -> Sequence[str]:
     """Return how the figures were computed, with sources."""
     settings = audit.settings
     spread = {
-        "shmi": "additive random effects on the logarithm of the ratio (Spiegelhalter 2005 and 2012, as for SHMI), "
-        f"with {settings.trim:.0%} of providers at each end left out when the spread is estimated",
-        "cqc": "additive random effects on the square root of the ratio (Spiegelhalter 2005, as used by the CQC), "
-        f"with {settings.trim:.0%} of providers at each end pulled in when the spread is estimated",
-        "none": "exact Poisson limits, without allowance for overdispersion",
+        "winsorised": "the variance between providers is estimated from z-scores on the square root scale, with the "
+        f"outer {settings.trim:.0%} at each end moved in and a correction for that (after Spiegelhalter, 2005)",
+        "shmi": "the variance between providers is estimated as for SHMI (Spiegelhalter 2005 and 2012), "
+        f"leaving out {settings.trim:.0%} of providers at each end",
+        "cqc": "the variance between providers is estimated as by the CQC (Spiegelhalter, 2005), with the outer "
+        f"{settings.trim:.0%} at each end moved in",
+        "none": "they allow for chance alone",
     }[settings.overdispersion]
     return [
-        "Disclosure control: "
-        + ABOUT[settings.disclosure]
-        + (
-            ""
-            if settings.disclosure == "none"
-            else " Every rate, interval, limit and signal is worked out from the "
-            "counts shown, so that none tells more than they do; where counts that add up would give a small one away, "
-            "the finest table is withheld. In limits and means a suppressed count stands in as 4."
-        ),
+        "Disclosure control: " + " ".join([ABOUT[settings.disclosure], *control_words(settings.disclosure)]),
         "Rates are per 1,000 eligible activities; their intervals are exact Poisson limits below 10 in scope and "
         "Byar's approximation from there (PHE Technical Guide, 2018).",
         f"Ratios are indirectly standardised by {_casemix_fields(audit)}{_casemix_methods(audit)}. They compare each "
         "provider with the standard, not two providers with each other. In the table of providers, moved is how far "
         "that moves a provider: the ratio less the crude ratio.",
-        f"Funnel limits: {spread}.",
+        "Funnel signals go by the probability of the count: a count as high, or as low, with a probability of at most "
+        "0.025 (95%) or 0.001 (99.8%) is outside the limits. Counts are Poisson, or gamma-Poisson where providers "
+        f"vary by more than chance; {spread}. Below 1 expected there is no signal.",
         "Trends are XmR charts: the mean and 2.66 times the mean moving range, ranges above 3.267 times their mean "
         "left out once. Signals: beyond a limit; seven points rising or falling; two of three near a limit; seven on "
-        "one side. A provider without activity in a month counts as 0 there.",
+        "one side. A month without eligible activity is a gap. Where numbers are small by month, quarters are used.",
         f"What standardisation does not see: {_unadjusted(audit)}severity, referral, what is provided elsewhere, and "
         "how fully a provider codes. A rate is of activity, and one patient may have several.",
     ]
 
 
+def control_words(method: str) -> list[str]:
+    """Return what a reader must know about a method of disclosure control beside what it does to a count."""
+    if method == "none":
+        return [INTERNAL]
+    return [
+        "Every rate, interval, limit and signal is calculated from the counts shown, so that none reveals more than "
+        "they do. Where counts that add up would reveal a suppressed one, the most detailed table is hidden. In "
+        "trends a suppressed count stands in as 4.",
+        COMBINING,
+        INTERNAL,
+    ]
+
+
 def _casemix_fields(audit: AuditTables) -> str:
     """Return the fields of case mix in words."""
-    words = {"age_band": "five-year age band", "imd_decile": "deprivation decile"}
+    words = {"age_band": "age", "imd_decile": "deprivation decile"}
     names = [words.get(name, name.replace("_", " ")) for name in audit.settings.adjust]
     return _joined(names)
 

@@ -3,12 +3,15 @@
 from typing import Any
 
 import polars as pl
+from markupsafe import Markup
 
 from ebi_rules.cube import AuditedRule
 from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.rate_tables import UNITS
+from ebi_rules.provider_audit.signals import variance_of
 from ebi_rules.report.page_tables import PageTable, page_table
-from ebi_rules.report.provider_charts import MOST_NAMED, RATE, breakdown
-from ebi_rules.report.report_words import field_label, value_label
+from ebi_rules.report.provider_charts import MOST_NAMED, RATE, breakdown, drawable, funnel
+from ebi_rules.report.report_words import field_label, value_label, with_signal_words
 from ebi_rules.report.svg_charts import svg
 
 RATIOS = ("expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95")
@@ -66,13 +69,24 @@ def breakdowns(audit: AuditTables, entry: AuditedRule, title: str) -> list[dict[
         table = audit.by_field(field).filter(pl.col("rule") == entry.key, pl.col("eligible").fill_null(1) > 0)
         heading = breakdown_title(field)
         chart = None
-        if 0 < table[RATE[0]].count() <= MOST_NAMED:
+        if field in UNITS:
+            chart = _funnel(audit, table, field, f"Funnel of standardised ratios {heading.lower()}, {title}")
+        elif 0 < table[RATE[0]].count() <= MOST_NAMED:
             chart = svg(breakdown(table, field), f"Rates {heading.lower()}, {title}")
-        ratios = [column for column in RATIOS if column in table.columns]
+        ratios = [column for column in (*RATIOS, "signal") if column in table.columns]
         columns = [field, "activity", "eligible", "flagged", *RATE, *ratios]
-        shown = page_table(with_value_labels(table, field), f"{heading}: counts and rates", columns)
+        worded = with_signal_words(with_value_labels(table, field))
+        shown = page_table(worded, f"{heading}: counts and rates", columns)
         sections.append({"title": heading, "chart": chart, "table": shown})
     return sections
+
+
+def _funnel(audit: AuditTables, table: pl.DataFrame, field: str, name: str) -> Markup | None:
+    """Draw the funnel of organisations, areas or practitioners; return None if none can be drawn."""
+    units = table.rename({field: "provider"})
+    if not drawable(units).height:
+        return None
+    return svg(funnel(units, variance_of(units, audit.settings, audit.counts.method)), name)
 
 
 def with_value_labels(table: pl.DataFrame, field: str) -> pl.DataFrame:

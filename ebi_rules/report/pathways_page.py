@@ -15,12 +15,14 @@ from ebi_rules.provider_audit.audit_tables import SIGNS
 from ebi_rules.provider_audit.percentages import PERCENT
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report import provider_charts, trend_charts
+from ebi_rules.report.audit_sentences import control_words
 from ebi_rules.report.breakdown_section import breakdown_title, comparison_table, with_value_labels
 from ebi_rules.report.flow_picture import flow_picture
 from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
 from ebi_rules.report.page_templates import environment, resource
 from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS
 from ebi_rules.report.svg_charts import svg
+from ebi_rules.report.trend_data import without_limits_words
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WITHIN_DAYS, WITHOUT
 
 _MOST_DRAWN = 8
@@ -28,7 +30,7 @@ _MOST_DRAWN = 8
 
 _FOLLOWED = ["followed", "outcome", *PERCENT]
 _RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95", "signal"]
-_TREND = ["month", "followed", "outcome", "percent", "mean", "lower", "upper", "signal"]
+_TREND = ["followed", "outcome", "percent", "mean", "lower", "upper", "signal"]
 _NUMBERS = ["mean", "mean_lower_95", "mean_upper_95", "median", "percentile_90"]
 
 
@@ -97,7 +99,7 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
     providers = _with_words(tables, shares.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)))
     total = shares.filter(provider=ALL_PROVIDERS).row(0, named=True)
     numbers = tables.by_file["numbers"].filter(of_measure)
-    overall_trend = tables.by_file["trend"].filter(of_measure, pl.col("provider") == ALL_PROVIDERS)
+    overall_trend = _trend(tables, measure)
     outcome = _outcome(measure)
     share = f"per cent {outcome}"
     name = f"{measure.title}, {share}"
@@ -108,7 +110,10 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
         columns = ["provider", "followed", *_NUMBERS]
         numbers_table = page_table(_with_words(tables, numbers), _numbers_caption(measure), columns)
     if overall_trend["percent"].count():
-        trend_chart = svg(trend_charts.trend(overall_trend, "percent", share), f"{name}, by month of the index")
+        period = "quarter" if "quarter" in overall_trend.columns else "month"
+        points = tables.counts.quarters if period == "quarter" else tables.counts.months
+        drawn = trend_charts.trend(overall_trend, "percent", share, points)
+        trend_chart = svg(drawn, f"{name}, by {period} of the index")
     return {
         "key": f"measure{place}",
         "measure": measure,
@@ -123,12 +128,21 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
         "trend_chart": trend_chart,
         "trend": page_table(
             overall_trend.with_columns(pl.col("signal").replace(SIGNAL_WORDS)),
-            "All providers by month of the index",
-            _TREND,
+            "All providers by month or quarter of the index",
+            [name for name in overall_trend.columns if name in ("month", "quarter")] + _TREND,
         ),
+        "trend_reason": without_limits_words(overall_trend["judged"][0]) if overall_trend.height else "",
         "groups": [_breakdown(tables, measure, field) for field in tables.counts.fields],
         "inequalities": comparison_table(tables.by_file["inequalities"].filter(of_measure), "followed"),
     }
+
+
+def _trend(tables: PathwayTables, measure: Measure) -> pl.DataFrame:
+    """Return the trend of a measure over all providers as it is judged: by quarter, or by month."""
+    is_series = (pl.col("rule") == measure.key) & (pl.col("provider") == ALL_PROVIDERS)
+    months = tables.by_file["trend"].filter(is_series)
+    is_by_quarter = months.height > 0 and "quarter" in months["judged"][0]
+    return tables.by_file["trend_quarters"].filter(is_series) if is_by_quarter else months
 
 
 def _outcome(measure: Measure) -> str:
@@ -252,7 +266,9 @@ def _method(tables: PathwayTables) -> list[str]:
         "as no.",
         "Intervals of shares are Wilson's, of counts Byar's. Ratios are indirectly standardised by age and sex, or "
         "what --adjust named; funnel signals as in the audit's report.",
-        "Trends are XmR charts. In limits and means a suppressed count stands in as 4.",
+        "Trends are XmR charts. Where numbers are small by month, quarters are used. Months in which few are followed "
+        "are not judged.",
+        "Disclosure control: " + " ".join(control_words(tables.settings.disclosure)),
     ]
     for flow, _ in tables.moves:
         sentences.append(

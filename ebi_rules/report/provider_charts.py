@@ -9,10 +9,9 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from ebi_rules.provider_audit.settings import OVERDISPERSION
 from ebi_rules.report.chart_style import BAR_PARTS, BLACK, BLUE, GREY, ORANGE, ROW, SKY, VERMILION, WIDTH, Chart
 from ebi_rules.report.report_words import value_label, with_labels
-from ebi_rules.statistics.funnel import Funnel, ratio_limits
+from ebi_rules.statistics.count_signals import signal_limits
 
 MOST_NAMED = 60
 """With more providers than this a ranked chart has no names; the table beside it has them."""
@@ -22,10 +21,10 @@ _MOST_LABELS = 20
 RATE = ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95")
 RATE_TITLE = "in scope per 1,000 eligible"
 
-_SIGNALS = ("within", "above_95", "above_998", "below_95", "below_998")
+_SIGNALS = ("within", "above_95", "above_998", "below_95", "below_998", "not judged")
 """The signals of a funnel, in the order of their colours and shapes."""
-_SIGNAL_COLOURS = (BLUE, ORANGE, VERMILION, SKY, BLACK)
-_SIGNAL_SHAPES = ("circle", "triangle-up", "triangle-up", "triangle-down", "triangle-down")
+_SIGNAL_COLOURS = (BLUE, ORANGE, VERMILION, SKY, BLACK, GREY)
+_SIGNAL_SHAPES = ("circle", "triangle-up", "triangle-up", "triangle-down", "triangle-down", "cross")
 
 
 def drawable(providers: pl.DataFrame) -> pl.DataFrame:
@@ -36,23 +35,23 @@ def drawable(providers: pl.DataFrame) -> pl.DataFrame:
     return with_labels(providers.filter(pl.col("standardised_ratio").is_not_null()))
 
 
-def funnel(providers: pl.DataFrame, fitted: Funnel, overdispersion: str) -> Chart:
+def funnel(providers: pl.DataFrame, tau2: float) -> Chart:
     """Draw standardised ratios against expected numbers, with control limits; providers outside them are named.
 
     The mark `units` has one symbol per provider, in the order of `drawable(providers)`.
 
     Args:
         providers: The rows of one rule in an audit's table of providers.
-        fitted: The funnel of the same rows.
-        overdispersion: How limits allow for differences between providers: shmi, cqc or none.
+        tau2: The variance of the providers' true ratios, for which the limits allow.
     """
-    columns = ["label", "expected", "standardised_ratio", pl.col("signal").fill_null("within")]
+    signal = pl.when(pl.col("not_judged").is_not_null()).then(pl.lit("not judged")).otherwise("signal")
+    columns = ["label", "expected", "standardised_ratio", signal.fill_null("within").alias("signal")]
     shown = drawable(providers).select(columns)
     largest = float(shown["expected"].max() or 1) * 1.05  # type: ignore[arg-type]
     # Below this the limits run off the page, and there are no providers.
     smallest = max(float(shown["expected"].min() or 1) * 0.8, 0.5)  # type: ignore[arg-type]
     grid = np.geomspace(smallest, max(largest, smallest * 1.01), 60)
-    limits = ratio_limits(grid, fitted.tau2, OVERDISPERSION[overdispersion]).with_columns(expected=pl.Series(grid))
+    limits = signal_limits(grid, tau2).with_columns(expected=pl.Series(grid))
     top = max(float(shown["standardised_ratio"].max() or 1) * 1.1, float(limits["upper_998"].min() or 1) * 1.1, 1.5)  # type: ignore[arg-type]
     x = alt.X(
         "expected:Q",
@@ -77,7 +76,8 @@ def funnel(providers: pl.DataFrame, fitted: Funnel, overdispersion: str) -> Char
             tooltip=["label:N", "expected:Q", "y:Q"],
         )
     )
-    outside = _named_outliers(points.filter(pl.col("signal") != "within"), largest)
+    has_signal = ~pl.col("signal").is_in(["within", "not judged"])
+    outside = _named_outliers(points.filter(has_signal), largest)
     is_above = pl.col("signal").str.starts_with("above")
     names = [
         alt.Chart(part).mark_text(fontSize=11, dy=dy, limit=200).encode(x=x, y=y, text="label:N")

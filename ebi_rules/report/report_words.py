@@ -6,6 +6,7 @@ This module draws nothing; sentences are in `audit_sentences`.
 import polars as pl
 
 from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.provider_audit.signals import SUPPRESSED
 
 NOT_RECORDED = "not recorded"
 
@@ -39,6 +40,14 @@ def with_labels(table: pl.DataFrame) -> pl.DataFrame:
     if "provider_name" not in table.columns:
         return table.with_columns(label=code)
     return table.with_columns(label=pl.coalesce("provider_name", code))
+
+
+def with_signal_words(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table with signals in words, and the reason where a unit is not judged; unchanged without signals."""
+    if "signal" not in table.columns or "not_judged" not in table.columns:
+        return table
+    reason = pl.when(pl.col("not_judged") != SUPPRESSED).then("not_judged")
+    return table.with_columns(signal=pl.coalesce(pl.col("signal").replace(SIGNAL_WORDS), reason))
 
 
 def value_label(field: str, value: str | None) -> str:

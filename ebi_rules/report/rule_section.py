@@ -11,22 +11,24 @@ import polars as pl
 from markupsafe import Markup
 
 from ebi_rules.cube import AuditedRule
+from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.audit_tables import AuditTables
-from ebi_rules.provider_audit.rate_tables import funnel_of
+from ebi_rules.provider_audit.signals import variation_of
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report import audit_sentences, count_charts, provider_charts, trend_charts
 from ebi_rules.report.breakdown_section import RATIOS, breakdowns, comparison_table
 from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
 from ebi_rules.report.provider_charts import RATE, drawable, ranked
 from ebi_rules.report.referral_section import referral_section
-from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS, with_labels
+from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS, with_labels, with_signal_words
 from ebi_rules.report.svg_charts import svg
+from ebi_rules.report.trend_data import chosen_trend, trend_providers
 from ebi_rules.rule_model.rule_description import described_codes, origin
-from ebi_rules.statistics.funnel import Funnel
 from ebi_rules.translate.english import say
 
-_TREND = ["month", "eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
-_RECENT_MONTHS = 6
+_TREND = ["eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
+_RECENT_MONTHS, _RECENT_QUARTERS = 6, 2
+_COUNTS = ["eligible", "flagged"]
 _USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation", "referral_setting": "who asked"}
 """Breakdowns that a reader expects, in words; those that were not counted are named."""
 
@@ -47,10 +49,10 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
     providers = with_labels(audit.providers.filter(of_rule))
     steps = audit.attrition.filter(of_rule)
     overall_steps = steps.filter(pl.col("provider") == ALL_PROVIDERS)
-    series = audit.trend.filter(of_rule)
-    overall_trend = series.filter(pl.col("provider") == ALL_PROVIDERS)
+    overall_trend = chosen_trend(audit, entry.key, ALL_PROVIDERS)
+    points = audit.counts.quarters if "quarter" in overall_trend.columns else audit.counts.months
     variants = audit.sensitivity.filter(of_rule)
-    fitted = funnel_of(providers, audit.settings)
+    variation = variation_of(providers, audit.settings, audit.counts.method)
     not_counted = [words for field, words in _USUAL_FIELDS.items() if field not in audit.counts.fields]
     return {
         "key": f"rule{place}",
@@ -70,16 +72,16 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
         "headline": audit_sentences.headline(totals, providers),
         "summary": audit_sentences.summary(audit, entry, totals, providers),
         "warnings": [text.partition(": ")[2] for text in audit.warnings if text.startswith(f"{entry.key}: ")],
-        "funnel_words": audit_sentences.funnel_words(audit, providers, fitted),
+        "funnel_words": audit_sentences.funnel_words(audit, providers, variation),
         "trend_words": audit_sentences.trend_words(audit, overall_trend),
         "charts": {
             "attrition": svg(
                 count_charts.attrition(overall_steps, phrases), f"Activity left after each criterion, {title}"
             ),
             "sensitivity": svg(count_charts.sensitivity(variants), f"In scope under each variant, {title}"),
-            "funnel": _funnel_chart(providers, fitted, audit.settings.overdispersion, title),
+            "funnel": _funnel_chart(providers, variation.tau2, title),
             "rates": _rates_chart(providers, title),
-            "trend": _trend_chart(overall_trend, title),
+            "trend": _trend_chart(overall_trend, points, title),
         },
         "attrition": page_table(
             overall_steps.with_columns(_criterion_text(phrases)),
@@ -92,8 +94,8 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
             variants, "In scope under each variant", ["variant", "flagged", "difference", "differs", "about"]
         ),
         "trend": _trend_table(overall_trend),
-        "trend_signals": _recent_signals(audit, series),
-        "trend_providers": ["all providers", *_trend_labels(audit, series)],
+        "trend_signals": _recent_signals(audit, entry.key),
+        "trend_providers": ["all providers", *_trend_labels(audit, entry.key)],
         "breakdowns": breakdowns(audit, entry, title),
         "who_asked": referral_section(audit, entry, title),
         "not_broken_down": " or ".join(not_counted),
@@ -122,11 +124,11 @@ def overview(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> PageTabl
     return replace(table, rows=tuple(rows))
 
 
-def _funnel_chart(providers: pl.DataFrame, fitted: Funnel, overdispersion: str, title: str) -> Markup | None:
+def _funnel_chart(providers: pl.DataFrame, tau2: float, title: str) -> Markup | None:
     """Draw the funnel; return None if no provider can be drawn."""
     if not drawable(providers).height:
         return None
-    chart = provider_charts.funnel(providers, fitted, overdispersion)
+    chart = provider_charts.funnel(providers, tau2)
     return svg(chart, f"Funnel of standardised ratios by provider, {title}")
 
 
@@ -137,11 +139,12 @@ def _rates_chart(providers: pl.DataFrame, title: str) -> Markup | None:
     return svg(provider_charts.rates(providers), f"Rates by provider, ranked, {title}")
 
 
-def _trend_chart(series: pl.DataFrame, title: str) -> Markup | None:
+def _trend_chart(series: pl.DataFrame, points: Sequence[str], title: str) -> Markup | None:
     """Draw the trend; return None if there are no months."""
     if not series.height:
         return None
-    return svg(trend_charts.trend(series), f"Rate by month, all providers, {title}")
+    period = "quarter" if "quarter" in series.columns else "month"
+    return svg(trend_charts.trend(series, points=points), f"Rate by {period}, all providers, {title}")
 
 
 def _providers(providers: pl.DataFrame) -> PageTable:
@@ -154,8 +157,7 @@ def _providers(providers: pl.DataFrame) -> PageTable:
     for kind, charted in (("funnel", drawable(providers)), ("rates", ranked(providers))):
         places = {code: place for place, code in enumerate(charted["provider"])}
         data[kind] = [places.get(code) for code in table["provider"]]
-    signal = pl.col("signal").replace(SIGNAL_WORDS)
-    shown = table.with_columns(signal, code=pl.col("provider").fill_null(NOT_RECORDED))
+    shown = with_signal_words(table).with_columns(code=pl.col("provider").fill_null(NOT_RECORDED))
     columns = ["label", "activity", "eligible", "flagged", *RATE, *RATIOS, "signal"]
     if "provider_name" in table.columns:
         columns.insert(1, "code")
@@ -184,29 +186,38 @@ def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTabl
 
 
 def _trend_table(series: pl.DataFrame) -> PageTable:
-    signal = pl.when("partial").then(pl.lit("partial month")).otherwise(pl.col("signal").replace(SIGNAL_WORDS))
-    return page_table(series.with_columns(signal.alias("signal")), "All providers by month", _TREND)
+    signal = pl.when("partial").then(pl.lit("incomplete")).otherwise(pl.col("signal").replace(SIGNAL_WORDS))
+    period = "quarter" if "quarter" in series.columns else "month"
+    shown = series.with_columns(signal.alias("signal"))
+    return page_table(shown, f"All providers by {period}", [period, *_TREND])
 
 
-def _trend_labels(audit: AuditTables, series: pl.DataFrame) -> list[str]:
+def _trend_labels(audit: AuditTables, rule: str) -> list[str]:
     """Return the names of providers with a trend, in the order of `trend_data`."""
-    codes = series.filter(pl.col("provider").ne_missing(ALL_PROVIDERS))["provider"].unique(maintain_order=True)
-    return [audit.settings.names.get(code) or code if code else NOT_RECORDED for code in codes]
+    return [audit.settings.names.get(code) or code if code else NOT_RECORDED for code in trend_providers(audit, rule)]
 
 
-def _recent_signals(audit: AuditTables, series: pl.DataFrame) -> PageTable:
-    """Return each provider's latest signal in the last six months."""
-    with_signal = series.filter(
-        pl.col("provider").ne_missing(ALL_PROVIDERS),
-        pl.col("month").is_in(audit.counts.months[-_RECENT_MONTHS:]),
-        pl.col("signal").is_not_null(),
-    )
-    latest = with_signal.group_by("provider", maintain_order=True).last()
+def _recent_signals(audit: AuditTables, rule: str) -> PageTable:
+    """Return each provider's latest signal in the last six months or two quarters."""
+    columns = ["provider", "signal", "rate_per_1000_eligible", "mean", *(f"{name}{WITHHELD}" for name in _COUNTS)]
+    latest = []
+    for table, point, recent in (
+        (audit.trend, "month", audit.counts.months[-_RECENT_MONTHS:]),
+        (audit.trends.quarters, "quarter", audit.counts.quarters[-_RECENT_QUARTERS:]),
+    ):
+        with_signal = table.filter(
+            pl.col("rule") == rule,
+            pl.col("provider").ne_missing(ALL_PROVIDERS),
+            pl.col(point).is_in(recent),
+            pl.col("signal").is_not_null(),
+        )
+        last = with_signal.group_by("provider", maintain_order=True).last()
+        latest.append(last.select(pl.col(point).alias("when"), *_COUNTS, *columns))
     name = pl.col("provider").replace(audit.settings.names).fill_null(NOT_RECORDED)
     return page_table(
-        latest.with_columns(name, pl.col("signal").replace(SIGNAL_WORDS)),
+        pl.concat(latest).sort("provider").with_columns(name, pl.col("signal").replace(SIGNAL_WORDS)),
         "Latest signal of each provider in the last six months",
-        ["provider", "month", "signal", "rate_per_1000_eligible", "mean"],
+        ["provider", "when", "signal", "rate_per_1000_eligible", "mean"],
     )
 
 

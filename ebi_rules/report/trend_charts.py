@@ -1,38 +1,54 @@
 """Charts over time: rates by month with XmR limits, and the stages of a flow by quarter."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import polars as pl
 
 from ebi_rules.report.chart_style import BLACK, BLUE, GREY, VERMILION, WIDTH, Chart
 from ebi_rules.report.provider_charts import RATE, RATE_TITLE
 
-_KINDS = ("no signal", "high", "low", "partial month")
+_KINDS = ("no signal", "high", "low", "incomplete")
 """The kinds of months, in the order of their shapes and colours."""
 _KIND_SHAPES = ("circle", "triangle-up", "triangle-down", "cross")
 _KIND_COLOURS = (BLUE, VERMILION, BLACK, GREY)
 
 
-def trend(series: pl.DataFrame, figure: str = RATE[0], title: str = RATE_TITLE) -> Chart:
-    """Draw the rate by month, its mean and limits, and its signals.
+def trend(series: pl.DataFrame, figure: str = RATE[0], title: str = RATE_TITLE, points: Sequence[str] = ()) -> Chart:
+    """Draw the rate by month or quarter, its mean and limits, and its signals.
 
-    A suppressed month is a gap. A partial month is a cross, without a signal.
+    A suppressed point is a gap. An incomplete month or quarter is a cross, without a signal.
 
     Args:
-        series: One series of an audit's trend: month, mean, lower, upper, signal, partial, and the figure.
+        series: One series of an audit's trend: month or quarter, mean, lower, upper, signal, partial, and the figure.
         figure: The column to draw.
         title: The title of the vertical axis.
+        points: All months or quarters of the axis; by default those of the series.
     """
+    period = "quarter" if "quarter" in series.columns else "month"
     kind = (
         pl.when("partial")
-        .then(pl.lit("partial month"))
+        .then(pl.lit("incomplete"))
         .when(pl.col("signal").is_null())
         .then(pl.lit("no signal"))
         .when(pl.col("signal").str.contains("above|up"))
         .then(pl.lit("high"))
         .otherwise(pl.lit("low"))
     )
-    shown = series.select("month", rate=pl.col(figure), mean="mean", lower="lower", upper="upper", kind=kind)
-    return trend_chart(shown, title)
+    shown = series.select(month=period, rate=pl.col(figure), mean="mean", lower="lower", upper="upper", kind=kind)
+    axis = pl.DataFrame({"month": points or series[period]}, schema={"month": pl.String})
+    every = axis.join(shown, on="month", how="left", maintain_order="left")
+    return trend_chart(every.with_columns(pl.col("month").map_elements(axis_label, return_dtype=pl.String)), title)
+
+
+def axis_label(point: str) -> str:
+    """Return a month or quarter as an axis shows it.
+
+    Example:
+        >>> axis_label("2024-04"), axis_label("2024-04 to 2024-06")
+        ('2024-04', '2024-04 to 06')
+    """
+    return f"{point[:7]} to {point[-2:]}" if len(point) > len("2024-04") else point
 
 
 def trend_chart(data: pl.DataFrame, title: str = RATE_TITLE) -> Chart:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ import polars as pl
 from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
-from ebi_rules.disclosure.rounding import ABOUT, plain
+from ebi_rules.disclosure.rounding import ABOUT, SUPPRESSED, plain
 from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.rule_model.rule_logic import FLAG_MEANING
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import altair as alt
 
 OUR_FILES = re.compile(
-    r"(providers|attrition|trend|sensitivity|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
+    r"(providers|attrition|trend(_quarters)?|sensitivity|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
     r"|run\.json|report\.html|audit\.xlsx"
 )
 """The names of the files that an audit writes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """The result of an audit.
 
@@ -42,7 +42,7 @@ class Audit:
     @property
     def exact_cube(self) -> pl.DataFrame:
         """The cube, with exact counts: keep it inside your organisation."""
-        return self.tables.cube
+        return self.tables.exact_cube
 
     @property
     def settings(self) -> Settings:
@@ -50,13 +50,8 @@ class Audit:
         return self.tables.settings
 
     @property
-    def run(self) -> Mapping[str, Any]:
-        """What was run, with exact counts."""
-        return self.tables.run
-
-    @property
-    def run_record(self) -> dict[str, Any]:
-        """What was run, as run.json contains it."""
+    def run(self) -> dict[str, Any]:
+        """What was run, as run.json contains it, with counts as they may be shown."""
         return self.tables.run_record
 
     @property
@@ -87,6 +82,11 @@ class Audit:
     def trend(self) -> pl.DataFrame:
         """The rate by month with XmR limits and signals, for all providers and for each."""
         return plain(self.tables.trend)
+
+    @property
+    def trend_quarters(self) -> pl.DataFrame:
+        """The rate by quarter with XmR limits and signals, where counts are too rare by month."""
+        return plain(self.tables.trends.quarters)
 
     @property
     def sensitivity(self) -> pl.DataFrame:
@@ -130,13 +130,7 @@ class Audit:
         Raises:
             UsageError: There is no such method.
         """
-        tables = self.tables
-        settings = replace(tables.settings, disclosure=disclosure)
-        return Audit(
-            AuditTables(
-                tables.cube, tables.audited, settings, tables.run, tables.notices, tables.reference, tables.findings
-            )
-        )
+        return Audit(replace(self.tables, settings=replace(self.settings, disclosure=disclosure)))
 
     def chart(self, name: str, rule: str | None = None, provider: str | None = None) -> "alt.TopLevelMixin":
         """Return a chart of one rule as an altair chart.
@@ -153,7 +147,15 @@ class Audit:
 
         return chart_of(self.tables, name, rule, provider)
 
-    def write(self, folder: str | Path, force: bool = False, xlsx: bool = False, progress: Progress = quiet) -> None:
+    def write(
+        self,
+        folder: str | Path,
+        force: bool = False,
+        xlsx: bool = False,
+        progress: Progress = quiet,
+        release: str | Path | None = None,
+        override: str | None = None,
+    ) -> None:
         """Write the tables as CSV, run.json and report.html. If the run fails, no partial output is left.
 
         Args:
@@ -161,37 +163,65 @@ class Audit:
             force: Replace a folder that exists, if only an audit wrote to it.
             xlsx: Write the tables as a workbook too, audit.xlsx.
             progress: Is called with each step.
+            release: A ledger of releases (see `disclosure.release_ledger`), which remembers that this output leaves.
+            override: Why the output may leave although it combines with an earlier release.
 
         Raises:
-            UsageError: The folder exists, or contains an input or files that no audit wrote.
+            UsageError: The folder exists, or contains an input or files that no audit wrote; or the output would
+                combine with an earlier release.
         """
         from ebi_rules.provider_audit.table_files import write_csv, write_workbook
 
         require_apart(Path(folder), self._inputs())
+        recorded = self._checked_release(release, override, Path(folder))
         with whole_folder(Path(folder), OUR_FILES, force) as target:
             progress("writing tables")
             for name, table in self.tables.by_file().items():
                 write_csv(table, target / f"{name}.csv")
-            (target / "run.json").write_text(json.dumps(self.run_record, indent=2) + "\n", encoding="utf-8")
+            (target / "run.json").write_text(json.dumps(self.run, indent=2) + "\n", encoding="utf-8")
             if xlsx:
                 write_workbook(self.tables.by_file(), self._front_page(), target / "audit.xlsx")
             progress("drawing the report")
             self._write_report(target / "report.html")
+            recorded()
 
-    def report(self, path: str | Path, force: bool = False) -> None:
+    def report(
+        self,
+        path: str | Path,
+        force: bool = False,
+        release: str | Path | None = None,
+        override: str | None = None,
+    ) -> None:
         """Write the report alone: one HTML file that loads nothing.
 
+        Args:
+            path: The file to write.
+            force: Replace a file that exists.
+            release: A ledger of releases, which remembers that this output leaves.
+            override: Why the output may leave although it combines with an earlier release.
+
         Raises:
-            UsageError: The file exists and `force` is not given, or it is an input.
+            UsageError: The file exists and `force` is not given, it is an input, or the output would combine with an
+                earlier release.
         """
         require_apart(Path(path), self._inputs())
+        recorded = self._checked_release(release, override, Path(path))
         with whole_file(Path(path), force) as target:
             self._write_report(target)
+            recorded()
 
     def with_inputs_in(self, folder: str) -> "Audit":
         """Return the same audit with its inputs recorded in another folder, where they will be moved."""
-        inputs = [{**file, "path": f"{folder}/{Path(str(file['path'])).name}"} for file in self.run["inputs"]]
-        return Audit(replace(self.tables, run={**self.run, "inputs": inputs}))
+        inputs = [{**file, "path": f"{folder}/{Path(str(file['path'])).name}"} for file in self._inputs_read]
+        return Audit(replace(self.tables, exact_run={**self.tables.exact_run, "inputs": inputs}))
+
+    def __repr__(self) -> str:
+        """Return a line for each rule, with counts as they may be shown."""
+        lines = [f"Audit under disclosure control ({self.settings.disclosure}), counts over all providers:"]
+        for total in self.totals().iter_rows(named=True):
+            flagged, eligible = (SUPPRESSED if total[name] is None else total[name] for name in ("flagged", "eligible"))
+            lines.append(f"  {total['rule']}: {flagged} in scope of {eligible} eligible")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """Return totals and warnings for a notebook."""
@@ -199,8 +229,20 @@ class Audit:
 
         return audit_in_notebook(self.tables)
 
+    def _checked_release(self, ledger: str | Path | None, override: str | None, output: Path) -> Callable[[], None]:
+        """Check that an output may be released, and return what records that it was."""
+        from ebi_rules.results.releases import release_recorder
+
+        rules = {
+            rule["key"]: f"{rule['edition']} {rule['variant']} {rule['content_hash']}" for rule in self.run["rules"]
+        }
+        tables = self.tables
+        return release_recorder(
+            ledger, override, output, self._inputs(), "audit", tables.exact_cube, tables.settings, rules
+        )
+
     def _front_page(self) -> list[tuple[str, str]]:
-        record = self.run_record
+        record = self.run
         rules = [f"{rule['key']} (edition {rule['edition']}, {rule['variant']})" for rule in record["rules"]]
         return [
             ("Evidence-Based Interventions", "Activity in scope of the guidance, by provider"),
@@ -212,7 +254,11 @@ class Audit:
         ]
 
     def _inputs(self) -> list[Path]:
-        return [Path(file["path"]) for file in self.run["inputs"]]
+        return [Path(file["path"]) for file in self._inputs_read]
+
+    @property
+    def _inputs_read(self) -> list[dict[str, Any]]:
+        return list(self.tables.exact_run["inputs"])
 
     def _write_report(self, path: Path) -> None:
         from ebi_rules.report.audit_page import audit_page

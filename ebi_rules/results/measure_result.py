@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ from ebi_rules.disclosure.rounding import plain
 from ebi_rules.pathways.pathway_tables import PathwayTables
 
 OUR_FILES = re.compile(
-    r"(measures|numbers|attrition|trend|inequalities|by_[a-z_]+|flow(_stages|_quarters)?)\.csv|run\.json|report\.html"
+    r"(measures|numbers|attrition|trend(_quarters|_days)?|inequalities|by_[a-z_]+|flow(_stages|_quarters)?)\.csv|run\.json|report\.html"
 )
 """The names of the files that a run of measures writes."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MeasureResult:
     """The result of measures and flows.
 
@@ -36,7 +36,7 @@ class MeasureResult:
     @property
     def exact_cube(self) -> pl.DataFrame:
         """The counts of measures in the form of the audit's cube: exact, so keep them inside your organisation."""
-        return self.tables.cube
+        return self.tables.exact_cube
 
     @property
     def run(self) -> Mapping[str, Any]:
@@ -68,20 +68,31 @@ class MeasureResult:
             raise UsageError(unknown("table", name, self.tables.by_file))
         return _by_measure(plain(self.tables.by_file[name]))
 
-    def write(self, folder: str | Path, force: bool = False, progress: Progress = quiet) -> None:
+    def write(
+        self,
+        folder: str | Path,
+        force: bool = False,
+        progress: Progress = quiet,
+        release: str | Path | None = None,
+        override: str | None = None,
+    ) -> None:
         """Write the tables as CSV, run.json and report.html. If the run fails, no partial output is left.
 
         Args:
             folder: The folder to write.
             force: Replace a folder that exists, if only a run of measures wrote to it.
             progress: Is called with each step.
+            release: A ledger of releases (see `disclosure.release_ledger`), which remembers that this output leaves.
+            override: Why the output may leave although it combines with an earlier release.
 
         Raises:
-            UsageError: The folder exists, or contains an input or files that no run of measures wrote.
+            UsageError: The folder exists, or contains an input or files that no run of measures wrote; or the output
+                would combine with an earlier release.
         """
         from ebi_rules.provider_audit.table_files import write_csv
 
         require_apart(Path(folder), self._inputs())
+        recorded = self._checked_release(release, override, Path(folder))
         with whole_folder(Path(folder), OUR_FILES, force) as target:
             progress("writing tables")
             for name, table in self.tables.by_file.items():
@@ -89,6 +100,7 @@ class MeasureResult:
             (target / "run.json").write_text(json.dumps(self.tables.run_record, indent=2) + "\n", encoding="utf-8")
             progress("drawing the report")
             self._write_report(target / "report.html")
+            recorded()
 
     def report(self, path: str | Path, force: bool = False) -> None:
         """Write the report alone: one HTML file that loads nothing.
@@ -99,6 +111,28 @@ class MeasureResult:
         require_apart(Path(path), self._inputs())
         with whole_file(Path(path), force) as target:
             self._write_report(target)
+
+    def __repr__(self) -> str:
+        """Return the names of the tables and how their counts are shown."""
+        names = ", ".join(self.tables.by_file)
+        return f"Measures under disclosure control ({self.tables.settings.disclosure}). Tables: {names}"
+
+    def _checked_release(self, ledger: str | Path | None, override: str | None, output: Path) -> Callable[[], None]:
+        """Check that an output may be released, and return what records that it was."""
+        from ebi_rules.results.releases import release_recorder
+
+        tables = self.tables
+        names = [entry.key for entry in tables.entries] + [flow.key for flow, _ in tables.moves]
+        return release_recorder(
+            ledger,
+            override,
+            output,
+            self._inputs(),
+            "measures",
+            tables.exact_cube,
+            tables.settings,
+            dict.fromkeys(names, tables.run["version"]),
+        )
 
     def _inputs(self) -> list[Path]:
         return [Path(path) for path in self.run["inputs"]]

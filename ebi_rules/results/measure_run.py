@@ -111,7 +111,7 @@ def run_measures(
         counts.append(count_answers(people, answers, dimensions))
         spreads.append(answer_spread(people, answers, "provider"))
     tables = PathwayTables(
-        cube=measure_cube(people, counts, dimensions),
+        exact_cube=measure_cube(people, counts, dimensions),
         spread=pl.concat(spreads).sort("measure", "provider", "number", nulls_last=True) if spreads else _NO_SPREAD,
         moves=tuple(flow_moves),
         entries=tuple(MeasureEntry(measure) for measure in chosen),

@@ -37,6 +37,7 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
         "numbers.csv",
         "attrition.csv",
         "trend.csv",
+        "trend_quarters.csv",
         "inequalities.csv",
         "by_age_band.csv",
         "by_sex.csv",
@@ -59,7 +60,7 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
 def test_a_flow_alone_is_written(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
     output = run("measure", *extracts, "-o", "out", "--flow", "musculoskeletal").output
-    assert output.count("\n") == 2 and "lost to view" in output
+    assert output.count("\n") == 3 and "lost to view" in output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "flow.csv",
         "flow_stages.csv",

@@ -116,7 +116,7 @@ def test_postgres_counts_a_table(extract: Path, postgres: object) -> None:
     found = audit_of("opa_table", "postgres", named)
     assert found.exact_cube.equals(by_polars(extract))
     assert found.run["inputs"] == []
-    assert os.environ["PGHOST"] not in str(found.run_record)
+    assert os.environ["PGHOST"] not in str(found.run)
 
 
 @pytest.mark.needs("Apache Spark")
@@ -164,7 +164,7 @@ def test_snowflake_counts_a_table(extract: Path, snowflake: dict[str, str], monk
     named = {name: f"opa_{name}" for name in children(extract)}
     found = audit_of("opa", "snowflake", named)
     assert found.exact_cube.equals(by_polars(extract))
-    assert PASSWORD not in str(found.run_record)
+    assert PASSWORD not in str(found.run)
 
 
 @pytest.mark.needs("adbc_driver_snowflake", "adbc_driver_bigquery", "mssql_python")

@@ -12,7 +12,7 @@ import polars as pl
 
 from ebi_rules.provider_audit.settings import OVERDISPERSION, Settings
 from ebi_rules.results.audit_result import Audit
-from ebi_rules.statistics.funnel import funnel
+from ebi_rules.statistics.count_signals import between_variance, count_signals
 from tests.report.made_up import audited, cube_of, made_up_audit, with_settings
 
 PROVIDERS, HIGH, LOW = 150, 6, 6
@@ -75,7 +75,7 @@ def providers(seed: int, spread: float, case_mix: bool) -> tuple[Audit, np.ndarr
 
 def simulate(sets: int, spread: float, case_mix: bool = False) -> dict[str, OutlierCounts]:
     """Count true and false outliers over several sets, by method of overdispersion, and for crude rates."""
-    counts = {name: OutlierCounts() for name in (*OVERDISPERSION, "shmi, crude rates", "none, crude rates")}
+    counts = {name: OutlierCounts() for name in (*OVERDISPERSION, "winsorised, crude rates", "none, crude rates")}
     for seed in range(sets):
         audit, apart = providers(seed, spread, case_mix)
         for name in OVERDISPERSION:
@@ -83,7 +83,7 @@ def simulate(sets: int, spread: float, case_mix: bool = False) -> dict[str, Outl
         crude = audit.providers.with_columns(
             pl.col("eligible") * (pl.col("flagged").sum() / pl.col("eligible").sum()), pl.col("flagged").fill_null(4)
         )
-        for name in ("shmi", "none"):
-            limits = funnel(crude["flagged"], crude["eligible"], overdispersion=OVERDISPERSION[name])
-            counts[f"{name}, crude rates"].add(limits.signals, apart)
+        for name in ("winsorised", "none"):
+            tau2 = between_variance(crude["flagged"], crude["eligible"]) if name == "winsorised" else 0
+            counts[f"{name}, crude rates"].add(count_signals(crude["flagged"], crude["eligible"], tau2), apart)
     return counts

@@ -184,7 +184,7 @@ def test_what_is_suppressed_leaves_no_trace_anywhere(tmp_path: Path) -> None:
                 )
             )
     moved_cube = pl.concat([cube, *(move.cast(cube.schema) for move in moves)])
-    moved = ebi.Audit(replace(audit.tables, cube=moved_cube))
+    moved = ebi.Audit(replace(audit.tables, exact_cube=moved_cube))
     assert truth(moved) != known
     for name, each in (("before", audit), ("after", moved)):
         each.write(tmp_path / name)

@@ -96,9 +96,9 @@ def test_moved_is_the_standardised_ratio_minus_the_crude_ratio() -> None:
 def test_a_model_without_events_or_people_returns_the_rate() -> None:
     strata = pl.DataFrame({"age_band": ["45-49", "65-69"], "eligible": [10, 0], "flagged": [0, 0]})
     assert modelled_rates(strata, ["age_band"], 0.0, "none").to_list() == [0.0, 0.0]
-    assert observed_rates(strata, "none").to_list()[0] == 0.0
-    assert is_thin(strata, "none")
-    assert not is_thin(strata.clear(), "none")
+    assert observed_rates(strata).to_list()[0] == 0.0
+    assert is_thin(strata)
+    assert not is_thin(strata.clear())
 
 
 def test_a_model_without_statsmodels_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,19 +140,24 @@ def test_the_month_in_which_the_data_end_is_partial(last: str, partial: bool) ->
 
 
 def test_every_month_is_there_and_has_no_rate_where_nothing_is_eligible() -> None:
-    dates = ["2024-01-31", "2024-02-29", "2024-02-28", "2024-05-31"]
-    trend = ebi.audit(frame_of(dates, ["ZZ1", "ZZ1", "ZZ2", "ZZ2"]), ["2S"], settings=EXACT).trend
-    of_one = trend.filter(pl.col("provider") == "ZZ1").select("month", "eligible", "flagged", "rate_per_1000_eligible")
-    nothing = [(f"2024-0{month}", 0, 0, None) for month in (3, 4, 5)]
-    assert of_one.rows() == [("2024-01", 1, 1, 1000.0), ("2024-02", 1, 1, 1000.0), *nothing]
+    dates = ["2024-01-31", "2024-02-29", "2024-04-28", "2024-02-28", "2024-05-31"]
+    trend = ebi.audit(frame_of(dates, ["ZZ1", "ZZ1", "ZZ1", "ZZ2", "ZZ2"]), ["2S"], settings=EXACT).trend
+    columns = ["month", "eligible", "flagged", "rate_per_1000_eligible"]
+    of_one = trend.filter(pl.col("provider") == "ZZ1").select(columns)
+    first, second, last = ((f"2024-0{month}", 1, 1, 1000.0) for month in (1, 2, 4))
+    assert of_one.rows() == [first, second, ("2024-03", 0, 0, None), last]
+    assert trend.filter(pl.col("provider") == "ZZ2")["month"].to_list() == [f"2024-0{month}" for month in (2, 3, 4, 5)]
 
 
 def test_limits_need_twelve_months_and_can_be_rebased() -> None:
     dates = [f"{2022 + place // 12}-{place % 12 + 1:02d}-28" for place in range(24) for _ in range(20)]
-    few = ebi.audit(frame_of(dates[: 11 * 20]), ["2S"], settings=EXACT).trend
+    imaging = [place % 20 < 10 + place // 20 % 3 for place in range(len(dates))]
+    frame = frame_of(dates).with_columns(pl.Series("Der_Procedure_All", ["U055" if each else None for each in imaging]))
+    few = ebi.audit(frame.head(11 * 20), ["2S"], settings=EXACT).trend
     assert few["mean"].null_count() == few.height
+    assert few["judged"].unique().to_list() == ["needs 1 more month"]
     settings = ebi.Settings(disclosure="none", rebase=("2023-01",))
-    rebased = ebi.audit(frame_of(dates), ["2S"], settings=settings).trend.filter(pl.col("provider") == ALL)
+    rebased = ebi.audit(frame, ["2S"], settings=settings).trend.filter(pl.col("provider") == ALL)
     assert rebased["mean"].null_count() == 0
     with pytest.raises(ebi.UsageError, match="--rebase: there is no month '2031-01'"):
         assert ebi.audit(frame_of(dates), ["2S"], settings=ebi.Settings(rebase=("2031-01",))).trend

@@ -86,19 +86,21 @@ for (const figure of document.querySelectorAll("figure[data-chart]")) {
 const held = document.getElementById("trends");
 const trends = held ? JSON.parse(held.textContent) : null;
 
-function monthsOf(rule, place) {
+function pointsOf(series) {
   // Figures come as counts; a rate is worked out here as it is everywhere else.
-  const series = trends.rules[rule][place];
-  return trends.months.map((month, at) => {
+  return (series.q ? trends.quarters : trends.months).map((month, place) => {
+    const at = place - series.a, inside = at >= 0 && at < series.e.length;
+    if (!inside) return { month, rate: null, mean: null, lower: null, upper: null, kind: "no signal", inside };
     const eligible = series.e[at], flagged = series.f[at];
     const shown = eligible !== null && flagged !== null;
     const part = (values) => (values ? values[Math.min(at, values.length - 1)] : null);
     const signal = series.s[at] ?? null;
-    const partial = trends.partial.includes(month);
-    const kind = partial ? "partial month" : !signal ? "no signal"
+    const incomplete = (series.x ?? []).includes(at);
+    const kind = incomplete ? "incomplete" : !signal ? "no signal"
       : /above|up|high|rising/.test(signal) ? "high" : "low";
     return { month, eligible, flagged, rate: !shown || eligible === 0 ? null : flagged / eligible * 1000,
-      mean: part(series.m), lower: part(series.l), upper: part(series.u), signal: partial ? "partial month" : signal, kind };
+      mean: part(series.m), lower: part(series.l), upper: part(series.u), inside,
+      signal: incomplete ? "incomplete" : signal, kind };
   });
 }
 
@@ -107,16 +109,21 @@ function number(value, digits) {
     { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-function drawTrend(place, data, label) {
+function drawTrend(place, data, label, series) {
   const figure = document.createElement("figure");
   place.replaceChildren(figure);
   if (data.every((month) => month.rate === null)) {
-    figure.textContent = "Too few in scope to show by month.";
+    figure.textContent = "Too few in scope to show.";
     return;
+  }
+  if (series.j) {
+    const reason = document.createElement("p");
+    reason.textContent = series.j;
+    figure.append(reason);
   }
   const picture = document.createElement("div");
   picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", `Rate by month, ${label}`);
+  picture.setAttribute("aria-label", `Rate by ${series.q ? "quarter" : "month"}, ${label}`);
   // Vega gives the element that it draws in a role and a name of its own.
   const inner = document.createElement("div");
   picture.append(inner);
@@ -155,10 +162,10 @@ for (const select of document.querySelectorAll("select[data-trend]")) {
   select.addEventListener("change", () => {
     const chosen = Number(select.value) - 1;
     if (chosen < 0) { place.replaceChildren(...first); body.replaceChildren(...firstRows); return; }
-    const data = monthsOf(rule, chosen);
-    drawTrend(place, data, select.options[select.selectedIndex].text);
-    const gone = trends.rules[rule][chosen].w ? "**" : "*";
-    body.replaceChildren(...data.map((month) => trendRow(month, gone)));
+    const series = trends.rules[rule][chosen], data = pointsOf(series);
+    drawTrend(place, data, select.options[select.selectedIndex].text, series);
+    const gone = series.w ? "**" : "*";
+    body.replaceChildren(...data.filter((point) => point.inside).map((point) => trendRow(point, gone)));
   });
 }
 
