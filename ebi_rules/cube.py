@@ -13,7 +13,6 @@ This module also reads cubes that were counted elsewhere. It counts nothing itse
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from math import prod
 from pathlib import Path
@@ -24,9 +23,6 @@ from ebi_rules._support.errors import ExtractError, unknown
 from ebi_rules._support.small_csv import read_small_csv
 from ebi_rules.criteria.fields import FIELDS, GROUPABLE, Kind, normal_code
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.rule_model.availability import why_unavailable
-from ebi_rules.rule_model.rule import Rule
-from ebi_rules.rule_model.rule_logic import RuleLogic
 from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
@@ -47,18 +43,25 @@ MEASURES: Mapping[str, str] = {
     "last_date": "the latest day of the month in the extract, as a number such as 20240328",
     "early": "activity on the first ten days of the month",
     "late": "activity after the 20th day of the month",
+    "treatment": "activity with the treatment function `item`, by provider alone",
     "eligible": "activity in the rule's denominator",
+    "comparable": "eligible activity within which the rule compares providers",
+    "compared": "activity in scope within which the rule compares providers",
+    "undiagnosed": "activity in scope without any diagnosis, for rules that exclude diagnoses",
     "left": "activity for which the criterion `item` and all criteria before it hold",
     "flagged": "activity in scope, under the variant that is counted",
     "variant": "activity in scope under the variant `item`",
     "differs": "activity in scope under only one of the variant `item` and the variant that is counted",
 }
-"""What a row of the cube may count, with a description; the last five are counts of a rule."""
+"""What a row of the cube may count, with a description."""
 
-OF_RULES = ("eligible", "left", "flagged", "variant", "differs")
+OF_RULES = ("eligible", "comparable", "compared", "undiagnosed", "left", "flagged", "variant", "differs")
 """The measures that are counted for each rule."""
 
 STANDARD_DIMENSIONS = ("provider", "month", "age_band", "sex")
+TREATMENT = "treatment"
+"""What a cube counts of treatment functions, by provider alone: which providers can be compared."""
+
 FIRST_DATE, LAST_DATE, EARLY, LATE = DAY_MEASURES = ("first_date", "last_date", "early", "late")
 """What a cube counts of the days in a month, by month alone: which months are partial."""
 
@@ -73,52 +76,6 @@ ALWAYS_CHECKED = ("activity_date", "attendance_status")
 
 EARLIEST = date(1990, 1, 1)
 """The first plausible day of care, request or referral: what is before it stands for "no date"."""
-
-
-@dataclass(frozen=True)
-class AuditedRule:
-    """A rule under audit: the variant that is counted, and the variants it is compared with.
-
-    Attributes:
-        rule: The rule as designed, with its variants.
-        counted: The variant that is counted.
-        skipped: Why the extract cannot answer a variant, by the variant's name.
-    """
-
-    rule: Rule
-    counted: Rule
-    skipped: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, rule: Rule, counted: Rule, binding: Binding) -> "AuditedRule":
-        """Return a rule with all the variants that an extract can answer."""
-        reasons = {name: why_unavailable(variant.logic, binding) for name, variant in rule.interpretations.items()}
-        return cls(rule, counted, {name: reason for name, reason in reasons.items() if reason})
-
-    @property
-    def key(self) -> str:
-        """The rule's key."""
-        return self.rule.key
-
-    @property
-    def steps(self) -> list[str]:
-        """The names of the criteria, in order: what is left after each is counted."""
-        return list(self.counted.criteria)
-
-    @property
-    def variants(self) -> list[str]:
-        """The names of the variants that are compared, including the one that is counted."""
-        return [logic.variant_name for logic in self.compared]
-
-    @property
-    def counted_as(self) -> str:
-        """The name of the variant that is counted."""
-        return self.counted.variant_name
-
-    @property
-    def compared(self) -> list[RuleLogic]:
-        """The rule as designed and its variants, without those skipped."""
-        return [variant.logic for name, variant in self.rule.interpretations.items() if name not in self.skipped]
 
 
 def cube_dimensions(by: Iterable[str] = ()) -> list[str]:
@@ -145,6 +102,12 @@ def missing_counted(dimensions: Sequence[str]) -> tuple[str, ...]:
     """
     others = [name for name in dimensions if name not in STANDARD_DIMENSIONS]
     return tuple(dict.fromkeys(["age", "sex", "administrative_category", *others]))
+
+
+def treatment_fields(binding: Binding) -> tuple[str, ...]:
+    """Return the fields of the measure `TREATMENT`: provider and treatment function, or nothing if one is lacking."""
+    fields = ("provider", "treatment_function")
+    return fields if all(name in binding.fields for name in fields) else ()
 
 
 def schema(dimensions: Sequence[str]) -> dict[str, pl.DataType]:
@@ -175,17 +138,25 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     texts = [_text(columns[name]).alias(name) for name in ("rule", *dimensions, "measure", "item")]
     cube = frame.select(*texts, _whole_number(columns["count"], frame.schema).alias("count"))
     month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
-    cube = cube.with_columns(month)
+    cube = cube.with_columns(month, _normal_item(cube))
     _check(cube)
     normal = [normal_values(cube[name]).alias(name) for name in dimensions if name in FIELDS]
     # Warehouses return the days of each group: without other dimensions, those of each month remain.
-    of_days = pl.col("measure").is_in(DAY_MEASURES)
-    of_all = [pl.when(~of_days).then(pl.col(name)).alias(name) for name in dimensions if name != "month"]
+    of_days, of_treatment = pl.col("measure").is_in(DAY_MEASURES), pl.col("measure") == TREATMENT
+    unused = {name: of_days | of_treatment for name in dimensions if name != "month"} | {"provider": of_days}
+    of_all = [pl.when(~is_unused).then(pl.col(name)).alias(name) for name, is_unused in unused.items()]
     day = pl.col("count").cast(pl.String)
     month_of_day = pl.concat_str([day.str.slice(0, 4), pl.lit("-"), day.str.slice(4, 2)])
     is_day = pl.col("measure").is_in([FIRST_DATE, LAST_DATE])
-    own_month = pl.when(is_day).then(month_of_day).otherwise("month").alias("month")
+    own_month = pl.when(is_day).then(month_of_day).when(~of_treatment).then("month").alias("month")
     return in_order(_summed(cube.with_columns(normal).with_columns(*of_all, own_month), dimensions), dimensions)
+
+
+def _normal_item(cube: pl.DataFrame) -> pl.Expr:
+    """Return the items of a cube, with treatment functions in normal form."""
+    is_treatment = pl.col("measure") == TREATMENT
+    functions = normal_values(cube.select(pl.when(is_treatment).then("item").alias("treatment_function")).to_series())
+    return pl.when(is_treatment).then(pl.lit(functions)).otherwise("item").alias("item")
 
 
 def _cube_columns(frame: pl.DataFrame) -> dict[str, str]:

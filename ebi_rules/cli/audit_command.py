@@ -73,6 +73,20 @@ _comparison_options = combined(
         "thin.",
     ),
     click.option(
+        "--most-different",
+        default=0.5,
+        show_default=True,
+        metavar="DISTANCE",
+        help="No signal for a provider whose treatment functions differ by more from those of all others (0 to 1).",
+    ),
+    click.option(
+        "--least-within",
+        default=0.1,
+        show_default=True,
+        metavar="SHARE",
+        help="No signal for a provider with a smaller share of its activity within what the rule compares (0 to 1).",
+    ),
+    click.option(
         "--fewest-expected",
         default=10.0,
         show_default=True,
@@ -86,13 +100,13 @@ _comparison_options = combined(
     ),
     click.option(
         "--overdispersion",
-        default="shmi",
+        default="winsorised",
         show_default=True,
         metavar="METHOD",
-        help="How funnel limits allow for normal differences between providers: shmi, cqc or none.",
+        help="How signals allow for normal differences between providers: winsorised, shmi, cqc or none.",
     ),
     click.option(
-        "--trim", default=0.1, show_default=True, help="Share of providers at each end to leave out of the estimate."
+        "--trim", default=0.1, show_default=True, help="Share of providers at each end with little influence on it."
     ),
     click.option(
         "--baseline", type=int, metavar="MONTHS", help="Fix the mean and limits of a trend after this many months."

@@ -235,14 +235,16 @@ def _variant_sums(cells: pl.DataFrame) -> list[pl.DataFrame]:
     The first applies where the variant only leaves activity out, the second where it only adds activity. There is no
     sum where it does both.
     """
-    totals = cells.filter(pl.col("table") == "total")
+    places = ["rule", "table", "provider"]
+    chosen = cells.filter(pl.col("table").is_in(["total", "provider"]))
 
     def counts(measure: str, *keys: str) -> pl.DataFrame:
-        rows = totals.filter(pl.col("measure") == measure)
+        rows = chosen.filter(pl.col("measure") == measure)
         return rows.select(*keys, pl.col("row").alias(measure), pl.col("count").alias(f"{measure}_count"))
 
-    variants = counts("variant", "rule", "item").join(counts("differs", "rule", "item"), on=["rule", "item"])
-    variants = variants.join(counts("flagged", "rule"), on="rule").with_columns(
+    series = [*places, "item"]
+    variants = counts("variant", *series).join(counts("differs", *series), on=series, nulls_equal=True)
+    variants = variants.join(counts("flagged", *places), on=places, nulls_equal=True).with_columns(
         adds=pl.col("variant_count") > pl.col("flagged_count"),
         label=pl.concat_str(["rule", "item"], separator=" "),
     )

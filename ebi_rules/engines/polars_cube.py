@@ -16,11 +16,12 @@ from ebi_rules.cube import (
     LAST_DATE,
     LATE,
     LATE_DAYS,
-    AuditedRule,
+    TREATMENT,
     in_order,
     missing_counted,
     normal_values,
     schema,
+    treatment_fields,
 )
 from ebi_rules.engines.checked_extract import check_extract
 from ebi_rules.engines.code_matching import UPPER_HALF, needs_codes
@@ -28,6 +29,7 @@ from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.polars_groups import ROWS, Grouping, with_codes
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_logic import criteria_of
 
 
@@ -66,8 +68,10 @@ def count_frame(
         ExtractError: A column has a type or a value that its field cannot have.
     """
     variants = [logic for entry in audited for logic in (entry.counted.logic, *entry.compared)]
-    criteria = criteria_of(variants)
-    checked = check_extract(extract, criteria, [*dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED])
+    further = [criterion for entry in audited for criterion in entry.further_criteria]
+    criteria = list(dict.fromkeys([*criteria_of(variants), *further]))
+    fields = [*dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED, *treatment_fields(extract.binding)]
+    checked = check_extract(extract, criteria, fields)
     grouping = Grouping(checked, criteria, dimensions)
     groups = grouping.groups(RowsDone(progress, "counting", checked.rows))
     progress("adding up")
@@ -96,7 +100,7 @@ def _cube(
             over_few.append(count)
             conditions.append(needing_codes)
     few = groups.filter(grouping.any_holds(dict.fromkeys(conditions)))
-    parts = [_days_of_months(grouping.days, dimensions)]
+    parts = [_days_of_months(grouping.days, dimensions), _treatments(grouping, dimensions)]
     for frame, counts in ((groups, over_all), (few, over_few)):
         wide = _normalised(_summed(frame, counts, dimensions), dimensions)
         parts += _long(wide, counts, dimensions)
@@ -119,6 +123,23 @@ def _days_of_months(days: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFra
     long = by_month.unpivot(index="month", variable_name="measure", value_name="count")
     others = [pl.lit(None, dtype).alias(name) for name, dtype in schema(dimensions).items() if name not in long.columns]
     return long.with_columns(others).select(list(schema(dimensions))).cast(pl.Schema(schema(dimensions)))
+
+
+def _treatments(grouping: Grouping, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return how much activity each provider has by treatment function."""
+    fields = treatment_fields(grouping.binding)
+    if not fields:
+        return pl.DataFrame(schema=schema(dimensions))
+    counts = grouping.counted_by(fields)
+    rows = counts.with_columns(normal_values(counts[name]) for name in fields).select(
+        pl.lit(None, pl.String).alias("rule"),
+        *(pl.col(name) if name == "provider" else pl.lit(None, pl.String).alias(name) for name in dimensions),
+        pl.lit(TREATMENT).alias("measure"),
+        pl.col(fields[-1]).alias("item"),
+        pl.col(ROWS).cast(pl.Int64).alias("count"),
+    )
+    summed = rows.group_by(pl.exclude("count")).agg(pl.col("count").sum())
+    return summed.select(list(schema(dimensions))).cast(pl.Schema(schema(dimensions)))
 
 
 def _summed(groups: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> pl.DataFrame:
@@ -179,6 +200,9 @@ def _eligible(grouping: Grouping, audited: Sequence[AuditedRule]) -> Iterator[_C
     for entry in audited:
         denominator = [entry.counted.criteria[name] for name in entry.counted.logic.eligible]
         yield _Count(entry.key, "eligible", None, _rows_where(grouping.holds(denominator)))
+        if entry.compare_within is not None:
+            within = grouping.holds([*denominator, entry.compare_within])
+            yield _Count(entry.key, "comparable", None, _rows_where(within))
 
 
 def _of_rule(grouping: Grouping, entry: AuditedRule) -> Iterator[tuple[_Count, Sequence[Criterion]]]:
@@ -190,6 +214,10 @@ def _of_rule(grouping: Grouping, entry: AuditedRule) -> Iterator[tuple[_Count, S
     counted_criteria = list(entry.counted.criteria.values())
     flagged = grouping.holds(counted_criteria)
     yield _Count(entry.key, "flagged", None, _rows_where(flagged)), counted_criteria
+    for measure, criterion in (("compared", entry.compare_within), ("undiagnosed", entry.without_diagnosis)):
+        if criterion is not None:
+            both = grouping.holds([*counted_criteria, criterion])
+            yield _Count(entry.key, measure, None, _rows_where(both)), counted_criteria
     for variant in entry.compared:
         variant_criteria = list(variant.criteria.values())
         by_variant = grouping.holds(variant_criteria)

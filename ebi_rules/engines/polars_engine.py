@@ -8,7 +8,6 @@ import polars as pl
 
 from ebi_rules._support.errors import UsageError
 from ebi_rules._support.progress import Progress, quiet
-from ebi_rules.cube import AuditedRule
 from ebi_rules.engines.child_tables import is_child_file, open_children
 from ebi_rules.engines.coded_values import distinct_values
 from ebi_rules.engines.counted_cube import CountedCube
@@ -17,6 +16,7 @@ from ebi_rules.engines.extract_tables import open_table
 from ebi_rules.engines.polars_cube import count_frame
 from ebi_rules.engines.polars_dates import day_of
 from ebi_rules.layouts.scope import EVERYTHING, Scope
+from ebi_rules.rule_model.audited_rule import AuditedRule
 
 
 def open_source(source: ExtractSource) -> FrameExtract:

@@ -90,6 +90,13 @@ class Grouping:
         grouped = collect(frame.group_by(keys.keys()).agg(pl.len().alias(ROWS), *self._sums()))
         return self._with_criteria(self._unpacked(grouped, keys))
 
+    def counted_by(self, fields: Sequence[str]) -> pl.DataFrame:
+        """Return the number of rows (`ROWS`) by the values of some fields, as the extract spells them."""
+        frame, numbers = with_numbers(self.extract.table.frame, self.fields, self.values)
+        keys = Packed([self._dimension(name, numbers) for name in fields], [])
+        grouped = collect(frame.select(*keys.early_keys()).group_by(keys.keys()).agg(pl.len().alias(ROWS)))
+        return grouped.select(*(self._spelt(name, keys.value(name)).alias(name) for name in fields), ROWS)
+
     def _unpacked(self, grouped: pl.DataFrame, keys: Packed) -> pl.DataFrame:
         """Return groups with dimensions, answers and patterns instead of packed keys."""
         dimensions = [self._spelt(name, keys.value(name)).alias(name) for name in self.dimensions]

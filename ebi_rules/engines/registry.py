@@ -9,11 +9,11 @@ from typing import Protocol, cast
 
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.progress import Progress
-from ebi_rules.cube import AuditedRule
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.engine_names import SUFFIX, engine_names
 from ebi_rules.engines.extract import Extract, ExtractSource
 from ebi_rules.layouts.scope import Scope
+from ebi_rules.rule_model.audited_rule import AuditedRule
 
 
 class Engine(Protocol):

@@ -44,7 +44,8 @@ def share_table(counts: Counts, settings: Settings) -> pl.DataFrame:
     parts = [total_rates(counts).with_columns(provider=pl.lit(ALL_PROVIDERS), **no_comparison).select(columns)]
     for part in rates_by_field(counts, "provider", settings).partition_by("rule", maintain_order=True):
         plain_part = part.drop("signal", "not_judged", cs.matches("^(lower|upper)_"))
-        parts.append(with_signals(plain_part, settings, counts.method, proportions=True).select(columns))
+        units = plain_part.with_columns(base="eligible", observed="flagged")
+        parts.append(with_signals(units, settings, counts.method, proportions=True).select(columns))
     rule_order = {entry.key: place for place, entry in enumerate(counts.audited)}
     place = pl.col("rule").replace_strict(rule_order, default=len(rule_order))
     is_provider = pl.col("provider").ne_missing(ALL_PROVIDERS)

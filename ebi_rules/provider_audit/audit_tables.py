@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 
 from ebi_rules._support.notices import Notice
-from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.release_ledger import COMBINING
 from ebi_rules.disclosure.rounding import ABOUT, control
 from ebi_rules.engines.findings import Finding
@@ -21,10 +20,11 @@ from ebi_rules.provider_audit.quality_table import quality_table
 from ebi_rules.provider_audit.rate_tables import provider_rates, rates_by_field, total_rates
 from ebi_rules.provider_audit.rate_trend import RateTrends, rate_trends
 from ebi_rules.provider_audit.referral_shares import referral_shares
-from ebi_rules.provider_audit.sensitivity_table import sensitivity_table
+from ebi_rules.provider_audit.sensitivity_table import provider_sensitivity, sensitivity_table
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts
 from ebi_rules.provider_audit.standardisation import population_rates
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from opcs_icd.reference import Reference
 
 READ = ("missing", "unknown", "malformed")
@@ -93,6 +93,11 @@ class AuditTables:
         return sensitivity_table(self.counts, self.audited)
 
     @cached_property
+    def provider_sensitivity(self) -> pl.DataFrame:
+        """See `sensitivity_table.provider_sensitivity`."""
+        return provider_sensitivity(self.counts, self.audited)
+
+    @cached_property
     def quality(self) -> pl.DataFrame:
         """See `quality_table.quality_table`."""
         return quality_table(self.counts)
@@ -140,6 +145,7 @@ class AuditTables:
             "trend": self.trend,
             "trend_quarters": self.trends.quarters,
             "sensitivity": self.sensitivity,
+            "sensitivity_providers": self.provider_sensitivity,
             "quality": self.quality,
             **{f"by_{name}": self.by_field(name) for name in self.counts.fields},
             "inequalities": self.inequalities,

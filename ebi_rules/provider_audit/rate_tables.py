@@ -10,11 +10,12 @@ from polars import selectors
 
 from ebi_rules.criteria.fields import AREAS, ORGANISATIONS, PRACTITIONERS
 from ebi_rules.disclosure.rounding import WITHHELD
+from ebi_rules.provider_audit.comparability import not_comparable
 from ebi_rules.provider_audit.quality_table import quality_table
 from ebi_rules.provider_audit.settings import Settings
-from ebi_rules.provider_audit.shown_counts import Counts
+from ebi_rules.provider_audit.shown_counts import Counts, shown_as, withheld_as
 from ebi_rules.provider_audit.signals import with_signals
-from ebi_rules.provider_audit.standardisation import expected_counts
+from ebi_rules.provider_audit.standardisation import compared, expected_counts
 from ebi_rules.provider_audit.table_columns import ALL_MONTHS, PER
 from ebi_rules.statistics.intervals import poisson
 
@@ -50,21 +51,36 @@ def rates_by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFra
         `settings.fewest_expected` are expected of them.
     """
     column = "provider" if field == "provider" else "value"
-    table = counts.table(field).select(
-        "rule", pl.col(column).alias(field), "activity", "eligible", "flagged", selectors.ends_with(WITHHELD)
+    table = compared(counts.table(field), counts)
+    further = [name for name in ("comparable", "compared") if name in table.columns]
+    table = table.select(
+        "rule",
+        pl.col(column).alias(field),
+        "activity",
+        "eligible",
+        "flagged",
+        *further,
+        "base",
+        "observed",
+        selectors.ends_with(WITHHELD),
     )
     table = _with_rates(table)
     if field in ("age_band", "sex"):
-        return _in_field_order(table, field)
+        return _in_field_order(table.drop("base", "observed", *further), field)
     other_fields = tuple(name for name in settings.adjust if name != field)
-    expected = expected_counts(counts, field, settings, other_fields)
+    excluded = not_comparable(counts, settings) if field == "provider" else None
+    standard = excluded.drop("not_judged") if excluded is not None and settings.standard is None else None
+    expected = expected_counts(counts, field, settings, other_fields, standard)
     table = table.join(expected, on=["rule", field], how="left", nulls_equal=True, maintain_order="left")
     if field in PRACTITIONERS:
         table = table.filter(pl.col("expected") >= settings.fewest_expected, pl.col(field).is_not_null())
     table = _with_ratios(table)
+    if excluded is not None:
+        table = table.join(excluded, on=["rule", field], how="left", nulls_equal=True, maintain_order="left")
     if field in UNITS:
         table = _with_signals(table, settings, counts.method)
-    return _in_field_order(table if field == "provider" else table.drop("casemix"), field)
+    table = table if field == "provider" else table.drop("casemix")
+    return _in_field_order(table.drop("base", "observed"), field)
 
 
 def provider_rates(counts: Counts, settings: Settings) -> pl.DataFrame:
@@ -77,11 +93,13 @@ def provider_rates(counts: Counts, settings: Settings) -> pl.DataFrame:
     Returns:
         The columns of `rates_by_field`, and: provider_name, if there are names; crude_ratio, the provider's crude rate
         over that of all; moved, how far adjusting for case mix moves it (standardised_ratio minus crude_ratio); the
-        limits of the funnel; signal and not_judged (see `signals.with_signals`); low_coding, true where the share of
+        limits of the funnel; undiagnosed and percent_undiagnosed, what is flagged without any diagnosis, for rules that
+        exclude diagnoses; signal and not_judged (see `signals.with_signals`); low_coding, true where the share of
         activity with any procedure is below three quarters of the share overall. There, a low rate may be a matter of
         coding.
     """
     table = _with_crude_ratios(rates_by_field(counts, "provider", settings), counts)
+    table = _with_undiagnosed(table, counts)
     low_coding = quality_table(counts).filter(pl.col("month") == ALL_MONTHS).select("provider", "low_coding")
     table = table.join(low_coding, on="provider", how="left", nulls_equal=True, maintain_order="left")
     if settings.names:
@@ -90,17 +108,32 @@ def provider_rates(counts: Counts, settings: Settings) -> pl.DataFrame:
     return table
 
 
+def _with_undiagnosed(table: pl.DataFrame, counts: Counts) -> pl.DataFrame:
+    """Add how much of what is flagged has no diagnosis, so that an exclusion by diagnosis could not apply to it."""
+    cells = counts.cells.filter(pl.col("table") == "provider", pl.col("measure") == "undiagnosed")
+    undiagnosed = cells.select("rule", "provider", shown_as("undiagnosed"), withheld_as("undiagnosed"))
+    joined = table.join(undiagnosed, on=["rule", "provider"], how="left", nulls_equal=True, maintain_order="left")
+    share = (pl.col("undiagnosed") / pl.col("flagged")).clip(upper_bound=1) * 100
+    percent = pl.when(pl.col("flagged") > 0).then(share).round(1).alias("percent_undiagnosed")
+    marks = [name for name in joined.columns if name.endswith(WITHHELD)]
+    return joined.select(pl.exclude(marks), percent, *marks)
+
+
 def _with_crude_ratios(table: pl.DataFrame, counts: Counts) -> pl.DataFrame:
     """Add how each provider's crude rate compares with that of all, and how far adjusting for case mix moves it."""
-    overall = total_rates(counts).select("rule", overall=pl.col("flagged") / pl.col("eligible"))
-    ratio = pl.col("flagged") / (pl.col("eligible") * pl.col("overall"))
+    totals = compared(counts.table("total"), counts)
+    overall = totals.select("rule", overall=pl.col("observed") / pl.col("base"))
+    table = compared(table, counts)
+    ratio = pl.col("observed") / (pl.col("base") * pl.col("overall"))
     is_known = pl.col("standardised_ratio").is_not_null() & ratio.is_finite()
     joined = table.join(overall, on="rule", how="left", maintain_order="left")
     joined = joined.with_columns(pl.when(is_known).then(ratio).round(3).alias("crude_ratio"))
     moved = (pl.col("standardised_ratio") - pl.col("crude_ratio")).round(3).alias("moved")
-    names = [name for name in table.columns if not name.endswith(WITHHELD)]
-    place = names.index("casemix")
-    return joined.select(*names[:place], "crude_ratio", moved, *names[place:], selectors.ends_with(WITHHELD))
+    moved_columns = ("base", "observed", "casemix", "not_judged")
+    names = [name for name in table.columns if not name.endswith(WITHHELD) and name not in moved_columns]
+    place = names.index("ratio_upper_95") + 1
+    further = ("crude_ratio", moved, "casemix")
+    return joined.select(*names[:place], *further, *names[place:], "not_judged", selectors.ends_with(WITHHELD))
 
 
 def _with_signals(table: pl.DataFrame, settings: Settings, method: str) -> pl.DataFrame:
@@ -125,15 +158,15 @@ def _with_rates(table: pl.DataFrame) -> pl.DataFrame:
 
 def _with_ratios(table: pl.DataFrame) -> pl.DataFrame:
     """Add the standardised ratio and its interval, and round the expected count."""
-    lower, upper = _interval(table["flagged"])
+    lower, upper = _interval(table["observed"])
     events = {
-        "standardised_ratio": pl.col("flagged"),
+        "standardised_ratio": pl.col("observed"),
         "ratio_lower_95": pl.lit(lower),
         "ratio_upper_95": pl.lit(upper),
     }
-    expected = pl.when(pl.col("eligible").is_not_null()).then(pl.col("expected").round(1))
+    expected = pl.when(pl.col("base").is_not_null()).then(pl.col("expected").round(1))
     table = table.with_columns(expected.alias("expected"))
-    is_known = pl.col("flagged").is_not_null() & pl.col("eligible").is_not_null() & (pl.col("expected") > 0)
+    is_known = pl.col("observed").is_not_null() & pl.col("base").is_not_null() & (pl.col("expected") > 0)
     return table.with_columns(
         pl.when(is_known).then(count / pl.col("expected")).round(3).alias(name) for name, count in events.items()
     )

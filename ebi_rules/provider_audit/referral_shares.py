@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from ebi_rules.criteria.labels import REFERRAL_SETTING
-from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.percentages import PERCENT, with_percent
 from ebi_rules.provider_audit.shown_counts import Counts
+from ebi_rules.rule_model.audited_rule import AuditedRule
 
 EVERY_UNIT = "all"
 _SOURCE = "referral_source"

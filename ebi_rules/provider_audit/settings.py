@@ -69,6 +69,10 @@ class Settings:
             estimated.
         baseline: After how many months the mean and limits of a trend are fixed; None for all.
         rebase: Months ("2024-04") in which new means and limits begin.
+        most_different: A provider whose treatment functions differ from those of all others by more than this total
+            variation distance, from 0 to 1, has no signal.
+        least_within: A provider of whose eligible activity less than this share is within what a rule compares has no
+            signal.
         fewest_expected: The count that must be expected of a practitioner for the practitioner to be shown.
 
     Raises:
@@ -97,6 +101,8 @@ class Settings:
     trim: float = 0.1
     baseline: int | None = None
     rebase: tuple[str, ...] = ()
+    most_different: float = 0.5
+    least_within: float = 0.1
     fewest_expected: float = 10
 
     def __post_init__(self) -> None:
@@ -124,6 +130,8 @@ class Settings:
             "adjust": list(self.adjust),
             "casemix": self.casemix,
             "merged_providers": dict(self.merged.codes),
+            "most_different": self.most_different,
+            "least_within": self.least_within,
             "fewest_expected": self.fewest_expected,
             "real_codes": self.real_codes,
         }
@@ -145,6 +153,9 @@ class Settings:
                 f"--fewest-expected must be at least {FEWEST_ALLOWED}: below it, a comparison of practitioners means "
                 "nothing."
             )
+        for flag, share in (("--most-different", self.most_different), ("--least-within", self.least_within)):
+            if not 0 <= share <= 1:
+                raise UsageError(f"{flag} must be a number from 0 to 1.")
         if not 0 <= self.trim < 0.5:
             raise UsageError("--trim must be a share from 0 to below 0.5, such as 0.1.")
 

@@ -31,12 +31,16 @@ _QUARTERS = {"quarter": ("quarter",), "provider_quarter": ("provider", "quarter"
 """The fields that tables of quarters are grouped by; a quarter is in the column `month`."""
 
 _IN_EVERY_TABLE = ("flagged", "eligible", "activity")
+_COMPARED = ("compared", "comparable")
+"""What providers are compared by, for a rule that says within which activity; not by month."""
+
+_OF_PROVIDERS = ("variant", "differs", "undiagnosed")
+"""What is counted in total and by provider."""
+
 _UNITS = ("provider", "commissioner", *AREAS)
 """Fields whose activity is split by the source of referral."""
 
 _QUALITY = ("recorded", "codes", "invalid", "missing")
-_VARIANTS = ("variant", "differs")
-
 FIELD_TABLES = ("age_band", "sex")
 """Fields that every audit has a table of."""
 
@@ -160,6 +164,21 @@ class Counts:
             .drop("count", "published")
         )
 
+    @cached_property
+    def _counted(self) -> dict[str, set[str]]:
+        """The rules of which each measure that not every rule has was counted."""
+        rows = self.exact_cube.select(pl.col("rule", "measure").cast(pl.String)).unique()
+        return {
+            name: set(rows.filter(measure=name)["rule"])
+            for name in (*_COMPARED, "undiagnosed")
+            if rows.filter(measure=name).height
+        }
+
+    @property
+    def compared_rules(self) -> set[str]:
+        """The rules whose providers are compared within a part of the eligible activity."""
+        return self._counted.get("comparable", set())
+
     @property
     def _steps(self) -> pl.DataFrame:
         """The place of each step in its rule: rule, measure, item, step."""
@@ -192,12 +211,14 @@ class Counts:
     def _cells(self, table: str, keys: Sequence[str]) -> pl.DataFrame:
         """Return the exact counts of one table: a row for every series and every group with activity, 0 included."""
         measures = [*_IN_EVERY_TABLE]
+        if not {"month", "quarter"} & set(keys):
+            measures += [name for name in _COMPARED if name in self._counted]
         if table in _KEYS:
             measures += _QUALITY
         if table in ("total", "provider"):
             measures.append("left")
-        if table == "total":
-            measures += _VARIANTS
+        if table in ("total", "provider"):
+            measures += _OF_PROVIDERS
         cube = self._by_quarter.filter(pl.col("measure").is_in(measures))
         counts = cube.group_by("rule", "measure", "item", *keys).agg(pl.col("count").sum())
         rows = self._series(measures)
@@ -242,6 +263,9 @@ class Counts:
                 match measure:
                     case "flagged" | "eligible":
                         rows.append((entry.key, measure, None))
+                    case "compared" | "comparable" | "undiagnosed":
+                        if entry.key in self._counted.get(measure, ()):
+                            rows.append((entry.key, measure, None))
                     case "left":
                         rows += [(entry.key, measure, name) for name in entry.steps]
                     case "variant":
@@ -266,17 +290,21 @@ class Counts:
         Returns:
             One row per rule and group with activity, sorted by rule, then by group: rule, provider, month, value,
             activity, eligible, flagged (null if suppressed), and activity_withheld, eligible_withheld and
-            flagged_withheld. A table of `crossed` also has `unit`.
+            flagged_withheld. A table of `crossed` also has `unit`. If a rule compares providers within a part of its
+            eligible activity, tables that are not by month have comparable and compared, null for other rules.
         """
-        cells = self.cells.filter(pl.col("table") == name, pl.col("measure").is_in(_IN_EVERY_TABLE))
+        measures = [each for each in (*_COMPARED, *_IN_EVERY_TABLE) if each in _IN_EVERY_TABLE or each in self._counted]
+        if name in (*_KEYS, *_QUARTERS) and name not in ("total", "provider"):
+            measures = list(_IN_EVERY_TABLE)
+        cells = self.cells.filter(pl.col("table") == name, pl.col("measure").is_in(measures))
         keys = ["provider", "month", *(["unit"] if name in self.crossed else []), "value"]
         by_measure = {
             measure: cells.filter(measure=measure).select("rule", *keys, shown_as(measure), withheld_as(measure))
-            for measure in _IN_EVERY_TABLE
+            for measure in measures
         }
         rules = self._rules.cast(pl.String).with_row_index("place")
         table = rules.join(by_measure["activity"].drop("rule"), how="cross")
-        for measure in ("eligible", "flagged"):
+        for measure in ("eligible", "flagged", *(each for each in ("comparable", "compared") if each in by_measure)):
             table = table.join(by_measure[measure], on=["rule", *keys], how="left", nulls_equal=True)
         table = table.sort("place", *keys, nulls_last=True).drop("place")
         return table.select(~selectors.ends_with(WITHHELD), selectors.ends_with(WITHHELD))

@@ -26,11 +26,13 @@ from ebi_rules.statistics.funnel import funnel
 
 Numbers = npt.NDArray[np.float64]
 
-NOT_COMPARABLE = "not comparable"
+OTHER_FUNCTIONS = "not comparable: other treatment functions"
+LITTLE_COMPARED = "not comparable: little of its activity is compared"
 SUPPRESSED = "suppressed"
 FEW_EXPECTED = "few expected"
 NOT_JUDGED: Mapping[str, str] = {
-    NOT_COMPARABLE: "its activity is of another kind than that of others",
+    OTHER_FUNCTIONS: "the treatment functions differ too much from those of all other providers",
+    LITTLE_COMPARED: "too little of the activity is within what the rule compares",
     SUPPRESSED: "a count is suppressed",
     FEW_EXPECTED: f"fewer than {SMALLEST_EXPECTED:g} expected",
 }
@@ -73,11 +75,11 @@ def with_signals(units: pl.DataFrame, settings: Settings, method: str, proportio
     """Add the limits and the signal of each unit of one rule.
 
     Args:
-        units: One row per unit: flagged, eligible (null if suppressed), expected; and, if some cannot be compared,
-            `not_judged` with the reason.
+        units: One row per unit: observed, base (what it is of; both null if suppressed), expected; and, if some cannot
+            be compared, `not_judged` with the reason.
         settings: How to compare.
         method: The method of disclosure control.
-        proportions: Whether counts are proportions of eligible, as those of measures are.
+        proportions: Whether counts are proportions of the base, as those of measures are.
 
     Returns:
         The same rows with lower_95, upper_95, lower_998, upper_998 (ratios), signal (above_998, above_95, below_95,
@@ -97,22 +99,23 @@ def variance_of(units: pl.DataFrame, settings: Settings, method: str, proportion
     A suppressed count counts as what is expected there, between 1 and 7.
 
     Args:
-        units: One row per unit: flagged, eligible, expected, not_judged.
+        units: One row per unit: observed, base, expected, not_judged.
         settings: How to compare.
         method: The method of disclosure control.
-        proportions: Whether counts are proportions of eligible.
+        proportions: Whether counts are proportions of the base.
     """
-    used = units.filter(pl.col("not_judged").ne_missing(NOT_COMPARABLE), pl.col("expected") > 0)
+    is_other = pl.col("not_judged").is_in([OTHER_FUNCTIONS, LITTLE_COMPARED]).fill_null(False)
+    used = units.filter(~is_other, pl.col("expected") > 0)
     expected = used["expected"].to_numpy().astype(np.float64)
     likely = np.clip(expected, 1, SMALLEST_SHOWN - 1)
-    observed = used["flagged"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    observed = used["observed"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     observed = np.where(np.isnan(observed), likely, observed)
     if settings.overdispersion == "none" or observed.size < 2:
         return 0.0
     if settings.overdispersion == WINSORISED:
         added: Numbers = np.full_like(expected, ROUNDING_VARIANCE[method])
         if proportions:
-            added = added - expected**2 / np.maximum(used["eligible"].fill_null(0).to_numpy(), expected)
+            added = added - expected**2 / np.maximum(used["base"].fill_null(0).to_numpy(), expected)
         return between_variance(observed, expected, settings.trim, added)
     if settings.overdispersion == "cqc":
         return _CQC_SCALE * funnel(observed, expected, overdispersion="cqc", trim=settings.trim).tau2
@@ -145,7 +148,7 @@ def variation_of(units: pl.DataFrame, settings: Settings, method: str) -> Variat
 
 def _reason(units: pl.DataFrame) -> pl.Expr:
     """Return why each unit is not judged."""
-    is_suppressed = pl.col("flagged").is_null() | pl.col("eligible").is_null() | pl.col("expected").is_null()
+    is_suppressed = pl.col("observed").is_null() | pl.col("base").is_null() | pl.col("expected").is_null()
     before = pl.col("not_judged") if "not_judged" in units.columns else pl.lit(None, pl.String)
     too_few = pl.when(pl.col("expected") < SMALLEST_EXPECTED).then(pl.lit(FEW_EXPECTED))
     return pl.coalesce(before, pl.when(is_suppressed).then(pl.lit(SUPPRESSED)), too_few)
@@ -153,7 +156,7 @@ def _reason(units: pl.DataFrame) -> pl.Expr:
 
 def _signals(units: pl.DataFrame, tau2: float, proportions: bool) -> pl.Series:
     observed, expected, sizes = (
-        units[name].cast(pl.Float64).fill_null(0).to_numpy() for name in ("flagged", "expected", "eligible")
+        units[name].cast(pl.Float64).fill_null(0).to_numpy() for name in ("observed", "expected", "base")
     )
     if proportions:
         return proportion_signals(np.minimum(observed, sizes), sizes, np.minimum(expected, sizes), tau2)

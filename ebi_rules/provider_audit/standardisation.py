@@ -4,7 +4,7 @@ Strata are age bands by sex, and any other fields that case mix is adjusted for.
 `statistics.rates`, applied to all groups at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
@@ -12,7 +12,7 @@ from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.case_mix import is_thin, modelled_rates, observed_rates
 from ebi_rules.provider_audit.likely_counts import likely_count
 from ebi_rules.provider_audit.settings import AGE_AND_SEX, Population, Settings
-from ebi_rules.provider_audit.shown_counts import Counts
+from ebi_rules.provider_audit.shown_counts import Counts, stand_in
 from ebi_rules.statistics import rates
 
 PER_PEOPLE = 100_000
@@ -26,7 +26,9 @@ _POPULATION_RATES = (
 )
 
 
-def expected_counts(counts: Counts, field: str, settings: Settings, strata: Sequence[str]) -> pl.DataFrame:
+def expected_counts(
+    counts: Counts, field: str, settings: Settings, strata: Sequence[str], excluded: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return the flagged count that is expected of each value of a field: indirect standardisation.
 
     It is the eligible activity times the rate that its case mix would have by the standard's rates. Everything that
@@ -38,6 +40,7 @@ def expected_counts(counts: Counts, field: str, settings: Settings, strata: Sequ
         field: The field.
         settings: The standard, and how to use strata.
         strata: The fields of case mix; if there are none, all activity is alike.
+        excluded: Values that are no part of the standard, as they cannot be compared: rule, the field.
 
     Returns:
         One row per rule and value: rule, the field, expected (null if the total is not shown), casemix (strata or
@@ -46,13 +49,17 @@ def expected_counts(counts: Counts, field: str, settings: Settings, strata: Sequ
     Raises:
         EngineError: The model is needed, and statsmodels is not installed.
     """
-    totals = counts.table("total").select("rule", all_eligible="eligible", all_flagged="flagged")
-    cells = _strata(counts, field, strata)
-    rates_of_strata = _rates_of_strata(counts, cells, settings, strata)
+    totals = compared(counts.table("total"), counts).select("rule", all_base="base", all_observed="observed")
+    wholes = _wholes(counts, field, totals)
+    out = excluded if excluded is not None else pl.DataFrame(schema={"rule": pl.String, field: pl.String})
+    totals = _without(totals, wholes.join(out, on=["rule", field], how="semi", nulls_equal=True))
+    cells = _strata(counts, field, strata, counts.compared_rules)
+    of_standard = cells.join(out, on=["rule", field], how="anti", nulls_equal=True)
+    rates_of_strata = _rates_of_strata(counts, of_standard, settings, strata, totals)
     overall = rates_of_strata.group_by("rule").agg(overall=pl.col("flagged").sum() / pl.col("eligible").sum())
     with_rates = (
         cells.drop("flagged")
-        .join(_wholes(counts, field, totals), on=["rule", field], how="left", nulls_equal=True)
+        .join(wholes, on=["rule", field], how="left", nulls_equal=True)
         .join(rates_of_strata.drop("eligible", "flagged"), on=["rule", *strata], how="left", nulls_equal=True)
         .join(overall, on="rule", how="left")
     )
@@ -66,23 +73,53 @@ def expected_counts(counts: Counts, field: str, settings: Settings, strata: Sequ
     )
     if settings.standard is not None:
         return expected
-    scale = pl.col("all_flagged") / pl.col("expected").sum().over("rule")
-    scaled = pl.when(pl.col("expected") > 0).then(pl.col("expected") * scale).otherwise(pl.col("all_flagged") * 0.0)
-    joined = expected.join(totals, on="rule", how="left")
+    marked = out.select("rule", field, is_out=pl.lit(True))
+    joined = expected.join(marked, on=["rule", field], how="left", nulls_equal=True).join(totals, on="rule", how="left")
+    scale = pl.col("all_observed") / pl.col("expected").filter(pl.col("is_out").is_null()).sum().over("rule")
+    scaled = pl.when(pl.col("expected") > 0).then(pl.col("expected") * scale).otherwise(pl.col("all_observed") * 0.0)
     return joined.select("rule", field, scaled.alias("expected"), "casemix")
 
 
 def _wholes(counts: Counts, field: str, totals: pl.DataFrame) -> pl.DataFrame:
     """Return the eligible count of each value of a field as it is shown: rule, the field, whole.
 
-    Values whose count is not shown share what the others leave of the total equally.
+    Values whose count is not shown share what the others leave of the total equally. `observed` is what is flagged
+    there, null if it is not shown.
     """
     column = "provider" if field == "provider" else "value"
-    shown = counts.table(field).select("rule", pl.col(column).alias(field), "eligible")
-    shown = shown.join(totals, on="rule", how="left", maintain_order="left")
-    left = pl.col("all_eligible") - pl.col("eligible").sum().over("rule")
-    share = (left / pl.col("eligible").is_null().sum().over("rule")).clip(lower_bound=1)
-    return shown.select("rule", field, whole=pl.coalesce(pl.col("eligible").cast(pl.Float64), share, pl.lit(1.0)))
+    shown = compared(counts.table(field), counts).select("rule", pl.col(column).alias(field), "base", "observed")
+    shown = shown.join(totals.drop("all_observed"), on="rule", how="left", maintain_order="left")
+    left = pl.col("all_base") - pl.col("base").sum().over("rule")
+    share = (left / pl.col("base").is_null().sum().over("rule")).clip(lower_bound=1)
+    whole = pl.coalesce(pl.col("base").cast(pl.Float64), share, pl.lit(1.0))
+    return shown.select("rule", field, "observed", whole=whole)
+
+
+def _without(totals: pl.DataFrame, excluded: pl.DataFrame) -> pl.DataFrame:
+    """Return totals without the values that are no part of the standard, as far as their counts are shown."""
+    out = excluded.group_by("rule").agg(base=pl.col("whole").sum(), observed=stand_in(pl.col("observed")).sum())
+    joined = totals.join(out, on="rule", how="left", maintain_order="left")
+    return joined.select(
+        "rule",
+        (pl.col("all_base") - pl.col("base").fill_null(0)).clip(lower_bound=0),
+        (pl.col("all_observed") - pl.col("observed").fill_null(0)).clip(lower_bound=0),
+    )
+
+
+def compared(table: pl.DataFrame, counts: Counts) -> pl.DataFrame:
+    """Add the counts that a ratio is made of: base and observed, within what a rule compares if it says so.
+
+    Args:
+        table: A table of `Counts.table`: rule, eligible, flagged and, if counted, comparable and compared.
+        counts: The counts of the audit.
+    """
+    if not counts.compared_rules:
+        return table.with_columns(base="eligible", observed="flagged")
+    is_part = pl.col("rule").is_in(list(counts.compared_rules))
+    return table.with_columns(
+        base=pl.when(is_part).then("comparable").otherwise("eligible"),
+        observed=pl.when(is_part).then("compared").otherwise("flagged"),
+    )
 
 
 def population_rates(counts: Counts, population: Population) -> pl.DataFrame:
@@ -124,24 +161,25 @@ def population_rates(counts: Counts, population: Population) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row").fill_nan(None)
 
 
-def _rates_of_strata(counts: Counts, cells: pl.DataFrame, settings: Settings, strata: Sequence[str]) -> pl.DataFrame:
+def _rates_of_strata(
+    counts: Counts, cells: pl.DataFrame, settings: Settings, strata: Sequence[str], totals: pl.DataFrame
+) -> pl.DataFrame:
     """Return the standard's rate of every stratum: rule, the fields of case mix, eligible, flagged, rate, casemix."""
     if settings.standard is not None:
         rate = pl.col("flagged") / pl.col("eligible")
         standard = settings.standard.with_columns(rate=rate, casemix=pl.lit("strata"))
         return standard.select("rule", *strata, "eligible", "flagged", "rate", "casemix")
-    totals = counts.table("total").select("rule", all_eligible="eligible", all_flagged="flagged")
     exact = cells.group_by("rule", *strata, maintain_order=True).agg(pl.col("eligible", "flagged").sum())
     all_providers = exact.join(totals, on="rule", how="left", maintain_order="left").with_columns(
-        likely_count(pl.col(name), pl.col(f"all_{name}"), ["rule"], counts.method).alias(name)
-        for name in ("eligible", "flagged")
+        likely_count(pl.col(name), pl.col(whole), ["rule"], counts.method).alias(name)
+        for name, whole in (("eligible", "all_base"), ("flagged", "all_observed"))
     )
     parts = []
     for (rule,), part in all_providers.group_by("rule", maintain_order=True):
         keys = ["rule", *strata]
         part = part.sort(keys, nulls_last=True)
         exact_part = exact.filter(pl.col("rule") == rule).sort(keys, nulls_last=True)
-        total = part["all_flagged"][0]
+        total = part["all_observed"][0]
         if total is not None and strata and _uses_model(part, settings):
             sized = exact_part.with_columns(part["eligible"])
             casemix, rate_of_stratum = "model", modelled_rates(sized, strata, float(total), counts.method)
@@ -186,10 +224,16 @@ def _rates(strata: pl.DataFrame, flagged: int | None, people: int) -> tuple[floa
     return crude, *(round(rate, 1) for rate in direct)
 
 
-def _strata(counts: Counts, field: str, strata: Sequence[str]) -> pl.DataFrame:
-    """Return exact eligible and flagged counts by rule, field and strata, with all keys as text."""
+def _strata(counts: Counts, field: str, strata: Sequence[str], compared_rules: Collection[str] = ()) -> pl.DataFrame:
+    """Return exact eligible and flagged counts by rule, field and strata, with all keys as text.
+
+    For some rules they are the counts within what the rule compares.
+    """
     keys = list(dict.fromkeys(["rule", field, *strata]))
-    measures = ("eligible", "flagged")
-    sums = [pl.col("count").filter(pl.col("measure") == name).sum().alias(name) for name in measures]
-    cube = counts.exact_cube.filter(pl.col("measure").is_in(measures))
+    is_part = pl.col("rule").cast(pl.String).is_in(list(compared_rules))
+    measure = pl.col("measure").cast(pl.String)
+    of_rule = {"eligible": "comparable", "flagged": "compared"}
+    chosen = {name: pl.when(is_part).then(measure == part).otherwise(measure == name) for name, part in of_rule.items()}
+    sums = [pl.col("count").filter(is_counted).sum().alias(name) for name, is_counted in chosen.items()]
+    cube = counts.exact_cube.filter(pl.any_horizontal(chosen.values()))
     return cube.group_by(keys).agg(sums).cast(dict.fromkeys(keys, pl.String))

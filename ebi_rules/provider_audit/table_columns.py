@@ -11,7 +11,19 @@ ALL_PROVIDERS, ALL_MONTHS = "all providers", "all months"
 LOW_CODING = 0.75
 """Coding is low if the share of a provider's activity with a procedure is below this part of the share overall."""
 
-_AUDIT_COUNTS = ("activity", "eligible", "flagged", "left", "differs", "people", "count", "of_all")
+_AUDIT_COUNTS = (
+    "activity",
+    "eligible",
+    "flagged",
+    "comparable",
+    "compared",
+    "undiagnosed",
+    "left",
+    "differs",
+    "people",
+    "count",
+    "of_all",
+)
 _PATHWAY_COUNTS = ("followed", "outcome", "index_activity", "pathways", "of", "entered", "begun")
 
 _RATES = ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95", "rate_per_100000")
@@ -30,6 +42,7 @@ SUPPRESSIBLE: Mapping[str, tuple[str, ...]] = {
     "removed": ("left",),
     "difference": ("flagged",),
     "expected": _DENOMINATORS,
+    "percent_undiagnosed": ("undiagnosed", "flagged"),
     "per_100_pathways": ("entered", "begun"),
 }
 """The columns that are null if something is suppressed, with the counts from which each is calculated.

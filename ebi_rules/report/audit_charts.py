@@ -3,15 +3,16 @@
 import polars as pl
 
 from ebi_rules._support.errors import UsageError, unknown
-from ebi_rules.cube import AuditedRule
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.signals import variance_of
+from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report.chart_style import Chart
 from ebi_rules.report.count_charts import attrition, sensitivity
 from ebi_rules.report.provider_charts import breakdown, funnel, rates
 from ebi_rules.report.trend_charts import trend
 from ebi_rules.report.trend_data import chosen_trend
+from ebi_rules.rule_model.audited_rule import AuditedRule
 
 _CHARTS = ("attrition", "funnel", "rates", "trend", "sensitivity")
 
@@ -36,7 +37,7 @@ def chart_of(audit: AuditTables, name: str, rule: str | None, provider: str | No
         return attrition(audit.attrition.filter(of_rule, pl.col("provider") == ALL_PROVIDERS), phrases)
     if name == "funnel":
         providers = audit.providers.filter(of_rule)
-        return funnel(providers, variance_of(providers, audit.settings, audit.counts.method))
+        return funnel(providers, variance_of(compared(providers, audit.counts), audit.settings, audit.counts.method))
     if name == "rates":
         return rates(audit.providers.filter(of_rule))
     if name == "sensitivity":

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.release_ledger import COMBINING, INTERNAL
 from ebi_rules.disclosure.rounding import ABOUT
 from ebi_rules.provider_audit.audit_tables import AuditTables
@@ -15,6 +14,7 @@ from ebi_rules.provider_audit.judged_series import RARE
 from ebi_rules.provider_audit.signals import NOT_JUDGED, Variation
 from ebi_rules.report.page_tables import count_text
 from ebi_rules.report.report_words import SIGNAL_WORDS, with_labels
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.translate.english import month_name
 
 _MOST_NAMED = 8

@@ -5,14 +5,15 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from ebi_rules.cube import AuditedRule
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.rate_tables import UNITS
 from ebi_rules.provider_audit.signals import variance_of
+from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.report.page_tables import PageTable, page_table
 from ebi_rules.report.provider_charts import MOST_NAMED, RATE, breakdown, drawable, funnel
 from ebi_rules.report.report_words import field_label, value_label, with_signal_words
 from ebi_rules.report.svg_charts import svg
+from ebi_rules.rule_model.audited_rule import AuditedRule
 
 RATIOS = ("expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95")
 
@@ -86,7 +87,7 @@ def _funnel(audit: AuditTables, table: pl.DataFrame, field: str, name: str) -> M
     units = table.rename({field: "provider"})
     if not drawable(units).height:
         return None
-    return svg(funnel(units, variance_of(units, audit.settings, audit.counts.method)), name)
+    return svg(funnel(units, variance_of(compared(units, audit.counts), audit.settings, audit.counts.method)), name)
 
 
 def with_value_labels(table: pl.DataFrame, field: str) -> pl.DataFrame:

@@ -5,13 +5,13 @@ from typing import Any
 import polars as pl
 
 from ebi_rules.criteria.labels import REFERRAL_SETTING, referral_settings
-from ebi_rules.cube import AuditedRule
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.referral_shares import EVERY_UNIT, parted, settings_in_order
 from ebi_rules.report.page_tables import page_table
 from ebi_rules.report.provider_charts import MOST_NAMED, referral_sources
 from ebi_rules.report.report_words import NOT_RECORDED
 from ebi_rules.report.svg_charts import svg
+from ebi_rules.rule_model.audited_rule import AuditedRule
 
 _COLUMNS = [REFERRAL_SETTING, "count", "of_all", "percent", "percent_lower_95", "percent_upper_95"]
 _OF = {"flagged": "activity in scope", "eligible": "eligible activity, in scope or not"}

@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from ebi_rules.cube import AuditedRule
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.signals import variation_of
+from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report import audit_sentences, count_charts, provider_charts, trend_charts
 from ebi_rules.report.breakdown_section import RATIOS, breakdowns, comparison_table
@@ -23,6 +23,7 @@ from ebi_rules.report.referral_section import referral_section
 from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS, with_labels, with_signal_words
 from ebi_rules.report.svg_charts import svg
 from ebi_rules.report.trend_data import chosen_trend, trend_providers
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_description import described_codes, origin
 from ebi_rules.translate.english import say
 
@@ -52,7 +53,7 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
     overall_trend = chosen_trend(audit, entry.key, ALL_PROVIDERS)
     points = audit.counts.quarters if "quarter" in overall_trend.columns else audit.counts.months
     variants = audit.sensitivity.filter(of_rule)
-    variation = variation_of(providers, audit.settings, audit.counts.method)
+    variation = variation_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
     not_counted = [words for field, words in _USUAL_FIELDS.items() if field not in audit.counts.fields]
     return {
         "key": f"rule{place}",

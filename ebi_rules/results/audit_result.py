@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 OUR_FILES = re.compile(
-    r"(providers|attrition|trend(_quarters)?|sensitivity|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
+    r"(providers|attrition|trend(_quarters)?|sensitivity(_providers)?|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
     r"|run\.json|report\.html|audit\.xlsx"
 )
 """The names of the files that an audit writes."""
@@ -92,6 +92,11 @@ class Audit:
     def sensitivity(self) -> pl.DataFrame:
         """What each variant flags: rule, variant, flagged, difference, differs, about."""
         return plain(self.tables.sensitivity)
+
+    @property
+    def provider_sensitivity(self) -> pl.DataFrame:
+        """What each variant flags at each provider: rule, provider, variant, flagged, difference, differs."""
+        return plain(self.tables.provider_sensitivity)
 
     @property
     def quality(self) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.areas import recodings
 from ebi_rules.criteria.fields import AREAS, GROUPABLE
 from ebi_rules.criteria.labels import REFERRAL_SETTING
-from ebi_rules.cube import STANDARD_DIMENSIONS, AuditedRule, add_up, cube_dimensions, dimensions_of, read_cube
+from ebi_rules.cube import STANDARD_DIMENSIONS, add_up, cube_dimensions, dimensions_of, read_cube
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, Source
 from ebi_rules.engines.findings import Finding
@@ -28,6 +28,7 @@ from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.catalogue import RuleNames, choose_rules
 from ebi_rules.rule_model.catalogue import rule as find_rule
 from ebi_rules.rule_model.catalogue import rules as find_rules

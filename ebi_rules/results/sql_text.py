@@ -5,12 +5,13 @@ from pathlib import Path
 
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.criteria.areas import recodings
-from ebi_rules.cube import AuditedRule, cube_dimensions
+from ebi_rules.cube import cube_dimensions
 from ebi_rules.layouts.binding import bind
 from ebi_rules.layouts.layout import Layout, find_layout
 from ebi_rules.layouts.scope import Scope
 from ebi_rules.pathways.definitions import measure as find_measure
 from ebi_rules.pathways.measure import Measure
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.availability import available_rules
 from ebi_rules.rule_model.catalogue import RuleNames
 from ebi_rules.rule_model.catalogue import rules as find_rules

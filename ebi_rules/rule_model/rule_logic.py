@@ -28,6 +28,8 @@ class RuleLogic:
         variant_name: The name of the interpretation, `DEFAULT` for the rule as designed.
         criteria: Criteria by name, in the order of the attrition table.
         eligible: The names of the criteria that make the denominator.
+        compare_within: The activity within which providers are compared, a criterion about fields; None for all that
+            is eligible.
     """
 
     key: str
@@ -36,6 +38,7 @@ class RuleLogic:
     variant_name: str
     criteria: Mapping[str, Criterion]
     eligible: tuple[str, ...]
+    compare_within: Criterion | None = None
 
     @cached_property
     def fields_needed(self) -> tuple[str, ...]:
@@ -55,8 +58,9 @@ class RuleLogic:
 
     @cached_property
     def content_hash(self) -> str:
-        """A hash of the meaning: it changes when a criterion, a code or the denominator changes."""
-        meaning = (self.key, self.edition_name, self.variant_name, self.eligible, dict(self.criteria))
+        """A hash of the meaning: it changes when a criterion, a code, a denominator or what is compared changes."""
+        compared = () if self.compare_within is None else (self.compare_within,)
+        meaning = (self.key, self.edition_name, self.variant_name, self.eligible, dict(self.criteria), *compared)
         return hashlib.sha256(repr(meaning).encode()).hexdigest()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ebi_rules._support.errors import InvalidInputError, Problem, RuleError, unknown
 from ebi_rules._support.text_bytes import decode
 from ebi_rules.criteria.activity import Activity
-from ebi_rules.criteria.nodes import Criterion
+from ebi_rules.criteria.nodes import Criterion, code_atoms
 from ebi_rules.rule_model.coded_source import CodedSource, SharedDefinitions
 from ebi_rules.rule_model.explanation import explain_activity
 from ebi_rules.rule_model.rule import Example, Rule
@@ -24,8 +24,19 @@ from opcs_icd import CodeList
 _REQUIRED = {"key", "title", "dataset", "status", "source", "edition", "criteria", "examples"}
 _NAMES = {"aliases", "list", "interventions", "port"}
 _TEXT = {"about", "limits", "revised", "words", "titles"}
-_OPTIONAL = _NAMES | _TEXT | {"eligible", "codes", "variants", "editions"}
-_REPLACEABLE = {"about", "eligible", "codes", "criteria", "revised", "limits", "source", "words", "titles"}
+_OPTIONAL = _NAMES | _TEXT | {"eligible", "compare_within", "codes", "variants", "editions"}
+_REPLACEABLE = {
+    "about",
+    "eligible",
+    "compare_within",
+    "codes",
+    "criteria",
+    "revised",
+    "limits",
+    "source",
+    "words",
+    "titles",
+}
 _DATED = _REPLACEABLE | {"status", "port", "variants"}
 _EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
 _SHARED = {"codes", "criteria", "words", "ports", "limits"}
@@ -166,7 +177,8 @@ class _RuleFile(CodedSource):
             self.fail((*place, "criteria"), "a rule needs at least one criterion.")
         self._check_words(table, place)
         eligible = self._eligible(table, place, criteria)
-        logic = RuleLogic(table["key"], table["dataset"], edition, variant, criteria, eligible)
+        within = self._compare_within(table, place)
+        logic = RuleLogic(table["key"], table["dataset"], edition, variant, criteria, eligible, within)
         if not place:  # An older edition may lack a code whose title the newer one prints.
             self._check_titles([named.codes for named in (*lists.values(), *logic.code_lists())])
         documentation = self._documentation(table, place, variant)
@@ -218,6 +230,16 @@ class _RuleFile(CodedSource):
             if name not in criteria:
                 self.fail((*place, "eligible"), unknown("criterion", name, criteria))
         return eligible
+
+    def _compare_within(self, table: Mapping[str, Any], place: Place) -> Criterion | None:
+        if "compare_within" not in table:
+            return None
+        within = self._criterion((*place, "compare_within"), table["compare_within"], {})
+        if any(True for _ in code_atoms(within)):
+            self.fail(
+                (*place, "compare_within"), "this is about fields, such as treatment_function, and not about codes."
+            )
+        return within
 
     @cached_property
     def _examples(self) -> tuple[Example, ...]:

@@ -24,10 +24,10 @@ from ebi_rules.cube import (
     LATE_DAYS,
     OLDEST,
     STANDARD_DIMENSIONS,
-    AuditedRule,
     missing_counted,
 )
 from ebi_rules.layouts.scope import EVERYTHING, Scope
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_logic import RuleLogic, criteria_of
 from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts, no_codes
 from ebi_rules.statements.table_source import TableSource
@@ -93,9 +93,17 @@ def cube_statement(
     ]
     variants = list(dict.fromkeys(variant for entry in audited for variant in (entry.counted.logic, *entry.compared)))
     target = find_dialect(dialect)
-    names = name_verdicts(criteria_of(variants), source.binding, recorded)
+    criteria = criteria_counted(audited)
+    names = name_verdicts(criteria, source.binding, recorded)
     writer = _CubeWriter(target, source, names, decides_distinct(strategy, target), scope)
     return writer.cube(audited, variants, recorded, dimensions) + ";"
+
+
+def criteria_counted(audited: Sequence[AuditedRule]) -> list[Criterion]:
+    """Return the criteria that a cube of rules decides, each once."""
+    variants = [logic for entry in audited for logic in (entry.counted.logic, *entry.compared)]
+    further = [criterion for entry in audited for criterion in entry.further_criteria]
+    return list(dict.fromkeys([*criteria_of(variants), *further]))
 
 
 class _CubeWriter(Steps):
@@ -119,7 +127,7 @@ class _CubeWriter(Steps):
         for name in dimensions:
             if name not in STANDARD_DIMENSIONS and name not in self.binding.fields:
                 raise ExtractError(f"this extract has no column for {name}. {self.binding.why_lacking(name)}")
-        self._criteria = criteria_of(variants)
+        self._criteria = criteria_counted(audited)
         self._variants = list(variants)
         counts = list(self._counts(audited, recorded, dimensions))
         criteria = self._criteria_step(recorded, dimensions)
@@ -228,6 +236,15 @@ class _CubeWriter(Steps):
         flagged = self._column(self._variant_column(entry.counted.logic))
         eligible = [entry.counted.logic.criteria[name] for name in entry.counted.logic.eligible]
         yield _Count(entry.key, "eligible", "", f"{prefix}_eligible", self._all(eligible))
+        every = [criterion for _, criterion in criteria]
+        further = {
+            "comparable": (eligible, entry.compare_within),
+            "compared": (every, entry.compare_within),
+            "undiagnosed": (every, entry.without_diagnosis),
+        }
+        for measure, (others, criterion) in further.items():
+            if criterion is not None:
+                yield _Count(entry.key, measure, "", f"{prefix}_{measure}", self._all([*others, criterion]))
         for place, (name, _) in enumerate(criteria, start=1):
             left = self._all([criterion for _, criterion in criteria[:place]])
             yield _Count(entry.key, "left", name, f"{prefix}_left_{place}", left)

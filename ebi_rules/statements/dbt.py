@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ebi_rules._support.atomic_output import whole_folder
 from ebi_rules._support.errors import UsageError
-from ebi_rules.cube import AuditedRule, cube_dimensions
+from ebi_rules.cube import cube_dimensions
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.rule_sql import rule_statement

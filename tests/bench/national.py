@@ -22,7 +22,7 @@ from pathlib import Path
 import polars as pl
 
 from ebi_rules._support.progress import quiet
-from ebi_rules.cube import STANDARD_DIMENSIONS, AuditedRule
+from ebi_rules.cube import STANDARD_DIMENSIONS
 from ebi_rules.engines.extract import Extract
 from ebi_rules.engines.registry import find_engine
 from ebi_rules.layouts.binding import Binding
@@ -30,6 +30,7 @@ from ebi_rules.layouts.layout import ChildTable, find_layout
 from ebi_rules.layouts.scope import EVERYTHING
 from ebi_rules.results.flags import write_flags
 from ebi_rules.results.opened_extract import open_extract
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.catalogue import choose_rules, rules
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.synth.made_up_extract import write_extract

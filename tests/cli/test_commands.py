@@ -63,6 +63,7 @@ def test_audit_writes_its_tables(run: Run, extract: Extract, tmp_path: Path) -> 
         "attrition.csv",
         "trend.csv",
         "trend_quarters.csv",
+        "sensitivity_providers.csv",
         "sensitivity.csv",
         "quality.csv",
         "by_age_band.csv",
@@ -293,7 +294,7 @@ def test_spreadsheets_see_no_formula(run: Run, extract: Extract, tmp_path: Path)
                 assert not dangerous or cell.lstrip("-").replace(".", "").isdigit(), (file.name, cell)
     with zipfile.ZipFile(tmp_path / "out" / "audit.xlsx") as book:
         sheets = [book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name]
-    assert len(sheets) == 1 + 10
+    assert len(sheets) == 1 + 11
     assert not any("<f>" in sheet or "<hyperlink" in sheet for sheet in sheets)
 
 

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from ebi_rules.criteria.labels import Recoding, referral_settings
-from ebi_rules.cube import STANDARD_DIMENSIONS, AuditedRule, read_cube, schema
+from ebi_rules.cube import STANDARD_DIMENSIONS, read_cube, schema
 from ebi_rules.engines.polars_cube import count_frame
 from ebi_rules.layouts.layout import find_layout
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.catalogue import rule
 from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.table_source import TableSource

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from ebi_rules.criteria.fields import FIELDS, Kind
-from ebi_rules.cube import STANDARD_DIMENSIONS, AuditedRule
+from ebi_rules.cube import STANDARD_DIMENSIONS
 from ebi_rules.layouts.binding import Binding, bind
 from ebi_rules.layouts.layout import builtin_layouts
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.availability import why_unavailable
 from ebi_rules.rule_model.catalogue import rule, rules
 from ebi_rules.statements.code_steps import STRATEGIES

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from ebi_rules.cube import AuditedRule, schema
+from ebi_rules.cube import schema
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
+from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.catalogue import rules
 from ebi_rules.rule_model.rule import Rule
 
