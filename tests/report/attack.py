@@ -43,6 +43,24 @@ class Attack:
         if parts:
             self.sums.append((whole, parts))
 
+    def combine(self, other: "Attack") -> None:
+        """Add what another output of the same activity says."""
+        for key, (low, high) in other.bounds.items():
+            before = self.bounds.get(key, (0, _MOST))
+            self.bounds[key] = (max(low, before[0]), min(high, before[1]))
+        self.starred |= other.starred
+        self.sums += other.sums
+        self.orders += other.orders
+
+    def learn_midpoints(self, files: Mapping[str, pl.DataFrame]) -> None:
+        """Add what the providers' counts say that are the midpoints of bands of six."""
+        for row in files["providers"].iter_rows(named=True):
+            middle = int(row["flagged"])
+            low, high = (middle - 2, middle + 3) if middle else (0, 0)
+            key = ("provider", str(row["provider"]))
+            before = self.bounds.get(key, (0, _MOST))
+            self.bounds[key] = (max(low, before[0]), min(high, before[1]))
+
     def recovered(self) -> dict[Key, int]:
         """Return the suppressed counts that have only one possible value, with that value."""
         possible = self._solve()

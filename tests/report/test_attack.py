@@ -13,6 +13,7 @@ import pytest
 import ebi_rules as ebi
 from ebi_rules.provider_audit.table_files import text_table
 from tests.report.attack import attack_of, by_figures, read
+from tests.report.made_up import audited, cube_of, made_up_audit
 
 SEEDS = (*range(12), 41, 64, 124, 162, 181, 195, 232)
 """The last seven would reveal counts if secondary suppression did not look at sums."""
@@ -195,3 +196,64 @@ def test_what_is_suppressed_leaves_no_trace_anywhere(tmp_path: Path) -> None:
     rows = re.findall(rf'<th scope="row">(?:{one}|{other})</th>(.*?)</tr>', page)
     assert rows
     assert not any(f">{count}<" in row for row in rows for count in exact)
+
+
+# Two outputs of one extract
+
+
+def pairs(seed: int) -> dict[str, tuple[ebi.Audit, ebi.Audit]]:
+    """Return pairs of outputs that somebody might release one after the other."""
+    frame = small_extract(seed)
+    plain = ebi.audit(frame, "2S")
+    return {
+        "two --by": (plain, ebi.audit(frame, "2S", ["commissioner"])),
+        "two methods": (plain, plain.shown("midpoint6")),
+    }
+
+
+def recovered_from_pair(one: ebi.Audit, other: ebi.Audit) -> int:
+    """Return how many counts two outputs of the same activity give away together."""
+    attack = attack_of(publish(one))
+    if one.settings.disclosure == other.settings.disclosure:
+        attack.combine(attack_of(publish(other)))
+    else:
+        attack.learn_midpoints(publish(other))
+    return len(attack.recovered())
+
+
+PAIR_SEEDS = [pytest.param((6, 17), id="quick"), pytest.param(range(40), marks=pytest.mark.long, id="all")]
+"""Extracts of which two methods together give counts away."""
+
+
+@pytest.mark.parametrize("seeds", PAIR_SEEDS)
+def test_two_outputs_give_away_what_one_does_not_and_a_ledger_refuses_the_second(
+    seeds: Sequence[int], tmp_path: Path
+) -> None:
+    recovered = dict.fromkeys(("two --by", "two methods"), 0)
+    for seed in seeds:
+        for name, (one, other) in pairs(seed).items():
+            recovered[name] += recovered_from_pair(one, other)
+            folder = tmp_path / f"{name} {seed}"
+            folder.mkdir()
+            one.write(folder / "one", release=folder / "ledger.jsonl")
+            with pytest.raises(ebi.UsageError, match="would combine with an earlier release, one of"):
+                other.write(folder / "other", release=folder / "ledger.jsonl")
+    assert recovered["two methods"] > 0, "the attack is too weak to show anything"
+
+
+def test_expected_numbers_and_limits_are_the_same_for_counts_that_are_shown_alike() -> None:
+    """Eligible counts by age differ inside rounding and suppression; every figure of comparison is the same."""
+    cells = {
+        "provider": ["ZZ1"] * 4 + ["ZZ2"] * 4,
+        "month": ["2024-01"] * 8,
+        "age_band": ["20-24", "45-49", "65-69", "80-84"] * 2,
+        "sex": ["1"] * 8,
+    }
+    entries = audited(1)
+    flagged = np.array([[40, 30, 2, 1, 60, 20, 3, 2]])
+    tables = []
+    for eligible in ([301, 99, 5, 3, 200, 150, 4, 6], [299, 101, 6, 2, 202, 148, 3, 7]):
+        cube = cube_of(entries, cells, np.array([eligible]), flagged)
+        tables.append(made_up_audit(cube, entries).providers.drop("activity"))
+    assert tables[0].equals(tables[1])
+    assert tables[0]["expected"].null_count() == 0
