@@ -163,24 +163,24 @@ def count_answers(people: People, answers: Answers, dimensions: Sequence[str]) -
     )
 
 
-def answer_spread(people: People, answers: Answers, dimension: str) -> pl.DataFrame:
+def answer_spread(people: People, answers: Answers, dimensions: Sequence[str]) -> pl.DataFrame:
     """Return how many index activities have each number of outcomes or days.
 
     Args:
         people: The events of all people.
         answers: The answers to a measure.
-        dimension: The field to count by.
+        dimensions: The fields to count by.
 
     Returns:
-        One row per value of the field and number: measure, the field, number, count. Empty unless the measure is of
-        counts or days.
+        One row per group and number: measure, the fields, number, count. Empty unless the measure is of counts or days.
     """
     if answers.measure.gives not in (COUNT, DAYS):
-        return pl.DataFrame(schema={"measure": pl.String, dimension: pl.String, "number": pl.Int64, "count": pl.Int64})
-    index = people.frame[answers.row].select(pl.col(dimension).cast(pl.String))
+        texts = dict.fromkeys(("measure", *dimensions), pl.String)
+        return pl.DataFrame(schema={**texts, "number": pl.Int64, "count": pl.Int64})
+    index = people.frame[answers.row].select(pl.col(dimensions).cast(pl.String))
     followed = index.with_columns(number=pl.Series(answers.outcomes)).filter(pl.Series(answers.followed))
-    counts = followed.group_by(dimension, "number").agg(pl.len().cast(pl.Int64).alias("count"))
-    return counts.select(pl.lit(answers.measure.key).alias("measure"), dimension, "number", "count")
+    counts = followed.group_by(*dimensions, "number").agg(pl.len().cast(pl.Int64).alias("count"))
+    return counts.select(pl.lit(answers.measure.key).alias("measure"), *dimensions, "number", "count")
 
 
 def _waits(people: People, measure: Measure, row: Integers) -> Answers:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from polars import selectors as cs
 
-from ebi_rules.disclosure.rounding import WITHHELD
+from ebi_rules.disclosure.rounding import WITHHELD, control
 from ebi_rules.pathways.measure_counts import INDEX, MeasureEntry
 from ebi_rules.provider_audit.percentages import PERCENT, with_percent
 from ebi_rules.provider_audit.rate_tables import rates_by_field, total_rates
@@ -91,22 +91,21 @@ def number_table(counts: Counts, spread: pl.DataFrame, entries: Sequence[Measure
 
     Args:
         counts: The counts that may be shown.
-        spread: How many index activities have each number: `measure_counts.answer_spread` of each measure, by provider.
+        spread: How many index activities have each number: `measure_counts.answer_spread` of each measure, by provider
+            and month.
         entries: The measures.
 
     Returns:
         One row per measure and provider, with all providers first: rule (the measure), provider, followed, mean,
         mean_lower_95, mean_upper_95 (from the limits of the sum of outcomes, see `intervals.poisson`; null for days),
-        median, percentile_90. Null if fewer than 8 are followed, or if their number is withheld.
+        median, percentile_90. Null if fewer than 8 are followed, or if their number is withheld. A mean number of
+        outcomes is made of counts as they are shown, and null if the count with any outcome is not shown.
     """
-    cells = counts.cells.filter(pl.col("measure") == "eligible", pl.col("table").is_in(["total", "provider"]))
-    followed_counts = {
-        (row["rule"], row["provider"] if row["table"] == "provider" else ALL_PROVIDERS): row["shown"]
-        for row in cells.iter_rows(named=True)
-    }
+    followed_counts, outcome_counts = (_shown_by_provider(counts, measure) for measure in ("eligible", "flagged"))
     rows: list[tuple[object, ...]] = []
     for entry in entries:
         of_measure = spread.filter(measure=entry.key)
+        of_measure = of_measure.group_by("provider", "number", maintain_order=True).agg(pl.col("count").sum())
         if not of_measure.height:
             continue
         of_all = of_measure.group_by("number").agg(pl.col("count").sum())
@@ -114,8 +113,11 @@ def number_table(counts: Counts, spread: pl.DataFrame, entries: Sequence[Measure
         units = [(ALL_PROVIDERS, of_all), *((part["provider"][0], part) for part in by_provider)]
         for provider, part in units:
             followed = followed_counts.get((entry.key, provider))
-            of_outcomes = entry.measure.gives == COUNT
-            figures = _figures(part.sort("number"), of_outcomes) if followed else [None] * len(_NUMBERS)
+            figures: list[float | None] = [None] * len(_NUMBERS)
+            if followed:
+                outcomes = outcome_counts.get((entry.key, provider)) if entry.measure.gives == COUNT else None
+                mean = _mean(part, followed, outcomes, counts.method, entry.measure.gives == COUNT)
+                figures = [*mean, *_quantiles(part.sort("number"))]
             rows.append((entry.key, provider, followed, *figures))
     schema = {"rule": pl.String, "provider": pl.String, "followed": pl.Int64, **dict.fromkeys(_NUMBERS, pl.Float64)}
     return pl.DataFrame(rows, schema=schema, orient="row")
@@ -129,14 +131,32 @@ def _index_activity(counts: Counts) -> pl.DataFrame:
     return cells.select("rule", provider, shown_as("index_activity"), withheld_as("index_activity"))
 
 
-def _figures(part: pl.DataFrame, of_outcomes: bool) -> list[float | None]:
-    """Return the figures of `_NUMBERS` for one provider, whose numbers are in ascending order."""
-    number, count = part["number"].to_numpy(), part["count"].to_numpy()
-    total, size = float((number * count).sum()), float(count.sum())
-    limits = [round(limit / size, 3) for limit in poisson(total)] if of_outcomes else [None, None]
-    cumulative = np.cumsum(count)
-    quantiles = [float(number[np.searchsorted(cumulative, size * share)]) for share in (0.5, 0.9)]
-    return [round(total / size, 3), *limits, *quantiles]
+def _shown_by_provider(counts: Counts, measure: str) -> dict[tuple[str, str | None], int | None]:
+    """Return shown counts by rule and provider, all providers included."""
+    cells = counts.cells.filter(pl.col("measure") == measure, pl.col("table").is_in(["total", "provider"]))
+    return {
+        (row["rule"], row["provider"] if row["table"] == "provider" else ALL_PROVIDERS): row["shown"]
+        for row in cells.iter_rows(named=True)
+    }
+
+
+def _mean(
+    part: pl.DataFrame, followed: int, outcomes: int | None, method: str, of_outcomes: bool
+) -> list[float | None]:
+    """Return the mean number of outcomes with its interval, or the mean of days to one decimal place."""
+    total, size = (int(part.select(total).item()) for total in (pl.col("number").dot("count"), pl.col("count").sum()))
+    if not of_outcomes:
+        return [round(total / size, 3 if method == "none" else 1), None, None]
+    shown = control(total, method)
+    if outcomes is None or shown is None:
+        return [None, None, None]
+    return [round(float(value) / followed, 3) for value in (shown, *poisson(float(shown)))]
+
+
+def _quantiles(part: pl.DataFrame) -> list[float | None]:
+    """Return the median and the 90th percentile of one provider, whose numbers are in ascending order."""
+    number, cumulative = part["number"].to_numpy(), np.cumsum(part["count"].to_numpy())
+    return [float(number[np.searchsorted(cumulative, cumulative[-1] * share)]) for share in (0.5, 0.9)]
 
 
 def _withheld(*names: str) -> list[str]:

@@ -10,6 +10,7 @@ import polars as pl
 from ebi_rules._support.notices import Notice
 from ebi_rules.disclosure.release_ledger import COMBINING
 from ebi_rules.disclosure.rounding import ABOUT, control
+from ebi_rules.pathways.days_trend import days_trend
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.flow_tables import flow_cells, move_table, stage_table
 from ebi_rules.pathways.measure_counts import MeasureEntry
@@ -27,7 +28,8 @@ class PathwayTables:
 
     Attributes:
         exact_cube: The counts of measures in the form of the audit's cube, exact.
-        spread: How many index activities have each number of outcomes or days: measure, provider, number, count.
+        spread: How many index activities have each number of outcomes or days: measure, provider, month, number,
+            count.
         moves: Each flow with the exact counts of its moves (see `flow_moves`).
         entries: The measures that were counted.
         run: What was run.
@@ -85,6 +87,7 @@ class PathwayTables:
             "attrition": attrition_table(counts),
             "trend": trends.months,
             "trend_quarters": trends.quarters,
+            "trend_days": days_trend(counts, self.spread, self.entries),
             "inequalities": inequality_table(counts, settings),
             **{f"by_{name}": measure_by_field(counts, name, settings) for name in counts.fields},
         }

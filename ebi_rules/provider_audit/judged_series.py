@@ -28,6 +28,9 @@ LOWEST_MEAN = {"none": 5, "midpoint6": 12, "hes": 12}
 
 Below 5, limits are wrong by themselves. Rounding adds to that: `docs/audit.md` has the simulation."""
 
+HALF_UNIT = {"none": 0.0, "midpoint6": 3.0, "hes": 2.5}
+"""Half of what counts are rounded to: a point no farther from the mean is on neither side of it."""
+
 Period = Literal["month", "quarter"]
 BY: dict[Period, str] = {"month": "by month", "quarter": "by quarter"}
 """What the column `judged` says where a series has limits."""
@@ -64,8 +67,9 @@ def judge(points: pl.DataFrame, judging: Judging) -> pl.DataFrame:
 
     Args:
         points: One row per point in order: start (its first month, "2024-04"), value (what is charted, null where there
-            is none), count (the events, or what stands for them), hidden (whether a count is suppressed), partial
-            (whether the extract does not cover it), thin (whether its activity is too little to judge).
+            is none), unit (what one event is of the value), count (the events, or what stands for them), hidden
+            (whether a count is suppressed), partial (whether the extract does not cover it), thin (whether its activity
+            is too little to judge).
         judging: How the series is judged.
 
     Returns:
@@ -119,6 +123,7 @@ def _charted(used: pl.DataFrame, judging: Judging) -> pl.DataFrame | None:
     chart = xmr(
         used["value"].to_list(),
         baseline=judging.baseline,
+        tolerance=used["unit"].to_numpy() * HALF_UNIT[judging.method],
         rebase=[place for place in rebase if place < len(starts)],
     )
     if (chart["upper"] - chart["mean"]).fill_null(0).max() == 0:

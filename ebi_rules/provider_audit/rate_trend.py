@@ -116,6 +116,7 @@ def _judged(
     has_eligible = pl.col("eligible").is_null() | (pl.col("eligible") > 0)
     points = series.with_columns(
         rate=pl.when(has_eligible).then(rate),
+        unit=PER / stand_in(pl.col("eligible")).clip(lower_bound=1),
         count=stand_in(pl.col("flagged")),
         hidden=pl.col("flagged").is_null() | pl.col("eligible").is_null(),
         thin=(eligible < least_of_usual * usual).fill_null(False),
@@ -129,7 +130,7 @@ def _judged(
 
 def _charts(points: pl.DataFrame, judging: Judging) -> Iterator[pl.DataFrame]:
     """Return the chart of each series in turn."""
-    columns = points.select("start", "count", "hidden", "partial", "thin", value="rate")
+    columns = points.select("start", "unit", "count", "hidden", "partial", "thin", value="rate")
     for _, rows in points.with_row_index("row").group_by(_KEYS, maintain_order=True):
         chart = judge(columns.slice(int(rows["row"][0]), rows.height), judging)
         yield chart.with_columns(rare=pl.lit(is_rare(chart)))

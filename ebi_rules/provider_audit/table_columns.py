@@ -43,6 +43,7 @@ SUPPRESSIBLE: Mapping[str, tuple[str, ...]] = {
     "difference": ("flagged",),
     "expected": _DENOMINATORS,
     "percent_undiagnosed": ("undiagnosed", "flagged"),
+    "percent_within": _RATE_COUNTS,
     "per_100_pathways": ("entered", "begun"),
 }
 """The columns that are null if something is suppressed, with the counts from which each is calculated.

@@ -26,6 +26,7 @@ HEADINGS = {
     "mean_lower_95": "mean 95% lower",
     "mean_upper_95": "mean 95% upper",
     "percentile_90": "90th percentile",
+    "percent_within": "% within 18 weeks",
     "per_100_pathways": "per 100 pathways",
     "people": "people",
     "rate_per_100000": "per 100,000 people",

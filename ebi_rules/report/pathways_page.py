@@ -114,8 +114,11 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
         points = tables.counts.quarters if period == "quarter" else tables.counts.months
         drawn = trend_charts.trend(overall_trend, "percent", share, points)
         trend_chart = svg(drawn, f"{name}, by {period} of the index")
+    days_chart, days_table = _waits(tables, measure)
     return {
         "key": f"measure{place}",
+        "days_chart": days_chart,
+        "days": days_table,
         "measure": measure,
         "figures": list(_key_figures(total, numbers, measure)),
         "providers_chart": providers_chart,
@@ -135,6 +138,18 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
         "groups": [_breakdown(tables, measure, field) for field in tables.counts.fields],
         "inequalities": comparison_table(tables.by_file["inequalities"].filter(of_measure), "followed"),
     }
+
+
+def _waits(tables: PathwayTables, measure: Measure) -> tuple[Markup | None, PageTable | None]:
+    """Return the chart and the table of days waited by month; None unless the measure is of days."""
+    waits = tables.by_file["trend_days"].filter(pl.col("rule") == measure.key, pl.col("provider") == ALL_PROVIDERS)
+    if not waits.height:
+        return None, None
+    columns = ["month", "followed", "median", "percentile_90", "percent_within"]
+    table = page_table(waits, f"Days waited by month, and the share within {WITHIN_DAYS // 7} weeks", columns)
+    if not waits["median"].count():
+        return None, table
+    return svg(trend_charts.waits(waits), f"{measure.title}: median and 90th percentile by month"), table
 
 
 def _trend(tables: PathwayTables, measure: Measure) -> pl.DataFrame:

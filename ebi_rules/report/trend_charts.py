@@ -41,6 +41,29 @@ def trend(series: pl.DataFrame, figure: str = RATE[0], title: str = RATE_TITLE, 
     return trend_chart(every.with_columns(pl.col("month").map_elements(axis_label, return_dtype=pl.String)), title)
 
 
+def waits(table: pl.DataFrame) -> Chart:
+    """Draw the median and the 90th percentile of days by month.
+
+    Args:
+        table: One provider's rows: month, median, percentile_90 (null where too few are followed).
+    """
+    names = {"median": "median", "percentile_90": "90th percentile"}
+    long = table.select("month", **{word: pl.col(name) for name, word in names.items()}).unpivot(
+        index="month", variable_name="figure", value_name="days"
+    )
+    colour = alt.Scale(domain=list(names.values()), range=[BLUE, VERMILION])
+    shape = alt.Scale(domain=list(names.values()), range=["circle", "square"])
+    line = alt.Chart(long).encode(
+        x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True)),
+        y=alt.Y("days:Q", title="days waited", scale=alt.Scale(zero=True)),
+        color=alt.Color("figure:N", title=None, scale=colour, legend=alt.Legend(orient="top")),
+    )
+    points = line.mark_point(filled=True, size=40).encode(
+        shape=alt.Shape("figure:N", title=None, scale=shape, legend=alt.Legend(orient="top"))
+    )
+    return alt.layer(line.mark_line(strokeWidth=1.5), points).properties(width=WIDTH, height=260)
+
+
 def axis_label(point: str) -> str:
     """Return a month or quarter as an axis shows it.
 

@@ -37,7 +37,8 @@ from ebi_rules.results.run_record import program_record
 from ebi_rules.rule_model.measure_availability import can_contain, require_people, why_unanswerable
 from ebi_rules.rule_model.measure_logic import FIRST
 
-_NO_SPREAD = pl.DataFrame(schema={"measure": pl.String, "provider": pl.String, "number": pl.Int64, "count": pl.Int64})
+_SPREAD_KEYS = ["measure", "provider", "month", "number"]
+_NO_SPREAD = pl.DataFrame(schema={**dict.fromkeys(_SPREAD_KEYS[:3], pl.String), "number": pl.Int64, "count": pl.Int64})
 
 
 def run_measures(
@@ -109,10 +110,10 @@ def run_measures(
         progress(f"counting {measure.key}")
         answers = answer_measure(people, measure)
         counts.append(count_answers(people, answers, dimensions))
-        spreads.append(answer_spread(people, answers, "provider"))
+        spreads.append(answer_spread(people, answers, ["provider", "month"]))
     tables = PathwayTables(
         exact_cube=measure_cube(people, counts, dimensions),
-        spread=pl.concat(spreads).sort("measure", "provider", "number", nulls_last=True) if spreads else _NO_SPREAD,
+        spread=pl.concat(spreads).sort(_SPREAD_KEYS, nulls_last=True) if spreads else _NO_SPREAD,
         moves=tuple(flow_moves),
         entries=tuple(MeasureEntry(measure) for measure in chosen),
         run=program_record(started, clock) | _record(opened, chosen, chosen_flows, dimensions, chosen_settings, people),

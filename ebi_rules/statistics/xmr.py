@@ -33,6 +33,7 @@ def xmr(
     baseline: int | None = None,
     rebase: Sequence[int] = (),
     partial_last: bool = False,
+    tolerance: Sequence[float] = (),
 ) -> pl.DataFrame:
     """Return the XmR chart of values in time order.
 
@@ -51,14 +52,16 @@ def xmr(
         rebase: Positions, from 0, at which a new phase begins with its own mean and limits.
         partial_last: Whether the last value is of an incomplete month. It then has no signal and does not affect the
             mean, the limits or the signals of other points.
+        tolerance: For each value, how far it may be from the mean and still count as on it, for rounded values: half
+            the unit that they were rounded to. By default 0.
 
     Returns:
         One row per value, with the columns value, mean, lower, upper (Float64) and signal (String, null for none).
         Limits are null in a phase of one point.
 
     Raises:
-        InvalidInputError: A value is missing, the baseline is below 2, or a position in `rebase` is outside the
-            values.
+        InvalidInputError: A value is missing, the baseline is below 2, a position in `rebase` is outside the values, or
+            `tolerance` has another number of entries.
 
     Source:
         NHS England, Making Data Count; NHSRplotthedots. Limits are the mean plus or minus 2.66 mean moving ranges
@@ -82,14 +85,19 @@ def xmr(
     if not numbers.size:
         return pl.DataFrame(schema=_SCHEMA)
     complete = numbers.size - partial_last
+    near = np.asarray(tolerance, dtype=np.float64) if len(tolerance) else np.zeros(numbers.size)
+    if near.shape != numbers.shape:
+        raise InvalidInputError("tolerance must have one number for each value.")
     phases = [
-        _phase(numbers[start:end], screen_outliers, baseline, max(0, min(end, complete) - start))
+        _phase(numbers[start:end], screen_outliers, baseline, max(0, min(end, complete) - start), near[start:end])
         for start, end in zip(starts, [*starts[1:], numbers.size], strict=True)
     ]
     return pl.concat(phases)
 
 
-def _phase(values: Numbers, screen_outliers: bool, baseline: int | None, complete: int) -> pl.DataFrame:
+def _phase(
+    values: Numbers, screen_outliers: bool, baseline: int | None, complete: int, tolerance: Numbers
+) -> pl.DataFrame:
     """Return the chart of one phase, using only its first `complete` values."""
     used = values[:complete]
     basis = used[:baseline]
@@ -101,7 +109,7 @@ def _phase(values: Numbers, screen_outliers: bool, baseline: int | None, complet
         "mean": [mean] * values.size,
         "lower": [lower] * values.size,
         "upper": [upper] * values.size,
-        "signal": _signals(used, mean, lower, upper) + [None] * (values.size - complete),
+        "signal": _signals(used, mean, lower, upper, tolerance[:complete]) + [None] * (values.size - complete),
     }
     return pl.DataFrame(columns, schema=_SCHEMA).with_columns(pl.col("mean", "lower", "upper").fill_nan(None))
 
@@ -116,9 +124,9 @@ def _mean_moving_range(values: Numbers, screen_outliers: bool) -> float:
     return float(ranges.mean())
 
 
-def _signals(values: Numbers, mean: float, lower: float, upper: float) -> list[str | None]:
+def _signals(values: Numbers, mean: float, lower: float, upper: float, tolerance: Numbers) -> list[str | None]:
     """Return the signal of each point: the first rule that holds."""
-    side = np.sign(values - mean)
+    side = np.where(np.abs(values - mean) > tolerance, np.sign(values - mean), 0)
     step = np.sign(np.diff(values))
     near_upper = values > mean + (upper - mean) * 2 / 3
     near_lower = values < mean - (mean - lower) * 2 / 3

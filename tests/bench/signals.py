@@ -117,7 +117,13 @@ def _trend_table(sets: int) -> None:
                         warnings.simplefilter("ignore")
                         signals = xmr(values.tolist(), baseline=18)["signal"].is_not_null().to_numpy() & ~hidden
                     frame = pl.DataFrame(
-                        {"start": months(POINTS), "value": values, "count": values, "hidden": hidden}
+                        {
+                            "start": months(POINTS),
+                            "value": values,
+                            "count": values,
+                            "unit": [1.0] * POINTS,
+                            "hidden": hidden,
+                        }
                     ).with_columns(partial=False, thin=False)
                     chart = judge(frame, Judging("month", method, Settings(baseline=18)))
                     has_limits = chart["judged"][0] == BY["month"]

@@ -38,6 +38,7 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
         "attrition.csv",
         "trend.csv",
         "trend_quarters.csv",
+        "trend_days.csv",
         "inequalities.csv",
         "by_age_band.csv",
         "by_sex.csv",

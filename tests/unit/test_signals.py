@@ -217,6 +217,7 @@ def points(counts: list[int | None], **columns: list[bool]) -> pl.DataFrame:
         {
             "start": months(size),
             "value": [None if count is None else float(count) for count in counts],
+            "unit": [1.0] * size,
             "count": [0 if count is None else count for count in counts],
             "hidden": columns.get("hidden", [False] * size),
             "partial": columns.get("partial", [False] * size),
@@ -365,3 +366,13 @@ def test_three_providers_of_500_497_and_3() -> None:
     ]
     assert tables[0].equals(tables[1])
     assert tables[0]["expected"].null_count() == 1
+
+
+def test_rounded_counts_near_the_mean_are_on_neither_side_of_it() -> None:
+    """Counts of 20 and 25, rounded to 5: with a mean of 20.36, those of 20 are no run below it."""
+    counts: list[int | None] = [25, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 15, 25]
+    shift = ["shift_below"] * 11
+    plain = judge(points(counts), Judging("month", "none", Settings()))["signal"].to_list()
+    assert plain[1:12] == shift
+    rounded = judge(points(counts), Judging("month", "hes", Settings()))["signal"].to_list()
+    assert "shift_below" not in rounded
