@@ -123,7 +123,7 @@ def _charted(used: pl.DataFrame, judging: Judging) -> pl.DataFrame | None:
     chart = xmr(
         used["value"].to_list(),
         baseline=judging.baseline,
-        tolerance=used["unit"].to_numpy() * HALF_UNIT[judging.method],
+        tolerance=(used["unit"] * HALF_UNIT[judging.method]).to_list(),
         rebase=[place for place in rebase if place < len(starts)],
     )
     if (chart["upper"] - chart["mean"]).fill_null(0).max() == 0:
