@@ -9,12 +9,13 @@ import pytest
 from scipy import stats
 
 import ebi_rules as ebi
+from ebi_rules.pathways.measure_trend import measure_trends
+from ebi_rules.provider_audit.comparability import distances
 from ebi_rules.provider_audit.judged_series import CHART, Judging, judge
 from ebi_rules.provider_audit.likely_counts import likely_count
 from ebi_rules.provider_audit.quarters import quarter_of
-from ebi_rules.provider_audit.rate_trend import rate_trends
 from ebi_rules.provider_audit.settings import Settings
-from ebi_rules.provider_audit.signals import variation_of, with_signals
+from ebi_rules.provider_audit.signals import variance_of, variation_of, with_signals
 from ebi_rules.statistics.count_signals import (
     between_variance,
     count_signals,
@@ -22,6 +23,7 @@ from ebi_rules.statistics.count_signals import (
     signal_limits,
     smallest_signal,
 )
+from ebi_rules.statistics.funnel import funnel
 from tests.report.made_up import audited, cube_of, made_up_audit, months
 
 ALL = "all providers"
@@ -118,6 +120,22 @@ def test_why_a_unit_is_not_judged() -> None:
     assert table["signal"].to_list() == [None, "above_998", None, "below_998"]
 
 
+def test_rounding_suppression_and_the_scale_of_the_method_are_allowed_for() -> None:
+    pair = units([81, 121], [100.0, 100.0]).with_columns(not_judged=pl.lit(None, pl.String))
+    by_method = {name: variance_of(pair, Settings(trim=0.0), name) for name in ("none", "hes", "midpoint6")}
+    assert by_method["none"] - by_method["hes"] == pytest.approx(2 / 100 / 100)
+    assert by_method["none"] - by_method["midpoint6"] == pytest.approx(35 / 12 / 100 / 100)
+    roots = funnel([81, 121, 40], [100, 100, 100], overdispersion="cqc", trim=0).tau2
+    three = units([81, 121, 40], [100.0] * 3).with_columns(not_judged=pl.lit(None, pl.String))
+    assert variance_of(three, Settings(overdispersion="cqc", trim=0.0), "none") == pytest.approx(4 * roots)
+    hidden, likely = (units([81, count], [100.0, 3.0]) for count in (None, 3))
+    tau2 = [
+        variance_of(each.with_columns(not_judged=pl.lit(None, pl.String)), Settings(), "hes")
+        for each in (hidden, likely)
+    ]
+    assert tau2[0] == tau2[1] > 0
+
+
 def test_what_the_report_says_of_variation() -> None:
     many = units([10, 30, 20, 55, 20, 20, 20, 20, 5, 20], [20.0] * 10)
     for method, deviation in (("winsorised", 0.38), ("none", 0.0)):
@@ -184,6 +202,32 @@ def test_a_rule_may_say_within_what_it_compares(tmp_path: Path, engine: str) -> 
     assert trust["standardised_ratio"] == 1.0
     eye = result.providers.filter(provider="ZZE").row(0, named=True)
     assert eye["not_judged"].startswith("not comparable")
+
+
+@pytest.mark.parametrize(("shared", "comparable"), [(0.30, True), (0.24, False)])
+def test_half_of_the_mix_may_be_other(shared: float, comparable: bool) -> None:
+    """Of a specialist's activity this share is in each of two of four functions, and the rest in a third."""
+    frame = trusts(40).with_row_index()
+    place = pl.int_range(pl.len()).over("Der_Provider_Code") / 2_000
+    mix = (
+        pl.when(place < shared)
+        .then(pl.lit("110"))
+        .when(place < 2 * shared)
+        .then(pl.lit("300"))
+        .otherwise(pl.lit("999"))
+    )
+    is_specialist = pl.col("Der_Provider_Code") == "ZZE"
+    changed = frame.with_columns(
+        Treatment_Function_Code=pl.when(is_specialist).then(mix).otherwise("Treatment_Function_Code")
+    ).drop("index")
+    audit = ebi.audit(changed, "2S", settings=Settings(disclosure="none"))
+    distance = dict(distances(audit.tables.counts).iter_rows())["ZZE"]
+    # The others have a quarter in each of four functions.
+    by_hand = (abs(shared - 0.25) * 2 + 0.25 * 2 + (1 - 2 * shared)) / 2
+    assert distance == pytest.approx(by_hand, abs=0.001)
+    assert (by_hand <= 0.5) == comparable
+    reason = audit.providers.filter(provider="ZZE")["not_judged"].item()
+    assert (reason is None) == comparable
 
 
 def test_little_within_what_is_compared_is_not_judged(tmp_path: Path) -> None:
@@ -321,10 +365,10 @@ def test_a_measure_leaves_months_with_few_followed_out_of_its_limits() -> None:
     for count, thin in ((333, True), (334, False)):
         cut = cube.with_columns(count=pl.when(is_few).then(count).otherwise("count"))
         changed = type(counts)(cut.cast(counts.exact_cube.schema), counts.audited, counts.method)
-        trend = rate_trends(changed, Settings(disclosure="none"), least_of_usual=1 / 3).months.filter(provider="Z0")
-        rates = trend["rate_per_1000_eligible"].to_numpy()
-        used = np.delete(rates, 4) if thin else rates
-        assert trend["mean"][0] == pytest.approx(used.mean(), abs=0.001), count
+        trend = measure_trends(changed, Settings(disclosure="none")).months.filter(provider="Z0")
+        shares = (trend["outcome"] / trend["followed"] * 100).to_numpy()
+        used = np.delete(shares, 4) if thin else shares
+        assert trend["mean"][0] == pytest.approx(used.mean(), abs=0.006), count
 
 
 # What expected counts are made of
