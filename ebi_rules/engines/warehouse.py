@@ -14,7 +14,7 @@ from ebi_rules._support.errors import EbiError, EngineError, ExtractError, Usage
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS, fields_needed
-from ebi_rules.cube import ALWAYS_CHECKED, TREATMENT, missing_counted, read_cube, treatment_fields
+from ebi_rules.cube import ALWAYS_CHECKED, missing_counted, read_cube
 from ebi_rules.engines import polars_engine
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract, InputFile
@@ -107,29 +107,11 @@ def count_cube(
     findings = find_odd_values(extract, [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED], scope)
     notices = notices_of(findings, needed)
     statement = cube_statement(audited, dimensions, extract.dialect, extract.source, scope=scope)
-    cube = read_cube(_with_treatments(extract.query(statement.rstrip(";")), extract, scope))
+    cube = read_cube(extract.query(statement.rstrip(";")))
     progress("looking for repeated keys")
     rows, keyed, distinct = _count_keys(extract, scope)
     keys = notices_of(key_findings(extract.binding.key, rows, rows - keyed, distinct))
     return CountedCube(cube, rows, (*notices, *keys, *extract.remarks), tuple(findings))
-
-
-def _with_treatments(cube: pl.DataFrame, extract: WarehouseExtract, scope: Scope) -> pl.DataFrame:
-    """Add how much activity each provider has by treatment function to the rows of a cube."""
-    fields = treatment_fields(extract.binding)
-    if not fields:
-        return cube
-    rows = extract.query(Steps(find_dialect(extract.dialect), extract.source, {}, False, scope).counted_by(fields))
-    names = {name.lower(): name for name in cube.columns}
-    provider, function, count = rows.columns
-    values = {
-        names["provider"]: pl.col(provider).cast(pl.String),
-        names["item"]: pl.col(function).cast(pl.String),
-        names["measure"]: pl.lit(TREATMENT),
-        names["count"]: pl.col(count),
-    }
-    columns = [values.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in cube.schema.items()]
-    return pl.concat([cube, rows.select(columns)])
 
 
 def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: Scope = EVERYTHING) -> list[Finding]:

@@ -85,14 +85,6 @@ class Steps(ChildSteps):
         select = exp.Select(expressions=[month.as_(self._name("activity_month")), count]).from_(self._activity_table())
         return self._print(self._within_scope(select).group_by(month.copy()))
 
-    def counted_by(self, fields: Sequence[str]) -> str:
-        """Return a select of the number of rows by the values of some fields, as the table has them."""
-        columns = [self._raw_field(name) for name in fields]
-        count = exp.Count(this=exp.Star()).as_(self._name("n_rows"))
-        named = [column.as_(self._name(f"by_{name}")) for name, column in zip(fields, columns, strict=True)]
-        select = exp.Select(expressions=[*named, count]).from_(self._activity_table())
-        return self._print(self._within_scope(select).group_by(*(column.copy() for column in columns)))
-
     def _translator(self) -> SqlTranslator:
         """Return the translator of criteria over the columns of the step `codes`."""
         return SqlTranslator(

@@ -24,22 +24,29 @@ from ebi_rules.cube import (
     LATE_DAYS,
     OLDEST,
     STANDARD_DIMENSIONS,
+    TREATMENT,
     missing_counted,
+    treatment_fields,
 )
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_logic import RuleLogic, criteria_of
 from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts, no_codes
+from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.sql import SqlTranslator
 from ebi_rules.translate.sql_parts import all_of, any_of, as_number, negate, number, text
+from ebi_rules.translate.sql_values import as_text
 
 _ACTIVITY = "n_activity"
 _DAYS = _FIRST, _LAST, _EARLY, _LATE = ("n_first_date", "n_last_date", "n_early", "n_late")
 _ROWS = "n_rows"
 _DAY = "day_number"
 _DAY_OF_MONTH = "month_day"
+_TREATMENT = "function_treated"
+_NOT_GROUPED = (_DAY, _DAY_OF_MONTH, _TREATMENT)
+"""Columns of the step `criteria` that rows are not grouped by."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +146,14 @@ class _CubeWriter(Steps):
             ("measures", self._measures_step(counts)),
             ("cube_rows", self._long_step(counts, dimensions)),
         ]
-        select = exp.Select(expressions=self._long_columns(dimensions)).from_(self._step("cube_rows"))
-        select = select.where(exp.GT(this=self._column("count"), expression=number(0)))
-        carried = [
-            name
-            for name in self.binding.fields
-            if name in {"activity_date", "age", *dimensions, *missing_counted(dimensions)}
-        ]
-        whole = self._with_steps(select, self._criteria, carried, recorded)
+        counted = exp.Select(expressions=self._long_columns(dimensions)).from_(self._step("cube_rows"))
+        selects: list[exp.Expr] = [counted.where(exp.GT(this=self._column("count"), expression=number(0)))]
+        if _TREATMENT in criteria.named_selects:
+            steps.append(("treatments", self._treatments_step(dimensions)))
+            selects.append(exp.Select(expressions=self._long_columns(dimensions)).from_(self._step("treatments")))
+        further = ("activity_date", "age", *missing_counted(dimensions), *treatment_fields(self.binding))
+        carried = [name for name in self.binding.fields if name in {*dimensions, *further}]
+        whole = self._with_steps(union(selects), self._criteria, carried, recorded)
         for name, query in steps:
             whole.args["with_"].append("expressions", self._cte(name, query))
         return self._print(whole)
@@ -167,11 +174,13 @@ class _CubeWriter(Steps):
         if self.binding.fields.get("activity_date"):
             columns.append(self._day(self._column("activity_date")).as_(self._name(_DAY)))
             columns.append(self._day_of_month(self._column("activity_date")).as_(self._name(_DAY_OF_MONTH)))
+        if treatment_fields(self.binding):
+            columns.append(as_text(self._column("treatment_function"), self.dialect).as_(self._name(_TREATMENT)))
         return exp.Select(expressions=columns).from_(self._step("codes"))
 
     def _grouped_step(self, carried: Sequence[str]) -> exp.Expr:
         """Count the rows that are alike, and select the first and the latest of their days."""
-        keys = [self._column(name) for name in carried if name not in (_DAY, _DAY_OF_MONTH)]
+        keys = [self._column(name) for name in carried if name not in _NOT_GROUPED]
         counts: list[exp.Expr] = [exp.Count(this=exp.Star()).as_(self._name(_ROWS))]
         if _DAY in carried:
             counts += [
@@ -187,10 +196,24 @@ class _CubeWriter(Steps):
         select = exp.Select(expressions=[*keys, *counts]).from_(self._step("criteria"))
         return select.group_by(*(key.copy() for key in keys))
 
+    def _treatments_step(self, dimensions: Sequence[str]) -> exp.Expr:
+        """Count activity by provider and treatment function; any value stands for the other dimensions."""
+        keys = [self._column("provider"), self._column(_TREATMENT)]
+        columns: list[exp.Expr] = [text("").as_(self._name("rule"))]
+        for name in dimensions:
+            column = self._column(name)
+            columns.append(column if name == "provider" else exp.Min(this=column).as_(self._name(name)))
+        columns += [
+            text(TREATMENT).as_(self._name("measure")),
+            self._column(_TREATMENT).as_(self._name("item")),
+            exp.Count(this=exp.Star()).as_(self._name("count")),
+        ]
+        return exp.Select(expressions=columns).from_(self._step("criteria")).group_by(*keys)
+
     def _variants_step(self, carried: Sequence[str]) -> exp.Expr:
         """Add 1 or 0 for every variant to the columns of the step `grouped`."""
         of_days = _DAYS if _DAY in carried else ()
-        kept = [name for name in carried if name not in (_DAY, _DAY_OF_MONTH)]
+        kept = [name for name in carried if name not in _NOT_GROUPED]
         columns: list[exp.Expr] = [self._column(name) for name in (*kept, _ROWS, *of_days)]
         for variant in self._variants:
             holds = all_of([self._is_one(self._criterion_column(criterion)) for criterion in variant.criteria.values()])
