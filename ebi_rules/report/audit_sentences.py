@@ -108,7 +108,8 @@ def variation_words(audit: AuditTables, variation: Variation) -> list[str]:
     """Return how much providers vary, and how far apart one must be to have a signal."""
     if variation.judged < _FEWEST_COMPARED:
         return [f"{_several(variation.judged, 'provider')} can be judged: too few to say how much providers vary."]
-    beyond = f"{variation.beyond_998} of {variation.judged} providers are outside the 99.8% limits"
+    verb = "is" if variation.beyond_998 == 1 else "are"
+    beyond = f"{variation.beyond_998} of {variation.judged} providers {verb} outside the 99.8% limits"
     if audit.settings.overdispersion == "none":
         sentences = [f"{beyond}, which allow for chance alone and not for normal differences between providers."]
     elif variation.tau2 > 0:

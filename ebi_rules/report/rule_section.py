@@ -141,8 +141,9 @@ def _rates_chart(providers: pl.DataFrame, title: str) -> Markup | None:
 
 
 def _trend_chart(series: pl.DataFrame, points: Sequence[str], title: str) -> Markup | None:
-    """Draw the trend; return None if there are no months."""
-    if not series.height:
+    """Draw the trend; return None if there are no months, or most are suppressed."""
+    drawn = series.filter(pl.col("eligible").is_null() | (pl.col("eligible") > 0))["rate_per_1000_eligible"]
+    if not drawn.len() or drawn.count() * 2 < drawn.len():
         return None
     period = "quarter" if "quarter" in series.columns else "month"
     return svg(trend_charts.trend(series, points=points), f"Rate by {period}, all providers, {title}")

@@ -10,6 +10,7 @@ from scipy import stats
 
 import ebi_rules as ebi
 from ebi_rules.pathways.measure_trend import measure_trends
+from ebi_rules.provider_audit.case_mix import is_thin
 from ebi_rules.provider_audit.comparability import distances
 from ebi_rules.provider_audit.judged_series import CHART, Judging, judge
 from ebi_rules.provider_audit.likely_counts import likely_count
@@ -420,3 +421,25 @@ def test_rounded_counts_near_the_mean_are_on_neither_side_of_it() -> None:
     assert plain[1:12] == shift
     rounded = judge(points(counts), Judging("month", "hes", Settings()))["signal"].to_list()
     assert "shift_below" not in rounded
+
+
+# Constants of disclosure control and case mix
+
+
+@pytest.mark.parametrize(("providers", "is_shown"), [(10, True), (11, False)])
+def test_a_suppressed_count_keeps_three_possible_values(providers: int, is_shown: bool) -> None:
+    """One in scope each and a total shown as 10, which is 8 to 12: 10 providers have 1 to 3 each, 11 only 1 or 2."""
+    total = trend_audit([[1]] * providers, "hes").totals()["flagged"].item()
+    assert (total == 10) == is_shown
+    assert (total is None) != is_shown
+
+
+@pytest.mark.parametrize(("eligible", "expected"), [([900, 100], False), ([890, 110], True)])
+def test_strata_are_thin_above_a_tenth(eligible: list[int], expected: bool) -> None:
+    assert is_thin(pl.DataFrame({"eligible": eligible, "flagged": [40, 7]})) == expected
+    assert not is_thin(pl.DataFrame({"eligible": eligible, "flagged": [40, 8]}))
+
+
+def test_a_suppressed_month_counts_as_4_in_the_mean() -> None:
+    audit = trend_audit([[20, 15, 20, 3] * 6], "hes")
+    assert audit.trend.filter(provider="Z0")["mean"][0] == pytest.approx((20 + 15 + 20 + 4) / 4, abs=0.001)

@@ -112,8 +112,10 @@ function number(value, digits) {
 function drawTrend(place, data, label, series) {
   const figure = document.createElement("figure");
   place.replaceChildren(figure);
-  if (data.every((month) => month.rate === null)) {
-    figure.textContent = "Too few in scope to show.";
+  // A few points between suppressed ones would look like a trend.
+  const inside = data.filter((point) => point.inside && point.eligible !== 0);
+  if (inside.filter((point) => point.rate !== null).length * 2 < inside.length || !inside.length) {
+    figure.textContent = "Too few in scope to draw: most points are suppressed.";
     return;
   }
   if (series.j) {
