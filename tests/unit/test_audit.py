@@ -287,3 +287,13 @@ def test_expected_numbers_reveal_nothing_that_is_rounded_away() -> None:
         expected.append(ebi.Audit(tables).providers["expected"].to_list())
     assert expected[0] == expected[1]
     assert None not in expected[0]
+
+
+@pytest.mark.parametrize(("coded", "low"), [(74, False), (73, True)])
+def test_coding_is_low_below_three_quarters_of_the_share_overall(coded: int, low: bool) -> None:
+    """1,000 activities of one provider all have a procedure: the share overall is 97.5 or 97.6%."""
+    providers = ["ZZ1"] * 1_000 + ["ZZ2"] * 100
+    codes = ["X384"] * (1_000 + coded) + [None] * (100 - coded)
+    frame = frame_of(["2024-01-31"] * 1_100, providers).with_columns(pl.Series("Der_Procedure_All", codes))
+    table = ebi.audit(frame, ["2S"], settings=EXACT).providers
+    assert dict(table.select("provider", "low_coding").iter_rows()) == {"ZZ1": False, "ZZ2": low}
