@@ -19,6 +19,7 @@ HEADINGS = {
     "standardised_ratio": "ratio",
     "differs": "judged otherwise",
     "low_coding": "coding",
+    "percent_undiagnosed": "% without a diagnosis",
     "label": "provider",
     "percent_lower_95": "95% lower",
     "percent_upper_95": "95% upper",

@@ -91,6 +91,13 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
         ),
         "attrition_by_provider": _steps_by_provider(steps, phrases),
         "providers": _providers(providers),
+        "sensitivity_providers": page_table(
+            audit.provider_sensitivity.filter(of_rule).with_columns(
+                pl.col("provider").replace(audit.settings.names).fill_null(NOT_RECORDED)
+            ),
+            "In scope under each variant, by provider",
+            ["provider", "variant", "flagged", "difference", "differs"],
+        ),
         "sensitivity": page_table(
             variants, "In scope under each variant", ["variant", "flagged", "difference", "differs", "about"]
         ),
@@ -163,6 +170,8 @@ def _providers(providers: pl.DataFrame) -> PageTable:
     columns = ["label", "activity", "eligible", "flagged", *RATE, *RATIOS, "signal"]
     if "provider_name" in table.columns:
         columns.insert(1, "code")
+    if table["undiagnosed"].count():
+        columns.append("percent_undiagnosed")
     if "low_coding" in table.columns and table["low_coding"].any():
         columns.append("low_coding")
     caption = "Providers: counts, crude rates, and standardised ratios with 95% intervals"

@@ -107,7 +107,10 @@ def _criteria(rule: Rule) -> list[str]:
 def _denominator(rule: Rule) -> list[str]:
     places = [str(place) for place, name in enumerate(rule.criteria, start=1) if name in rule.logic.eligible]
     eligible = f"that meets {listed(places, 'and')}" if places else "in the extract"
-    return [f"Rates are per 1,000 eligible, which is the activity {eligible}.", ""]
+    sentences = [f"Rates are per 1,000 eligible, which is the activity {eligible}."]
+    if rule.logic.compare_within is not None:
+        sentences.append(f"Providers are compared within activity where {say(rule.logic.compare_within, {})}.")
+    return [" ".join(sentences), ""]
 
 
 def _codes(rule: Rule, reference: Reference | None) -> list[str]:
