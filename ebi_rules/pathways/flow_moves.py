@@ -8,6 +8,7 @@ import polars as pl
 
 from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow
 from ebi_rules.pathways.people_events import People, days_covered
+from ebi_rules.provider_audit.quarters import quarter_of_day
 
 STEPS = 5
 """The number of stages through which a pathway is followed."""
@@ -30,8 +31,8 @@ def moves(people: People, flow: Flow) -> pl.DataFrame:
         flow: The flow.
 
     Returns:
-        One row per move: provider, quarter, step, from, to, pathways. Provider and quarter (`2024 Q2`, of the calendar
-        year) are those of the activity with which a pathway begins.
+        One row per move: provider, quarter, step, from, to, pathways. Provider and quarter (`2024-04 to 2024-06`)
+        are those of the activity with which a pathway begins.
     """
     first, last = days_covered(people.sources, (stage.definition for stage in flow.stages))
     runs = _runs(_visits(people, flow, first, last), flow, last)
@@ -49,7 +50,7 @@ def moves(people: People, flow: Flow) -> pl.DataFrame:
     )
     keys = ["provider", "quarter", *MOVE]
     day = pl.col("begin").cast(pl.Date)
-    quarter = pl.format("{} Q{}", day.dt.year(), day.dt.quarter()).alias("quarter")
+    quarter = quarter_of_day(day).alias("quarter")
     counts = (
         part.filter(pl.col("to").is_not_null())
         .group_by("provider", quarter, *MOVE)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import polars as pl
+
 
 def quarter_of(month: str) -> str:
     """Return the quarter that contains a month.
@@ -12,6 +14,18 @@ def quarter_of(month: str) -> str:
     """
     year, first = month[:4], (int(month[5:7]) - 1) // 3 * 3 + 1
     return f"{year}-{first:02d} to {year}-{first + 2:02d}"
+
+
+def quarter_of_day(day: pl.Expr) -> pl.Expr:
+    """Return the quarter that contains a date, for each row.
+
+    Example:
+        >>> frame = pl.DataFrame({"day": ["2024-05-17", "2024-12-31"]}, schema={"day": pl.String})
+        >>> frame.select(quarter_of_day(pl.col("day").str.to_date()))["day"].to_list()
+        ['2024-04 to 2024-06', '2024-10 to 2024-12']
+    """
+    first = day.dt.truncate("1q")
+    return pl.format("{} to {}", first.dt.strftime("%Y-%m"), first.dt.offset_by("2mo").dt.strftime("%Y-%m"))
 
 
 def months_of(quarter: str) -> list[str]:

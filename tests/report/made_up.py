@@ -96,3 +96,19 @@ def run_record() -> dict[str, object]:
         "inputs": [],
         "rows": 0,
     }
+
+
+def trend_audit(flagged: list[list[int]], method: str = "none") -> Audit:
+    """Return the audit of providers with these counts by month, of 1,000 eligible each."""
+    names, size = [f"Z{place}" for place in range(len(flagged))], len(flagged[0])
+    cells = {
+        "provider": [name for name in names for _ in range(size)],
+        "month": months(size) * len(names),
+        "age_band": ["45-49"] * size * len(names),
+        "sex": ["1"] * size * len(names),
+    }
+    entries = audited(1)
+    counts = np.array([flagged]).reshape(1, -1)
+    return made_up_audit(
+        cube_of(entries, cells, np.full(counts.shape, 1_000), counts), entries, Settings(disclosure=method)
+    )

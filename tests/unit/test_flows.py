@@ -18,6 +18,7 @@ from ebi_rules.pathways.definitions import FLOWS, flow, flows
 from ebi_rules.pathways.flow import Flow, paths
 from ebi_rules.pathways.flow_moves import FURTHER, STEPS, moves
 from ebi_rules.pathways.people_events import gather_people
+from ebi_rules.provider_audit.quarters import quarter_of
 from ebi_rules.synth.made_up_people import STORIES, paths_of, write_population
 from tests.engines.people import BEGIN, TODAY, Person, event_of, provider_of, random_people, table_of, until
 
@@ -34,8 +35,7 @@ def _by_definition(definition: Flow, people: list[Person], days: int) -> Counter
         events = [each.event for each in people if each.person == person]
         for path in paths(definition, events, str(BEGIN), until(days)):
             begun = next(each for each in people if each.event is path.begin)
-            year, month = path.begin.day.split("-")[:2]
-            where = provider_of(begun), f"{year} Q{(int(month) + 2) // 3}"
+            where = provider_of(begun), quarter_of(path.begin.day)
             for step, (one, other) in enumerate(pairwise(("referral", *path.stages))):
                 if step <= STEPS:
                     beyond = step == STEPS and other not in definition.ends
