@@ -4,7 +4,7 @@
 of rules, extracts or data frames, and contains no classification.
 """
 
-from opcs_icd.codelist import CodeList, CodeSystemError
+from opcs_icd.codelist import CodeList, CodeSystemError, PrefixSet
 from opcs_icd.codes import (
     ICD10,
     MISSING_TEXTS,
@@ -33,6 +33,7 @@ __all__ = [
     "CodeSystem",
     "CodeSystemError",
     "PatternError",
+    "PrefixSet",
     "is_valid",
     "normal_form",
     "single_code",

@@ -11,6 +11,9 @@ from itertools import groupby
 from opcs_icd.codes import ICD10, OPCS4, CodeError, CodeSystem, normal_form
 from opcs_icd.patterns import expand
 
+_CATEGORY = 3
+"""The length of a category, the shortest prefix."""
+
 _SHORTEST_RUN = 3
 """The fewest neighbours that are written as a range."""
 
@@ -47,6 +50,15 @@ class CodeList:
         self.system = system
         self.patterns = tuple(patterns)
         self.prefixes = _without_covered(prefix for pattern in self.patterns for prefix in expand(system, pattern))
+
+    @classmethod
+    def _of_prefixes(cls, system: CodeSystem, prefixes: Iterable[str]) -> "CodeList":
+        """Return the list of some prefixes, which are not checked again."""
+        codes = cls.__new__(cls)
+        codes.system = system
+        codes.prefixes = _without_covered(prefixes)
+        codes.patterns = codes.prefixes
+        return codes
 
     @classmethod
     def opcs(cls, patterns: Iterable[str]) -> "CodeList":
@@ -88,6 +100,10 @@ class CodeList:
     def _lengths(self) -> tuple[int, ...]:
         return tuple(sorted({len(prefix) for prefix in self.prefixes}))
 
+    @cached_property
+    def _covered(self) -> "PrefixSet":
+        return PrefixSet(self.prefixes)
+
     def match(self, code: str) -> str | None:
         """Return the prefix that a code begins with.
 
@@ -121,19 +137,23 @@ class CodeList:
         return self.system is other.system and self.prefixes == other.prefixes
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash((self.system, self.prefixes))
 
     def __or__(self, other: "CodeList") -> "CodeList":
         """Return a list of the codes that are in either list."""
         self._require_same_system(other)
-        return CodeList(self.system, self.prefixes + other.prefixes)
+        return CodeList._of_prefixes(self.system, self.prefixes + other.prefixes)
 
     def __and__(self, other: "CodeList") -> "CodeList":
         """Return a list of the codes that are in both lists."""
         self._require_same_system(other)
         prefixes_in_other = [prefix for prefix in self.prefixes if prefix in other]
         prefixes_of_other = [prefix for prefix in other.prefixes if prefix in self]
-        return CodeList(self.system, prefixes_in_other + prefixes_of_other)
+        return CodeList._of_prefixes(self.system, prefixes_in_other + prefixes_of_other)
 
     def __sub__(self, other: "CodeList") -> "CodeList":
         """Return a list of the codes in this list that are not in `other`.
@@ -142,17 +162,13 @@ class CodeList:
         itself does not: V38 without V381 is V38[02-9].
         """
         self._require_same_system(other)
-        kept_prefixes: list[str] = []
-        unchecked_prefixes = list(self.prefixes)
-        while unchecked_prefixes:
-            prefix = unchecked_prefixes.pop()
-            if prefix in other:
-                continue
-            if any(removed.startswith(prefix) for removed in other.prefixes):
-                unchecked_prefixes.extend(f"{prefix}{digit}" for digit in range(10))
-            else:
-                kept_prefixes.append(prefix)
-        return CodeList(self.system, kept_prefixes)
+        kept = (rest for prefix in self.prefixes for rest in other._covered.uncovered(prefix))
+        return CodeList._of_prefixes(self.system, kept)
+
+    def __le__(self, other: "CodeList") -> bool:
+        """Return whether every code in this list is also in `other`."""
+        self._require_same_system(other)
+        return all(other._covered.covers(prefix) for prefix in self.prefixes)
 
     def _require_same_system(self, other: "CodeList") -> None:
         if self.system is not other.system:
@@ -176,6 +192,44 @@ class CodeList:
     def __repr__(self) -> str:
         constructor = "opcs" if self.system is OPCS4 else "icd"
         return f"CodeList.{constructor}({list(self.compact)!r})"
+
+
+class PrefixSet:
+    """A growing set of prefixes, which knows what part of a category they cover.
+
+    Args:
+        prefixes: The first prefixes.
+
+    Example:
+        >>> digits = PrefixSet(f"V38{digit}" for digit in range(9))
+        >>> digits.covers("V38"), list(digits.uncovered("V38"))
+        (False, ['V389'])
+    """
+
+    def __init__(self, prefixes: Iterable[str] = ()) -> None:
+        self._prefixes: set[str] = set()
+        self._divided: set[str] = set()
+        for prefix in prefixes:
+            self.add(prefix)
+
+    def add(self, prefix: str) -> None:
+        """Add a prefix."""
+        self._prefixes.add(prefix)
+        self._divided.update(prefix[:length] for length in range(_CATEGORY, len(prefix)))
+
+    def covers(self, prefix: str) -> bool:
+        """Return whether the set covers every code that begins with a prefix."""
+        return next(self.uncovered(prefix), None) is None
+
+    def uncovered(self, prefix: str) -> Iterator[str]:
+        """Yield the longest parts of a prefix that the set does not cover: itself, or its subdivisions."""
+        if any(prefix[:length] in self._prefixes for length in range(_CATEGORY, len(prefix) + 1)):
+            return
+        if prefix not in self._divided:
+            yield prefix
+            return
+        for digit in range(10):
+            yield from self.uncovered(f"{prefix}{digit}")
 
 
 def _without_covered(prefixes: Iterable[str]) -> tuple[str, ...]:

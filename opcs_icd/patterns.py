@@ -16,6 +16,9 @@ _FOREIGN_MARKS = (
     (_QUOTES, "contains a quotation mark"),
     ("%", "contains the wildcard %, which is not needed: a pattern matches every code that begins with it"),
 )
+_PLAIN = re.compile(r"[A-Z][0-9]{2,4}")
+"""Most patterns: one code, which need not be taken apart."""
+
 _DIGITS = "0123456789"
 _STEM = 3
 _LONGEST = 5
@@ -58,6 +61,9 @@ def expand(system: CodeSystem, pattern: str) -> tuple[str, ...]:
         ('U054', 'U055')
     """
     text = normal_form(pattern)
+    if _PLAIN.fullmatch(text):
+        _check_letter(system, pattern, text[0])
+        return (text,)
     _check_marks(system, pattern, text)
     bounds = _RANGE.fullmatch(text)
     if bounds:

@@ -1,6 +1,7 @@
 """Find the line of an entry in a TOML file, which the parser of the standard library does not report."""
 
 import re
+from functools import lru_cache
 
 _HEADER = re.compile(r"\s*(\[\[?)\s*(.+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -22,6 +23,17 @@ def find_line(content: str, place: tuple[str, ...]) -> int:
         3
     """
     most_shared, line_number = 0, 1
+    for path, number in _entries(content):
+        shared = min(len(path), len(place))
+        if shared > most_shared and path[:shared] == place[:shared]:
+            most_shared, line_number = shared, number
+    return line_number
+
+
+@lru_cache(maxsize=4)
+def _entries(content: str) -> tuple[tuple[tuple[str, ...], int], ...]:
+    """Return the path of keys to every entry of a file, with its line number."""
+    entries = []
     header: tuple[str, ...] = ()
     last_index: dict[tuple[str, ...], int] = {}
     for number, line in enumerate(content.splitlines(), start=1):
@@ -30,15 +42,10 @@ def find_line(content: str, place: tuple[str, ...]) -> int:
             if match[1] == "[[":
                 last_index[header] = last_index.get(header, -1) + 1
                 header = (*header, str(last_index[header]))
-            path = header
+            entries.append((header, number))
         elif match := _KEY.match(line):
-            path = (*header, *_parts(match[1]))
-        else:
-            continue
-        shared = min(len(path), len(place))
-        if shared > most_shared and path[:shared] == place[:shared]:
-            most_shared, line_number = shared, number
-    return line_number
+            entries.append(((*header, *_parts(match[1])), number))
+    return tuple(entries)
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -4,10 +4,14 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from ebi_rules.lint.finding import NOTE, WARNING, Interpretation, Place, UnplacedFinding
-from opcs_icd import OPCS4, CodeList, CodeSystem
+from opcs_icd import OPCS4, CodeList, CodeSystem, PrefixSet
+from opcs_icd.patterns import expand
 
 _NATIONAL_LENGTH = {OPCS4: 4}
 """The longest code in national data: fifth characters that sites add to OPCS-4 are removed before submission."""
+
+_MOST_NAMED = 5
+"""How many patterns a finding names."""
 
 _FEWEST_ALIKE = 4
 """How many codes must differ only in the chapter letter before that is unlikely to be chance."""
@@ -36,9 +40,9 @@ def check_code_lists(interpretation: Interpretation, known: KnownCodes) -> Itera
         if first == second:
             text = f"this list has the same codes as {one}. Use one list for both."
             yield UnplacedFinding(WARNING, "same-list", _place(interpretation, two), text)
-        elif not len(first - second):
+        elif first <= second:
             yield _list_in_list(interpretation, one, two)
-        elif not len(second - first):
+        elif second <= first:
             yield _list_in_list(interpretation, two, one)
 
 
@@ -54,20 +58,38 @@ def _place(interpretation: Interpretation, name: str) -> Place:
 
 def _check_patterns(codes: CodeList, place: Place) -> Iterator[UnplacedFinding]:
     """Find patterns that add no code, and patterns that are longer than the codes in national data."""
-    before: list[str] = []
+    before = PrefixSet()
+    adding_nothing, too_long, longer = [], [], []
     for pattern in codes.patterns:
-        one = CodeList(codes.system, [pattern])
-        if before and not (one - CodeList(codes.system, before)):
-            text = f"the pattern {pattern} adds no code to the patterns before it. Remove it."
-            yield UnplacedFinding(WARNING, "pattern-twice", place, text)
-        before += one.prefixes
-        longest = max(map(len, one.prefixes))
+        prefixes = expand(codes.system, pattern)
+        if all(map(before.covers, prefixes)):
+            adding_nothing.append(pattern)
+        for prefix in prefixes:
+            before.add(prefix)
+        longest = max(map(len, prefixes))
         if longest > _NATIONAL_LENGTH.get(codes.system, 5):
-            text = f"no code in national data matches {pattern}: OPCS-4 codes have four characters there. Shorten it."
-            yield UnplacedFinding(WARNING, "no-code-matches", place, text)
+            too_long.append(pattern)
         elif longest == 5:
-            text = f"{pattern} matches only in data that keep fifth characters."
-            yield UnplacedFinding(NOTE, "fifth-character", place, text)
+            longer.append(pattern)
+    if adding_nothing:
+        text = f"{_patterns(adding_nothing, 'adds', 'add')} no code to the patterns before. Remove what is not needed."
+        yield UnplacedFinding(WARNING, "pattern-twice", place, text)
+    if too_long:
+        text = (
+            f"no code in national data matches {_patterns(too_long)}: OPCS-4 codes have four characters there. "
+            "Shorten what is too long."
+        )
+        yield UnplacedFinding(WARNING, "no-code-matches", place, text)
+    if longer:
+        text = f"{_patterns(longer, 'matches', 'match')} only in data that keep fifth characters."
+        yield UnplacedFinding(NOTE, "fifth-character", place, text)
+
+
+def _patterns(patterns: list[str], one: str = "", many: str = "") -> str:
+    """Return the first patterns and the number of others, with a verb for one or for many."""
+    names, others = patterns[:_MOST_NAMED], len(patterns) - _MOST_NAMED
+    text = ", ".join(names) + (f" and {others:,} more" if others > 0 else "")
+    return f"{text} {one if len(patterns) == 1 else many}".rstrip()
 
 
 def _check_classification(
@@ -104,7 +126,7 @@ def _check_chapter(codes: CodeList, place: Place, known: KnownCodes) -> Iterator
         if prefixes & set(long):
             continue
         for letter in codes.system.letters:
-            alike = [letter + prefix[1:] for prefix in long]
-            if set(alike) <= prefixes:
+            if all(letter + prefix[1:] in prefixes for prefix in long):
+                alike = [letter + prefix[1:] for prefix in long]
                 text = f"{rule} has {CodeList(codes.system, alike)}, which differ only in the chapter letter. Check it."
                 yield UnplacedFinding(WARNING, "chapter-letter", place, text)

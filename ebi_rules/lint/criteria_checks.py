@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
-from ebi_rules.criteria.logic import codes_by_sign, equivalent, implies, possible, with_answers
+from ebi_rules.criteria.logic import codes_by_sign, possible, with_answers
 from ebi_rules.criteria.nodes import (
     CODE_FIELDS,
     And,
@@ -23,6 +23,8 @@ from ebi_rules.criteria.nodes import (
     lists_named,
 )
 from ebi_rules.criteria.parser import mixes_connectives
+from ebi_rules.criteria.satisfiability import Satisfiability
+from ebi_rules.criteria.search_budget import TooComplexError
 from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Interpretation, Place, UnplacedFinding
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.translate.english import say
@@ -41,20 +43,38 @@ _BANDS = {(0, 18), (19, 120)}
 
 def check_criteria(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
     """Find problems in the criteria of one interpretation, each by itself and all together."""
+    rule = interpretation.rule
+    for name, criterion in rule.criteria.items():
+        yield from _age_bands(criterion, (*interpretation.place, "criteria", name))
+    try:
+        yield from _check_meaning(interpretation, Satisfiability([_whole(rule), _whole(interpretation.base)]))
+    except TooComplexError:
+        text = (
+            "the criteria are too complex to be checked for contradictions and for parts that change nothing. "
+            "Check them by hand, or divide them."
+        )
+        yield UnplacedFinding(WARNING, "not-checked", (*interpretation.place, "criteria"), text)
+
+
+def _check_meaning(interpretation: Interpretation, meaning: Satisfiability) -> Iterator[UnplacedFinding]:
+    """Find problems in what criteria mean.
+
+    Raises:
+        TooComplexError: Deciding takes too long. What was found before is found.
+    """
     for name, criterion in interpretation.rule.criteria.items():
         place = (*interpretation.place, "criteria", name)
-        if not possible(criterion):
+        if not meaning.possible(criterion):
             text = "this is never true, so nothing is in scope. Correct it."
             yield UnplacedFinding(ERROR, "never-holds", place, text)
-        elif not possible(Not(criterion)):
+        elif not meaning.possible(Not(criterion)):
             text = "this is always true, so it changes nothing. Remove it."
             yield UnplacedFinding(WARNING, "always-holds", place, text)
         else:
-            yield from _redundant_parts(criterion, place, interpretation.rule)
-        yield from _age_bands(criterion, place)
-    yield from _together(interpretation)
+            yield from _redundant_parts(criterion, place, interpretation.rule, meaning)
+    yield from _together(interpretation, meaning)
     yield from _supplementary(interpretation)
-    if interpretation.is_variant and _changes_nothing(interpretation):
+    if interpretation.is_variant and _changes_nothing(interpretation, meaning):
         text = "this variant flags the same activity as the rule. Remove it."
         yield UnplacedFinding(WARNING, "variant-changes-nothing", interpretation.place, text)
 
@@ -96,15 +116,19 @@ def _whole(rule: Rule) -> Criterion:
     return And(tuple(rule.criteria.values()))
 
 
-def _together(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
+def _together(interpretation: Interpretation, meaning: Satisfiability) -> Iterator[UnplacedFinding]:
     """Find criteria that contradict each other, and criteria that the others imply."""
     criteria = interpretation.rule.criteria
-    if possible(_whole(interpretation.rule)):
-        yield from _implied(interpretation)
+    if meaning.possible(_whole(interpretation.rule)):
+        yield from _implied(interpretation, meaning)
         return
-    if not all(map(possible, criteria.values())):
+    if not all(map(meaning.possible, criteria.values())):
         return
-    pairs = [(one, two) for one, two in combinations(criteria, 2) if not possible(And((criteria[one], criteria[two])))]
+    pairs = [
+        (one, two)
+        for one, two in combinations(criteria, 2)
+        if not meaning.possible(And((criteria[one], criteria[two])))
+    ]
     for one, two in pairs:
         place = (*interpretation.place, "criteria", two)
         if isinstance(criteria[two], Not):
@@ -118,12 +142,12 @@ def _together(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
         yield UnplacedFinding(ERROR, "contradiction", (*interpretation.place, "criteria"), text)
 
 
-def _implied(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
+def _implied(interpretation: Interpretation, meaning: Satisfiability) -> Iterator[UnplacedFinding]:
     """Find criteria that hold wherever the others do."""
     criteria = interpretation.rule.criteria
     for name, criterion in criteria.items():
         others = [other for key, other in criteria.items() if key != name]
-        if others and possible(Not(criterion)) and implies(And(tuple(others)), criterion):
+        if others and meaning.possible(Not(criterion)) and meaning.implies(And(tuple(others)), criterion):
             text = "the other criteria imply this one, so it excludes nothing more. Remove it."
             yield UnplacedFinding(WARNING, "changes-nothing", (*interpretation.place, "criteria", name), text)
 
@@ -156,10 +180,12 @@ def _can_hold(criterion: Criterion | bool) -> bool:
     return criterion if isinstance(criterion, bool) else possible(criterion)
 
 
-def _redundant_parts(criterion: Criterion, place: Place, rule: Rule) -> Iterator[UnplacedFinding]:
+def _redundant_parts(
+    criterion: Criterion, place: Place, rule: Rule, meaning: Satisfiability
+) -> Iterator[UnplacedFinding]:
     """Find the first part without which a criterion would mean the same."""
     for connective, part, without_part in _with_one_part_less(criterion):
-        if equivalent(criterion, without_part):
+        if meaning.equivalent(criterion, without_part):
             kind = "alternative" if isinstance(connective, Or) else "part"
             words = say(part, rule.documentation.words)
             text = f"the {kind} {words!r} changes nothing beside the others. Remove it."
@@ -204,7 +230,7 @@ def _age_bands(criterion: Criterion, place: Place) -> Iterator[UnplacedFinding]:
         yield UnplacedFinding(WARNING, "age-band", place, text)
 
 
-def _changes_nothing(interpretation: Interpretation) -> bool:
+def _changes_nothing(interpretation: Interpretation, meaning: Satisfiability) -> bool:
     """Return whether a variant has the denominator of its rule and flags the same."""
     rule, base = interpretation.rule, interpretation.base
-    return rule.logic.eligible == base.logic.eligible and equivalent(_whole(rule), _whole(base))
+    return rule.logic.eligible == base.logic.eligible and meaning.equivalent(_whole(rule), _whole(base))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ebi_rules.criteria.logic import is_decisive
+from ebi_rules.criteria.logic import decisive_atoms
 from ebi_rules.criteria.nodes import And, atoms
 from ebi_rules.lint.finding import WARNING, Interpretation, UnplacedFinding
 from ebi_rules.rule_model.explanation import explain_activity
@@ -18,11 +18,14 @@ def check_examples(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
         return
     rule = interpretation.rule
     whole = And(tuple(rule.criteria.values()))
-    examples = _examples_of(interpretation)
+    outcomes_of: dict[object, set[bool]] = {}
+    for example in _examples_of(interpretation):
+        for atom in decisive_atoms(whole, example.activity):
+            outcomes_of.setdefault(atom, set()).add(example.flagged)
     for name, criterion in rule.criteria.items():
         place = (*interpretation.place, "criteria", name)
         for atom in dict.fromkeys(atoms(criterion)):
-            outcomes = {example.flagged for example in examples if is_decisive(atom, whole, example.activity)}
+            outcomes = outcomes_of.get(atom, set())
             words = say(atom, rule.documentation.words)
             for flagged, outcome in ((True, "in scope"), (False, "not in scope")):
                 if flagged not in outcomes:

@@ -25,6 +25,7 @@ from ebi_rules.criteria.nodes import (
 )
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import OPCS4, CodeList, CodeSystem
+from opcs_icd.patterns import expand
 
 _NOUNS = {OPCS4: "procedure", CodeSystem.ICD10: "diagnosis"}
 _SPELL_CODES = {
@@ -273,16 +274,8 @@ def dotted(codes: CodeList) -> str:
         if "-" in pattern and "[" not in pattern:
             parts.append(pattern.replace("-", " to "))
         else:
-            parts.extend(map(with_dot, _members(codes, pattern)))
+            parts.extend(map(with_dot, expand(codes.system, pattern)))
     return ", ".join(parts)
-
-
-def _members(codes: CodeList, pattern: str) -> list[str]:
-    """Return the prefixes of a list that one of its compact patterns covers."""
-    stem, is_class, _ = pattern.partition("[")
-    if not is_class:
-        return [pattern]
-    return [prefix for prefix in codes.prefixes if prefix[:-1] == stem]
 
 
 def heading(name: str, words: Mapping[str, str]) -> str:
