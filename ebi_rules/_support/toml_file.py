@@ -3,7 +3,6 @@
 Every error names the file, the line, the entry and, for a wrong name, the nearest right one.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +10,7 @@ from typing import Any, NoReturn
 from ebi_rules._support.errors import DataFileError, unknown
 from ebi_rules._support.text_bytes import decode
 from ebi_rules._support.toml_lines import find_line
+from ebi_rules._support.toml_text import TomlError, parse_toml
 
 Place = tuple[str, ...]
 
@@ -32,8 +32,8 @@ class TomlFile:
         self.name = name
         self.error = error
         try:
-            self.table: dict[str, Any] = tomllib.loads(content)
-        except tomllib.TOMLDecodeError as problem:
+            self.table: dict[str, Any] = parse_toml(content)
+        except TomlError as problem:
             raise error(f"{name}: {problem}.") from None
 
     def fail(self, place: Place, problem: str) -> NoReturn:

@@ -34,6 +34,11 @@ from ebi_rules.criteria.nodes import (
 )
 from opcs_icd import ICD10, OPCS4, CodeSystem
 
+_DEEPEST = 20
+"""How deep parentheses, or NOTs, may be nested."""
+
+_MOST_DIGITS = 9
+
 _SYSTEMS = {"procedure": OPCS4, "diagnosis": ICD10}
 _POSITIONS = {"": Position.ANY, "primary_": Position.PRIMARY, "secondary_": Position.SECONDARY}
 
@@ -63,6 +68,7 @@ def parse(text: str, lists: Mapping[str, NamedCodes], shared: Mapping[str, Crite
         Between(field='age', low=19, high=120)
     """
     try:
+        _require_shallow(text)
         tree = _dialect().parse(text)
     except SqlglotError as error:
         raise CriterionError(f"this cannot be parsed: {_first_line(error)}.") from None
@@ -81,10 +87,23 @@ def mixes_connectives(text: str) -> bool:
         False
     """
     try:
+        _require_shallow(text)
         trees = [tree for tree in _dialect().parse(text) if tree]
-    except SqlglotError:
+    except (CriterionError, SqlglotError):
         return False
     return any(isinstance(node.parent, exp.Or) for tree in trees for node in tree.find_all(exp.And))
+
+
+def _require_shallow(text: str) -> None:
+    """Raise `CriterionError` for parentheses, or a run of NOTs, that are nested too deeply for any parser."""
+    depth = run = 0
+    for token in _dialect().tokenize(text):
+        name = token.token_type.name
+        depth += (name == "L_PAREN") - (name == "R_PAREN")
+        run = run + 1 if name == "NOT" else 0
+        if depth > _DEEPEST or run > _DEEPEST:
+            kind = "parentheses" if depth > _DEEPEST else "NOT"
+            raise CriterionError(f"{kind} cannot be nested more than {_DEEPEST} deep: divide this into criteria.")
 
 
 @cache
@@ -225,6 +244,8 @@ class _Reader:
 
     def _number(self, tree: Any) -> int:
         if type(tree).__name__ == "Literal" and not tree.is_string and str(tree.this).isdigit():
+            if len(str(tree.this)) > _MOST_DIGITS:
+                raise CriterionError(f"a number has at most {_MOST_DIGITS} digits.")
             return int(tree.this)
         raise CriterionError(f"write a whole number instead of {_quote(tree)}.")
 

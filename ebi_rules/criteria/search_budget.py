@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass, field
 
+from ebi_rules._support.errors import RuleError
+
 STEPS = 4_000_000
 """The most steps for all questions about one interpretation of a rule: a few seconds."""
 
 
-class TooComplexError(Exception):
-    """Deciding takes more steps than there are. Whoever asked reports that; no user sees this error."""
+class TooComplexError(RuleError):
+    """Deciding what criteria can mean takes more steps than there are."""
+
+    def __init__(self) -> None:
+        super().__init__("the criteria are too complex to decide what they can mean together: divide them.")
 
 
 @dataclass

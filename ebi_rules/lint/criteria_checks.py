@@ -1,10 +1,10 @@
 """Check what criteria mean together: contradictions, criteria that are always or never true, and redundant parts."""
 
-import tomllib
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Any
 
+from ebi_rules._support.toml_text import parse_toml
 from ebi_rules.criteria.logic import codes_by_sign, possible, with_answers
 from ebi_rules.criteria.nodes import (
     CODE_FIELDS,
@@ -99,7 +99,7 @@ def _turned_round(text: str) -> UnplacedFinding:
 
 def check_connectives(content: str) -> Iterator[UnplacedFinding]:
     """Find criteria in the text of a rule file that mix AND and OR without parentheses."""
-    return _mixed_connectives(tomllib.loads(content), ())
+    return _mixed_connectives(parse_toml(content), ())
 
 
 def _mixed_connectives(table: dict[str, Any], place: Place) -> Iterator[UnplacedFinding]:

@@ -4,7 +4,6 @@ A rule is found by its key or an alias, and parsed when it is first needed. In a
 lists and criteria that its rules share, beside those of the catalogue.
 """
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from ebi_rules._support.errors import RuleError, UsageError, unknown
 from ebi_rules._support.package_data import data_folder, toml_files
+from ebi_rules._support.toml_text import TomlError, parse_toml
 from ebi_rules.rule_model.coded_source import SharedDefinitions
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_documentation import Intervention
@@ -48,8 +48,8 @@ class RuleFile:
     def names(self) -> tuple[str, ...]:
         """The rule's key and its aliases. Raises `RuleError` if the file is wrong."""
         try:
-            table = tomllib.loads(self.content)
-        except tomllib.TOMLDecodeError as error:
+            table = parse_toml(self.content)
+        except TomlError as error:
             raise RuleError(f"{self.name}: {error}.") from None
         names = (table.get("key"), *table.get("aliases", ()))
         if not all(isinstance(name, str) for name in names):
@@ -164,7 +164,7 @@ def files_of_folder(folder: Traversable, label: str, shared: SharedDefinitions) 
 
 def read_interventions(folder: Traversable) -> tuple[Intervention, ...]:
     """Return the programme's interventions, coded or not, from the file of a catalogue's folder."""
-    tables = tomllib.loads(_text(folder / INTERVENTIONS))["interventions"]
+    tables = parse_toml(_text(folder / INTERVENTIONS))["interventions"]
     return tuple(
         Intervention(
             letter=table["letter"],

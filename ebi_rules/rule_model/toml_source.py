@@ -3,16 +3,21 @@
 A wrong entry does not hide the next one: the parser continues after it, and all problems are reported together.
 """
 
-import tomllib
+import re
 from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 from ebi_rules._support.errors import Problem, RuleError, unknown
 from ebi_rules._support.toml_lines import find_line
+from ebi_rules._support.toml_text import TomlError, parse_toml
+
+NAME_RULE = "this must be letters, digits, - and _, at most 80 of them."
 
 Place = tuple[str, ...]
 """The path of keys to an entry; the tables of an array count from 0, as text."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 _TEXTS = {"key", "title", "dataset", "status", "source", "edition", "port", "about", "stopped_by", "variant"}
 _LISTS_OF_TEXTS = {"aliases", "interventions", "revised", "limits", "eligible"}
@@ -39,8 +44,8 @@ class RuleSource:
         self.file = file
         self.problems: list[Problem] = []
         try:
-            self.table: dict[str, Any] = tomllib.loads(content)
-        except tomllib.TOMLDecodeError as error:
+            self.table: dict[str, Any] = parse_toml(content)
+        except TomlError as error:
             raise RuleError(f"{file}: {error}.") from None
 
     @contextmanager
@@ -82,6 +87,28 @@ class RuleSource:
             self.fail(place, f"the entry {key} is missing.")
         for key, value in table.items():
             self._require_kind((*place, key), value)
+        if not place:
+            self._require_names(table, ())
+
+    def _require_names(self, table: Mapping[str, Any], place: Place) -> None:
+        """Check the names in a table: they become names of files and columns, and are printed in many formats."""
+        for name in ("key", "edition", "title"):
+            value = table.get(name, "")
+            if name == "title" and len(value.splitlines()) > 1:
+                self.fail((*place, name), "a title must be one line.")
+            if name != "title" and value and not is_name(value):
+                self.fail((*place, name), NAME_RULE)
+        for alias in table.get("aliases", ()):
+            if not is_name(alias):
+                self.fail((*place, "aliases"), NAME_RULE)
+        for kind in ("criteria", "variants", "editions", "ports", "codes"):
+            for name, entry in table.get(kind, {}).items():
+                names = entry if kind == "codes" and isinstance(entry, dict) else (name,)
+                for each in names:
+                    if not is_name(each):
+                        self.fail((*place, kind), NAME_RULE)
+                if kind in ("variants", "editions") and isinstance(entry, dict):
+                    self._require_names(entry, (*place, kind, name))
 
     def _require_kind(self, place: Place, value: object) -> None:
         """Check that a value is of the kind that its key requires."""
@@ -96,6 +123,16 @@ class RuleSource:
             self.fail(place, "this must be true or false.")
         if key == "examples" and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
             self.fail(place, "examples must be tables, each under [[examples]].")
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text may be the key of a rule, or the name of something in its file.
+
+    Example:
+        >>> is_name("2S_lower_back_imaging"), is_name("../x")
+        (True, False)
+    """
+    return bool(_NAME.fullmatch(text))
 
 
 def edition_table(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
