@@ -1,17 +1,36 @@
-"""Write an output completely or not at all.
+"""Write an output completely or not at all, and never over what somebody else has saved.
 
-The output is written under a temporary name on the same disk, then moved into place. If the run fails, no partial
-output is left and an existing file or folder is unchanged.
+The output is written into a hidden folder beside it, then moved into place. Whether it may be replaced is looked at
+again when that happens, and where the system can exchange two folders in one step, nothing can come between. If the
+run fails, no partial output is left and an existing file or folder is unchanged.
 """
 
+import errno
+import os
 import re
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ebi_rules._support.errors import EngineError, UsageError
+from ebi_rules._support.errors import EbiError, EngineError, UsageError
+from ebi_rules._support.moving import exchange, move_new
+from ebi_rules._support.output_lock import reserved, scratch_path
+
+__all__ = ["require_apart", "require_free", "reserved_output", "whole_file", "whole_folder"]
+
+_AS_IT_WAS = "It is as it was left, and nothing was written."
+
+_KINDS = {
+    stat.S_ISFIFO: "a pipe",
+    stat.S_ISSOCK: "a socket",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+}
+
+Snapshot = dict[str, tuple[int, int, int]]
+"""For each file of a folder, what shows whether it was changed: its number, size and time of change."""
 
 
 @contextmanager
@@ -19,20 +38,26 @@ def whole_file(path: Path, force: bool = False) -> Iterator[Path]:
     """Yield a path to write to, and move it to `path` if the block succeeds.
 
     Args:
-        path: The file to write.
+        path: The file to write. Of a link to a file, the file is written.
         force: Whether to replace an existing file.
 
     Raises:
-        UsageError: `path` exists and `force` is false, `path` is a folder, or its folder does not exist.
+        UsageError: `path` exists and `force` is false, it is no file, it was changed or created meanwhile, another
+            program has it open, or its folder does not exist.
         EngineError: The disk cannot be written to.
     """
-    require_free(path, force)
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder: name a file.")
-    with _temporary_folder(path) as temporary:
-        target = temporary / path.name
-        yield target
-        target.replace(path)
+    with reserved_output(path, force) as place:
+        if place.is_dir():
+            raise UsageError(f"{path} is a folder: name a file.")
+        before = _identity(place)
+        with _scratch_folder(place) as scratch:
+            target = scratch / place.name
+            yield target
+            with _explaining(path):
+                if before is None:
+                    move_new(target, place)
+                else:
+                    _replace_file(target, place, before)
 
 
 @contextmanager
@@ -46,25 +71,43 @@ def whole_folder(path: Path, replaceable: re.Pattern[str], force: bool = False) 
         force: Whether to replace an existing folder.
 
     Raises:
-        UsageError: `path` exists and `force` is false, it contains files that may not be replaced, it is a file, or
-            its parent folder does not exist.
+        UsageError: `path` exists and `force` is false, it contains files that may not be replaced, it is no folder,
+            something in it was saved meanwhile, another program has a file of it open, or its parent folder does not
+            exist.
         EngineError: The disk cannot be written to.
     """
+    with reserved_output(path, force) as place:
+        if path.is_symlink():
+            raise UsageError(f"{path} is a link to a folder: name the folder itself.")
+        if place.exists() and not place.is_dir():
+            raise UsageError(f"{path} is a file: name a folder.")
+        before = _contents(place, replaceable) if place.exists() else None
+        with _scratch_folder(place) as scratch:
+            target = scratch / "new"
+            target.mkdir()
+            yield target
+            with _explaining(path):
+                if before is None:
+                    move_new(target, place)
+                else:
+                    _replace_folder(target, place, before)
+
+
+@contextmanager
+def reserved_output(path: Path, force: bool) -> Iterator[Path]:
+    """Check that an output can be written, and reserve it for this run while the block lasts.
+
+    Yields:
+        The output itself: of a link to a file, the file.
+
+    Raises:
+        UsageError: The output cannot be written, or another run is writing to it.
+        EngineError: Its folder cannot be written to.
+    """
     require_free(path, force)
-    _require_replaceable(path, replaceable)
-    with _temporary_folder(path) as temporary:
-        target = temporary / "new"
-        target.mkdir()
-        yield target
-        old = temporary / "old"
-        if path.exists():
-            path.replace(old)
-        try:
-            target.replace(path)
-        except OSError:
-            if old.exists():
-                old.replace(path)
-            raise
+    place = Path(os.path.realpath(path))
+    with reserved(place):
+        yield place
 
 
 def require_apart(output: Path, inputs: Iterable[Path]) -> None:
@@ -73,9 +116,9 @@ def require_apart(output: Path, inputs: Iterable[Path]) -> None:
     Raises:
         UsageError: The output overlaps an input.
     """
-    output_path = output.resolve()
+    output_path = Path(os.path.realpath(output))
     for source in inputs:
-        input_path = source.resolve()
+        input_path = Path(os.path.realpath(source))
         if output_path == input_path or input_path in output_path.parents or output_path in input_path.parents:
             raise UsageError(f"the output {output} overlaps the input {source}: choose another output.")
 
@@ -86,30 +129,121 @@ def require_free(path: Path, force: bool) -> None:
     Raises:
         UsageError: The output cannot be written.
     """
-    if path.exists() and not force:
+    if not path.name:
+        raise UsageError("the output has no name: name a file or a folder.")
+    if path.is_symlink() and not path.exists():
+        raise UsageError(f"{path} is a link that leads nowhere: remove it, or choose another name.")
+    mode = path.stat().st_mode if path.exists() else 0
+    for is_kind, kind in _KINDS.items():
+        if is_kind(mode):
+            raise UsageError(f"{path} is {kind}: choose another name.")
+    if mode and not force:
         raise UsageError(f"{path} already exists. Use --force to replace it, or choose another name.")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"the folder {path.absolute().parent} does not exist.")
 
 
-def _require_replaceable(folder: Path, replaceable: re.Pattern[str]) -> None:
-    """Raise `UsageError` if the folder is a file or contains a file that may not be replaced."""
-    if folder.is_file():
-        raise UsageError(f"{folder} is a file: name a folder.")
-    for entry in sorted(folder.rglob("*")) if folder.is_dir() else []:
-        name = entry.relative_to(folder).as_posix()
-        if not entry.is_dir() and not replaceable.fullmatch(name):
+def _contents(folder: Path, replaceable: re.Pattern[str]) -> Snapshot:
+    """Return what a folder contains; raise `UsageError` if any of it may not be replaced."""
+    contents = _snapshot(folder)
+    for name in sorted(contents):
+        if not replaceable.fullmatch(name):
             raise UsageError(f"{folder} contains {name}, which this command did not write: choose another folder.")
+    return contents
+
+
+def _snapshot(folder: Path) -> Snapshot:
+    entries = (entry for entry in folder.rglob("*") if entry.is_symlink() or not entry.is_dir())
+    return {entry.relative_to(folder).as_posix(): identity for entry in entries if (identity := _identity(entry))}
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _replace_file(new: Path, place: Path, before: tuple[int, int, int]) -> None:
+    """Put a new file in the place of an old one, unless somebody has saved the old one meanwhile."""
+    if _identity(place) != before:
+        raise UsageError(f"{place} was changed while this ran. {_AS_IT_WAS}")
+    if not exchange(new, place):
+        new.replace(place)
+    elif _identity(new) != before:
+        exchange(new, place)
+        raise UsageError(f"{place} was changed while this ran. {_AS_IT_WAS}")
+
+
+def _replace_folder(new: Path, place: Path, before: Snapshot) -> None:
+    """Put a new folder in the place of an old one, unless somebody has saved something in the old one meanwhile."""
+    old = new if exchange(new, place) else _move_aside(place, new)
+    if _snapshot(old) == before:
+        if old is not new:
+            _put_back_on_error(new, place, old)
+        return
+    if old is new:
+        exchange(new, place)
+    else:
+        move_new(old, place)
+    raise UsageError(f"something in {place} was saved while this ran. {_AS_IT_WAS}")
+
+
+def _move_aside(place: Path, new: Path) -> Path:
+    old = new.with_name("old")
+    place.replace(old)
+    return old
+
+
+def _put_back_on_error(new: Path, place: Path, old: Path) -> None:
+    try:
+        move_new(new, place)
+    except OSError:
+        move_new(old, place)
+        raise
 
 
 @contextmanager
-def _temporary_folder(path: Path) -> Iterator[Path]:
-    """Yield a hidden folder beside `path`, and remove it at the end in any case."""
+def _explaining(path: Path) -> Iterator[None]:
+    """Turn an error of the system at the last step into a sentence."""
     try:
-        folder = Path(tempfile.mkdtemp(prefix=".ebi-rules-", dir=path.absolute().parent))
+        yield
+    except EbiError:
+        raise
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        raise UsageError(f"{path} was created while this ran. {_AS_IT_WAS}") from None
+    except PermissionError:
+        text = f"{path}, or a file in it, is open in another program, such as Excel, or may not be replaced"
+        raise UsageError(f"{text}: close the file and run this again. Nothing was lost.") from None
     except OSError as error:
-        raise EngineError(f"{path} cannot be written: {error.strerror}.") from None
+        if error.errno == errno.ENOTEMPTY:
+            raise UsageError(f"{path} was created while this ran. {_AS_IT_WAS}") from None
+        raise
+
+
+@contextmanager
+def _scratch_folder(place: Path) -> Iterator[Path]:
+    """Yield a hidden folder beside an output, and remove it at the end in any case.
+
+    One that is there already is left from a run that was killed, as the output is reserved.
+    """
+    folder = scratch_path(place)
+    try:
+        if folder.exists():
+            _restore(folder / "old", place)
+            shutil.rmtree(folder)
+        folder.mkdir()
+    except OSError as error:
+        raise EngineError(f"{place} cannot be written: {error.strerror}.") from None
     try:
         yield folder
     finally:
+        _restore(folder / "old", place)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _restore(old: Path, place: Path) -> None:
+    """Put an earlier output back that was moved aside, if nothing took its place."""
+    if old.exists() and not os.path.lexists(place):
+        old.replace(place)

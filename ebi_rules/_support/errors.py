@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from ebi_rules._support.addresses import without_secrets
+
 
 class EbiError(Exception):
     """The base of every error that the project raises on purpose.
@@ -17,6 +19,9 @@ class EbiError(Exception):
     """
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secrets(message))
 
 
 class UsageError(EbiError):

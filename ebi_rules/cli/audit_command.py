@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebi_rules._support.atomic_output import require_apart, require_free, whole_file
+from ebi_rules._support.atomic_output import require_apart, reserved_output, whole_file
 from ebi_rules._support.errors import UsageError
 from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
 from ebi_rules.cli.options import (
@@ -183,7 +183,6 @@ def audit(
     inputs = [Path(path) for path in files if path]
     for path in (output, save_cube):
         if path is not None:
-            require_free(path, force)
             require_apart(path, inputs)
     if extract is None:
         _refuse_extract_options({"by": by, **options})
@@ -192,6 +191,9 @@ def audit(
     titles = find_reference(reference)
     chosen = named_rules(rules, places)
     with status() as progress, ExitStack() as outputs:
+        for path in (output, save_cube):
+            if path is not None:
+                outputs.enter_context(reserved_output(path, force))
         if extract is not None:
             progress("opening the extract")
             result = audit_extract(opened(extract, **extract_settings), chosen, by, settings, titles, progress)

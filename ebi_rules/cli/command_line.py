@@ -4,6 +4,8 @@ Results go to standard output, progress and warnings to standard error. Exit cod
 file is wrong, 4 the extract is wrong, 5 an engine failed.
 """
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,9 +13,11 @@ from typing import Any
 import click
 
 from ebi_rules._support.errors import EbiError, EngineError, unknown
+from ebi_rules.cli import INTERRUPTED
 from ebi_rules.version import __version__
 
-_INTERRUPTED = 130
+_NOBODY_READS = 141
+"""The exit code where nobody reads the output any more: 128 and the number of the signal, as a shell gives it."""
 _NO_PARTIAL_OUTPUT = "No partial output is left."
 _SMALLER_STEPS = (
     "To count less at once: name fewer fields with --by; count parts with --months or --provider and --save-cube, and "
@@ -29,13 +33,19 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
         except KeyboardInterrupt:
             click.echo(f"Stopped. {_NO_PARTIAL_OUTPUT}{_advice(ctx)}", err=True)
-            raise click.exceptions.Exit(_INTERRUPTED) from None
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise click.exceptions.Exit(INTERRUPTED) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort, SystemExit, GeneratorExit):
             raise
-        except Exception as error:
+        except BrokenPipeError:
+            # Who read the output, such as `head`, has enough. What is left of it goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(_NOBODY_READS) from None
+        except BaseException as error:  # A panic of Polars is no Exception.
             if ctx.params.get("debug"):
                 raise
             message, code = _message_and_code(error)
@@ -116,7 +126,7 @@ def _advice(ctx: click.Context) -> str:
     return f" {_SMALLER_STEPS}" if ctx.invoked_subcommand == "audit" else ""
 
 
-def _message_and_code(error: Exception) -> tuple[str, int]:
+def _message_and_code(error: BaseException) -> tuple[str, int]:
     """Return the message and exit code of an error; of an unexpected error, only the kind is shown."""
     import polars as pl
 
@@ -129,6 +139,14 @@ def _message_and_code(error: Exception) -> tuple[str, int]:
         return f"the disk has no space for the output. {_NO_PARTIAL_OUTPUT}", code
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}.", code
+    if isinstance(error, pl.exceptions.PanicException):
+        text = (
+            "Polars stopped: a file is damaged, a value is beyond what it can hold, or a setting of the environment "
+            "(POLARS_...) is wrong."
+        )
+        return f"{text} {_NO_PARTIAL_OUTPUT} Run again with --debug for details.", code
+    if isinstance(error, RecursionError):
+        return f"something is nested too deeply. {_NO_PARTIAL_OUTPUT} Run again with --debug for details.", code
     kind = type(error).__name__
     what = f"Polars failed ({kind})" if isinstance(error, pl.exceptions.PolarsError) else f"unexpected error ({kind})"
     return f"{what}. {_NO_PARTIAL_OUTPUT} Run again with --debug for details.", code

@@ -57,7 +57,7 @@ def demo(rows: int, out: Path, seed: int, force: bool) -> None:
 
 @click.command()
 @extract_argument
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file to write.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write, .parquet or .csv.")
 @rules_option
 @variant_option
 @extract_options
@@ -77,11 +77,10 @@ def flag(
     **source: Any,
 ) -> None:
     """Write the activity key and one true or false column per rule."""
-    from ebi_rules._support.atomic_output import require_free
+    from ebi_rules._support.atomic_output import reserved_output
     from ebi_rules.results.flags import write_flags
 
-    require_free(output, force)
-    with status() as progress:
+    with reserved_output(output, force), status() as progress:
         written = write_flags(
             opened(extract, **source),
             output,

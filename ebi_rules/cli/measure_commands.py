@@ -97,7 +97,7 @@ def measure(
     **settings: Any,
 ) -> None:
     """Measure what happened before and after, over extracts of the same people."""
-    from ebi_rules._support.atomic_output import require_free
+    from ebi_rules._support.atomic_output import reserved_output
     from ebi_rules.provider_audit.input_files import read_names
     from ebi_rules.provider_audit.merged_providers import MergedProviders, read_merged_providers
     from ebi_rules.provider_audit.settings import AGE_AND_SEX, Settings
@@ -107,11 +107,10 @@ def measure(
     for noun, keys, folder in (("measure", measures, measure_folder), ("flow", flows, flow_folder)):
         if keys and folder:
             raise UsageError(f"use either --{noun} or --{noun}s, not both.")
-    require_free(output, force)
     adjusted = tuple(dict.fromkeys(adjust)) or AGE_AND_SEX
     merged = read_merged_providers(merge_providers) if merge_providers else MergedProviders()
     chosen = Settings(names=read_names(names) if names else {}, merged=merged, adjust=adjusted, **settings)
-    with status() as progress:
+    with reserved_output(output, force), status() as progress:
         progress("opening the extracts")
         result = run_measures(
             [open_extract(extract, columns=columns, separator=separator, encoding=encoding) for extract in extracts],

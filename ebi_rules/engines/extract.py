@@ -89,6 +89,7 @@ class Table:
         files: The files behind it; none for a frame.
         path: The file, folder or glob as the user gave it; None for a frame.
         differences: How files differ in a column that not all of them have, or have of one type, by column.
+        origin: What run.json says of a table that is no file: its address or path, format and version.
     """
 
     frame: pl.LazyFrame
@@ -96,6 +97,7 @@ class Table:
     files: tuple[InputFile, ...] = ()
     path: Path | None = None
     differences: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from urllib.request import url2pathname
 
 import polars as pl
 import pyarrow as pa
@@ -15,7 +16,15 @@ import pyarrow.parquet as pq
 from ebi_rules._support.errors import ExtractError
 from ebi_rules._support.text_table import TextTable, open_text_table
 from ebi_rules.engines.extract import InputFile, Source, Table, TextOptions
-from ebi_rules.engines.file_formats import PARQUET, find_files, is_table_format, kind_of, scan_files, scan_table_format
+from ebi_rules.engines.file_formats import (
+    PARQUET,
+    find_files,
+    is_table_format,
+    kind_of,
+    origin_of,
+    scan_files,
+    scan_table_format,
+)
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.united_files import AlikeFiles, unite
 
@@ -32,6 +41,8 @@ _CONVERSIONS = {
 }
 """What to type for objects that are no table, by the beginning of their kind."""
 
+_FILE_ADDRESS = "file://"
+
 _OTHERWISE = "pass a Polars, pandas or Arrow table"
 
 
@@ -47,9 +58,12 @@ def open_table(source: Source, is_child: Callable[[Path, Path], bool], text: Tex
         ExtractError: The path has no files, or a file cannot be read.
     """
     if isinstance(source, str | Path):
+        if str(source).startswith(_FILE_ADDRESS):
+            source = url2pathname(str(source).removeprefix(_FILE_ADDRESS))
         if is_table_format(str(source)):
             frame = scan_table_format(str(source))
-            return Table(frame, dict(frame.collect_schema()), path=Path(source))
+            origin = origin_of(str(source))
+            return Table(frame, dict(frame.collect_schema()), path=Path(source), origin=origin)
         return replace(_open_files(find_files(str(source), is_child), text), path=Path(source))
     frame = _as_lazy_frame(source)
     try:

@@ -4,13 +4,16 @@ Columns of text files are text: no type is guessed, so that 02 stays 02. The lay
 """
 
 import glob
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
 
+from ebi_rules._support.addresses import without_secrets
 from ebi_rules._support.errors import EngineError, ExtractError, nearest
 
 
@@ -87,6 +90,8 @@ def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:
         return files
     if glob.has_magic(text):
         raise ExtractError(f"no file matches {text}.")
+    if path.is_symlink():
+        raise ExtractError(f"{text} is a link that leads nowhere.")
     siblings = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
     close = nearest(path.name, siblings, count=1)
     hint = f" The nearest name in that folder is {close[0]}." if close else ""
@@ -132,6 +137,16 @@ def scan_table_format(text: str) -> pl.LazyFrame:
         return pl.scan_parquet(text)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise ExtractError(f"{text} cannot be read ({type(error).__name__}).") from None
+
+
+def origin_of(text: str) -> dict[str, object]:
+    """Return what a record says of a Delta or Iceberg table or an address: which, and in which version."""
+    if (Path(text) / "_delta_log").is_dir():
+        return {"path": text, "format": "Delta", "version": import_module("deltalake").DeltaTable(text).version()}
+    if metadata := _iceberg_metadata(text):
+        version = json.loads(metadata.read_text(encoding="utf-8")).get("current-snapshot-id")
+        return {"path": text, "format": "Iceberg", "version": version, "metadata": metadata.name}
+    return {"address": without_secrets(text)}
 
 
 def _iceberg_metadata(text: str) -> Path | None:

@@ -4,10 +4,11 @@ Coded fields are checked on their distinct values, dates that are text on their 
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import date, time
+from datetime import time
 
 import polars as pl
 
+from ebi_rules._support.clock import today
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.fields import BABY_AGES, FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
@@ -21,7 +22,7 @@ from ebi_rules.engines.polars_dates import ROWS as DATES
 from ebi_rules.engines.united_files import ALIKE
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.statements.check_sql import BOOKED, LIMITS, STATUS
-from ebi_rules.translate.date_formats import as_date, date_text, day_and_month, is_date_type
+from ebi_rules.translate.date_formats import as_date, date_text, day_and_month, in_calendar, is_date_type
 from ebi_rules.translate.polars import bare_code, field_value, whole_number
 from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
@@ -60,6 +61,8 @@ def check_types(extract: FrameExtract, fields: Iterable[str]) -> None:
 
 def _check_type(name: str, column: str, dtype: pl.DataType) -> None:
     if name == "id":
+        if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
+            raise ExtractError(f"the column {column} is {dtype}: the activity's key must be text or a number.")
         return
     if FIELDS[name].kind is Kind.DATE:
         if not is_date_type(dtype):
@@ -134,18 +137,14 @@ def _rowwise(name: str, extract: FrameExtract) -> Iterator[tuple[str, str, pl.Ex
                 continue
             value = pl.col(column)
             yield "missing", "", value.is_null()
-            if dtype.is_numeric():
-                yield (
-                    "malformed",
-                    DATE + "; a whole number must be 20240328",
-                    value.is_not_null() & as_date(value, dtype).is_null(),
-                )
+            advice = DATE + ("; a whole number must be 20240328" if dtype.is_numeric() else "")
+            yield "malformed", advice, value.is_not_null() & as_date(value, dtype).is_null()
             if isinstance(dtype, pl.Datetime) and dtype.time_zone is None:
                 text = f"the time 23:00 in the column {column}, where all other times are midnight: it may be that of"
                 yield (
                     "late_evening",
                     f"{text} the next day, in UTC. Give times a zone, or give dates.",
-                    _late_evening(value),
+                    _late_evening(in_calendar(value, dtype)),
                 )
 
 
@@ -189,7 +188,7 @@ def _text_dates(name: str, extract: FrameExtract, rows: int) -> Iterator[Finding
 def _booked(extract: FrameExtract, recorded: int) -> Finding:
     """Return the appointments that are booked for a later day than today."""
     binding, schema = extract.binding, extract.table.schema
-    later = extract.table.frame.filter(day_of(extract) > date.today())
+    later = extract.table.frame.filter(day_of(extract) > today())
     booked = collect(later.select((field_value(binding, STATUS.name, schema) == BOOKED).sum())).item()
     return Finding("activity_date", " and ".join(binding.fields["activity_date"]), "booked", booked, recorded)
 

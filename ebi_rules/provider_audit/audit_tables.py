@@ -165,7 +165,10 @@ class AuditTables:
     @cached_property
     def run_record(self) -> dict[str, Any]:
         """What was run, as run.json contains it, with counts as they may be shown."""
-        inputs = [{**file, "rows": self._shown_rows(file["rows"])} for file in self.exact_run["inputs"]]
+        inputs = [
+            {**file, "rows": self._shown_rows(file["rows"])} if "rows" in file else file
+            for file in self.exact_run["inputs"]
+        ]
         return {
             **self.exact_run,
             "inputs": inputs,

@@ -5,6 +5,7 @@ counts these are.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +79,20 @@ def write_csv(table: pl.DataFrame, path: Path) -> None:
     text_table(table).write_csv(path)
 
 
-def write_workbook(tables: Mapping[str, pl.DataFrame], about: list[tuple[str, str]], path: Path) -> None:
+def write_workbook(
+    tables: Mapping[str, pl.DataFrame], about: list[tuple[str, str]], path: Path, created: datetime
+) -> None:
     """Write tables as a workbook in which text is never a formula or a link.
 
     Args:
         tables: The tables by name; each becomes a sheet.
         about: Names and texts for the first sheet, which describes the workbook.
         path: The file to write.
+        created: The time that the workbook states, the only one in it.
     """
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(path, options) as workbook:
+        workbook.set_properties({"created": created})
         bold, wrapped = workbook.add_format({"bold": True}), workbook.add_format({"text_wrap": True, "valign": "top"})
         front = workbook.add_worksheet("about")
         front.set_column(0, 0, 24, bold)

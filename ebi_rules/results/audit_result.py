@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,7 +186,7 @@ class Audit:
                 write_csv(table, target / f"{name}.csv")
             (target / "run.json").write_text(json.dumps(self.run, indent=2) + "\n", encoding="utf-8")
             if xlsx:
-                write_workbook(self.tables.by_file(), self._front_page(), target / "audit.xlsx")
+                write_workbook(self.tables.by_file(), self._front_page(), target / "audit.xlsx", _started(self.run))
             progress("drawing the report")
             self._write_report(target / "report.html")
             recorded()
@@ -217,7 +218,10 @@ class Audit:
 
     def with_inputs_in(self, folder: str) -> "Audit":
         """Return the same audit with its inputs recorded in another folder, where they will be moved."""
-        inputs = [{**file, "path": f"{folder}/{Path(str(file['path'])).name}"} for file in self._inputs_read]
+        inputs = [
+            {**file, "path": f"{folder}/{Path(str(file['path'])).name}"} if "path" in file else file
+            for file in self._inputs_read
+        ]
         return Audit(replace(self.tables, exact_run={**self.tables.exact_run, "inputs": inputs}))
 
     def __repr__(self) -> str:
@@ -259,7 +263,7 @@ class Audit:
         ]
 
     def _inputs(self) -> list[Path]:
-        return [Path(file["path"]) for file in self._inputs_read]
+        return [Path(file["path"]) for file in self._inputs_read if "path" in file]
 
     @property
     def _inputs_read(self) -> list[dict[str, Any]]:
@@ -269,3 +273,7 @@ class Audit:
         from ebi_rules.report.audit_page import audit_page
 
         path.write_text(audit_page(self.tables), encoding="utf-8")
+
+
+def _started(run: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(str(run["started"])).replace(tzinfo=None)

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from ebi_rules._support.clock import now, today
 from ebi_rules._support.errors import ExtractError, UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.areas import recodings
@@ -26,6 +26,7 @@ from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
+from ebi_rules.results.input_records import file_record, input_records
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
 from ebi_rules.rule_model.audited_rule import AuditedRule
@@ -77,7 +78,7 @@ def audit(
         >>> result.totals().select("eligible", "flagged").row(0)
         (2, 1)
     """
-    started, clock = datetime.now(UTC), time.perf_counter()
+    started, clock = now(), time.perf_counter()
     chosen_settings = settings or Settings()
     scope = chosen_settings.scope
     dimensions = _dimensions(by, chosen_settings)
@@ -98,7 +99,7 @@ def audit(
         "layout": binding.layout.name,
         "columns": {name: list(columns) for name, columns in binding.fields.items()},
         "options": {"by": dimensions, "variant": chosen_settings.variant, **scope.as_record()},
-        "inputs": [{"path": file.path, "bytes": file.bytes, "rows": file.rows} for file in opened.files],
+        "inputs": input_records(opened, counts.rows),
         "engine": opened.engine,
         "rows": counts.rows,
     }
@@ -139,7 +140,7 @@ def audit_cube(
         >>> result.totals().select("eligible", "flagged").row(0)
         (80, 20)
     """
-    started, clock = datetime.now(UTC), time.perf_counter()
+    started, clock = now(), time.perf_counter()
     chosen_settings = settings or Settings()
     paths, counts, warnings = _read_cubes(cube, replace_months)
     _require_dimensions(dimensions_of(counts), chosen_settings)
@@ -153,7 +154,7 @@ def audit_cube(
         "layout": "a cube",
         "columns": {},
         "options": {"by": list(dimensions_of(counts)), "variant": chosen_settings.variant},
-        "inputs": [{"path": str(path), "bytes": path.stat().st_size, "rows": counts.height} for path in paths],
+        "inputs": [file_record(path, counts.height) for path in paths],
         "rows": int(counts.filter(pl.col("measure") == "activity")["count"].sum()),
     }
     notices = [*warnings, *([] if counts.height else ["the cube has no rows."])]
@@ -174,7 +175,7 @@ def _result(
     caution = [CAUTION] if practitioners else []
     if not settings.real_codes:
         cube = with_pseudonyms(cube, practitioners)
-    cube, stray = without_stray_months(cube, date.today())
+    cube, stray = without_stray_months(cube, today())
     cube = settings.merged.in_cube(cube)
     hints = [] if settings.providers else merger_hints(cube)
     return Audit(AuditTables(cube, audited, settings, run, (*notices, *stray, *hints, *caution), reference, findings))
@@ -218,6 +219,8 @@ def _missing_comparisons(binding: Binding) -> list[str]:
 
 def _missing_activity(scope: Scope, counts: CountedCube) -> list[str]:
     """Return warnings about an empty extract, and about providers that were named and have no activity."""
+    if counts.rows == 0 and (scope.months or scope.providers):
+        raise ExtractError("no activity is in these months and of these providers: check --months and --provider.")
     if counts.rows == 0:
         return ["the extract has no rows."]
     providers = set(counts.cube["provider"].cast(pl.String))

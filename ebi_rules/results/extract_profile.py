@@ -5,11 +5,11 @@ Its counts are exact: it is for the people who have the extract. Nothing here fl
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import polars as pl
 
+from ebi_rules._support.clock import today
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.cube import ALWAYS_CHECKED
@@ -104,7 +104,7 @@ def profile_of(extract: Extract, rules: RuleNames | None = None) -> Profile:
         warnings += notices_of(findings, needed)
     except ExtractError as error:
         problem = str(error)
-    first, last = plausible_span(months.drop_nulls("month").rename({"rows": "count"}), date.today())
+    first, last = plausible_span(months.drop_nulls("month").rename({"rows": "count"}), today())
     months = months.with_columns(plausible=pl.col("month").is_between(pl.lit(first), pl.lit(last)))
     answers = pl.DataFrame(
         [{"rule": key, "answer": reason is None, "why_not": reason} for key, reason in reasons.items()],

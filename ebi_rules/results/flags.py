@@ -14,12 +14,15 @@ from ebi_rules._support.notices import ExtractWarning
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.engines.checked_extract import check_extract
 from ebi_rules.engines.extract import Extract, FrameExtract, Source
-from ebi_rules.engines.lazy_frames import collect
+from ebi_rules.engines.lazy_frames import collect, stopping_panics
 from ebi_rules.engines.polars_engine import require_frame
 from ebi_rules.engines.polars_flags import DecidedRows, decide_rows, flag_columns
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.rule_model.catalogue import RuleNames, choose_rules
 from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic, criteria_of
+
+CSV, PARQUET = ".csv", ".parquet"
+"""How flags can be written."""
 
 
 @dataclass(frozen=True)
@@ -145,13 +148,13 @@ def write_flags(
     force: bool = False,
     progress: Progress = quiet,
 ) -> WrittenFlags:
-    """Write the activity key and one boolean column per rule, in the extract's order, to a parquet file.
+    """Write the activity key and one boolean column per rule, in the extract's order, as parquet or CSV.
 
     If the run fails, no partial output is left.
 
     Args:
         extract: An extract, a path, a Polars frame or an Arrow table.
-        output: The file to write.
+        output: The file to write, which ends in .parquet or .csv.
         rules: As for `flag`.
         variant: As for `flag`.
         explain: As for `flag`.
@@ -177,6 +180,8 @@ def write_flags(
         {'2S_lower_back_imaging': 1}
     """
     target_path = Path(output)
+    if target_path.suffix not in (CSV, PARQUET):
+        raise UsageError(f"flags are written as .parquet or .csv: {target_path} must end in one of these.")
     require_free(target_path, force)
     opened = require_frame(as_extract(extract))
     require_apart(target_path, opened.paths)
@@ -185,9 +190,14 @@ def write_flags(
     progress("writing flags")
     flags = flag_columns(flagged.decided, flagged.rules, explain)
     with whole_file(target_path, force) as target:
-        flagged.decided.frame.select(pl.col(opened.binding.key), *flags).sink_parquet(target)
-        sums = [pl.col(rule.key).sum() for rule in flagged.rules]
-        counts = collect(pl.scan_parquet(target).select(sums)).row(0)
+        rows = flagged.decided.frame.select(pl.col(opened.binding.key), *flags)
+        with stopping_panics():
+            if target.suffix == CSV:
+                rows.sink_csv(target)
+            else:
+                rows.sink_parquet(target)
+        written = pl.scan_csv(target) if target.suffix == CSV else pl.scan_parquet(target)
+        counts = collect(written.select(pl.col(rule.key).sum() for rule in flagged.rules)).row(0)
     by_key = dict(zip((rule.key for rule in flagged.rules), counts, strict=True))
     return WrittenFlags(flagged.rows, by_key, opened.binding.layout.name, flagged.warnings)
 

@@ -135,7 +135,7 @@ class MeasureResult:
         )
 
     def _inputs(self) -> list[Path]:
-        return [Path(path) for path in self.run["inputs"]]
+        return [Path(file["path"]) for file in self.run["inputs"]]
 
     def _write_report(self, path: Path) -> None:
         from ebi_rules.report.pathways_page import pathways_page

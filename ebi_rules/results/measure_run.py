@@ -3,11 +3,14 @@
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from ebi_rules._support.clock import now
+from ebi_rules._support.clock import today as today_is
 from ebi_rules._support.errors import ExtractError, UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.areas import recodings
@@ -31,6 +34,7 @@ from ebi_rules.pathways.measure_counts import (
 from ebi_rules.pathways.pathway_tables import PathwayTables
 from ebi_rules.pathways.people_events import People, gather_people
 from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.results.input_records import file_record
 from ebi_rules.results.measure_result import MeasureResult
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
@@ -83,7 +87,7 @@ def run_measures(
         >>> result.shares.select("index_activity", "followed", "outcome").row(0)
         (2, 2, 1)
     """
-    started, clock = datetime.now(UTC), time.perf_counter()
+    started, clock = now(), time.perf_counter()
     chosen_settings = settings or Settings()
     dimensions = _dimensions(by, chosen_settings)
     progress("opening the extracts")
@@ -95,7 +99,7 @@ def run_measures(
     notices += warnings
     if not chosen and not chosen_flows:
         raise ExtractError("these extracts can answer none of the measures. " + " ".join(notices))
-    people = _people(opened, chosen, chosen_flows, dimensions, today or date.today(), progress)
+    people = _people(opened, chosen, chosen_flows, dimensions, today or today_is(), progress)
     merged = chosen_settings.merged
     people = replace(
         people, frame=merged.in_column(people.frame), activity=_added_up(merged.in_column(people.activity))
@@ -216,7 +220,7 @@ def _record(
         "measures": [{"key": measure.key, "source": measure.source} for measure in chosen],
         "flows": [{"key": flow.key, "source": flow.source} for flow in chosen_flows],
         "options": {"by": list(dimensions), "areas": areas},
-        "inputs": [file.path for extract in extracts for file in extract.files],
+        "inputs": [file_record(Path(file.path), None) for extract in extracts for file in extract.files],
         "extracts": [
             {
                 "dataset": source.dataset,

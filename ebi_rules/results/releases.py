@@ -1,14 +1,15 @@
 """What a ledger of releases remembers of an audit or of a run of measures, and where a ledger may be."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from ebi_rules._support.atomic_output import require_apart
+from ebi_rules._support.clock import now
 from ebi_rules._support.errors import UsageError
 from ebi_rules.criteria.fields import PRACTITIONERS
 from ebi_rules.cube import DAY_MEASURES, dimensions_of
@@ -58,7 +59,8 @@ def _require_place(ledger: Path, output: Path, inputs: Iterable[Path]) -> None:
     """Raise `UsageError` if a ledger would leave with an output, or is one of the inputs."""
     require_apart(ledger, [path for path in inputs if not path.is_dir()])
     folder = ledger.absolute().parent
-    is_with_output = ledger.resolve() == output.resolve() or output.resolve() in ledger.resolve().parents
+    place, left = Path(os.path.realpath(ledger)), Path(os.path.realpath(output))
+    is_with_output = place == left or left in place.parents
     if is_with_output or any((folder / name).exists() for name in _OF_OUTPUTS):
         raise UsageError(
             f"the ledger {ledger} is in a folder of outputs, and would leave with them: keep it beside the exact cube."
@@ -76,7 +78,7 @@ def _release_of(output: Path, kind: str, cube: pl.DataFrame, settings: Settings,
     by_rule = texts.filter(pl.col("rule").is_not_null())
     return Release(
         output=output.name,
-        released=datetime.now(UTC).isoformat(timespec="seconds"),
+        released=now().isoformat(timespec="seconds"),
         kind=kind,
         method=settings.disclosure,
         fields=tuple(fields),

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from ebi_rules._support.clock import is_fixed
 from ebi_rules.version import __version__
 
 
@@ -23,5 +24,5 @@ def program_record(started: datetime, clock: float) -> dict[str, Any]:
         "python": platform.python_version(),
         "polars": pl.__version__,
         "started": started.isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - clock, 3),
+        "seconds": None if is_fixed() else round(time.perf_counter() - clock, 3),
     }

@@ -3,10 +3,11 @@
 The models are the statements that `ebi-rules sql` prints, with dbt's sources instead of tables.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import yaml
 
 from ebi_rules._support.atomic_output import whole_folder
 from ebi_rules._support.errors import UsageError
@@ -19,7 +20,7 @@ from ebi_rules.statements.rule_sql import rule_statement
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.version import __version__
 
-OURS = re.compile(r"dbt_project\.yml|README\.md|models/(sources|schema)\.yml|models/ebi_[a-z0-9_]+\.sql")
+OURS = re.compile(r"dbt_project\.yml|README\.md|models/(sources|schema)\.yml|models/ebi_[a-z0-9_-]+\.sql")
 """The names of the files in a package; a folder with other files is not replaced."""
 
 PROJECT = "ebi_rules"
@@ -63,6 +64,8 @@ def write_package(
 
     def model(statement: str) -> str:
         text = statement.rstrip(";")
+        if re.search(r"\{[{%#]", text):
+            raise UsageError("dbt would evaluate a name that contains {{, {% or {#: rename that column or table.")
         for name, placeholder in placeholders.items():
             text = re.sub(rf"\b{placeholder}\b", f"{{{{ source('{_SOURCE}', '{name}') }}}}", text)
         return text + "\n"
@@ -113,7 +116,8 @@ def _schema(rules: Sequence[Rule], binding: Binding) -> dict[str, object]:
     models: list[dict[str, object]] = []
     for rule in rules:
         flag = {"name": rule.key, "quote": True, "data_tests": ["not_null", zero_or_one]}
-        description = f"{rule.title}, edition {rule.edition_name}, variant {rule.variant_name}. {_MEANING_OF_FLAG}"
+        title = _without_expressions(rule.title)
+        description = f"{title}, edition {rule.edition_name}, variant {rule.variant_name}. {_MEANING_OF_FLAG}"
         models.append({"name": f"ebi_{rule.key.lower()}", "description": description, "columns": [key, flag]})
     measure = {"name": "measure", "data_tests": ["not_null"]}
     models.append({"name": CUBE, "description": _ABOUT_CUBE, "columns": [measure]})
@@ -121,7 +125,7 @@ def _schema(rules: Sequence[Rule], binding: Binding) -> dict[str, object]:
 
 
 def _readme(rules: Sequence[Rule]) -> str:
-    lines = "\n".join(f"- `ebi_{rule.key.lower()}`: {rule.title}" for rule in rules)
+    lines = "\n".join(f"- `ebi_{rule.key.lower()}`: {_markdown(rule.title)}" for rule in rules)
     return f"""# Evidence-Based Interventions, by ebi-rules {__version__}
 
 One model per rule, with the activity's key and a flag of 1 or 0, and `{CUBE}`, the counts that an audit needs:
@@ -134,5 +138,14 @@ Add a profile for your warehouse, named {PROJECT}, to `profiles.yml`, and run `d
 
 
 def _yaml(content: object) -> str:
-    """Return content as YAML, of which JSON is a part."""
-    return json.dumps(content, indent=2) + "\n"
+    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
+
+
+def _without_expressions(text: str) -> str:
+    """Return a text in which dbt finds nothing to evaluate: it reads what is in double braces as a template."""
+    return re.sub(r"\{(?=[{%#])", "{ ", text)
+
+
+def _markdown(text: str) -> str:
+    """Return a text in which Markdown finds no marks."""
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", text)

@@ -4,6 +4,7 @@ What is in scope is decided when a row is made, without the rule engine, so the 
 differ, months have seasons, and codes come in the forms seen in real extracts.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,7 +70,7 @@ def write_extract(
     if truth is not None:
         targets["truth"] = truth
     files = [*targets.values(), *([names] if names else [])]
-    if len({path.resolve() for path in files}) < len(files):
+    if len({os.path.realpath(path) for path in files}) < len(files):
         raise UsageError("two of the files to write have the same name: use a different name for each.")
     with ExitStack() as stack:
         scratch = {name: stack.enter_context(whole_file(path, force)) for name, path in targets.items()}

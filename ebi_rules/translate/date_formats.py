@@ -26,6 +26,9 @@ FORMATS = {
 }
 """How dates are written as text, without their time of day: what each format looks like."""
 
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
+"""1 January of the year 1, and 31 December 9999, in days from 1970."""
+
 _ZONE = r"[0-9:.](Z|z|[+-][0-9]{2}:?[0-9]{2})$"
 _TIME = r"([T ]+[0-9]{1,2}:[0-9]{2}.*)$"
 _NUMBERS = r"^([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4}|[0-9]{2})$"
@@ -51,8 +54,10 @@ def as_date(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         ['2024-03-28', '2024-03-28', '2024-07-01', 'None']
     """
     if isinstance(dtype, pl.Datetime) and dtype.time_zone:
-        return value.dt.convert_time_zone(LONDON).dt.date()
-    if isinstance(dtype, pl.Date | pl.Datetime) or dtype == pl.Null:
+        return in_calendar(value, dtype).dt.convert_time_zone(LONDON).dt.date()
+    if isinstance(dtype, pl.Date | pl.Datetime):
+        return in_calendar(value, dtype).cast(pl.Date)
+    if dtype == pl.Null:
         return value.cast(pl.Date)
     if dtype.is_numeric():
         number = value.cast(pl.Int64, strict=False)
@@ -65,6 +70,19 @@ def as_date(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     in_london = times.dt.convert_time_zone(LONDON).dt.date()
     days = [pl.when(day.str.contains(look)).then(day).str.to_date(form, strict=False) for form, look in FORMATS.items()]
     return pl.when(text.str.contains(_ZONE) & text.str.contains(_TIME)).then(in_london).otherwise(pl.coalesce(days))
+
+
+def in_calendar(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Return a date or a time, null outside the years 1 to 9999: Polars cannot say which day that is, and stops.
+
+    Example:
+        >>> days = pl.Series([0, 2**31 - 1], dtype=pl.Int32).cast(pl.Date)
+        >>> pl.select(in_calendar(pl.lit(days), pl.Date())).to_series().to_list()
+        [datetime.date(1970, 1, 1), None]
+    """
+    per_day = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+    ticks = per_day[dtype.time_unit] if isinstance(dtype, pl.Datetime) else 1
+    return pl.when(value.to_physical().cast(pl.Int128).is_between(_FIRST_DAY * ticks, _LAST_DAY * ticks)).then(value)
 
 
 def date_text(value: pl.Expr) -> pl.Expr:

@@ -157,7 +157,7 @@ def raw_code(binding: Binding, name: str, schema: Mapping[str, pl.DataType]) -> 
 def whole_number(column: str, dtype: pl.DataType | None = None) -> pl.Expr:
     """Return the expression of a column of whole numbers of any type, null where a value is not a whole number."""
     if dtype is not None and dtype.is_integer():
-        return pl.col(column).cast(pl.Int64)
+        return pl.col(column).cast(pl.Int64, strict=False)
     text = pl.col(column).cast(pl.String).str.strip_chars(WHITE_SPACE).str.replace(r"\.0+$", "")
     return text.cast(pl.Int64, strict=False)
 

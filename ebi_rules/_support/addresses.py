@@ -1,0 +1,23 @@
+"""Addresses and connection strings without what opens them: passwords, tokens and keys."""
+
+import re
+
+_USER = re.compile(r"(\w[\w+.-]*://)[^/\s@?#]+@")
+_QUERY = re.compile(r"(\w[\w+.-]*://[^\s?'\"]*)\?[^\s'\"]*")
+_SETTING = re.compile(
+    r"\b(password|passwd|pwd|token|secret|sig|signature|access[_ ]?key|account[_ ]?key|api[_ ]?key|sas)(\s*=\s*)"
+    r"('[^']*'|\"[^\"]*\"|\{[^}]*\}|[^\s;&,'\"]+)",
+    re.IGNORECASE,
+)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text in which addresses have no user, password or query, and settings of secrets no value.
+
+    Example:
+        >>> without_secrets("az://me:pw@store/x.parquet?sig=abc cannot be read")
+        'az://store/x.parquet cannot be read'
+        >>> without_secrets("Server=a;PWD=b;Database=c")
+        'Server=a;PWD=...;Database=c'
+    """
+    return _SETTING.sub(r"\1\2...", _QUERY.sub(r"\1", _USER.sub(r"\1", text)))

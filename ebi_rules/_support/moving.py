@@ -1,0 +1,52 @@
+"""Move files and folders so that nothing is overwritten, in one step where the system can."""
+
+import ctypes
+import errno
+import os
+import sys
+from pathlib import Path
+
+_EXCHANGE = 2
+"""RENAME_EXCHANGE of Linux's renameat2."""
+
+_AT_FDCWD = -100
+
+
+def move_new(source: Path, place: Path) -> None:
+    """Move a file or a folder to a place where nothing is.
+
+    Raises:
+        FileExistsError: Something is there. It is unchanged.
+        OSError: The system cannot move it. Of a folder that is there and not empty, this has the number ENOTEMPTY.
+    """
+    if source.is_dir() or os.name == "nt":
+        source.rename(place)  # On Windows this never replaces; elsewhere a folder replaces an empty folder alone.
+        return
+    try:
+        os.link(source, place)
+    except FileExistsError:
+        raise
+    except OSError:  # The file system has no links: take the place first, then move.
+        os.close(os.open(place, os.O_CREAT | os.O_EXCL))
+        source.replace(place)
+        return
+    source.unlink()
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders on one disk in one step, and return whether the system could do that.
+
+    Raises:
+        OSError: The system can, but not these two.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+        return False
+    raise OSError(number, os.strerror(number), str(other))
