@@ -4,10 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 N ?= 20000
+MINUTES ?= 10
+SEED ?= 1
 FOLDER ?= bench-extracts
 ONLY ?= not long
 
-.PHONY: demo test long check format bench bench-national engines docs dialects test-gen agreement clean
+.PHONY: demo test long hostile check format bench bench-national engines docs dialects test-gen agreement clean
 
 demo: $(VENV)/installed
 	$(BIN)/ebi-rules demo --force
@@ -19,6 +21,10 @@ test: $(VENV)/installed-dev
 # Simulations, mutations, long attacks and long generated runs.
 long: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto -m long
+
+# Random damage, options, signals and second processes, for N minutes from the seed SEED.
+hostile: $(VENV)/installed-dev
+	$(BIN)/python -m tests.hostile.random_runs --minutes $(MINUTES) --seed $(SEED)
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

@@ -104,9 +104,11 @@ def reserved_output(path: Path, force: bool) -> Iterator[Path]:
         UsageError: The output cannot be written, or another run is writing to it.
         EngineError: Its folder cannot be written to.
     """
-    require_free(path, force)
+    _require_place(path)
     place = Path(os.path.realpath(path))
     with reserved(place):
+        _restore(scratch_path(place) / "old", place)
+        require_free(path, force)
         yield place
 
 
@@ -129,6 +131,13 @@ def require_free(path: Path, force: bool) -> None:
     Raises:
         UsageError: The output cannot be written.
     """
+    _require_place(path)
+    if path.exists() and not force:
+        raise UsageError(f"{path} already exists. Use --force to replace it, or choose another name.")
+
+
+def _require_place(path: Path) -> None:
+    """Raise `UsageError` if an output cannot be at a path, whether or not something is there."""
     if not path.name:
         raise UsageError("the output has no name: name a file or a folder.")
     if path.is_symlink() and not path.exists():
@@ -137,8 +146,6 @@ def require_free(path: Path, force: bool) -> None:
     for is_kind, kind in _KINDS.items():
         if is_kind(mode):
             raise UsageError(f"{path} is {kind}: choose another name.")
-    if mode and not force:
-        raise UsageError(f"{path} already exists. Use --force to replace it, or choose another name.")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"the folder {path.absolute().parent} does not exist.")
 
@@ -231,7 +238,6 @@ def _scratch_folder(place: Path) -> Iterator[Path]:
     folder = scratch_path(place)
     try:
         if folder.exists():
-            _restore(folder / "old", place)
             shutil.rmtree(folder)
         folder.mkdir()
     except OSError as error:

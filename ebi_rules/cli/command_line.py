@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ebi_rules._support.clock import now
 from ebi_rules._support.errors import EbiError, EngineError, unknown
 from ebi_rules.cli import INTERRUPTED
 from ebi_rules.version import __version__
@@ -33,6 +34,7 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
+            now()  # Libraries read SOURCE_DATE_EPOCH too, and end in no sentence where it is wrong.
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result

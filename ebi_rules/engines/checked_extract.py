@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ebi_rules.criteria.nodes import Criterion, fields_needed
+from ebi_rules.criteria.nodes import CODE_FIELDS, Criterion, fields_needed
 from ebi_rules.engines.coded_values import CodedValues, distinct_values
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding, notices_of
+from ebi_rules.engines.lazy_frames import DamagedExtractError, damaged_columns
 from ebi_rules.engines.value_checks import check_types, find_odd_values, zone_remarks
 
 
@@ -48,8 +49,11 @@ def check_extract(
     needed = {*further_fields, *(name for criterion in criteria for name in fields_needed(criterion))}
     fields = tuple(name for name in extract.binding.fields if name in needed)
     check_types(extract, fields)
-    values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
-    rows, findings = find_odd_values(extract, fields, values)
+    try:
+        values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
+        rows, findings = find_odd_values(extract, fields, values)
+    except DamagedExtractError:
+        raise DamagedExtractError(damaged_columns(extract.table.frame, _columns(extract, fields))) from None
     needed_by_criteria = {name for criterion in criteria for name in fields_needed(criterion)}
     return CheckedExtract(
         extract,
@@ -59,3 +63,11 @@ def check_extract(
         (*notices_of(findings, needed_by_criteria), *zone_remarks(extract)),
         tuple(findings),
     )
+
+
+def _columns(extract: FrameExtract, fields: Iterable[str]) -> list[str]:
+    """Return the columns of some fields, of the key and of all codes that are in the activity table."""
+    binding = extract.binding
+    of_fields = [column for name in ("id", *fields) for column in binding.fields.get(name, ())]
+    of_codes = [column for name in CODE_FIELDS for column in binding.code_columns(name)]
+    return [column for column in dict.fromkeys([*of_fields, *of_codes]) if column in extract.table.schema]

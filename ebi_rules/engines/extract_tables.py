@@ -61,15 +61,22 @@ def open_table(source: Source, is_child: Callable[[Path, Path], bool], text: Tex
         if str(source).startswith(_FILE_ADDRESS):
             source = url2pathname(str(source).removeprefix(_FILE_ADDRESS))
         if is_table_format(str(source)):
-            frame = scan_table_format(str(source))
-            origin = origin_of(str(source))
-            return Table(frame, dict(frame.collect_schema()), path=Path(source), origin=origin)
+            return _open_table_format(str(source))
         return replace(_open_files(find_files(str(source), is_child), text), path=Path(source))
     frame = _as_lazy_frame(source)
     try:
         return Table(frame, dict(frame.collect_schema()))
     except pl.exceptions.PolarsError:
         raise ExtractError("the lazy frame cannot be read: check that it collects.") from None
+
+
+def _open_table_format(address: str) -> Table:
+    frame = scan_table_format(address)
+    try:
+        schema = dict(frame.collect_schema())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise ExtractError(f"{address} cannot be read ({type(error).__name__}).") from None
+    return Table(frame, schema, path=Path(address), origin=origin_of(address))
 
 
 def _as_lazy_frame(source: Source) -> pl.LazyFrame:

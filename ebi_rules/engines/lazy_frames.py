@@ -1,12 +1,15 @@
 """Collect lazy frames by the streaming engine: in one place, so that tests can run on the other engine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
 import polars as pl
 
 from ebi_rules._support.errors import ExtractError
+
+_DAMAGE = ("out of specification", "parquet:", "decompress", "zstd", "snappy", "Arrow", "utf8")
+"""What Polars says where a file is not as its format requires."""
 
 ENGINE: Literal["streaming", "in-memory"] = "streaming"
 
@@ -15,23 +18,46 @@ def collect(frame: pl.LazyFrame) -> pl.DataFrame:
     """Return the rows of a lazy frame, read by the Polars engine that `ENGINE` names.
 
     Raises:
-        ExtractError: A file is damaged, or has a value that Polars cannot hold.
+        DamagedExtractError: A file is damaged, or has a value that Polars cannot hold.
     """
-    with stopping_panics():
+    with naming_damage():
         return frame.collect(engine=ENGINE)
 
 
+class DamagedExtractError(ExtractError):
+    """A file is damaged, or has a value that Polars cannot hold."""
+
+    def __init__(self, columns: Iterable[str] = ()) -> None:
+        names = ", ".join(columns)
+        super().__init__(
+            f"the extract is damaged{f' in the column {names}' if names else ''}, or has a value that Polars cannot "
+            "hold: write the file again from where it came."
+        )
+
+
 @contextmanager
-def stopping_panics() -> Iterator[None]:
-    """Turn a panic of Polars, which no `except Exception` catches, into an error with a sentence.
+def naming_damage() -> Iterator[None]:
+    """Turn what Polars does with a damaged file into an error: it fails, or panics, which is no `Exception`.
 
     Raises:
-        ExtractError: Polars panicked.
+        DamagedExtractError: A file is damaged.
     """
     try:
         yield
     except pl.exceptions.PanicException:
-        raise ExtractError(
-            "Polars cannot read a value of this extract: a file is damaged, or a number or a date is beyond what it "
-            "can hold. Write the file again, or leave out the columns that no rule needs."
-        ) from None
+        raise DamagedExtractError from None
+    except (pl.exceptions.ComputeError, OSError) as error:
+        if any(sign in str(error) for sign in _DAMAGE):
+            raise DamagedExtractError from None
+        raise
+
+
+def damaged_columns(frame: pl.LazyFrame, columns: Iterable[str]) -> list[str]:
+    """Return the columns of a damaged extract that cannot be read, trying one after another."""
+    damaged = []
+    for column in columns:
+        try:
+            collect(frame.select(pl.col(column).hash().max()))
+        except DamagedExtractError:
+            damaged.append(column)
+    return damaged

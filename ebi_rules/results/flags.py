@@ -14,7 +14,7 @@ from ebi_rules._support.notices import ExtractWarning
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.engines.checked_extract import check_extract
 from ebi_rules.engines.extract import Extract, FrameExtract, Source
-from ebi_rules.engines.lazy_frames import collect, stopping_panics
+from ebi_rules.engines.lazy_frames import collect, naming_damage
 from ebi_rules.engines.polars_engine import require_frame
 from ebi_rules.engines.polars_flags import DecidedRows, decide_rows, flag_columns
 from ebi_rules.results.opened_extract import as_extract
@@ -191,7 +191,7 @@ def write_flags(
     flags = flag_columns(flagged.decided, flagged.rules, explain)
     with whole_file(target_path, force) as target:
         rows = flagged.decided.frame.select(pl.col(opened.binding.key), *flags)
-        with stopping_panics():
+        with naming_damage():
             if target.suffix == CSV:
                 rows.sink_csv(target)
             else:
