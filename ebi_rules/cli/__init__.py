@@ -6,8 +6,12 @@ Nothing else is imported until `main` runs, so that an interrupt at any moment e
 import os
 import signal
 import sys
+import threading
 
 __all__ = ["main"]
+
+_MOMENT = 0.02
+"""Seconds after which a stop is repeated."""
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 and the number of the signal, as a shell gives it."""
@@ -20,6 +24,7 @@ def main() -> None:
     try:
         # SIGTERM ends the program as Ctrl-C does, so that no partial output is left.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        sys.unraisablehook = _repeat_stop
         from ebi_rules.cli.all_commands import command_group
         from ebi_rules.cli.native_messages import hidden_native_messages
 
@@ -28,3 +33,13 @@ def main() -> None:
     except KeyboardInterrupt:
         os.write(2, b"Stopped. No partial output is left.\n")
         sys.exit(INTERRUPTED)
+
+
+def _repeat_stop(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Stop again a moment later, where Python could not raise the exception of a signal and would go on."""
+    numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
+    for kind, number in numbers.items():
+        if isinstance(unraisable.exc_value, kind):
+            threading.Timer(_MOMENT, os.kill, (os.getpid(), number)).start()
+            return
+    sys.__unraisablehook__(unraisable)
