@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from ebi_rules.cli.command_line import command_group
+from ebi_rules.cli.all_commands import command_group
 
 Run = Callable[..., Result]
 

@@ -383,7 +383,7 @@ def test_demo_makes_an_extract_audits_it_and_reports(run: Run, tmp_path: Path) -
 def test_shell_completion_offers_names(run: Run) -> None:
     from click.shell_completion import ShellComplete
 
-    from ebi_rules.cli.command_line import command_group
+    from ebi_rules.cli.all_commands import command_group
 
     complete = ShellComplete(command_group, {}, "ebi-rules", "_EBI_RULES_COMPLETE")
     assert [item.value for item in complete.get_completions(["sql", "--dialect"], "sn")] == ["snowflake"]

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import ebi_rules as ebi
-from ebi_rules.cli.command_line import command_group
+from ebi_rules.cli.all_commands import command_group
 from ebi_rules.cube import read_cube
 from ebi_rules.synth.made_up_extract import write_extract
 from tests.needs import DBT
