@@ -58,8 +58,8 @@ def run_files(files: Sequence[Path]) -> None:
         examples = len(file.rule.examples)
         click.echo(f"{file.name}: {file.rule.key}, {counted(examples, 'example')}")
         for outcome in run_examples(file.rule):
-            if outcome.install:
-                click.echo(f"  {outcome.evaluator:<24} not installed: {outcome.install}")
+            if outcome.not_tried:
+                click.echo(f"  {outcome.evaluator:<24} {outcome.not_tried}")
                 continue
             click.echo(f"  {outcome.evaluator:<24} {examples - len(outcome.wrong)} of {examples}")
             for about in outcome.wrong:

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from ebi_rules._support.errors import EngineError
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.engines.checked_extract import check_extract
@@ -34,6 +35,9 @@ _SPARK = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.shuffle.partitions": "1",
 }
+_LONGEST_FOR_SPARK = 200_000
+"""The characters up to which Spark is tried: the catalogue's longest statement has 13,338."""
+
 _TYPES = {Kind.NUMBER: pl.Int64(), Kind.DATE: pl.Date()}
 _SQL_TYPES: Mapping[pl.DataType, str] = {pl.Int64(): "BIGINT", pl.String(): "VARCHAR(4000)", pl.Date(): "DATE"}
 
@@ -48,12 +52,16 @@ class Outcome:
     Attributes:
         evaluator: Its name.
         wrong: What the examples with a wrong answer are about.
-        install: How to install it, if it is not installed.
+        not_tried: Why it was not tried: how to install it, or that it cannot run so long a statement.
     """
 
     evaluator: str
     wrong: tuple[str, ...] = ()
-    install: str | None = None
+    not_tried: str | None = None
+
+
+class _TooLongError(EngineError):
+    """A statement is too long for an engine that could run it in principle."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,9 @@ def run_examples(rule: Rule) -> list[Outcome]:
         try:
             flags = evaluate(table)
         except ImportError:
-            outcomes.append(Outcome(name, install=f"pip install 'ebi-rules[{extra}]'"))
+            outcomes.append(Outcome(name, not_tried=f"not installed: pip install 'ebi-rules[{extra}]'"))
+        except _TooLongError as error:
+            outcomes.append(Outcome(name, not_tried=f"not tried: {error}"))
         else:
             outcomes.append(Outcome(name, _wrong(rule, interpretations, flags)))
     return outcomes
@@ -171,11 +181,14 @@ def _by_duckdb(table: _ExampleTable) -> Flags:
 
 def _by_spark(table: _ExampleTable) -> Flags:
     sessions = import_module("pyspark.sql").SparkSession
+    statement = _statement(table, "spark")
+    if len(statement) > _LONGEST_FOR_SPARK:
+        raise _TooLongError(f"Spark takes minutes to compile a statement of {len(statement):,} characters.")
     session = sessions.getActiveSession() or sessions.builder.config(map=_SPARK).getOrCreate()
     columns = ", ".join(f"{name} {_SQL_TYPES[dtype]}" for name, dtype in table.frame.schema.items())
     rows = [tuple(row) for row in table.frame.iter_rows()]
     session.createDataFrame(rows, columns.replace("VARCHAR(4000)", "STRING")).createOrReplaceTempView(_TABLE)
-    return _flags(session.sql(_statement(table, "spark")).collect())
+    return _flags(session.sql(statement).collect())
 
 
 def _create(table: _ExampleTable) -> str:

@@ -148,8 +148,8 @@ def test_examples_run_on_every_evaluator_that_is_installed(folder: Path) -> None
     outcomes = {outcome.evaluator: outcome for outcome in run_examples(rule)}
     assert list(outcomes) == EVALUATORS
     assert all(outcome.wrong == () for outcome in outcomes.values())
-    to_install = {name: outcome.install for name, outcome in outcomes.items() if outcome.install}
-    assert to_install == {"Spark": "pip install 'ebi-rules[spark]'"}
+    not_tried = {name: outcome.not_tried for name, outcome in outcomes.items() if outcome.not_tried}
+    assert not_tried == {"Spark": "not installed: pip install 'ebi-rules[spark]'"}
 
 
 @pytest.mark.needs("Apache Spark")
@@ -160,7 +160,7 @@ def test_examples_run_on_spark(folder: Path, evaluator: str) -> None:
     (rule,) = ebi.rules(folder)
     outcomes = run_examples(rule)
     assert [outcome.evaluator for outcome in outcomes] == EVALUATORS
-    assert all(outcome.wrong == () and outcome.install is None for outcome in outcomes)
+    assert all(outcome.wrong == () and outcome.not_tried is None for outcome in outcomes)
 
 
 def test_an_evaluator_that_is_wrong_is_reported(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
