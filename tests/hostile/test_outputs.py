@@ -84,6 +84,27 @@ def test_a_file_that_is_saved_meanwhile_stays(tmp_path: Path) -> None:
     assert path.read_text() == "ours"
 
 
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_is_saved_at_the_very_moment_stays(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody saves after the last look and before the exchange; what was exchanged is looked at and put back."""
+    place = tmp_path / "out"
+    saved = place if kind == "file" else place / "ours.csv"
+    write = write_file if kind == "file" else write_folder
+    write(place, "first")
+    times = iter([True, False])
+
+    def save_and_exchange(one: Path, other: Path) -> bool:
+        if next(times):
+            saved.write_text("somebody's")
+        return moving.exchange(one, other)
+
+    monkeypatch.setattr(atomic_output, "exchange", save_and_exchange)
+    with pytest.raises(UsageError, match="while this ran"):
+        write(place, "second")
+    assert saved.read_text() == "somebody's"
+    assert hidden(tmp_path) == []
+
+
 def test_without_links_a_new_file_is_still_never_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_links(source: Path, place: Path) -> None:
         raise OSError(95, "Operation not supported")
