@@ -10,6 +10,9 @@ from difflib import get_close_matches
 
 from ebi_rules._support.addresses import without_secrets
 
+DISK_FULL = ("No space left", "File too large", "quota exceeded")
+"""Words of the operating system when a file cannot grow; libraries raise them in errors of their own."""
+
 
 class EbiError(Exception):
     """The base of every error that the project raises on purpose.

@@ -1,7 +1,6 @@
 """Move files and folders so that nothing is overwritten, in one step where the system can."""
 
 import ctypes
-import errno
 import os
 import sys
 from pathlib import Path
@@ -34,19 +33,8 @@ def move_new(source: Path, place: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders on one disk in one step, and return whether the system could do that.
-
-    Raises:
-        OSError: The system can, but not these two.
-    """
+    """Exchange two files or folders on one disk in one step; return whether the system did that."""
     if not sys.platform.startswith("linux"):
         return False
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None:
-        return False
-    if rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
-        return False
-    raise OSError(number, os.strerror(number), str(other))
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    return rename is not None and rename(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _EXCHANGE) == 0

@@ -8,13 +8,12 @@ import signal
 import sys
 import threading
 
+from ebi_rules.cli.exit_codes import INTERRUPTED
+
 __all__ = ["main"]
 
 _MOMENT = 0.02
 """Seconds after which a stop is repeated."""
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C: 128 and the number of the signal, as a shell gives it."""
 
 
 def main() -> None:

@@ -1,10 +1,13 @@
 """All commands in one group."""
 
-from ebi_rules.cli import audit_command, extract_commands, measure_commands, rule_commands, rule_file_commands
+from ebi_rules.cli.audit_command import COMMANDS as AUDIT
 from ebi_rules.cli.command_line import command_group
+from ebi_rules.cli.extract_commands import COMMANDS as EXTRACTS
+from ebi_rules.cli.measure_commands import COMMANDS as MEASURES
+from ebi_rules.cli.rule_commands import COMMANDS as RULES
+from ebi_rules.cli.rule_file_commands import COMMANDS as RULE_FILES
 
 __all__ = ["command_group"]
 
-for module in (extract_commands, audit_command, measure_commands, rule_commands, rule_file_commands):
-    for command in module.COMMANDS:
-        command_group.add_command(command)
+for command in (*EXTRACTS, *AUDIT, *MEASURES, *RULES, *RULE_FILES):
+    command_group.add_command(command)

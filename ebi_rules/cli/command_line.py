@@ -13,19 +13,15 @@ from typing import Any
 import click
 
 from ebi_rules._support.clock import now
-from ebi_rules._support.errors import EbiError, EngineError, unknown
-from ebi_rules.cli import INTERRUPTED
+from ebi_rules._support.errors import DISK_FULL, EbiError, EngineError, unknown
+from ebi_rules.cli.exit_codes import INTERRUPTED, NOBODY_READS
 from ebi_rules.version import __version__
 
-_NOBODY_READS = 141
-"""The exit code where nobody reads the output any more: 128 and the number of the signal, as a shell gives it."""
 _NO_PARTIAL_OUTPUT = "No partial output is left."
 _SMALLER_STEPS = (
     "To count less at once: name fewer fields with --by; count parts with --months or --provider and --save-cube, and "
     "add them up with --from-cube; or count in a database with --engine."
 )
-_DISK_FULL = ("No space left", "File too large", "quota exceeded")
-"""Words of the operating system when a file cannot grow; libraries raise them in errors of their own."""
 
 
 class CommandGroup(click.Group):
@@ -46,7 +42,7 @@ class CommandGroup(click.Group):
         except BrokenPipeError:
             # Who read the output, such as `head`, has enough. What is left of it goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(_NOBODY_READS) from None
+            raise click.exceptions.Exit(NOBODY_READS) from None
         except BaseException as error:  # A panic of Polars is no Exception.
             if ctx.params.get("debug"):
                 raise
@@ -137,7 +133,7 @@ def _message_and_code(error: BaseException) -> tuple[str, int]:
     code = EngineError.exit_code
     if isinstance(error, MemoryError):
         return f"there is not enough memory. {_NO_PARTIAL_OUTPUT}", code
-    if any(text in str(error) for text in _DISK_FULL):
+    if any(text in str(error) for text in DISK_FULL):
         return f"the disk has no space for the output. {_NO_PARTIAL_OUTPUT}", code
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}.", code

@@ -77,10 +77,11 @@ def flag(
     **source: Any,
 ) -> None:
     """Write the activity key and one true or false column per rule."""
-    from ebi_rules._support.atomic_output import reserved_output
+    from ebi_rules._support.atomic_output import require_free
     from ebi_rules.results.flags import write_flags
 
-    with reserved_output(output, force), status() as progress:
+    require_free(output, force)
+    with status() as progress:
         written = write_flags(
             opened(extract, **source),
             output,

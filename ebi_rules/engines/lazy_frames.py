@@ -6,9 +6,9 @@ from typing import Literal
 
 import polars as pl
 
-from ebi_rules._support.errors import ExtractError
+from ebi_rules._support.errors import DISK_FULL, EngineError, ExtractError
 
-_DAMAGE = ("out of specification", "parquet:", "decompress", "zstd", "snappy", "Arrow", "utf8")
+_DAMAGE = ("out of specification", "decompress", "zstd error", "snappy")
 """What Polars says where a file is not as its format requires."""
 
 ENGINE: Literal["streaming", "in-memory"] = "streaming"
@@ -41,13 +41,14 @@ def naming_damage() -> Iterator[None]:
 
     Raises:
         DamagedExtractError: A file is damaged.
+        EngineError: The disk is full.
     """
     try:
         yield
-    except pl.exceptions.PanicException:
-        raise DamagedExtractError from None
-    except (pl.exceptions.ComputeError, OSError) as error:
-        if any(sign in str(error) for sign in _DAMAGE):
+    except (pl.exceptions.PanicException, pl.exceptions.ComputeError) as error:
+        if any(sign in str(error) for sign in DISK_FULL):
+            raise EngineError("the disk has no space for the output. No partial output is left.") from None
+        if isinstance(error, pl.exceptions.PanicException) or any(sign in str(error) for sign in _DAMAGE):
             raise DamagedExtractError from None
         raise
 

@@ -185,11 +185,11 @@ def write_flags(
     require_free(target_path, force)
     opened = require_frame(as_extract(extract))
     require_apart(target_path, opened.paths)
-    progress("checking values and deciding codes")
-    flagged = _flag(opened, rules, variant, explain, skip_unavailable, any_dataset)
-    progress("writing flags")
-    flags = flag_columns(flagged.decided, flagged.rules, explain)
     with whole_file(target_path, force) as target:
+        progress("checking values and deciding codes")
+        flagged = _flag(opened, rules, variant, explain, skip_unavailable, any_dataset)
+        progress("writing flags")
+        flags = flag_columns(flagged.decided, flagged.rules, explain)
         rows = flagged.decided.frame.select(pl.col(opened.binding.key), *flags)
         with naming_damage():
             if target.suffix == CSV:

@@ -1,5 +1,6 @@
 """Every command writes what its help says, and reports it."""
 
+import hashlib
 import json
 import os
 import signal
@@ -123,7 +124,10 @@ def test_audit_records_what_was_run(run: Run, extract: Extract, tmp_path: Path) 
     assert record["rules"][0]["edition"] == "2023-12"
     assert len(record["rules"][0]["content_hash"]) == 64
     assert record["layout"] == "ncdr-opa"
-    assert record["inputs"] == [{"path": str(path), "bytes": path.stat().st_size, "rows": 4}]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    fingerprint = {"method": "sha256 of the content", "value": digest}
+    size = path.stat().st_size
+    assert record["inputs"] == [{"path": str(path), "bytes": size, "rows": 4, "fingerprint": fingerprint}]
     assert record["rows"] == 4
     assert record["shown"]["disclosure"] == "none"
     assert record["seconds"] > 0
