@@ -5,7 +5,7 @@ import re
 _USER = re.compile(r"(\w[\w+.-]*://)[^/\s@?#]+@")
 _QUERY = re.compile(r"(\w[\w+.-]*://[^\s?'\"]*)\?[^\s'\"]*")
 _SETTING = re.compile(
-    r"\b(password|passwd|pwd|token|secret|sig|signature|access[_ ]?key|account[_ ]?key|api[_ ]?key|sas)(\s*=\s*)"
+    r"\b([\w-]*(?:password|passwd|pwd|token|secret|signature|_key)|sig|sas|(?:access|account|api) ?key)(\s*=\s*)"
     r"('[^']*'|\"[^\"]*\"|\{[^}]*\}|[^\s;&,'\"]+)",
     re.IGNORECASE,
 )

@@ -66,7 +66,7 @@ def fingerprint(path: Path) -> dict[str, str]:
         footer = _footer_size(path)
         if footer is None:
             digest.update(file.read(_ENDS))
-        file.seek(-(footer or _ENDS), 2)
+        file.seek(max(size - (footer or _ENDS), 0))
         digest.update(file.read())
     what = "the first and the last MiB" if footer is None else "the parquet footer"
     return {"method": f"sha256 of the size and of {what}", "value": digest.hexdigest()}
