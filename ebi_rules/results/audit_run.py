@@ -220,7 +220,7 @@ def _missing_comparisons(binding: Binding) -> list[str]:
 def _missing_activity(scope: Scope, counts: CountedCube) -> list[str]:
     """Return warnings about an empty extract, and about providers that were named and have no activity."""
     if counts.rows == 0 and (scope.months or scope.providers):
-        raise ExtractError("no activity is in these months and of these providers: check --months and --provider.")
+        raise ExtractError("there is no activity in these months for these providers: check --months and --provider.")
     if counts.rows == 0:
         return ["the extract has no rows."]
     providers = set(counts.cube["provider"].cast(pl.String))

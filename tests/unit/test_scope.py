@@ -78,7 +78,7 @@ def test_a_wrong_scope_is_reported(extract: Path) -> None:
         ebi.audit(extract, settings=Settings(providers=("ZZ'; DROP TABLE",)))
     with pytest.raises(ebi.ExtractError, match="no column for activity_date"):
         ebi.audit(pl.read_parquet(extract).drop("Appointment_Date"), settings=Settings(months="2024-04"))
-    with pytest.raises(ebi.ExtractError, match="no activity is in these months"):
+    with pytest.raises(ebi.ExtractError, match="no activity in these months"):
         ebi.audit(extract, ["2S"], settings=Settings(months="1999-01"))
     warnings = ebi.audit(extract, ["2S"], settings=Settings(providers=("ZZ1", "ZZ99"))).warnings
     assert [text for text in warnings if "provider" in text] == ["there is no activity of the provider ZZ99."]
