@@ -115,7 +115,11 @@ def test_postgres_counts_a_table(extract: Path, postgres: object) -> None:
     named = {name: f"{name}_of_opa" for name in children(extract)}
     found = audit_of("opa_table", "postgres", named)
     assert found.exact_cube.equals(by_polars(extract))
-    assert found.run["inputs"] == []
+    read = ["opa_table", *named.values()]
+    assert found.run["inputs"] == [
+        {"table": name, "engine": "postgres", **({"rows": found.run["rows"]} if name == "opa_table" else {})}
+        for name in read
+    ]
     assert os.environ["PGHOST"] not in str(found.run)
 
 
