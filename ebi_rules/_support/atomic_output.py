@@ -12,6 +12,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from ebi_rules._support.errors import EbiError, EngineError, UsageError
@@ -19,6 +20,9 @@ from ebi_rules._support.moving import exchange, move_new
 from ebi_rules._support.output_lock import reserved, scratch_path
 
 __all__ = ["require_apart", "require_free", "reserved_output", "whole_file", "whole_folder"]
+
+_OLD = "old"
+"""The name, in the hidden folder, of an earlier output that was moved aside."""
 
 _AS_IT_WAS = "It is as it was left, and nothing was written."
 
@@ -107,7 +111,7 @@ def reserved_output(path: Path, force: bool) -> Iterator[Path]:
     _require_place(path)
     place = Path(os.path.realpath(path))
     with reserved(place):
-        _restore(scratch_path(place) / "old", place)
+        _restore(scratch_path(place) / _OLD, place)
         require_free(path, force)
         yield place
 
@@ -174,41 +178,35 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 
 def _replace_file(new: Path, place: Path, before: tuple[int, int, int]) -> None:
     """Put a new file in the place of an old one, unless somebody has saved the old one meanwhile."""
+    ours = _identity(new)
     if _identity(place) != before:
         raise UsageError(f"{place} was changed while this ran. {_AS_IT_WAS}")
     if not exchange(new, place):
         new.replace(place)
     elif _identity(new) != before:
         exchange(new, place)
+        if _identity(new) != ours:
+            _keep(new, place)
         raise UsageError(f"{place} was changed while this ran. {_AS_IT_WAS}")
 
 
 def _replace_folder(new: Path, place: Path, before: Snapshot) -> None:
     """Put a new folder in the place of an old one, unless somebody has saved something in the old one meanwhile."""
-    old = new if exchange(new, place) else _move_aside(place, new)
-    if _snapshot(old) == before:
-        if old is not new:
-            _put_back_on_error(new, place, old)
-        return
-    if old is new:
+    ours = _snapshot(new)
+    if exchange(new, place):
+        if _snapshot(new) == before:
+            return
         exchange(new, place)
+        if _snapshot(new) != ours:
+            _keep(new, place)
     else:
-        move_new(old, place)
+        old = new.with_name(_OLD)
+        place.replace(old)
+        if _snapshot(old) == before:
+            move_new(new, place)
+            shutil.rmtree(old)
+            return
     raise UsageError(f"something in {place} was saved while this ran. {_AS_IT_WAS}")
-
-
-def _move_aside(place: Path, new: Path) -> Path:
-    old = new.with_name("old")
-    place.replace(old)
-    return old
-
-
-def _put_back_on_error(new: Path, place: Path, old: Path) -> None:
-    try:
-        move_new(new, place)
-    except OSError:
-        move_new(old, place)
-        raise
 
 
 @contextmanager
@@ -238,6 +236,7 @@ def _scratch_folder(place: Path) -> Iterator[Path]:
     folder = scratch_path(place)
     try:
         if folder.exists():
+            _restore(folder / _OLD, place)
             shutil.rmtree(folder)
         folder.mkdir()
     except OSError as error:
@@ -245,11 +244,23 @@ def _scratch_folder(place: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        _restore(folder / "old", place)
+        _restore(folder / _OLD, place)
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _restore(old: Path, place: Path) -> None:
-    """Put an earlier output back that was moved aside, if nothing took its place."""
-    if old.exists() and not os.path.lexists(place):
+    """Put an earlier output back that was moved aside; beside its place, if something else is there."""
+    if not old.exists():
+        return
+    if os.path.lexists(place):
+        _keep(old, place)
+    else:
         old.replace(place)
+
+
+def _keep(saved: Path, place: Path) -> None:
+    """Move what must not be lost beside the place where it belongs, under the first name that is free."""
+    numbers = count(1)
+    while os.path.lexists(kept := place.with_name(f"{place.name}.kept-{next(numbers)}")):
+        pass
+    move_new(saved, kept)

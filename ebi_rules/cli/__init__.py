@@ -39,6 +39,6 @@ def _repeat_stop(unraisable: "sys.UnraisableHookArgs") -> None:
     numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
     for kind, number in numbers.items():
         if isinstance(unraisable.exc_value, kind):
-            threading.Timer(_MOMENT, os.kill, (os.getpid(), number)).start()
+            threading.Timer(_MOMENT, signal.raise_signal, (number,)).start()
             return
     sys.__unraisablehook__(unraisable)

@@ -1,7 +1,7 @@
 """The command line itself: errors as one message and an exit code, progress and warnings.
 
 Results go to standard output, progress and warnings to standard error. Exit codes: 0 done, 2 usage, 3 a rule or data
-file is wrong, 4 the extract is wrong, 5 an engine failed.
+file is wrong, 4 the extract is wrong, 5 an engine failed; 130, 141 and 143 where a signal or a closed pipe stopped it.
 """
 
 import os

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ebi_rules._support.errors import UsageError
+from ebi_rules._support.output_lock import reserved
 
 COMBINING = (
     "A second output of the same activity with other fields, months, providers, variants or another method of "
@@ -144,12 +145,20 @@ def read_ledger(path: Path) -> list[Release]:
     return releases
 
 
-def record_release(path: Path, release: Release) -> None:
+def record_release(path: Path, release: Release, override: str | None) -> None:
     """Add a release to a ledger, so that it is on the disk before the output appears.
 
+    The ledger is checked again: another run may have recorded a release since.
+
     Raises:
-        UsageError: The ledger cannot be written.
+        UsageError: The ledger cannot be written, another run is writing to it, or the release now combines with
+            another.
     """
+    with reserved(Path(os.path.realpath(path))):
+        _append(path, check_release(path, release, override))
+
+
+def _append(path: Path, release: Release) -> None:
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(release), sort_keys=True) + "\n")

@@ -52,7 +52,7 @@ def release_recorder(
     path = Path(ledger)
     _require_place(path, output, inputs)
     release = check_release(path, _release_of(output, kind, cube, settings, counted), override)
-    return partial(record_release, path, release)
+    return partial(record_release, path, release, override)
 
 
 def _require_place(ledger: Path, output: Path, inputs: Iterable[Path]) -> None:

@@ -174,3 +174,43 @@ def test_what_a_killed_run_left_goes_and_an_earlier_output_comes_back(tmp_path: 
     write_folder(out, "second")
     assert (out / "ours.csv").read_text() == "second"
     assert hidden(tmp_path) == []
+
+
+def test_two_saves_at_the_very_moment_are_both_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One before the exchange, and one into the new folder before it is taken back: that is kept beside the output."""
+    out = tmp_path / "out"
+    write_folder(out, "first")
+    names = iter(["one.txt", "two.txt"])
+
+    def save_and_exchange(one: Path, other: Path) -> bool:
+        (other / next(names)).write_text("somebody's")
+        return moving.exchange(one, other)
+
+    monkeypatch.setattr(atomic_output, "exchange", save_and_exchange)
+    with pytest.raises(UsageError, match="while this ran"):
+        write_folder(out, "second")
+    assert (out / "one.txt").read_text() == "somebody's"
+    assert (tmp_path / "out.kept-1" / "two.txt").read_text() == "somebody's"
+    assert hidden(tmp_path) == []
+
+
+def test_an_output_in_whose_place_something_appears_is_kept_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step by step, something may appear between moving the earlier output aside and putting the new one there."""
+    out = tmp_path / "out"
+    write_folder(out, "first")
+
+    def appears(source: Path, place: Path) -> None:
+        if place == out:
+            out.mkdir()
+            (out / "notes.txt").write_text("somebody's")
+        moving.move_new(source, place)
+
+    monkeypatch.setattr(atomic_output, "exchange", lambda one, other: False)
+    monkeypatch.setattr(atomic_output, "move_new", appears)
+    with pytest.raises(UsageError, match="was created while this ran"):
+        write_folder(out, "second")
+    assert (out / "notes.txt").read_text() == "somebody's"
+    assert (tmp_path / "out.kept-1" / "ours.csv").read_text() == "first"
+    assert hidden(tmp_path) == []

@@ -1,4 +1,4 @@
-"""Rules with many lists, codes and values are decided; what is too complex is said; names are names."""
+"""Rules with many lists, codes and values are decided; what is too complex is reported; names are checked."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_twenty_thousand_values() -> None:
     assert not meaning.implies(values, one)
 
 
-def test_what_is_too_complex_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_complex_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = And(tuple(lists(3)))
     with pytest.raises(TooComplexError, match="too complex"):
         Satisfiability([whole], Budget(2)).possible(whole)

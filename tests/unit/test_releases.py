@@ -126,3 +126,16 @@ def test_every_output_says_that_others_combine_with_it(extract: Path, tmp_path: 
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "A second output of the same activity" in page
     assert "For internal use --disclosure none is right" in page
+
+
+def test_two_runs_at_once_do_not_both_leave(extract: Path, tmp_path: Path) -> None:
+    """Both find nothing in the ledger when they begin; the one that records second is refused."""
+    ledger = tmp_path / "ledger.jsonl"
+    audits = [audit(extract), audit(extract, ["commissioner"])]
+    first, second = (
+        each._checked_release(ledger, None, tmp_path / name) for each, name in zip(audits, ("one", "two"), strict=True)
+    )
+    first()
+    with pytest.raises(ebi.UsageError, match="would combine with an earlier release"):
+        second()
+    assert len(ledger.read_text().splitlines()) == 1
