@@ -1,4 +1,4 @@
-"""Keep what libraries print past Python off the screen: Polars when it panics, Java when Spark starts.
+"""Keep what libraries print off the screen: Polars when it panics, Java when Spark starts, warnings to programmers.
 
 Such lines are no sentence, and may contain values of the extract. The error that follows says what happened.
 """
@@ -6,13 +6,14 @@ Such lines are no sentence, and may contain values of the extract. The error tha
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 @contextmanager
 def hidden_native_messages(hide: bool) -> Iterator[None]:
-    """Send what is written to the file of standard error past `sys.stderr` nowhere, while the block lasts.
+    """Show neither Python's warnings nor what is written past `sys.stderr`, while the block lasts.
 
     Args:
         hide: Whether to do that; with `--debug` everything is shown.
@@ -20,6 +21,7 @@ def hidden_native_messages(hide: bool) -> Iterator[None]:
     if not hide:
         yield
         return
+    warnings.simplefilter("ignore")
     sys.stderr.flush()
     kept, shown = os.dup(2), sys.stderr
     nowhere = os.open(os.devnull, os.O_WRONLY)

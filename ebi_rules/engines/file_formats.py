@@ -5,6 +5,7 @@ Columns of text files are text: no type is guessed, so that 02 stays 02. The lay
 
 import glob
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -48,6 +49,9 @@ _OTHERS = (
 )
 KINDS = (PARQUET, *_OTHERS)
 
+_METADATA = ".metadata.json"
+"""The end of the name of an Iceberg table's metadata."""
+
 
 def kind_of(file: Path) -> Kind:
     """Return the kind of a file by its name; parquet if no ending is known."""
@@ -79,7 +83,7 @@ def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:
     path = Path(text)
     try:
         if path.is_dir():
-            return _in_folder(path, is_child)
+            return _without_table_formats(_in_folder(path, is_child))
         if path.exists():
             return [path]
     except OSError as error:
@@ -87,7 +91,7 @@ def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:
     matches = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
     files = [file for file in matches if file.is_file() and not _is_hidden(file.name)]
     if files:
-        return files
+        return _without_table_formats(files)
     if glob.has_magic(text):
         raise ExtractError(f"no file matches {text}.")
     if path.is_symlink():
@@ -108,6 +112,16 @@ def _in_folder(folder: Path, is_child: Callable[[Path, Path], bool]) -> list[Pat
     raise ExtractError(f"the folder {folder} has no file that ends in .parquet or {', '.join(_endings())}.")
 
 
+def _without_table_formats(files: list[Path]) -> list[Path]:
+    """Return the files; raise `ExtractError` if one belongs to a table whose files contain rows deleted since."""
+    for folder in dict.fromkeys(parent for file in files for parent in file.parents):
+        if is_table_format(str(folder)):
+            raise ExtractError(
+                f"{folder} is a Delta or Iceberg table, whose files contain rows that were deleted: name that folder."
+            )
+    return files
+
+
 def _is_hidden(name: str) -> bool:
     """Return whether a file or folder is no data by its name: _SUCCESS, _temporary, .part-0.parquet.crc."""
     return name.startswith(("_", "."))
@@ -119,7 +133,7 @@ def _endings() -> list[str]:
 
 def is_table_format(text: str) -> bool:
     """Return whether a path is a Delta or Iceberg table, or an address in an object store."""
-    return "://" in text or (Path(text) / "_delta_log").is_dir() or bool(_iceberg_metadata(text))
+    return _is_address(text) or _is_delta(Path(text)) or bool(_iceberg_metadata(text))
 
 
 def scan_table_format(text: str) -> pl.LazyFrame:
@@ -127,32 +141,66 @@ def scan_table_format(text: str) -> pl.LazyFrame:
 
     Raises:
         EngineError: The library for the format is not installed.
-        ExtractError: The table cannot be read.
+        ExtractError: The table cannot be read, or the address says neither that it is parquet nor which table it is.
     """
     try:
-        if (Path(text) / "_delta_log").is_dir():
-            return _scan_with("delta", "deltalake", lambda: pl.scan_delta(text))
         if metadata := _iceberg_metadata(text):
-            return _scan_with("iceberg", "pyiceberg", lambda: pl.scan_iceberg(str(metadata)))
-        return pl.scan_parquet(text)
+            return _scan_with("iceberg", "pyiceberg", lambda: pl.scan_iceberg(metadata))
+        if not _is_address(text):
+            return _scan_with("delta", "deltalake", lambda: pl.scan_delta(text))
+        if text.lower().endswith(PARQUET.endings):
+            return pl.scan_parquet(text)
+        # The parquet files of a Delta table contain rows that were deleted since: such a folder is not read as files.
+        return _scan_with("delta", "deltalake", lambda: _scan_remote_delta(text))
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise ExtractError(f"{text} cannot be read ({type(error).__name__}).") from None
 
 
 def origin_of(text: str) -> dict[str, object]:
     """Return what a record says of a Delta or Iceberg table or an address: which, and in which version."""
-    if (Path(text) / "_delta_log").is_dir():
-        return {"path": text, "format": "Delta", "version": import_module("deltalake").DeltaTable(text).version()}
+    place: dict[str, object] = {"address": without_secrets(text)} if _is_address(text) else {"path": text}
     if metadata := _iceberg_metadata(text):
-        version = json.loads(metadata.read_text(encoding="utf-8")).get("current-snapshot-id")
-        return {"path": text, "format": "Iceberg", "version": version, "metadata": metadata.name}
-    return {"address": without_secrets(text)}
+        if _is_address(text):
+            return {**place, "format": "Iceberg"}
+        path = Path(metadata)
+        version = json.loads(path.read_text(encoding="utf-8")).get("current-snapshot-id")
+        return {**place, "format": "Iceberg", "version": version, "metadata": path.name}
+    if text.lower().endswith(PARQUET.endings):
+        return place
+    return {**place, "format": "Delta", "version": import_module("deltalake").DeltaTable(text).version()}
 
 
-def _iceberg_metadata(text: str) -> Path | None:
-    """Return the newest metadata file of an Iceberg table; None if the folder is not one."""
-    files = sorted((Path(text) / "metadata").glob("*.metadata.json")) if "://" not in text else []
-    return files[-1] if files else None
+def _is_address(text: str) -> bool:
+    return "://" in text
+
+
+def _is_delta(folder: Path) -> bool:
+    return (folder / "_delta_log").is_dir()
+
+
+def _scan_remote_delta(text: str) -> pl.LazyFrame:
+    if not import_module("deltalake").DeltaTable.is_deltatable(text):
+        raise ExtractError(f"{text} is not a Delta table: name parquet files, such as {text.rstrip('/')}/*.parquet.")
+    return pl.scan_delta(text)
+
+
+def _iceberg_metadata(text: str) -> str | None:
+    """Return the newest metadata file of an Iceberg table; None if the path or address is not one.
+
+    In an object store the address is that of the metadata file.
+    """
+    if _is_address(text):
+        return text if text.endswith(_METADATA) else None
+    folder = Path(text) / "metadata"
+    hint = folder / "version-hint.text"
+    if hint.is_file():
+        name = hint.read_text(encoding="utf-8").strip()
+        current = folder / (f"v{name}{_METADATA}" if name.isdigit() else f"{name.removesuffix(_METADATA)}{_METADATA}")
+        return str(current) if current.is_file() else None
+    # The number is before the first hyphen: 00002-3f1c.metadata.json, v10.metadata.json.
+    numbers = {file: re.match(r"v?(\d+)", file.name) for file in folder.glob(f"*{_METADATA}")}
+    numbered = [(int(number[1]), str(file)) for file, number in numbers.items() if number]
+    return max(numbered)[1] if numbered else None
 
 
 def _scan_with(extra: str, module: str, scan: Callable[[], pl.LazyFrame]) -> pl.LazyFrame:

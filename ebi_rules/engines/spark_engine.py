@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from ebi_rules._support.errors import UsageError
+from ebi_rules._support.errors import EngineError, UsageError
 from ebi_rules.engines.connections import driver
 from ebi_rules.engines.extract import ExtractSource, Table
 from ebi_rules.engines.value_checks import zone_remarks
@@ -20,6 +20,12 @@ from ebi_rules.translate.date_formats import LONDON
 __all__ = ["count_cube", "open_source"]
 
 _ACTIVITY = "ebi_activity"
+
+_LIMITS = {
+    "spark.driver.maxResultSize": "the counts are larger than Spark's driver accepts: raise spark.driver.maxResultSize",
+    "OutOfMemoryError": "Spark has too little memory: raise spark.driver.memory or spark.executor.memory",
+}
+"""What to do about a limit of Spark, by a word of its message."""
 
 
 def open_source(source: ExtractSource) -> WarehouseExtract:
@@ -60,7 +66,7 @@ def _table_of(session: Any, source: str, name: str) -> str:
         session.read.parquet(path).createOrReplaceTempView(name)
         return pl.DataFrame()
 
-    guarded("Spark", make_view)(source)
+    _guarded(make_view)(source)
     return name
 
 
@@ -78,7 +84,7 @@ def _view_of(session: Any, table: Table, name: str) -> str:
         return pl.DataFrame()
 
     folder = table.path if table.path and table.path.is_dir() else Path(table.files[0].path).parent
-    guarded("Spark", make_view)(str(folder))
+    _guarded(make_view)(str(folder))
     return name
 
 
@@ -87,5 +93,20 @@ def _query(session: Any) -> Query:
         rows = pl.from_arrow(session.sql(statement).toArrow())
         assert isinstance(rows, pl.DataFrame)
         return rows
+
+    return _guarded(run)
+
+
+def _guarded(query: Query) -> Query:
+    """Return a query whose errors are reported by kind, and what to do where a limit of Spark is met."""
+
+    def run(statement: str) -> pl.DataFrame:
+        try:
+            return query(statement)
+        except Exception as error:
+            advice = next((advice for word, advice in _LIMITS.items() if word in str(error)), None)
+            if advice is None:
+                raise
+            raise EngineError(f"{advice}.") from error
 
     return guarded("Spark", run)

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -66,10 +68,61 @@ def test_a_delta_table_has_its_version(extract: Extract, tmp_path: Path) -> None
     assert inputs == [{"path": str(tmp_path / "delta"), "format": "Delta", "version": 1, "rows": 4}]
 
 
+@pytest.mark.needs("pyiceberg")
+@pytest.mark.filterwarnings("ignore::polars.exceptions.PerformanceWarning")
+def test_an_iceberg_table_has_its_snapshot(extract: Extract, tmp_path: Path) -> None:
+    table = iceberg_table(tmp_path, extract())
+    place = tmp_path / "warehouse" / "sus" / "opa"
+    (record,) = ebi.audit(place, "2S", settings=ebi.Settings(disclosure="none")).run["inputs"]
+    assert (record["path"], record["format"], record["rows"]) == (str(place), "Iceberg", 4)
+    assert record["version"] == table.current_snapshot().snapshot_id
+    assert record["metadata"] == Path(table.metadata_location).name
+
+
+@pytest.mark.needs("pyiceberg")
+@pytest.mark.filterwarnings("ignore::polars.exceptions.PerformanceWarning")
+def test_the_newest_metadata_is_read(extract: Extract, tmp_path: Path) -> None:
+    """Names are compared as numbers: v10 is newer than v9. A hint, where there is one, says which."""
+    table = iceberg_table(tmp_path, extract())
+    newest = Path(table.metadata_location.removeprefix("file://"))
+    oldest = min(newest.parent.glob("00000-*.metadata.json"))
+    for number, file in ((9, oldest), (10, newest)):
+        file.rename(newest.parent / f"v{number}.metadata.json")
+    place = tmp_path / "warehouse" / "sus" / "opa"
+    settings = ebi.Settings(disclosure="none")
+    assert ebi.audit(place, "2S", settings=settings).run["rows"] == 4
+    (newest.parent / "version-hint.text").write_text("9")
+    assert ebi.audit(place, "2S", settings=settings).run["rows"] == 0
+
+
+@pytest.mark.needs("deltalake")
+@pytest.mark.parametrize("name", ["delta/*.parquet", "", "**/*.parquet"])
+def test_files_of_a_delta_table_are_not_read_apart(extract: Extract, tmp_path: Path, name: str) -> None:
+    for _ in range(2):
+        pl.read_parquet(extract()).write_delta(tmp_path / "lake" / "delta", mode="overwrite")
+    with pytest.raises(ebi.ExtractError, match="name that folder"):
+        ebi.open(str(tmp_path / "lake" / name))
+
+
+def test_an_address_names_files_or_a_table() -> None:
+    with pytest.raises(ebi.EbiError, match=r"deltalake is not installed|cannot be read|not a Delta table"):
+        ebi.open("s3://nobody-has-this-bucket/opa")
+
+
+def iceberg_table(folder: Path, extract: Path) -> Any:
+    """Write an Iceberg table of an extract's rows."""
+    catalog = import_module("pyiceberg.catalog.sql").SqlCatalog(
+        "local", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/warehouse"
+    )
+    catalog.create_namespace("sus")
+    rows = pl.read_parquet(extract).to_arrow()
+    table = catalog.create_table("sus.opa", rows.schema, location=f"file://{folder}/warehouse/sus/opa")
+    table.append(rows)
+    return table
+
+
 @pytest.mark.needs("DuckDB")
 def test_a_table_of_a_database_has_its_name(extract: Extract, tmp_path: Path) -> None:
-    from importlib import import_module
-
     with import_module("duckdb").connect(str(tmp_path / "warehouse.duckdb")) as connection:
         connection.execute(f"CREATE TABLE opa AS SELECT * FROM read_parquet('{extract()}')")
     opened = ebi.open(f"{tmp_path / 'warehouse.duckdb'}::opa", engine="duckdb")

@@ -170,6 +170,12 @@ def _with_days(folder: Path, days: pa.Array) -> None:
     pq.write_table(table.set_column(place, "Appointment_Date", days), folder / "opa.parquet")
 
 
+def spark_limit(folder: Path, text: str) -> None:
+    """An extract, and a configuration of Spark that accepts almost nothing."""
+    extract(folder, text)
+    (folder / "spark-defaults.conf").write_text("spark.driver.maxResultSize 1k\nspark.master local[1]\n")
+
+
 def _write_rule(folder: Path, key: str = "x", title: str = "Scan", more: str = "") -> None:
     (folder / "rule.toml").write_text(RULE.format(key=key, title=title, more=more))
 
@@ -196,5 +202,6 @@ MAKERS: dict[str, Callable[[Path, str], None]] = {
         heading_twice,
         ring,
         damaged,
+        spark_limit,
     )
 }

@@ -12,7 +12,12 @@ from tests.hostile.runs import contents, faults, finish, start
 CASES: list[dict[str, Any]] = tomllib.loads(Path(__file__).with_name("corpus.toml").read_text(encoding="utf-8"))["case"]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{case['kind']}: {case['about']}" for case in CASES])
+def _parameter(case: dict[str, Any]) -> Any:
+    marks = [pytest.mark.needs(case["needs"])] if "needs" in case else []
+    return pytest.param(case, id=f"{case['kind']}: {case['about']}", marks=marks)
+
+
+@pytest.mark.parametrize("case", [_parameter(case) for case in CASES])
 def test_a_hostile_run_ends_well(case: dict[str, Any], tmp_path: Path) -> None:
     MAKERS[case["make"]](tmp_path, case.get("with", ""))
     before = contents(tmp_path)
