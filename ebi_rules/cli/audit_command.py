@@ -73,6 +73,11 @@ _comparison_options = combined(
         "thin.",
     ),
     click.option(
+        "--compare-unfit",
+        is_flag=True,
+        help="Compare providers also by rules that are not fit for it (count and unsafe in ebi-rules rules).",
+    ),
+    click.option(
         "--most-different",
         default=0.5,
         show_default=True,
@@ -215,12 +220,15 @@ def show_audit(result: "Audit") -> None:
     """Show the result of an audit on the screen, under its disclosure control."""
     warn(result.warnings)
     click.echo(f"Layout {result.run['layout']}; {shown_count(result.run['rows'])} rows.")
+    unsafe = {entry["key"]: entry["fitness_reason"] for entry in result.run["rules"] if entry["fitness"] == "unsafe"}
     for total in result.totals().iter_rows(named=True):
+        reason = unsafe.get(total["rule"])
+        note = f" Not safe to use, and providers are not compared: {reason}" if reason else ""
         rate = total["rate_per_1000_eligible"]
         per_1000 = "" if rate is None else f", {rate:.2f} per 1,000"
         click.echo(
             f"{total['rule']}: {shown_count(total['flagged'])} in scope of {shown_count(total['eligible'])} eligible "
-            f"({shown_count(total['activity'])} activity){per_1000}."
+            f"({shown_count(total['activity'])} activity){per_1000}.{note}"
         )
     if result.settings.disclosure == "none":
         warn_of_exact_counts()

@@ -34,10 +34,16 @@ _rule_argument = click.argument("rule", shell_complete=completing(rule_names))
 _edition_option = click.option("--edition", help="Another edition of the coding.")
 
 
+_FITNESS = (
+    "compare, count, floor, ceiling and unsafe say what a rule may be used for: ebi-rules show RULE gives the reason. "
+    "List 3 exists; neither its titles nor its codings were found."
+)
+
+
 @click.command("rules")
 @click.option("--list", "list_number", type=int, help="Only interventions of this list: 1 or 2.")
 @click.option("--dataset", help="Only rules for outpatient or admitted activity.")
-@click.option("--status", help="Only this status: published, ported, local, or uncoded.")
+@click.option("--status", help="Only this status: published, ported, local, or unread.")
 @click.option("--specialty", help="Only this specialty, such as urology.")
 @places_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -64,10 +70,11 @@ def list_rules(
         click.echo(json.dumps(chosen, indent=2))
         return
     for entry in chosen:
-        coding = f"{entry['dataset']}, {entry['status']}, {entry['edition']}"
+        coding = f"{entry['dataset']}, {entry['status']}, {entry['edition']}, {entry['fitness']}"
         if not entry["key"]:
-            coding = f"no coding is public; {entry['page'] or 'no page was found'}"
+            coding = f"not yet read: {entry['page'] or entry['not_read']}"
         click.echo(f"{entry['letter'] or '':<4} {entry['key'] or '-':<28} {entry['title']} ({coding})")
+    click.echo(_FITNESS, err=True)
 
 
 @click.command()

@@ -77,6 +77,11 @@ class MeasureEntry:
         """The name of the variant that is counted: empty."""
         return ""
 
+    @property
+    def allows_comparison(self) -> bool:
+        """Every measure may be compared."""
+        return True
+
 
 def answer_measure(people: People, measure: Measure) -> Answers:
     """Return the answers of a measure for every index activity."""

@@ -16,6 +16,16 @@ from ebi_rules.provider_audit.signals import LITTLE_COMPARED, OTHER_FUNCTIONS
 _SCHEMA = {"rule": pl.String, "provider": pl.String, "not_judged": pl.String}
 
 
+def rules_not_compared(counts: Counts, settings: Settings) -> list[str]:
+    """Return the keys of the rules by which providers, areas and practitioners are not compared.
+
+    Args:
+        counts: The counts of the audit.
+        settings: Whether rules that are not fit for it are compared all the same.
+    """
+    return [entry.key for entry in counts.audited if not (entry.allows_comparison or settings.compare_unfit)]
+
+
 def not_comparable(counts: Counts, settings: Settings) -> pl.DataFrame:
     """Return the providers that cannot be compared with others.
 

@@ -10,11 +10,11 @@ from polars import selectors
 
 from ebi_rules.criteria.fields import AREAS, ORGANISATIONS, PRACTITIONERS
 from ebi_rules.disclosure.rounding import WITHHELD
-from ebi_rules.provider_audit.comparability import not_comparable
+from ebi_rules.provider_audit.comparability import not_comparable, rules_not_compared
 from ebi_rules.provider_audit.quality_table import quality_table
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts, shown_as, withheld_as
-from ebi_rules.provider_audit.signals import with_signals
+from ebi_rules.provider_audit.signals import NOT_FIT, with_signals
 from ebi_rules.provider_audit.standardisation import compared, expected_counts
 from ebi_rules.provider_audit.table_columns import ALL_MONTHS, PER
 from ebi_rules.statistics.intervals import poisson
@@ -45,7 +45,8 @@ def rates_by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFra
         One row per rule and value: rule, the field (null where not recorded), activity, eligible, flagged,
         rate_per_1000_eligible and its interval; and, unless the field is age_band or sex: expected,
         standardised_ratio (flagged over expected), ratio_lower_95, ratio_upper_95. For organisations, areas and
-        practitioners (`UNITS`) also limits, signal and not_judged (see `signals.with_signals`). `expected` is the
+        practitioners (`UNITS`) also limits, signal and not_judged (see `signals.with_signals`); what compares them is
+        null for a rule that is not fit for it. `expected` is the
         flagged count if the people of that value had the standard's rates by the other fields of case mix. By provider,
         `casemix` says how expected counts were made: strata or model. Practitioners are included only if
         `settings.fewest_expected` are expected of them.
@@ -78,9 +79,21 @@ def rates_by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFra
     if excluded is not None:
         table = table.join(excluded, on=["rule", field], how="left", nulls_equal=True, maintain_order="left")
     if field in UNITS:
-        table = _with_signals(table, settings, counts.method)
+        table = _with_signals(_without_unfit(table, rules_not_compared(counts, settings)), settings, counts.method)
     table = table if field == "provider" else table.drop("casemix")
     return _in_field_order(table.drop("base", "observed"), field)
+
+
+def _without_unfit(table: pl.DataFrame, rules: list[str]) -> pl.DataFrame:
+    """Remove what compares units from the rows of rules that are not fit for it, and say why."""
+    if "not_judged" not in table.columns:
+        table = table.with_columns(not_judged=pl.lit(None, pl.String))
+    is_unfit = pl.col("rule").is_in(rules)
+    comparing = ("expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95")
+    return table.with_columns(
+        *(pl.when(~is_unfit).then(name).alias(name) for name in comparing),
+        not_judged=pl.when(is_unfit).then(pl.lit(NOT_FIT)).otherwise("not_judged"),
+    )
 
 
 def provider_rates(counts: Counts, settings: Settings) -> pl.DataFrame:

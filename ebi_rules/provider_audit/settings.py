@@ -73,6 +73,7 @@ class Settings:
             variation distance, from 0 to 1, has no signal.
         least_within: A provider of whose eligible activity less than this share is within what a rule compares has no
             signal.
+        compare_unfit: Compare providers also by rules that are not fit for it (`Fitness`).
         fewest_expected: The count that must be expected of a practitioner for the practitioner to be shown.
 
     Raises:
@@ -103,6 +104,7 @@ class Settings:
     rebase: tuple[str, ...] = ()
     most_different: float = 0.5
     least_within: float = 0.1
+    compare_unfit: bool = False
     fewest_expected: float = 10
 
     def __post_init__(self) -> None:
@@ -132,6 +134,7 @@ class Settings:
             "merged_providers": dict(self.merged.codes),
             "most_different": self.most_different,
             "least_within": self.least_within,
+            "compare_unfit": self.compare_unfit,
             "fewest_expected": self.fewest_expected,
             "real_codes": self.real_codes,
         }

@@ -68,6 +68,11 @@ class Entry(Protocol):
         """The name of the variant that is counted."""
         ...
 
+    @property
+    def allows_comparison(self) -> bool:
+        """Whether providers may be compared by what is counted."""
+        ...
+
 
 @dataclass(frozen=True, repr=False)
 class Counts:

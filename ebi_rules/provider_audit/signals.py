@@ -27,10 +27,12 @@ from ebi_rules.statistics.funnel import funnel
 Numbers = npt.NDArray[np.float64]
 
 OTHER_FUNCTIONS = "not comparable: other treatment functions"
+NOT_FIT = "not compared: the rule is not fit for it"
 LITTLE_COMPARED = "not comparable: little of its activity is compared"
 SUPPRESSED = "suppressed"
 FEW_EXPECTED = "few expected"
 NOT_JUDGED: Mapping[str, str] = {
+    NOT_FIT: "the rule is not fit for comparing providers",
     OTHER_FUNCTIONS: "the treatment functions differ too much from those of all other providers",
     LITTLE_COMPARED: "too little of the activity is within what the rule compares",
     SUPPRESSED: "a count is suppressed",
@@ -104,7 +106,7 @@ def variance_of(units: pl.DataFrame, settings: Settings, method: str, proportion
         method: The method of disclosure control.
         proportions: Whether counts are proportions of the base.
     """
-    is_other = pl.col("not_judged").is_in([OTHER_FUNCTIONS, LITTLE_COMPARED]).fill_null(False)
+    is_other = pl.col("not_judged").is_in([NOT_FIT, OTHER_FUNCTIONS, LITTLE_COMPARED]).fill_null(False)
     used = units.filter(~is_other, pl.col("expected") > 0)
     expected = used["expected"].to_numpy().astype(np.float64)
     likely = np.clip(expected, 1, SMALLEST_SHOWN - 1)

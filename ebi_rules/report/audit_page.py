@@ -37,7 +37,7 @@ def audit_page(audit: AuditTables) -> str:
             signs=SIGNS,
             period=period(audit),
             warnings=[text for text in audit.warnings if not text.startswith(rule_prefixes)],
-            overview=overview(audit, sections),
+            overview=overview(audit, [section for section in sections if not section["fitness"].is_unsafe]),
             rules=sections,
             quality=_quality(audit),
             quality_by_month=page_table(by_month, "All providers by month", _quality_columns(by_month, "month")),

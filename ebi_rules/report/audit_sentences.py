@@ -10,6 +10,7 @@ import polars as pl
 from ebi_rules.disclosure.release_ledger import COMBINING, INTERNAL
 from ebi_rules.disclosure.rounding import ABOUT
 from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.comparability import rules_not_compared
 from ebi_rules.provider_audit.judged_series import RARE
 from ebi_rules.provider_audit.signals import NOT_JUDGED, Variation
 from ebi_rules.report.page_tables import count_text
@@ -30,16 +31,19 @@ def period(audit: AuditTables) -> str:
     return f"{when}; {_several(providers, 'provider')}; {_several(len(audit.audited), 'rule')}."
 
 
-def headline(totals: dict[str, object], providers: pl.DataFrame) -> str:
+def headline(totals: dict[str, object], providers: pl.DataFrame, is_compared: bool) -> str:
     """Return the result of one rule in a line.
 
     Args:
         totals: The rule's row of all providers together.
         providers: The rule's rows of the table of providers.
+        is_compared: Whether providers are compared by the rule.
     """
     high, low = (providers.filter(pl.col("signal") == signal).height for signal in ("above_998", "below_998"))
     rate = totals["rate_per_1000_eligible"]
     per = f", {rate:.1f} per 1,000" if isinstance(rate, float) else ""
+    if not is_compared:
+        return f"{count_text(totals['flagged'])} in scope{per}; providers are not compared"
     return f"{count_text(totals['flagged'])} in scope{per}; {high} above and {low} below the 99.8% limits"
 
 
@@ -68,7 +72,7 @@ def summary(audit: AuditTables, entry: AuditedRule, totals: dict[str, object], p
             rate_words = f"a {side} rate" if len(names) == 1 else f"{side} rates"
             sentences.append(
                 f"{_joined(names, _MOST_NAMED)} had {rate_words} than we would expect, even allowing for normal "
-                f"differences between providers and for patients' {_casemix_fields(audit)} (outside the 99.8% limits)."
+                f"differences between providers and for patients' {casemix_fields(audit)} (outside the 99.8% limits)."
             )
     variants = audit.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
     if variants.height:
@@ -80,17 +84,20 @@ def summary(audit: AuditTables, entry: AuditedRule, totals: dict[str, object], p
     return sentences
 
 
-def funnel_words(audit: AuditTables, providers: pl.DataFrame, variation: Variation) -> list[str]:
-    """Return how to read a funnel, how much providers vary, and what is not in it.
+def funnel_words(audit: AuditTables, entry: AuditedRule, providers: pl.DataFrame, variation: Variation) -> list[str]:
+    """Return how to read a funnel, how much providers vary, and what is not in it; or why there is none.
 
     Args:
         audit: The tables of the audit.
+        entry: The rule.
         providers: A rule's rows of the table of providers.
         variation: How much they vary.
     """
+    if entry.key in rules_not_compared(audit.counts, audit.settings):
+        return [f"Providers are not compared by this rule. {entry.fitness.sentence}"]
     sentences = [
         "Each symbol is a provider. It shows the actual number divided by the number expected for patients of that "
-        f"{_casemix_fields(audit)}. Triangles mark providers outside the limits: by chance alone, about 1 in 20 would "
+        f"{casemix_fields(audit)}. Triangles mark providers outside the limits: by chance alone, about 1 in 20 would "
         "fall outside the dashed lines (95%) and 1 in 500 outside the solid lines (99.8%)."
     ]
     sentences += variation_words(audit, variation)
@@ -182,7 +189,7 @@ def method(audit: AuditTables) -> Sequence[str]:
         "Disclosure control: " + " ".join([ABOUT[settings.disclosure], *control_words(settings.disclosure)]),
         "Rates are per 1,000 eligible activities; their intervals are exact Poisson limits below 10 in scope and "
         "Byar's approximation from there (PHE Technical Guide, 2018).",
-        f"Ratios are indirectly standardised by {_casemix_fields(audit)}{_casemix_methods(audit)}. They compare each "
+        f"Ratios are indirectly standardised by {casemix_fields(audit)}{_casemix_methods(audit)}. They compare each "
         "provider with the standard, not two providers with each other. In the table of providers, moved is how far "
         "that moves a provider: the ratio less the crude ratio.",
         "Funnel signals go by the probability of the count: a count as high, or as low, with a probability of at most "
@@ -209,7 +216,7 @@ def control_words(method: str) -> list[str]:
     ]
 
 
-def _casemix_fields(audit: AuditTables) -> str:
+def casemix_fields(audit: AuditTables) -> str:
     """Return the fields of case mix in words."""
     words = {"age_band": "age", "imd_decile": "deprivation decile"}
     names = [words.get(name, name.replace("_", " ")) for name in audit.settings.adjust]

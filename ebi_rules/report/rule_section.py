@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.comparability import rules_not_compared
 from ebi_rules.provider_audit.signals import variation_of
 from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
@@ -54,6 +55,7 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
     points = audit.counts.quarters if "quarter" in overall_trend.columns else audit.counts.months
     variants = audit.sensitivity.filter(of_rule)
     variation = variation_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
+    is_compared = entry.key not in rules_not_compared(audit.counts, audit.settings)
     not_counted = [words for field, words in _USUAL_FIELDS.items() if field not in audit.counts.fields]
     return {
         "key": f"rule{place}",
@@ -62,6 +64,9 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
         "criteria": [(phrases[name], say(criterion, documentation.words)) for name, criterion in rule.criteria.items()],
         "eligible": "; ".join(phrases[name] for name in rule.logic.eligible) or "any activity",
         "limits": documentation.all_limits,
+        "fitness": documentation.fitness,
+        "compared": is_compared,
+        "casemix": audit_sentences.casemix_fields(audit),
         "origin": origin(documentation),
         "codes": described_codes(rule, audit.reference),
         "totals": {
@@ -70,10 +75,10 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
             "rate": "–" if totals[RATE[0]] is None else f"{totals[RATE[0]]:.2f}",
             "providers": providers.height,
         },
-        "headline": audit_sentences.headline(totals, providers),
+        "headline": audit_sentences.headline(totals, providers, is_compared),
         "summary": audit_sentences.summary(audit, entry, totals, providers),
         "warnings": [text.partition(": ")[2] for text in audit.warnings if text.startswith(f"{entry.key}: ")],
-        "funnel_words": audit_sentences.funnel_words(audit, providers, variation),
+        "funnel_words": audit_sentences.funnel_words(audit, entry, providers, variation),
         "trend_words": audit_sentences.trend_words(audit, overall_trend),
         "charts": {
             "attrition": svg(
@@ -81,7 +86,7 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
             ),
             "sensitivity": svg(count_charts.sensitivity(variants), f"In scope under each variant, {title}"),
             "funnel": _funnel_chart(providers, variation.tau2, title),
-            "rates": _rates_chart(providers, title),
+            "rates": _rates_chart(providers, title) if is_compared else None,
             "trend": _trend_chart(overall_trend, points, title),
         },
         "attrition": page_table(
@@ -113,17 +118,18 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
 
 
 def overview(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> PageTable:
-    """Return a table with one row per rule, each with a link to the rule's section.
+    """Return a table with one row per rule that is safe to use, each with a link to the rule's section.
 
     Args:
         audit: The tables of the audit.
-        sections: The sections of the rules, in the same order.
+        sections: The sections of these rules, in the same order.
     """
     signals = audit.providers.group_by("rule", maintain_order=True).agg(
         above=(pl.col("signal") == "above_998").sum().cast(pl.Int64),
         below=(pl.col("signal") == "below_998").sum().cast(pl.Int64),
     )
-    totals = audit.totals.join(signals, on="rule", how="left", maintain_order="left")
+    keys = [section["rule"].key for section in sections]
+    totals = audit.totals.filter(pl.col("rule").is_in(keys)).join(signals, on="rule", how="left", maintain_order="left")
     names = {"rule": "guidance", "above": "providers above 99.8%", "below": "providers below 99.8%"}
     columns = ["guidance", "flagged", "eligible", *RATE, names["above"], names["below"]]
     table = page_table(totals.rename(names), "All rules, all providers together", columns)

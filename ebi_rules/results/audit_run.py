@@ -1,7 +1,7 @@
 """Run an audit: of an extract, or of a cube that was counted elsewhere."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def audit(
     chosen, notices = choose_rules(
         rules, chosen_settings.variant, binding, chosen_settings.skip_unavailable, chosen_settings.any_dataset
     )
-    audited = tuple(AuditedRule.of(rule, counted, binding) for rule, counted in chosen)
+    audited = _safe_first(AuditedRule.of(rule, counted, binding) for rule, counted in chosen)
     progress("counting")
     counts = find_engine(opened.engine).count_cube(opened, audited, dimensions, scope, progress)
     notices += [*_missing_comparisons(binding), *counts.notices, *_missing_activity(scope, counts)]
@@ -145,7 +145,7 @@ def audit_cube(
     paths, counts, warnings = _read_cubes(cube, replace_months)
     _require_dimensions(dimensions_of(counts), chosen_settings)
     chosen = _rules_of_cube(counts, rules)
-    audited = tuple(_audited_in(counts, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
+    audited = _safe_first(_audited_in(counts, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
     keys = [rule.key for rule in chosen]
     counts = counts.filter(pl.col("rule").is_null() | pl.col("rule").cast(pl.String).is_in(keys))
     run = {
@@ -159,6 +159,11 @@ def audit_cube(
     }
     notices = [*warnings, *([] if counts.height else ["the cube has no rows."])]
     return _result(counts, audited, run, notices, chosen_settings, reference)
+
+
+def _safe_first(audited: Iterable[AuditedRule]) -> tuple[AuditedRule, ...]:
+    """Return the rules in their order, those that are not safe to use after all others."""
+    return tuple(sorted(audited, key=lambda entry: entry.fitness.is_unsafe))
 
 
 def _result(
@@ -285,6 +290,8 @@ def _rules_record(audited: Sequence[AuditedRule]) -> list[dict[str, str]]:
             "edition": entry.counted.edition_name,
             "variant": entry.counted.variant_name,
             "content_hash": entry.counted.logic.content_hash,
+            "fitness": entry.fitness.use,
+            "fitness_reason": entry.fitness.reason,
         }
         for entry in audited
     ]

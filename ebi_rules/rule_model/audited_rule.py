@@ -7,6 +7,7 @@ from ebi_rules.criteria.nodes import CODE_FIELD, Criterion, Not, Recorded, code_
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.rule_model.availability import why_unavailable
 from ebi_rules.rule_model.rule import Rule
+from ebi_rules.rule_model.rule_documentation import Fitness
 from ebi_rules.rule_model.rule_logic import RuleLogic
 from opcs_icd import ICD10
 
@@ -40,6 +41,16 @@ class AuditedRule:
     def key(self) -> str:
         """The rule's key."""
         return self.rule.key
+
+    @property
+    def fitness(self) -> Fitness:
+        """What the variant that is counted may be used for."""
+        return self.counted.documentation.fitness
+
+    @property
+    def allows_comparison(self) -> bool:
+        """Whether providers may be compared by the rule."""
+        return self.fitness.allows_comparison
 
     @property
     def steps(self) -> list[str]:

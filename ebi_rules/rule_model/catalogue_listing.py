@@ -5,10 +5,13 @@ from typing import Any
 
 from ebi_rules.rule_model.catalogue import interventions
 from ebi_rules.rule_model.rule import Rule
-from ebi_rules.rule_model.rule_documentation import Intervention
+from ebi_rules.rule_model.rule_documentation import Intervention, RuleDocumentation
 
-UNCODED = "uncoded"
-"""The status of an intervention for which no coding is public."""
+UNREAD = "unread"
+"""The status of an intervention whose coding has not been read."""
+
+IN_FULL = "in full"
+"""That the programme's own coding was read, and not only an excerpt of it."""
 
 
 def catalogue_entries(rules: Sequence[Rule]) -> list[dict[str, Any]]:
@@ -18,8 +21,10 @@ def catalogue_entries(rules: Sequence[Rule]) -> list[dict[str, Any]]:
         rules: The rules to list.
 
     Returns:
-        Entries with letter, key, title, list, category, specialty, dataset, status, edition, editions, variants,
-        examples (how many), page and source. What does not exist is None or empty.
+        Entries with letter, key, title, list, category, specialty, dataset, status, fitness, fitness_reason, edition,
+        editions, variants, examples (how many), source, source_read (whether the programme's own coding was read: in
+        full, in excerpt, or no), page, not_read (where the programme prints a coding that was not read), published and
+        reviewed (what the page says) and note. What does not exist is None or empty.
     """
     by_letter = {intervention.letter: rule for rule in rules for intervention in rule.documentation.interventions}
     entries = [_entry(intervention, by_letter.get(intervention.letter)) for intervention in interventions()]
@@ -37,11 +42,24 @@ def _entry(intervention: Intervention | None, rule: Rule | None) -> dict[str, An
         "category": intervention.category if intervention else None,
         "specialty": intervention.specialty if intervention else None,
         "dataset": rule.dataset if rule else None,
-        "status": documentation.status if documentation else UNCODED,
+        "status": documentation.status if documentation else UNREAD,
+        "fitness": documentation.fitness.use if documentation else None,
+        "fitness_reason": documentation.fitness.reason if documentation else None,
         "edition": rule.edition_name if rule else None,
         "editions": [rule.edition_name, *rule.editions] if rule else [],
         "variants": list(rule.variants) if rule else [],
         "examples": len(rule.examples) if rule else 0,
-        "page": intervention.page if intervention else None,
         "source": documentation.source if documentation else None,
+        "source_read": _source_read(documentation),
+        "page": intervention.page if intervention else None,
+        "not_read": intervention.where_coded if intervention and _source_read(documentation) != IN_FULL else None,
+        "published": intervention.published if intervention else None,
+        "reviewed": intervention.reviewed if intervention else None,
+        "note": intervention.note if intervention else "",
     }
+
+
+def _source_read(documentation: RuleDocumentation | None) -> str:
+    if documentation is None or documentation.status == "ported":
+        return "no"
+    return "in excerpt" if documentation.excerpt else IN_FULL

@@ -17,12 +17,27 @@ from ebi_rules.rule_model.rule_logic import DEFAULT
 
 _HEAD = """# The rules
 
-One page per rule: what it asks, its codes, its variants and editions, every example, and where it comes from. How
-published, ported and uncoded differ: [the catalogue](../catalogue.md). These pages are written by `make docs` from the
-rule files; do not change them by hand.
+One page per rule: what it may be used for, its criteria and codes, its variants and editions, every example, and its
+source. [The catalogue](../catalogue.md) explains the statuses and what a rule may be used for. `make docs` writes these
+pages from the rule files; do not change them by hand.
 
-| | intervention | dataset | status | editions | variants | examples |
-|---|---|---|---|---|---|---|
+| | intervention | dataset | status | fit for | edition | programme's coding read | page |
+|---|---|---|---|---|---|---|---|
+"""
+_REASONS = """
+## Why
+
+| | fit for | reason |
+|---|---|---|
+"""
+_UNREAD = """
+## Not yet read
+
+| | where the programme prints the coding | |
+|---|---|---|
+"""
+_LIST_3 = """
+List 3 exists too. Neither its titles nor its codings were found.
 """
 
 
@@ -33,23 +48,30 @@ def catalogue_pages() -> dict[str, str]:
 
 
 def _index(every: Sequence[Rule]) -> str:
-    return _HEAD + "".join(f"{_row(entry)}\n" for entry in catalogue_entries(every))
+    entries = catalogue_entries(every)
+    reasons = [
+        f"| {entry['letter']} | {entry['fitness']} | {entry['fitness_reason']} |\n" for entry in entries if entry["key"]
+    ]
+    unread = [
+        f"| {entry['letter']} | {entry['not_read']} | {entry['note']} |\n" for entry in entries if entry["not_read"]
+    ]
+    rows = [f"{_row(entry)}\n" for entry in entries]
+    return "".join([_HEAD, *rows, _LIST_3, _REASONS, *reasons, _UNREAD, *unread])
 
 
 def _row(entry: Mapping[str, object]) -> str:
-    title = entry["title"]
-    if entry["key"] is None:
-        link = f"[{title}]({entry['page']})" if entry["page"] else title
-        return f"| {entry['letter']} | {link} | | {entry['status']} | | | |"
+    title = f"[{entry['title']}]({entry['key']}.md)" if entry["key"] else entry["title"]
     cells = [
-        f"[{title}]({entry['key']}.md)",
+        entry["letter"],
+        title,
         entry["dataset"],
         entry["status"],
-        _joined(entry["editions"]),
-        _joined(entry["variants"]),
-        entry["examples"],
+        entry["fitness"],
+        entry["edition"],
+        entry["source_read"],
+        f"[page]({entry['page']})" if entry["page"] else "none found",
     ]
-    return f"| {entry['letter'] or ''} | {' | '.join(map(str, cells))} |"
+    return f"| {' | '.join(str(cell or '') for cell in cells)} |"
 
 
 def _page(rule: Rule) -> str:
@@ -97,11 +119,6 @@ def _answer(example: Example) -> str:
     if example.flagged:
         return "yes"
     return f"no: {example.stopped_by.replace('_', ' ')}" if example.stopped_by else "no"
-
-
-def _joined(values: object) -> str:
-    assert isinstance(values, list)
-    return ", ".join(values)
 
 
 def main() -> None:

@@ -59,7 +59,15 @@ def rule_as_markdown(rule: Rule, reference: Reference | None = None) -> str:
 def origin(documentation: RuleDocumentation) -> str:
     """Return in words whose coding a rule is: the programme's own, a port's, or a local policy's."""
     port = [documentation.port.about] if documentation.port else []
-    return " ".join([_STATUSES[documentation.status], *port])
+    excerpt = ["Only an excerpt of it was read, at an older address."] if documentation.excerpt else []
+    return " ".join([_STATUSES[documentation.status], *excerpt, *port])
+
+
+def not_yet_read(documentation: RuleDocumentation) -> list[str]:
+    """Return where the programme prints the current coding of each intervention, if that was not read."""
+    if documentation.status == "published" and not documentation.excerpt:
+        return []
+    return [f"{intervention.letter}: {intervention.where_coded}" for intervention in documentation.interventions]
 
 
 def described_codes(rule: Rule, reference: Reference | None = None) -> list[DescribedCodes]:
@@ -84,6 +92,7 @@ def _introduction(rule: Rule) -> list[str]:
     lines = [f"# {rule.title} ({', '.join(documentation.aliases[:1]) or rule.key})", ""]
     if documentation.about:
         lines += [documentation.about, ""]
+    lines += [f"**What it may be used for**: {documentation.fitness.sentence}", ""]
     if len(documentation.interventions) > 1:
         titles = listed([f"{each.letter} {each.title}" for each in documentation.interventions], "and")
         lines += [f"This coding serves {titles}: the data cannot tell them apart.", ""]
@@ -133,10 +142,23 @@ def _editions(rule: Rule) -> list[str]:
 def _source(rule: Rule) -> list[str]:
     documentation = rule.documentation
     lines = ["## Source", "", origin(documentation), documentation.source, ""]
+    unread = not_yet_read(documentation)
+    if unread:
+        lines += [
+            "The programme's current coding is not yet read. It is printed here:",
+            "",
+            *(f"- {each}" for each in unread),
+            "",
+        ]
     for intervention in documentation.interventions:
-        if intervention.page and intervention.page != documentation.source:
+        if intervention.page and intervention.page != documentation.source and not unread:
             title = f"{intervention.title[:1].lower()}{intervention.title[1:]}"
             lines.append(f"Guidance on {title}: {intervention.page}\n")
+        if intervention.published and intervention.reviewed:
+            published, reviewed = month_name(intervention.published), month_name(intervention.reviewed)
+            lines.append(
+                f"The page of {intervention.letter} was published in {published} and last reviewed in {reviewed}.\n"
+            )
     edition = f"Edition of {month_name(rule.edition_name)}."
     if documentation.revised:
         months = listed([month_name(month) for month in documentation.revised], "and")

@@ -19,6 +19,10 @@ class Intervention:
         specialty: A specialty to choose by; this grouping is ours.
         page: The address of its page; None if none was found.
         letter_seen: Whether the letter is printed on a page. If not, it follows from the order of the list.
+        document: The programme's document that prints the coding of the list.
+        published: The month in which its page says that it was published; None if that was not seen.
+        reviewed: The month in which its page says that it was last reviewed; None if that was not seen.
+        note: What else a reader must know of it.
     """
 
     letter: str
@@ -28,6 +32,15 @@ class Intervention:
     specialty: str
     page: str | None
     letter_seen: bool
+    document: str
+    published: str | None = None
+    reviewed: str | None = None
+    note: str = ""
+
+    @property
+    def where_coded(self) -> str:
+        """Where the programme prints the coding: its page, if there is one, and the document of the list."""
+        return f"the programme's page ({self.page}) and {self.document}" if self.page else self.document
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,53 @@ class Port:
     limits: tuple[str, ...]
 
 
+LOCAL = "local"
+"""The status of a rule of one's own."""
+
+FITNESS = {
+    "compare": "Fit to count and to compare providers.",
+    "count": "Fit to count, not to compare providers.",
+    "floor": "A floor: the true number may be higher.",
+    "ceiling": "A ceiling: the true number may be lower.",
+    "unsafe": "Not safe to use: the coding does not find what the guidance is about.",
+}
+"""What a rule may be used for, in sentences."""
+
+_UNFIT_TO_COMPARE = ("count", "unsafe")
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """What a rule may be used for, and why.
+
+    Attributes:
+        use: A key of `FITNESS`.
+        reason: Why, in one or two sentences.
+    """
+
+    use: str
+    reason: str
+
+    @property
+    def allows_comparison(self) -> bool:
+        """Whether providers may be compared by the rule."""
+        return self.use not in _UNFIT_TO_COMPARE
+
+    @property
+    def is_unsafe(self) -> bool:
+        """Whether even the count says nothing about the guidance."""
+        return self.use == "unsafe"
+
+    @property
+    def sentence(self) -> str:
+        """What the rule may be used for, and why."""
+        return f"{FITNESS[self.use]} {self.reason}"
+
+
+NOT_STATED = Fitness("compare", "The rule's file states no limits of its use.")
+"""The fitness of a local rule whose file does not state it."""
+
+
 @dataclass(frozen=True)
 class RuleDocumentation:
     """What people read about one interpretation of a rule.
@@ -55,8 +115,10 @@ class RuleDocumentation:
         list_number: The number of the programme's list; None for a local policy.
         status: published, ported or local.
         source: Where the coding comes from.
+        excerpt: Whether only an excerpt of the source was read.
         port: The version of the scripts that a ported coding comes from.
         interventions: What the rule codes: usually one, two if they share a coding.
+        fitness: What the rule may be used for.
         revised: The months in which the source says that its coding was updated.
         about: What the rule is.
         edition_about: What readers must know of an edition that is not the current one.
@@ -71,8 +133,10 @@ class RuleDocumentation:
     list_number: int | None
     status: str
     source: str
+    excerpt: bool
     port: Port | None
     interventions: tuple[Intervention, ...]
+    fitness: Fitness
     revised: tuple[str, ...]
     about: str
     edition_about: str

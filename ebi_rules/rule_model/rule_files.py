@@ -164,7 +164,7 @@ def files_of_folder(folder: Traversable, label: str, shared: SharedDefinitions) 
 
 def read_interventions(folder: Traversable) -> tuple[Intervention, ...]:
     """Return the programme's interventions, coded or not, from the file of a catalogue's folder."""
-    tables = parse_toml(_text(folder / INTERVENTIONS))["interventions"]
+    content = parse_toml(_text(folder / INTERVENTIONS))
     return tuple(
         Intervention(
             letter=table["letter"],
@@ -174,8 +174,12 @@ def read_interventions(folder: Traversable) -> tuple[Intervention, ...]:
             specialty=table["specialty"],
             page=table.get("page"),
             letter_seen=table.get("letter_seen", False),
+            document=content["documents"][str(table["list"])],
+            published=table.get("published"),
+            reviewed=table.get("reviewed"),
+            note=table.get("note", ""),
         )
-        for table in tables
+        for table in content["interventions"]
     )
 
 

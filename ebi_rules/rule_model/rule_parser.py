@@ -16,7 +16,15 @@ from ebi_rules.criteria.nodes import Criterion, code_atoms
 from ebi_rules.rule_model.coded_source import CodedSource, SharedDefinitions
 from ebi_rules.rule_model.explanation import explain_activity
 from ebi_rules.rule_model.rule import Example, Rule
-from ebi_rules.rule_model.rule_documentation import Intervention, Port, RuleDocumentation
+from ebi_rules.rule_model.rule_documentation import (
+    FITNESS,
+    LOCAL,
+    NOT_STATED,
+    Fitness,
+    Intervention,
+    Port,
+    RuleDocumentation,
+)
 from ebi_rules.rule_model.rule_logic import DATASETS, DEFAULT, RuleLogic
 from ebi_rules.rule_model.toml_source import Place, edition_table, merged
 from opcs_icd import CodeList
@@ -24,23 +32,13 @@ from opcs_icd import CodeList
 _REQUIRED = {"key", "title", "dataset", "status", "source", "edition", "criteria", "examples"}
 _NAMES = {"aliases", "list", "interventions", "port"}
 _TEXT = {"about", "limits", "revised", "words", "titles"}
-_OPTIONAL = _NAMES | _TEXT | {"eligible", "compare_within", "codes", "variants", "editions"}
-_REPLACEABLE = {
-    "about",
-    "eligible",
-    "compare_within",
-    "codes",
-    "criteria",
-    "revised",
-    "limits",
-    "source",
-    "words",
-    "titles",
-}
-_DATED = _REPLACEABLE | {"status", "port", "variants"}
+_OPTIONAL = _NAMES | _TEXT | {"excerpt", "fitness", "eligible", "compare_within", "codes", "variants", "editions"}
+_REPLACEABLE = _TEXT | {"fitness", "eligible", "compare_within", "codes", "criteria", "source"}
+_DATED = _REPLACEABLE | {"status", "excerpt", "port", "variants"}
 _EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
 _SHARED = {"codes", "criteria", "words", "ports", "limits"}
-_STATUSES = ("published", "ported", "local")
+_FITNESS = {"use", "reason"}
+_STATUSES = ("published", "ported", LOCAL)
 
 
 def read_text(path: Path) -> str:
@@ -193,8 +191,10 @@ class _RuleFile(CodedSource):
             list_number=table.get("list"),
             status=table["status"],
             source=table["source"],
+            excerpt=table.get("excerpt", False),
             port=self._port(table, place),
             interventions=self._interventions,
+            fitness=self._fitness(table, place),
             revised=tuple(table.get("revised", ())),
             about=self.table.get("about", ""),
             edition_about=table.get("about", "") if is_other_edition else "",
@@ -223,6 +223,17 @@ class _RuleFile(CodedSource):
         if name not in self.shared.ports:
             self.fail((*place, "port"), unknown("port", name, self.shared.ports))
         return self.shared.ports[name]
+
+    def _fitness(self, table: Mapping[str, Any], place: Place) -> Fitness:
+        """Read what the rule may be used for; a local rule need not state it."""
+        if "fitness" not in table:
+            if table["status"] == LOCAL:
+                return NOT_STATED
+            self.fail(place, "the entry fitness is missing: what the rule may be used for, and why.")
+        entry, place = table["fitness"], (*place, "fitness")
+        self.require_keys(place, entry, _FITNESS, _FITNESS)
+        self.require_one_of((*place, "use"), entry["use"], tuple(FITNESS))
+        return Fitness(entry["use"], entry["reason"])
 
     def _eligible(self, table: Mapping[str, Any], place: Place, criteria: Mapping[str, Criterion]) -> tuple[str, ...]:
         eligible = tuple(table.get("eligible", list(criteria)[1:]))

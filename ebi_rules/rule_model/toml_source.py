@@ -19,9 +19,22 @@ Place = tuple[str, ...]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
-_TEXTS = {"key", "title", "dataset", "status", "source", "edition", "port", "about", "stopped_by", "variant"}
+_TEXTS = {
+    "key",
+    "title",
+    "dataset",
+    "status",
+    "source",
+    "edition",
+    "port",
+    "about",
+    "stopped_by",
+    "variant",
+    "use",
+    "reason",
+}
 _LISTS_OF_TEXTS = {"aliases", "interventions", "revised", "limits", "eligible"}
-_TABLES = {"codes", "criteria", "words", "titles", "variants", "editions", "activity", "ports"}
+_TABLES = {"codes", "criteria", "words", "titles", "variants", "editions", "activity", "ports", "fitness"}
 
 
 class WrongEntryError(Exception):
@@ -119,7 +132,7 @@ class RuleSource:
             self.fail(place, "this must be a list of texts in quotation marks.")
         if key in _TABLES and not isinstance(value, dict):
             self.fail(place, "this must be a table of entries.")
-        if key == "flagged" and not isinstance(value, bool):
+        if key in ("flagged", "excerpt") and not isinstance(value, bool):
             self.fail(place, "this must be true or false.")
         if key == "examples" and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
             self.fail(place, "examples must be tables, each under [[examples]].")
@@ -140,7 +153,7 @@ def edition_table(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
 
     An edition that states criteria states all of them, and has variants and a denominator of its own.
     """
-    kept = {key: value for key, value in table.items() if key not in ("editions", "about", "port")}
+    kept = {key: value for key, value in table.items() if key not in ("editions", "about", "port", "excerpt")}
     if "criteria" in changes:
         kept = {key: value for key, value in kept.items() if key not in ("criteria", "variants", "eligible")}
     return merged(kept, changes)

@@ -20,7 +20,7 @@ REFERENCE = Path(__file__).parents[2] / "fixtures" / "reference"
     [
         ([], 48),
         (["--list", "1"], 17),
-        (["--status", "uncoded"], 18),
+        (["--status", "unread"], 18),
         (["--dataset", "outpatient"], 3),
         (["--specialty", "urology", "--status", "ported"], 2),
     ],
@@ -76,7 +76,7 @@ def test_lint_reports_an_error_and_fails(run: Run, tmp_path: Path) -> None:
     content = file.content.replace('"K35[238]", "K36", "K37"', '"K3(5[238]|67)"')
     (tmp_path / "mine.toml").write_text(content)
     result = run("lint", "mine.toml", code=3)
-    assert "mine.toml, line 21: error: codes.icd.appendicitis: the pattern 'K3(5[238]|67)'" in result.stdout
+    assert "mine.toml, line 22: error: codes.icd.appendicitis: the pattern 'K3(5[238]|67)'" in result.stdout
     assert "1 file: 1 error, 1 finding in all." in result.stderr
 
 

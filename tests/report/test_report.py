@@ -30,7 +30,7 @@ def test_the_page_has_every_part(opened: Open, extract: Path, names: dict[str, s
         "In scope does not mean inappropriate",
         "Small numbers are protected",
         "April 2023 to March 2026",
-        "Providers compared",
+        "Provider comparison, adjusted for age and sex",
         "Crude rates, ranked",
         "Over time",
         "By age",

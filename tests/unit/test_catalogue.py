@@ -10,7 +10,7 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.rule_model.catalogue import interventions
-from ebi_rules.rule_model.catalogue_listing import UNCODED, catalogue_entries
+from ebi_rules.rule_model.catalogue_listing import UNREAD, catalogue_entries
 from ebi_rules.rule_model.catalogue_pages import catalogue_pages
 from ebi_rules.rule_model.rule_logic import DEFAULT
 from ebi_rules.synth.made_up_extract import write_extract
@@ -26,7 +26,7 @@ def test_all_interventions_are_listed() -> None:
     letters = [intervention.letter for intervention in interventions()]
     assert [entry["letter"] for entry in entries] == [*letters, *[None] * len(local)]
     assert [entry["key"] for entry in entries if entry["letter"] is None] == local
-    assert {entry["letter"] for entry in entries if entry["status"] == UNCODED} == set(letters) - coded
+    assert {entry["letter"] for entry in entries if entry["status"] == UNREAD} == set(letters) - coded
     assert Counter(entry["key"] for entry in entries if entry["key"]) == {
         rule.key: len(rule.documentation.interventions) or 1 for rule in rules
     }
