@@ -31,8 +31,8 @@ def test_a_judge_can_complain(name: str) -> None:
 
 
 def _marks(judge: Judge, layout: str) -> list[pytest.MarkDecorator]:
-    """Return what a judge needs; a slow one reads statements over numbered columns, the longest, in long runs."""
-    long = [pytest.mark.long] if judge.slow and layout == "hes-op" else []
+    """Return what a judge needs; a slow one reads statements over one layout, and over the others in long runs."""
+    long = [pytest.mark.long] if judge.slow and layout != "ncdr-opa" else []
     return [pytest.mark.needs(judge.name), *long]
 
 

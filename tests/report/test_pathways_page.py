@@ -51,7 +51,7 @@ def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
     assert page.locator("#flow0 figure svg").count() == 1 + 8 + 1
 
 
-@pytest.mark.parametrize("disclosure", ["hes", "none"])
+@pytest.mark.parametrize("disclosure", ["hes", pytest.param("none", marks=pytest.mark.long)])
 def test_axe_finds_no_violation(opened: Open, people: list[Path], disclosure: str) -> None:
     some = ["attendances_after_imaging", "days_to_first_attendance"]
     page = opened(ebi.run_measures(people, some, "musculoskeletal", settings=ebi.Settings(disclosure=disclosure)))

@@ -49,7 +49,9 @@ def test_the_page_has_every_part(opened: Open, extract: Path, names: dict[str, s
     assert page.locator("table").count() == page.locator("table caption").count() >= 10
 
 
-@pytest.mark.parametrize(("disclosure", "rules"), [("hes", ["2S", "2T"]), ("none", ["2S"])])
+@pytest.mark.parametrize(
+    ("disclosure", "rules"), [("hes", ["2S", "2T"]), pytest.param("none", ["2S"], marks=pytest.mark.long)]
+)
 def test_axe_finds_no_violation(opened: Open, extract: Path, disclosure: str, rules: list[str]) -> None:
     page = opened(ebi.audit(extract, rules, by=["ethnic_category"], settings=ebi.Settings(disclosure=disclosure)))
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
