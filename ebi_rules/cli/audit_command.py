@@ -33,6 +33,7 @@ from ebi_rules.cli.options import (
 )
 from ebi_rules.disclosure.release_ledger import BEFORE_IT_LEAVES
 from ebi_rules.rule_model.rule_logic import FLAG_MEANING
+from ebi_rules.translate.english import month_name
 
 if TYPE_CHECKING:
     from ebi_rules.provider_audit.settings import Settings
@@ -226,10 +227,15 @@ def show_audit(result: "Audit") -> None:
         note = f" Not safe to use, and providers are not compared: {reason}" if reason else ""
         rate = total["rate_per_1000_eligible"]
         per_1000 = "" if rate is None else f", {rate:.2f} per 1,000"
+        of_all = f" ({shown_count(total['activity'])} activity)"
+        since = f" since the policy began in {month_name(total['since'])}" if total["since"] else of_all
         click.echo(
-            f"{total['rule']}: {shown_count(total['flagged'])} in scope of {shown_count(total['eligible'])} eligible "
-            f"({shown_count(total['activity'])} activity){per_1000}.{note}"
+            f"{total['rule']}: {shown_count(total['flagged'])} in scope of {shown_count(total['eligible'])} eligible"
+            f"{since}{per_1000}.{note}"
         )
+    for before in result.before_policy.iter_rows(named=True):
+        flagged, eligible = shown_count(before["flagged"]), shown_count(before["eligible"])
+        click.echo(f"{before['rule']}: before the policy, {flagged} of {eligible} eligible would have been in scope.")
     if result.settings.disclosure == "none":
         warn_of_exact_counts()
     else:

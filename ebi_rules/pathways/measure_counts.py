@@ -78,6 +78,11 @@ class MeasureEntry:
         return ""
 
     @property
+    def start(self) -> None:
+        """A measure has no start."""
+        return None
+
+    @property
     def allows_comparison(self) -> bool:
         """Every measure may be compared."""
         return True

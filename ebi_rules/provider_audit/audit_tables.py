@@ -17,7 +17,7 @@ from ebi_rules.engines.findings import Finding
 from ebi_rules.provider_audit.attrition_table import attrition_table
 from ebi_rules.provider_audit.inequality_table import inequality_table
 from ebi_rules.provider_audit.quality_table import quality_table
-from ebi_rules.provider_audit.rate_tables import provider_rates, rates_by_field, total_rates
+from ebi_rules.provider_audit.rate_tables import provider_rates, rates_before_policy, rates_by_field, total_rates
 from ebi_rules.provider_audit.rate_trend import RateTrends, rate_trends
 from ebi_rules.provider_audit.referral_shares import referral_shares
 from ebi_rules.provider_audit.sensitivity_table import provider_sensitivity, sensitivity_table
@@ -66,6 +66,11 @@ class AuditTables:
     def totals(self) -> pl.DataFrame:
         """See `rate_tables.total_rates`."""
         return total_rates(self.counts)
+
+    @cached_property
+    def before_policy(self) -> pl.DataFrame:
+        """See `rate_tables.rates_before_policy`."""
+        return rates_before_policy(self.counts)
 
     @cached_property
     def providers(self) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from polars import selectors
 from ebi_rules.criteria.fields import AREAS, ORGANISATIONS, PRACTITIONERS
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.comparability import not_comparable, rules_not_compared
+from ebi_rules.provider_audit.policy_periods import BEFORE, SINCE, counts_of_period
 from ebi_rules.provider_audit.quality_table import quality_table
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts, shown_as, withheld_as
@@ -24,13 +25,34 @@ UNITS = (*ORGANISATIONS, *PRACTITIONERS, *AREAS)
 
 
 def total_rates(counts: Counts) -> pl.DataFrame:
-    """Return the rate of each rule over the whole extract.
+    """Return the rate of each rule over the whole extract or, for a policy with a start, from its start on.
 
     Returns:
-        One row per rule: rule, activity, eligible, flagged, rate_per_1000_eligible, rate_lower_95, rate_upper_95 (see
-        `intervals.poisson`).
+        One row per rule: rule, since (the month of the start; null for all months), activity (null from a start on),
+        eligible, flagged, rate_per_1000_eligible, rate_lower_95, rate_upper_95 (see `intervals.poisson`).
     """
-    return _with_rates(counts.table("total").drop("provider", "month", "value"))
+    totals = counts.table("total").drop("provider", "month", "value")
+    since = counts_of_period(counts.cells, counts.starts.keys(), SINCE)
+    start = pl.col("rule").replace_strict(counts.starts, default=None, return_dtype=pl.String)
+    joined = totals.with_columns(start.alias("since")).join(since, on="rule", how="left", suffix="_of_period")
+    names = [name for name in totals.columns if name != "rule"]
+    chosen = [
+        pl.when(pl.col("since").is_null()).then(name).otherwise(f"{name}_of_period").alias(name)
+        for name in names
+        if f"{name}_of_period" in joined.columns
+    ]
+    activity = pl.when(pl.col("since").is_null()).then("activity").alias("activity")
+    table = joined.with_columns(chosen).with_columns(activity).select("rule", "since", *names)
+    return _with_rates(table)
+
+
+def rates_before_policy(counts: Counts) -> pl.DataFrame:
+    """Return the rate of each policy with a start over the months before it.
+
+    Returns:
+        One row per rule with a start: rule, eligible, flagged, rate_per_1000_eligible and its interval.
+    """
+    return _with_rates(counts_of_period(counts.cells, counts.starts.keys(), BEFORE))
 
 
 def rates_by_field(counts: Counts, field: str, settings: Settings) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.judged_series import CHART, LIMITS, Judging, Period, is_rare, judge
+from ebi_rules.provider_audit.policy_periods import BEFORE_THE_POLICY
 from ebi_rules.provider_audit.quarters import months_of
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts, stand_in
@@ -28,7 +29,8 @@ class RateTrends:
     Attributes:
         months: One row per rule, provider and month, with all providers together first: rule, provider, month,
             eligible, flagged, rate_per_1000_eligible, mean, lower, upper, signal (see `statistics.xmr.xmr`), partial,
-            judged. A series runs from the provider's first to its last month with activity.
+            judged; and, if a rule has a start, policy
+            ("before the policy", or null). A series runs from the provider's first to its last month with activity.
         quarters: The same by quarter ("2024-04 to 2024-06"), for the series whose counts are too rare by month.
     """
 
@@ -67,7 +69,7 @@ def rate_trends(
     answers = by_quarter.group_by(_KEYS, maintain_order=True).agg(by_quarter=pl.col("judged").first())
     months = by_month.join(answers, on=_KEYS, how="left", nulls_equal=True, maintain_order="left")
     judged = pl.when("rare").then(pl.coalesce("by_quarter", "judged")).otherwise("judged").alias("judged")
-    return RateTrends(_columns(months.with_columns(judged), "month"), _columns(by_quarter, "quarter"))
+    return RateTrends(_columns(months.with_columns(judged), counts, "month"), _columns(by_quarter, counts, "quarter"))
 
 
 def _series(counts: Counts, period: Period, only_eligible: bool) -> pl.DataFrame:
@@ -136,13 +138,17 @@ def _charts(points: pl.DataFrame, judging: Judging) -> Iterator[pl.DataFrame]:
         yield chart.with_columns(rare=pl.lit(is_rare(chart)))
 
 
-def _columns(series: pl.DataFrame, period: Period) -> pl.DataFrame:
+def _columns(series: pl.DataFrame, counts: Counts, period: Period) -> pl.DataFrame:
     """Return the columns of a trend's table."""
     if_shown = pl.when(~pl.col("hidden"))
+    start = pl.col("rule").replace_strict(counts.starts, default=None, return_dtype=pl.String)
+    is_before = pl.col("point").str.slice(-7) < start
+    label = pl.when(is_before).then(pl.lit(BEFORE_THE_POLICY)).alias("policy")
     return series.select(
         "rule",
         "provider",
         pl.col("point").alias(period),
+        *([label] if counts.starts else []),
         "eligible",
         "flagged",
         if_shown.then("rate").round(3).alias("rate_per_1000_eligible"),

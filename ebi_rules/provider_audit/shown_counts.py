@@ -21,6 +21,7 @@ from ebi_rules.cube import STANDARD_DIMENSIONS, dimensions_of, missing_counted
 from ebi_rules.disclosure.rounding import SMALLEST_SHOWN, WITHHELD, controlled
 from ebi_rules.disclosure.secondary_suppression import Tables, withheld
 from ebi_rules.provider_audit.plausible_months import partial_months
+from ebi_rules.provider_audit.policy_periods import PERIODS, RELATIONS, period_of_month, sums_of_periods
 from ebi_rules.provider_audit.quarters import quarter_of, quarters_of
 
 STAND_IN = SMALLEST_SHOWN // 2
@@ -66,6 +67,11 @@ class Entry(Protocol):
     @property
     def counted_as(self) -> str:
         """The name of the variant that is counted."""
+        ...
+
+    @property
+    def start(self) -> str | None:
+        """The month from which headline counts are made, "2025-07"; None for all months."""
         ...
 
     @property
@@ -153,21 +159,31 @@ class Counts:
         suppressed or withheld), withheld (whether the count is hidden to protect another).
         """
         exact = pl.concat([self._cells(table, keys) for table, keys in self._tables.items()])
+        exact = exact.with_columns(period_of_month(self.starts).alias("period"))
+        exact = pl.concat([exact, sums_of_periods(exact, self.starts.keys())])
         of_time = ["month", "provider_month", *_QUARTERS]
-        published = ~(pl.col("month").is_null() & pl.col("table").is_in(of_time))
-        exact = exact.with_columns(published.alias("published"))
+        has_no_time = (pl.col("month").is_null() & pl.col("table").is_in(of_time)) | (
+            pl.col("value").is_null() & (pl.col("table") == PERIODS)
+        )
+        exact = exact.with_columns(published=~has_no_time)
         hidden = withheld(
             exact.join(self._steps, on=["rule", "measure", "item"], how="left", maintain_order="left"),
             self.method,
-            Tables(self.crossed, self.nested),
+            Tables(self.crossed, self.nested, RELATIONS if self.starts else ()),
         )
         shown = pl.when(~pl.col("withheld")).then(controlled(pl.col("count"), self.method))
         return (
             exact.with_columns(hidden.alias("withheld"))
             .with_columns(shown.alias("shown"))
             .filter("published")
-            .drop("count", "published")
+            .drop("count", "published", "period")
         )
+
+    @cached_property
+    def starts(self) -> dict[str, str]:
+        """The month in which each rule that has one begins, by rule; none if the cube has no months."""
+        starts = {entry.key: entry.start for entry in self.audited if entry.start is not None}
+        return starts if self.months else {}
 
     @cached_property
     def _counted(self) -> dict[str, set[str]]:

@@ -56,7 +56,7 @@ def summary(audit: AuditTables, entry: AuditedRule, totals: dict[str, object], p
         totals: The rule's row of all providers together.
         providers: The rule's rows of the table of providers.
     """
-    months = audit.counts.months
+    months = [month for month in audit.counts.months if month >= (totals["since"] or "")]  # type: ignore[operator]
     when = f"From {month_name(months[0])} to {month_name(months[-1])}, " if months else ""
     rate, lower, upper = (totals[name] for name in ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95"))
     per = f": {rate:.1f} per 1,000 (95% interval {lower:.1f} to {upper:.1f})" if isinstance(rate, float) else ""
@@ -65,6 +65,7 @@ def summary(audit: AuditTables, entry: AuditedRule, totals: dict[str, object], p
         f"{when}{flagged} of {eligible} eligible activities were in scope of this guidance at "
         f"{_several(providers.height, 'provider')}{per}."
     ]
+    sentences += _before_policy(audit, entry)
     labelled = with_labels(providers)
     for signal, side in (("above_998", "higher"), ("below_998", "lower")):
         names = labelled.filter(pl.col("signal") == signal)["label"].to_list()
@@ -82,6 +83,17 @@ def summary(audit: AuditTables, entry: AuditedRule, totals: dict[str, object], p
             f"{count_text(widest['flagged'])}; {count_text(widest['differs'])} activities are decided differently."
         )
     return sentences
+
+
+def _before_policy(audit: AuditTables, entry: AuditedRule) -> list[str]:
+    """Return how much was in scope before a policy began."""
+    rows = audit.before_policy.filter(pl.col("rule") == entry.key, pl.col("eligible").ne_missing(0))
+    return [
+        f"The policy began in {month_name(str(entry.start))}. Before it, {count_text(row['flagged'])} of "
+        f"{count_text(row['eligible'])} eligible activities would have been in scope. Comparisons, trends and the "
+        "tables below include activity before the policy."
+        for row in rows.iter_rows(named=True)
+    ]
 
 
 def funnel_words(audit: AuditTables, entry: AuditedRule, providers: pl.DataFrame, variation: Variation) -> list[str]:

@@ -87,7 +87,7 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
             "sensitivity": svg(count_charts.sensitivity(variants), f"In scope under each variant, {title}"),
             "funnel": _funnel_chart(providers, variation.tau2, title),
             "rates": _rates_chart(providers, title) if is_compared else None,
-            "trend": _trend_chart(overall_trend, points, title),
+            "trend": _trend_chart(overall_trend, points, title, entry.start),
         },
         "attrition": page_table(
             overall_steps.with_columns(_criterion_text(phrases)),
@@ -153,13 +153,13 @@ def _rates_chart(providers: pl.DataFrame, title: str) -> Markup | None:
     return svg(provider_charts.rates(providers), f"Rates by provider, ranked, {title}")
 
 
-def _trend_chart(series: pl.DataFrame, points: Sequence[str], title: str) -> Markup | None:
+def _trend_chart(series: pl.DataFrame, points: Sequence[str], title: str, start: str | None) -> Markup | None:
     """Draw the trend; return None if there are no months, or most are suppressed."""
     drawn = series.filter(pl.col("eligible").is_null() | (pl.col("eligible") > 0))["rate_per_1000_eligible"]
     if not drawn.len() or drawn.count() * 2 < drawn.len():
         return None
     period = "quarter" if "quarter" in series.columns else "month"
-    return svg(trend_charts.trend(series, points=points), f"Rate by {period}, all providers, {title}")
+    return svg(trend_charts.trend(series, points=points, start=start), f"Rate by {period}, all providers, {title}")
 
 
 def _providers(providers: pl.DataFrame) -> PageTable:
@@ -206,7 +206,8 @@ def _trend_table(series: pl.DataFrame) -> PageTable:
     signal = pl.when("partial").then(pl.lit("incomplete")).otherwise(pl.col("signal").replace(SIGNAL_WORDS))
     period = "quarter" if "quarter" in series.columns else "month"
     shown = series.with_columns(signal.alias("signal"))
-    return page_table(shown, f"All providers by {period}", [period, *_TREND])
+    policy = ["policy"] if series.get_column("policy", default=pl.Series([None])).count() else []
+    return page_table(shown, f"All providers by {period}", [period, *policy, *_TREND])
 
 
 def _trend_labels(audit: AuditTables, rule: str) -> list[str]:

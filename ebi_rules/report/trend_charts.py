@@ -14,7 +14,13 @@ _KIND_SHAPES = ("circle", "triangle-up", "triangle-down", "cross")
 _KIND_COLOURS = (BLUE, VERMILION, BLACK, GREY)
 
 
-def trend(series: pl.DataFrame, figure: str = RATE[0], title: str = RATE_TITLE, points: Sequence[str] = ()) -> Chart:
+def trend(
+    series: pl.DataFrame,
+    figure: str = RATE[0],
+    title: str = RATE_TITLE,
+    points: Sequence[str] = (),
+    start: str | None = None,
+) -> Chart:
     """Draw the rate by month or quarter, its mean and limits, and its signals.
 
     A suppressed point is a gap. An incomplete month or quarter is a cross, without a signal.
@@ -24,6 +30,7 @@ def trend(series: pl.DataFrame, figure: str = RATE[0], title: str = RATE_TITLE, 
         figure: The column to draw.
         title: The title of the vertical axis.
         points: All months or quarters of the axis; by default those of the series.
+        start: The month in which the policy begins, which has a line of its own; None for guidance.
     """
     period = "quarter" if "quarter" in series.columns else "month"
     kind = (
@@ -38,7 +45,18 @@ def trend(series: pl.DataFrame, figure: str = RATE[0], title: str = RATE_TITLE, 
     shown = series.select(month=period, rate=pl.col(figure), mean="mean", lower="lower", upper="upper", kind=kind)
     axis = pl.DataFrame({"month": points or series[period]}, schema={"month": pl.String})
     every = axis.join(shown, on="month", how="left", maintain_order="left")
-    return trend_chart(every.with_columns(pl.col("month").map_elements(axis_label, return_dtype=pl.String)), title)
+    chart = trend_chart(every.with_columns(pl.col("month").map_elements(axis_label, return_dtype=pl.String)), title)
+    begins = [point for point in axis["month"] if start and point[-7:] >= start]
+    if not begins or begins[0] == axis["month"][0]:
+        return chart
+    return alt.layer(chart, _start_of_policy(axis_label(begins[0]))).properties(width=WIDTH)
+
+
+def _start_of_policy(point: str) -> Chart:
+    """Draw a line at the point in which a policy begins, with a label."""
+    base = alt.Chart(pl.DataFrame({"month": [point], "label": ["the policy begins"]})).encode(x="month:O")
+    text = base.mark_text(align="left", dx=4, dy=8, color=BLACK).encode(y=alt.value(0), text="label:N")
+    return alt.layer(base.mark_rule(color=BLACK, strokeDash=[2, 2]), text)
 
 
 def waits(table: pl.DataFrame) -> Chart:

@@ -66,8 +66,16 @@ class Audit:
         return self.tables.counts.fields
 
     def totals(self) -> pl.DataFrame:
-        """Return all providers together, one row per rule: activity, eligible, flagged, rate with its interval."""
+        """Return all providers together, one row per rule: activity, eligible, flagged, rate with its interval.
+
+        A rule of a policy with a start has the counts from its start on; `since` says from which month.
+        """
         return plain(self.tables.totals)
+
+    @property
+    def before_policy(self) -> pl.DataFrame:
+        """The counts and rates of policies with a start before it, one row per rule; empty without such rules."""
+        return plain(self.tables.before_policy)
 
     @property
     def providers(self) -> pl.DataFrame:

@@ -283,13 +283,14 @@ def _audited_in(cube: pl.DataFrame, rule: Rule, counted: Rule) -> AuditedRule:
     return AuditedRule(rule, counted, skipped)
 
 
-def _rules_record(audited: Sequence[AuditedRule]) -> list[dict[str, str]]:
+def _rules_record(audited: Sequence[AuditedRule]) -> list[dict[str, str | None]]:
     return [
         {
             "key": entry.key,
             "edition": entry.counted.edition_name,
             "variant": entry.counted.variant_name,
             "content_hash": entry.counted.logic.content_hash,
+            "start": entry.start,
             "fitness": entry.fitness.use,
             "fitness_reason": entry.fitness.reason,
         }

@@ -48,6 +48,11 @@ class AuditedRule:
         return self.counted.documentation.fitness
 
     @property
+    def start(self) -> str | None:
+        """The month in which the policy begins; None for guidance."""
+        return self.counted.documentation.start
+
+    @property
     def allows_comparison(self) -> bool:
         """Whether providers may be compared by the rule."""
         return self.fitness.allows_comparison

@@ -93,6 +93,12 @@ def _introduction(rule: Rule) -> list[str]:
     if documentation.about:
         lines += [documentation.about, ""]
     lines += [f"**What it may be used for**: {documentation.fitness.sentence}", ""]
+    if documentation.start:
+        start = month_name(documentation.start)
+        lines += [
+            f"The policy begins in {start}. Headline counts are from then on; trends and comparisons use all.",
+            "",
+        ]
     if len(documentation.interventions) > 1:
         titles = listed([f"{each.letter} {each.title}" for each in documentation.interventions], "and")
         lines += [f"This coding serves {titles}: the data cannot tell them apart.", ""]

@@ -119,6 +119,7 @@ class RuleDocumentation:
         port: The version of the scripts that a ported coding comes from.
         interventions: What the rule codes: usually one, two if they share a coding.
         fitness: What the rule may be used for.
+        start: The month in which a policy begins, "2025-07"; None for guidance.
         revised: The months in which the source says that its coding was updated.
         about: What the rule is.
         edition_about: What readers must know of an edition that is not the current one.
@@ -137,6 +138,7 @@ class RuleDocumentation:
     port: Port | None
     interventions: tuple[Intervention, ...]
     fitness: Fitness
+    start: str | None
     revised: tuple[str, ...]
     about: str
     edition_about: str

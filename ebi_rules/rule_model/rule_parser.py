@@ -4,6 +4,7 @@ A rule file is data: parsing one never runs anything. A variant or an edition is
 so it is checked exactly as the rule itself. A `RuleError` carries every problem, not only the first.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -32,11 +33,14 @@ from opcs_icd import CodeList
 _REQUIRED = {"key", "title", "dataset", "status", "source", "edition", "criteria", "examples"}
 _NAMES = {"aliases", "list", "interventions", "port"}
 _TEXT = {"about", "limits", "revised", "words", "titles"}
-_OPTIONAL = _NAMES | _TEXT | {"excerpt", "fitness", "eligible", "compare_within", "codes", "variants", "editions"}
-_REPLACEABLE = _TEXT | {"fitness", "eligible", "compare_within", "codes", "criteria", "source"}
+_OPTIONAL = (
+    _NAMES | _TEXT | {"excerpt", "fitness", "start", "eligible", "compare_within", "codes", "variants", "editions"}
+)
+_REPLACEABLE = _TEXT | {"start", "fitness", "eligible", "compare_within", "codes", "criteria", "source"}
 _DATED = _REPLACEABLE | {"status", "excerpt", "port", "variants"}
 _EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
 _SHARED = {"codes", "criteria", "words", "ports", "limits"}
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _FITNESS = {"use", "reason"}
 _STATUSES = ("published", "ported", LOCAL)
 
@@ -195,6 +199,7 @@ class _RuleFile(CodedSource):
             port=self._port(table, place),
             interventions=self._interventions,
             fitness=self._fitness(table, place),
+            start=self._start(table, place),
             revised=tuple(table.get("revised", ())),
             about=self.table.get("about", ""),
             edition_about=table.get("about", "") if is_other_edition else "",
@@ -234,6 +239,12 @@ class _RuleFile(CodedSource):
         self.require_keys(place, entry, _FITNESS, _FITNESS)
         self.require_one_of((*place, "use"), entry["use"], tuple(FITNESS))
         return Fitness(entry["use"], entry["reason"])
+
+    def _start(self, table: Mapping[str, Any], place: Place) -> str | None:
+        start: str | None = table.get("start")
+        if start is not None and not _MONTH.fullmatch(start):
+            self.fail((*place, "start"), 'this must be a month, such as "2025-07".')
+        return start
 
     def _eligible(self, table: Mapping[str, Any], place: Place, criteria: Mapping[str, Criterion]) -> tuple[str, ...]:
         eligible = tuple(table.get("eligible", list(criteria)[1:]))

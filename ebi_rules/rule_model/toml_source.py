@@ -32,6 +32,7 @@ _TEXTS = {
     "variant",
     "use",
     "reason",
+    "start",
 }
 _LISTS_OF_TEXTS = {"aliases", "interventions", "revised", "limits", "eligible"}
 _TABLES = {"codes", "criteria", "words", "titles", "variants", "editions", "activity", "ports", "fitness"}

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 import ebi_rules as ebi
+from ebi_rules.criteria.logic import equivalent
+from ebi_rules.criteria.nodes import And, Or
 from ebi_rules.engines.rule_examples import run_examples
 from ebi_rules.lint.linter import check_rule_text
 from ebi_rules.rule_model.catalogue import codes_by_rule, open_catalogue, open_policy, shared_definitions
+from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_files import builtin_policies, find_rule_files
 from tests.engines.evaluators import SQL_ENGINES
 
@@ -136,7 +139,7 @@ def test_the_rules_of_north_west_london_distinguish_scans_by_site() -> None:
     for name, procedures in codes.items():
         activity = {"procedures": procedures, "referral_source": "03"}
         flagged = [key for key, rule in rules.items() if ebi.explain(activity, rule).flagged]
-        assert flagged == [f"nwl_{name}_imaging"]
+        assert flagged == ["nwl_any_imaging", f"nwl_{name}_imaging"]
 
 
 EVALUATORS = ["reference", "Polars", "Polars, as an expression", "SQLite", "DuckDB", "Spark"]
@@ -181,3 +184,15 @@ def test_a_policy_can_be_copied_and_changed(tmp_path: Path) -> None:
     assert [rule.logic.content_hash for rule in open_policy(tmp_path / "copy")] == [
         rule.logic.content_hash for rule in open_policy("nwl-msk-imaging")
     ]
+
+
+def test_any_scan_of_north_west_london_is_that_of_some_part() -> None:
+    """The rule of any scan flags exactly what at least one of the rules of the parts flags."""
+    policy = {rule.key: rule for rule in open_policy("nwl-msk-imaging")}
+    every = policy.pop("nwl_any_imaging")
+    assert len(policy) == 5
+    assert equivalent(_all_of(every), Or(tuple(map(_all_of, policy.values()))))
+
+
+def _all_of(rule: Rule) -> And:
+    return And(tuple(rule.criteria.values()))

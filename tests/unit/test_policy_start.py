@@ -1,0 +1,116 @@
+"""A policy begins in a month: headline counts are from then on, everything else is about all months."""
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
+from ebi_rules.rule_model.catalogue import open_policy
+
+RULE = """key = "x"
+title = "Scan"
+dataset = "outpatient"
+status = "local"
+source = "Made up for a test, 2026"
+edition = "2026-01"
+{start}
+eligible = []
+
+[codes.opcs]
+spine = ["U055"]
+
+[criteria]
+imaging = "procedure(spine)"
+
+[[examples]]
+about = "MRI of the spine"
+activity = {{ procedures = ["U055"] }}
+flagged = true
+
+[[examples]]
+about = "another scan"
+activity = {{ procedures = ["U132"] }}
+flagged = false
+stopped_by = "imaging"
+"""
+BY_MONTH = {"2024-04": 20, "2024-05": 30, "2024-06": 40}
+"""How many scans are in scope in each month; of each month 100 appointments are made up."""
+
+
+@pytest.fixture
+def frame() -> pl.DataFrame:
+    days = [date(int(month[:4]), int(month[5:]), 1 + place % 28) for month in BY_MONTH for place in range(100)]
+    codes = ["||U055" if place < scans else "||U132" for scans in BY_MONTH.values() for place in range(100)]
+    return pl.DataFrame(
+        {
+            "OPA_Ident": range(300),
+            "Der_Provider_Code": [f"ZZ{place % 3}" for place in range(300)],
+            "Appointment_Date": days,
+            "Der_Procedure_All": codes,
+            "Der_Diagnosis_All": "||M545",
+        }
+    )
+
+
+def rule_file(folder: Path, start: str = 'start = "2024-05"') -> Path:
+    path = folder / "x.toml"
+    path.write_text(RULE.format(start=start))
+    return path
+
+
+def test_the_headline_is_from_the_start_on(frame: pl.DataFrame, tmp_path: Path) -> None:
+    audit = ebi.audit(frame, rule_file(tmp_path), settings=ebi.Settings(disclosure="none"))
+    assert audit.totals().select("since", "activity", "eligible", "flagged").row(0) == ("2024-05", None, 200, 70)
+    assert audit.before_policy.select("eligible", "flagged").row(0) == (100, 20)
+    assert audit.providers["flagged"].sum() == 90, "comparisons use all months"
+    months = audit.trend.filter(provider=ALL_PROVIDERS)
+    assert months.select("month", "policy", "flagged").rows() == [
+        ("2024-04", "before the policy", 20),
+        ("2024-05", None, 30),
+        ("2024-06", None, 40),
+    ]
+
+
+def test_a_rule_without_a_start_counts_all_months(frame: pl.DataFrame, tmp_path: Path) -> None:
+    audit = ebi.audit(frame, rule_file(tmp_path, start=""), settings=ebi.Settings(disclosure="none"))
+    assert audit.totals().select("since", "activity", "eligible", "flagged").row(0) == (None, 300, 300, 90)
+    assert audit.before_policy.is_empty()
+    assert "policy" not in audit.trend.columns
+
+
+@pytest.mark.parametrize(("start", "since", "before"), [("2030-01", (0, 0), (300, 90)), ("2000-01", (300, 90), (0, 0))])
+def test_a_start_outside_the_extract(
+    frame: pl.DataFrame, tmp_path: Path, start: str, since: tuple[int, int], before: tuple[int, int]
+) -> None:
+    audit = ebi.audit(frame, rule_file(tmp_path, f'start = "{start}"'), settings=ebi.Settings(disclosure="none"))
+    assert audit.totals().select("eligible", "flagged").row(0) == since
+    assert audit.before_policy.select("eligible", "flagged").row(0) == before
+
+
+def test_without_days_all_activity_is_counted(frame: pl.DataFrame, tmp_path: Path) -> None:
+    undated = frame.drop("Appointment_Date")
+    audit = ebi.audit(undated, rule_file(tmp_path), settings=ebi.Settings(disclosure="none"))
+    assert audit.totals().select("since", "eligible", "flagged").row(0) == (None, 300, 90)
+
+
+def test_the_periods_do_not_give_away_a_month(frame: pl.DataFrame, tmp_path: Path) -> None:
+    """With 3 in the only month before the start, the total less the count since the start would be that month."""
+    few = frame.filter(~((pl.col("Appointment_Date") < date(2024, 5, 1)) & (pl.col("OPA_Ident") >= 3)))
+    audit = ebi.audit(few, rule_file(tmp_path))
+    before, since = audit.before_policy.row(0, named=True), audit.totals().row(0, named=True)
+    assert before["flagged"] is None
+    total = audit.attrition.filter(provider=ALL_PROVIDERS, criterion="imaging")["left"].item()
+    assert since["flagged"] is None or total is None or abs(total - since["flagged"]) <= 5
+
+
+@pytest.mark.parametrize("start", ["2024", "2024-13", "May 2024"])
+def test_a_start_is_a_month(tmp_path: Path, start: str) -> None:
+    with pytest.raises(ebi.RuleError, match="this must be a month"):
+        ebi.rules(rule_file(tmp_path, f'start = "{start}"'))
+
+
+def test_north_west_london_begins_in_july_2025() -> None:
+    assert {rule.documentation.start for rule in open_policy("nwl-msk-imaging")} == {"2025-07"}
