@@ -12,12 +12,13 @@ Everything that is public is listed in `__all__`. Names are imported when they a
 package is fast.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from ebi_rules.version import __version__
 
+# Not from typing: until the command line runs, an interrupt ends in a traceback, so that nothing is imported before.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ebi_rules._support.errors import (
         DataFileError,
         DialectError,
@@ -115,8 +116,10 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name when it is first used."""
+    from importlib import import_module
+
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'ebi_rules' has no attribute {name!r}")
     module = import_module(f"ebi_rules.{_MODULE_OF[name]}")

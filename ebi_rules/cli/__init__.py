@@ -4,9 +4,7 @@ Nothing else is imported until `main` runs, so that an interrupt at any moment e
 """
 
 import os
-import signal
 import sys
-import threading
 
 from ebi_rules.cli.exit_codes import INTERRUPTED
 
@@ -21,6 +19,8 @@ def main() -> None:
     # Polars reads many row groups ahead. For wide extracts that takes gigabytes, and on two cores it is no faster.
     os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "2")
     try:
+        import signal
+
         # SIGTERM ends the program as Ctrl-C does, so that no partial output is left.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         sys.unraisablehook = _repeat_stop
@@ -36,6 +36,9 @@ def main() -> None:
 
 def _repeat_stop(unraisable: "sys.UnraisableHookArgs") -> None:
     """Stop again a moment later, where Python could not raise the exception of a signal and would go on."""
+    import signal
+    import threading
+
     numbers = {KeyboardInterrupt: signal.SIGINT, SystemExit: signal.SIGTERM}
     for kind, number in numbers.items():
         if isinstance(unraisable.exc_value, kind):

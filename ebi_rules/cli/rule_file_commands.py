@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ebi_rules._support.errors import RuleError, UsageError
+from ebi_rules._support.errors import RuleError, UsageError, unknown
 from ebi_rules.cli.command_line import counted
 from ebi_rules.cli.options import reference_option
 
@@ -69,6 +69,34 @@ def run_files(files: Sequence[Path]) -> None:
         raise click.exceptions.Exit(RuleError.exit_code)
 
 
+@click.group("new")
+def new() -> None:
+    """Write a file to fill in."""
+
+
+@new.command("rule")
+@click.argument("letter")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; by default KEY.toml here.")
+def new_rule(letter: str, output: Path | None) -> None:
+    """Write a rule file for an intervention of the programme, to fill in from its page.
+
+    LETTER is its number and letter, such as 2G.
+    """
+    from ebi_rules._support.atomic_output import whole_file
+    from ebi_rules.rule_model.catalogue import interventions
+    from ebi_rules.rule_model.rule_template import rule_template
+
+    by_letter = {intervention.letter.lower(): intervention for intervention in interventions()}
+    if letter.lower() not in by_letter:
+        raise UsageError(unknown("intervention", letter, [intervention.letter for intervention in interventions()]))
+    intervention = by_letter[letter.lower()]
+    key, text = rule_template(intervention)
+    path = output or Path(f"{key}.toml")
+    with whole_file(path) as target:
+        target.write_text(text, encoding="utf-8")
+    click.echo(f"Wrote {path}. Fill it in from {intervention.where_coded}, then run ebi-rules lint {path}.")
+
+
 def _rule_files(places: Sequence[Path]) -> "list[RuleFile]":
     from ebi_rules.rule_model.catalogue import shared_definitions
     from ebi_rules.rule_model.rule_files import find_rule_files
@@ -76,4 +104,4 @@ def _rule_files(places: Sequence[Path]) -> "list[RuleFile]":
     return [file for place in places for file in find_rule_files(place, shared_definitions())]
 
 
-COMMANDS = (lint_files, run_files)
+COMMANDS = (lint_files, run_files, new)

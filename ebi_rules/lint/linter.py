@@ -11,6 +11,7 @@ from ebi_rules.lint.example_coverage import check_examples
 from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Finding, Interpretation, UnplacedFinding, interpretations
 from ebi_rules.rule_model.coded_source import SharedDefinitions
 from ebi_rules.rule_model.rule_parser import parse_with_problems
+from ebi_rules.rule_model.rule_template import PLACEHOLDER
 from opcs_icd.reference import Reference
 
 _SEVERITIES = (ERROR, WARNING, NOTE)
@@ -34,6 +35,7 @@ def check_rule_text(
     """
     rule, problems = parse_with_problems(content, file, shared)
     findings = [Finding(ERROR, "reading", problem.place, problem.line, problem.text) for problem in problems]
+    findings += _placeholders(content)
     if rule is None:
         return findings
     unplaced: list[UnplacedFinding] = []
@@ -45,6 +47,13 @@ def check_rule_text(
         for finding in dict.fromkeys(unplaced)
     ]
     return sorted(findings, key=lambda finding: (finding.line, _SEVERITIES.index(finding.severity), finding.text))
+
+
+def _placeholders(content: str) -> Iterator[Finding]:
+    """Find what a file from the template leaves to fill in, comments aside."""
+    for number, line in enumerate(content.splitlines(), start=1):
+        if PLACEHOLDER.search(line.partition("#")[0]):
+            yield Finding(ERROR, "placeholder", (), number, "this is still to be filled in from the source.")
 
 
 def _check(interpretation: Interpretation, reference: Reference | None, known: KnownCodes) -> Iterator[UnplacedFinding]:

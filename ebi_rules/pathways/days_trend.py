@@ -33,8 +33,8 @@ def days_trend(counts: Counts, spread: pl.DataFrame, entries: Sequence[MeasureEn
 
     Returns:
         One row per measure, provider and month, with all providers first: rule (the measure), provider, month,
-        followed, median, percentile_90 (days), percent_within (the share within 18 weeks). Null where too few are
-        followed.
+        followed, median, percentile_90 (days), percent_within (the share that meets the standard). Null where too few
+        are followed.
     """
     keys = [entry.key for entry in entries if entry.measure.gives == DAYS]
     return pl.concat(

@@ -39,6 +39,7 @@ class Measure(MeasureLogic):
 
     Attributes:
         title: Its title.
+        standard: Whose the standard of a measure of days is, and from when to when it is; empty for other measures.
         about: What it is.
         source: Where the indicator comes from.
         shows: What it can show.
@@ -48,6 +49,7 @@ class Measure(MeasureLogic):
     """
 
     title: str
+    standard: str
     about: str
     source: str
     shows: tuple[str, ...]

@@ -15,7 +15,7 @@ from ebi_rules.cube import in_order, schema
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.people_events import People, Source, days_covered
 from ebi_rules.pathways.window_search import Integers, Marks, mark_first_events, person_day_keys, search_windows
-from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, WITHIN_DAYS, WITHOUT
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, WITHOUT
 
 INDEX, FOLLOWED, OUTCOME = "index activity", "window within the data", "outcome"
 STEPS = (INDEX, FOLLOWED, OUTCOME)
@@ -201,7 +201,7 @@ def _waits(people: People, measure: Measure, row: Integers) -> Answers:
     is_known = days >= 0
     waits = np.where(is_known, days, -1)
     no_gap = np.full(row.size, -1, dtype=np.int64)
-    return Answers(measure, row, is_known, waits, no_gap, waits > WITHIN_DAYS)
+    return Answers(measure, row, is_known, waits, no_gap, waits > (measure.standard_days or 0))
 
 
 def _cube_rows(

@@ -40,6 +40,7 @@ def _measure_lines(measure: Measure) -> Iterator[str]:
         yield f"- Outcome{_when(measure)}: {_in_words(measure.outcome, measure)}."
     if measure.gives == DAYS:
         yield f"- The clock starts on the {str(measure.start).replace('_', ' ')}."
+        yield f"- Standard: {measure.standard_days} days. {measure.standard}"
     yield f"- Source of the indicator: {measure.source}."
     yield from _what_it_shows(measure)
     yield "| example | index activities are answered |"

@@ -15,7 +15,20 @@ from ebi_rules.rule_model.coded_source import SharedDefinitions
 from ebi_rules.rule_model.measure_logic import DAYS, EACH, FIRST, KINDS, SHARE, WITHOUT, EventDefinition, Window
 
 _REQUIRED = {"key", "title", "about", "source", "index", "shows", "limits", "examples"}
-_OPTIONAL = {"outcome", "within", "gives", "of", "start", "index_in", "outcome_in", "codes", "criteria", "words"}
+_OPTIONAL = {
+    "outcome",
+    "within",
+    "gives",
+    "of",
+    "start",
+    "standard_days",
+    "standard",
+    "index_in",
+    "outcome_in",
+    "codes",
+    "criteria",
+    "words",
+}
 _EXAMPLE = {"about", "person", "answers", "data"}
 _WITHIN = {"days", "after", "from"}
 _LONGEST = 3660
@@ -57,8 +70,9 @@ class _MeasureFile(PeopleSource):
                     self.fail((name,), "a measure of days must have a start and no outcome.")
             outcome, window, start = None, None, self._start()
         else:
-            if "start" in table:
-                self.fail(("start",), "only a measure of days can have a start.")
+            for name in ("start", "standard_days", "standard"):
+                if name in table:
+                    self.fail((name,), f"only a measure of days can have the entry {name}.")
             if "outcome" not in table:
                 self.fail((), "the entry outcome is missing.")
             outcome, start = self._definition("outcome"), None
@@ -74,6 +88,8 @@ class _MeasureFile(PeopleSource):
             window=window,
             of=of,
             start=start,
+            standard_days=self._standard_days() if gives == DAYS else None,
+            standard=table.get("standard", ""),
             shows=self.sentences("shows"),
             limits=self.sentences("limits"),
             words={**self.words, **self.shared.words, **table.get("words", {})},
@@ -100,6 +116,17 @@ class _MeasureFile(PeopleSource):
         if not after and first == 0:
             self.fail(("within",), "events on the day of the index are after it: with after = false, use from = 1.")
         return Window(first, days, after)
+
+    def _standard_days(self) -> int:
+        for name in ("standard_days", "standard"):
+            if name not in self.table:
+                self.fail((), f"the entry {name} is missing: a measure of days has a standard, and says whose it is.")
+        days = self.table["standard_days"]
+        if not isinstance(days, int) or isinstance(days, bool) or not 0 < days <= _LONGEST:
+            self.fail(("standard_days",), f"this must be a whole number from 1 to {_LONGEST}.")
+        if not isinstance(self.table["standard"], str):
+            self.fail(("standard",), "this must be text in quotation marks.")
+        return days
 
     def _start(self) -> str:
         start = self.table.get("start")

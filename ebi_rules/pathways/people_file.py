@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from ebi_rules._support.errors import InvalidInputError, RuleError, UsageError, unknown
 from ebi_rules.criteria.activity import Activity
-from ebi_rules.criteria.nodes import CriterionError
+from ebi_rules.criteria.nodes import And, Criterion, CriterionError, Or
 from ebi_rules.criteria.parser import parse
 from ebi_rules.pathways.measure import Event
 from ebi_rules.rule_model.coded_source import CodedSource, SharedDefinitions
@@ -91,7 +91,7 @@ class PeopleSource(CodedSource):
 
         Args:
             where: The place of the definition in the file.
-            text: The name of a rule or of a criterion, or a criterion.
+            text: The name of a rule or of a criterion, names of rules joined by OR, or a criterion.
             dataset: The dataset of the event; None for that of the rule, or for any.
         """
         if not isinstance(text, str):
@@ -108,10 +108,28 @@ class PeopleSource(CodedSource):
                 self.fail(where, f"{error} There is no criterion of that name either.")
             self.words |= rule.documentation.words
             return EventDefinition(tuple(rule.criteria.values()), dataset_name or rule.dataset, text)
+        if several := self._rules_joined(where, text, criteria):
+            datasets = {rule.dataset for rule in several}
+            if len(datasets) > 1:
+                self.fail(where, "these rules are for different datasets: name rules of one dataset.")
+            for rule in several:
+                self.words |= rule.documentation.words
+            any_of_them = Or(tuple(And(tuple(rule.criteria.values())) for rule in several))
+            return EventDefinition((any_of_them,), dataset_name or datasets.pop(), text)
         try:
             return EventDefinition((parse(text, {**self.shared.lists, **lists}, criteria),), dataset_name, text)
         except CriterionError as error:
             self.fail(where, str(error))
+
+    def _rules_joined(self, where: Place, text: str, criteria: Mapping[str, Criterion]) -> list[Rule]:
+        """Return the rules that a definition such as `1D OR 2K` names; none if it is a criterion."""
+        names = re.split(r"\s+OR\s+", text)
+        if len(names) < 2 or not all(re.fullmatch(r"[\w@-]+", name) and name not in criteria for name in names):
+            return []
+        try:
+            return [self.find_rule(name) for name in names]
+        except UsageError as error:
+            self.fail(where, f"{error} There is no criterion of that name either.")
 
     def days_of_data(self, where: Place, table: Mapping[str, Any]) -> tuple[str, str]:
         """Read the first and the last day of an example's data."""

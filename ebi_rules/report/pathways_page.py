@@ -23,7 +23,7 @@ from ebi_rules.report.page_templates import environment, resource
 from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS
 from ebi_rules.report.svg_charts import svg
 from ebi_rules.report.trend_data import without_limits_words
-from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WITHIN_DAYS, WITHOUT
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WITHOUT
 
 _MOST_DRAWN = 8
 """The flow is also drawn for this many single providers: those with the most pathways."""
@@ -146,7 +146,7 @@ def _waits(tables: PathwayTables, measure: Measure) -> tuple[Markup | None, Page
     if not waits.height:
         return None, None
     columns = ["month", "followed", "median", "percentile_90", "percent_within"]
-    table = page_table(waits, f"Days waited by month, and the share within {WITHIN_DAYS // 7} weeks", columns)
+    table = page_table(waits, f"Days waited by month, and the share within {measure.standard_days} days", columns)
     if not waits["median"].count():
         return None, table
     return svg(trend_charts.waits(waits), f"{measure.title}: median and 90th percentile by month"), table
@@ -163,7 +163,7 @@ def _trend(tables: PathwayTables, measure: Measure) -> pl.DataFrame:
 def _outcome(measure: Measure) -> str:
     """Return in words which index activities the share of a measure counts."""
     if measure.gives == DAYS:
-        return f"who waited more than {WITHIN_DAYS // 7} weeks"
+        return f"who waited more than {measure.standard_days} days"
     return "without the outcome" if measure.gives == WITHOUT else "with the outcome"
 
 

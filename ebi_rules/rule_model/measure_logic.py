@@ -16,9 +16,6 @@ KINDS = {
 }
 """What a measure can return, with a description of each."""
 
-WITHIN_DAYS = 126
-"""A wait of 18 weeks: in a measure of days, a longer wait has the outcome."""
-
 FIRST, EACH = "first", "each"
 """Which index activities of a person count."""
 
@@ -77,6 +74,8 @@ class MeasureLogic:
         window: The days in which outcomes count; None for a measure of days, and if the outcome is the index itself.
         of: `FIRST` if only the first index activity of a person counts, else `EACH`.
         start: The field with the day on which the clock starts; None unless the measure is of days.
+        standard_days: The longest wait that meets the standard: a longer one has the outcome. None unless the measure
+            is of days.
     """
 
     key: str
@@ -86,6 +85,7 @@ class MeasureLogic:
     window: Window | None
     of: str
     start: str | None
+    standard_days: int | None
 
     @property
     def definitions(self) -> tuple[EventDefinition, ...]:

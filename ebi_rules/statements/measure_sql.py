@@ -13,7 +13,7 @@ from sqlglot import exp
 from ebi_rules._support.errors import ExtractError, UsageError, unknown
 from ebi_rules.criteria.nodes import Criterion
 from ebi_rules.rule_model.measure_availability import can_contain, why_unanswerable
-from ebi_rules.rule_model.measure_logic import DAYS, FIRST, WITHIN_DAYS, WITHOUT, EventDefinition, MeasureLogic
+from ebi_rules.rule_model.measure_logic import DAYS, FIRST, WITHOUT, EventDefinition, MeasureLogic
 from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts
 from ebi_rules.statements.step_names import Naming, union
 from ebi_rules.statements.table_source import TableSource
@@ -317,7 +317,7 @@ class _MeasureWriter(Naming):
     def _counts_as(self, outcomes: exp.Expr) -> exp.Expr:
         """Return the condition that the measure counts an index with this number of outcomes or days."""
         if self.measure.gives == DAYS:
-            return exp.GT(this=outcomes.copy(), expression=number(WITHIN_DAYS))
+            return exp.GT(this=outcomes.copy(), expression=number(self.measure.standard_days or 0))
         compare = exp.EQ if self.measure.gives == WITHOUT else exp.GT
         return compare(this=outcomes.copy(), expression=number(0))
 

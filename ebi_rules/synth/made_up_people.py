@@ -48,6 +48,7 @@ _OUTPATIENT_COLUMNS = {
     "ethnic_category": "Ethnic_Category",
     "administrative_category": "Administrative_Category",
     "referral_source": "OPA_Referral_Source",
+    "priority": "Priority_Type",
     "attendance_status": "Attendance_Status",
     "first_attendance": "First_Attendance",
     "attendance_outcome": "Outcome_of_Attendance",
@@ -67,6 +68,7 @@ _ADMITTED_COLUMNS = {
     "administrative_category": "Administrative_Category",
     "treatment_function": "Der_Admit_Treatment_Function_Code",
     "procedures": "Der_Procedure_All",
+    "diagnoses": "Der_Diagnosis_All",
 }
 """Columns of the layout ncdr-apcs by canonical field."""
 
@@ -184,6 +186,7 @@ def _end_days(frame: pl.DataFrame, start: int) -> list[pl.DataFrame]:
     values = {
         "key": pl.col("key") + 10**12,
         "procedures": pl.lit(None, pl.String),
+        "diagnoses": pl.lit(None, pl.String),
         "treatment_function": pl.lit("300"),
     }
     return [row.with_columns(**values) for row in (frame.head(1), frame.tail(1))]
@@ -201,6 +204,7 @@ def _columns(rng: "Generator", start: int, persons: Array, days: Array, kinds: A
     """
     values_of_kinds: dict[str, list[str | None]] = {
         "procedures": [kind.procedures for kind in KINDS.values()],
+        "diagnoses": [kind.diagnoses for kind in KINDS.values()],
         "treatment_function": [kind.treatment_function for kind in KINDS.values()],
         "first_attendance": [kind.first for kind in KINDS.values()],
         "attendance_status": [kind.status for kind in KINDS.values()],
@@ -221,7 +225,8 @@ def _columns(rng: "Generator", start: int, persons: Array, days: Array, kinds: A
         "provider": pl.Series(provider_codes()).gather(pl.Series(rng.integers(0, PROVIDERS, persons.size))),
         "ethnic_category": draw(rng, {"A": 0.7, "H": 0.1, "N": 0.1, None: 0.1}, people.size).gather(person_of_row),
         "administrative_category": pl.Series(["01"]).gather(pl.Series(np.zeros(persons.size, dtype=np.int64))),
-        "referral_source": draw(rng, {"03": 0.6, "05": 0.25, "14": 0.1, "04": 0.05}, persons.size),
+        "referral_source": draw(rng, {"03": 0.65, "05": 0.25, "14": 0.1}, persons.size),
+        "priority": draw(rng, {"1": 0.8, "2": 0.15, "3": 0.05}, persons.size),
     }
     for name, values in values_of_kinds.items():
         columns[name] = pl.Series(values, dtype=pl.String).gather(kind_of_row)
@@ -235,9 +240,7 @@ def _as_outpatient(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _as_admitted(frame: pl.DataFrame) -> pl.DataFrame:
     renamed = _renamed(frame, _ADMITTED_COLUMNS)
-    return renamed.with_columns(
-        Der_Diagnosis_All=pl.lit(None, pl.String), Admission_Method=pl.lit("11"), Patient_Classification=pl.lit("2")
-    )
+    return renamed.with_columns(Admission_Method=pl.lit("11"), Patient_Classification=pl.lit("2"))
 
 
 def _renamed(frame: pl.DataFrame, columns: Mapping[str, str]) -> pl.DataFrame:

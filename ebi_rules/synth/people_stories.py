@@ -46,6 +46,7 @@ class Kind:
         outcome: Outcome of attendance code.
         waited: Days from the referral; None for no referral.
         admitted: Whether this is admitted care.
+        diagnoses: ICD-10 codes as delimited text, in admitted care; None for no diagnosis.
     """
 
     procedures: str | None = None
@@ -55,6 +56,7 @@ class Kind:
     outcome: str | None = None
     waited: int | None = None
     admitted: bool = False
+    diagnoses: str | None = None
 
 
 KINDS: Mapping[str, Kind] = {
@@ -64,6 +66,9 @@ KINDS: Mapping[str, Kind] = {
     "specialist, seen first, discharged": Kind(None, "110", "1", outcome="1", waited=30),
     "specialist again": Kind(None, "110", "2", outcome="2"),
     "specialist again, discharged": Kind(None, "410", "2", outcome="1"),
+    "fracture clinic, seen first": Kind(None, "115", "1", outcome="2", waited=3),
+    "pain management, seen first": Kind(None, "191", "1", outcome="2", waited=60),
+    "facet joint denervation": Kind("||V485,Z676", "191", admitted=True, diagnoses="||M545"),
     "physiotherapy, seen first": Kind(None, "650", "1", outcome="2", waited=14),
     "physiotherapy, not attended": Kind(None, "650", "1", "3"),
     ELSEWHERE: Kind(None, "300", "2", "3"),
@@ -131,6 +136,7 @@ STORIES: Sequence[Story] = (
             "specialist_without_community": [(60, "no")],
             "did_not_attend": [(0, "no"), (60, "no")],
             "days_to_first_attendance": [(0, 14), (60, 30)],
+            "days_to_community_attendance": [(0, 14)],
             "re_entry": [(60, "no")],
             "surgical_conversion": [(60, "no")],
         },
@@ -176,6 +182,7 @@ STORIES: Sequence[Story] = (
             "did_not_attend": [(0, "yes"), (28, "no")],
             "sent_for_imaging": [(28, "no")],
             "days_to_first_attendance": [(28, 14)],
+            "days_to_community_attendance": [(28, 14)],
         },
     ),
     Story(
@@ -187,6 +194,7 @@ STORIES: Sequence[Story] = (
             "did_not_attend": [(0, "no"), (400, "no")],
             "sent_for_imaging": [(400, "no")],
             "days_to_first_attendance": [(400, 14)],
+            "days_to_community_attendance": [(400, 14)],
         },
     ),
     Story(
@@ -206,6 +214,35 @@ STORIES: Sequence[Story] = (
             "did_not_attend": [(20, "no"), (50, "no")],
         },
     ),
+    Story(
+        0.05,
+        [(0, "fracture clinic, seen first")],
+        ["referral > specialist > lost to view"],
+        {
+            "imaging_before_specialist": [(0, "no")],
+            "imaging_after_specialist": [(0, "no")],
+            "sent_for_imaging": [(0, "no")],
+            "discharged_at_first_attendance": [(0, "no")],
+            "did_not_attend": [(0, "no")],
+            "days_to_first_attendance": [(0, 3)],
+        },
+    ),
+    Story(
+        0.04,
+        [(0, "pain management, seen first"), (90, "facet joint denervation")],
+        ["referral > specialist > procedure > lost to view"],
+        {
+            "imaging_before_specialist": [(0, "no")],
+            "imaging_after_specialist": [(0, "no")],
+            "sent_for_imaging": [(0, "no")],
+            "discharged_at_first_attendance": [(0, "no")],
+            "specialist_without_community": [(0, "yes")],
+            "did_not_attend": [(0, "no")],
+            "days_to_first_attendance": [(0, 60)],
+            "surgical_conversion": [(0, "no")],
+            "ebi_under_pain_services": [(0, "yes")],
+        },
+    ),
 )
 """The stories, with the share of people who have each."""
 
@@ -217,6 +254,7 @@ WINDOWS = {
     "attendances_after_imaging": 90,
     "re_entry": 730,
     "surgical_conversion": 365,
+    "ebi_under_pain_services": 365,
 }
 """The window of each measure that looks after the index, in days; the others look before it, or at the same day."""
 

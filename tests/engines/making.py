@@ -10,7 +10,7 @@ from ebi_rules.criteria.parser import parse
 from ebi_rules.layouts.layout import ChildTable, Layout, find_layout
 from ebi_rules.rule_model.catalogue import shared_definitions
 from ebi_rules.rule_model.rule import Rule
-from ebi_rules.rule_model.rule_documentation import RuleDocumentation
+from ebi_rules.rule_model.rule_documentation import NOT_STATED, RuleDocumentation
 from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic
 from opcs_icd import CodeList
 from tests.engines.case import Case
@@ -26,8 +26,11 @@ _DOCUMENTATION = RuleDocumentation(
     list_number=None,
     status="local",
     source="",
+    excerpt=False,
     port=None,
     interventions=(),
+    fitness=NOT_STATED,
+    start=None,
     revised=(),
     about="",
     edition_about="",

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.criteria.activity import Activity
+from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.layouts.binding import Binding, bind
 from ebi_rules.layouts.layout import ChildTable, Layout
 from ebi_rules.pathways.measure import Event, Measure
@@ -23,12 +24,18 @@ Answers = Counter[tuple[int, str]]
 _VALUES = {
     "outpatient": {
         "procedures": ["U055", "U133", "U211,Z846", None, None],
-        "treatment_function": ["110", "650", "812", "300"],
+        "treatment_function": ["110", "650", "812", "300", "191", "115"],
+        "referral_source": ["03", "04", None],
         "first_attendance": ["1", "2", "3", None],
         "attendance_status": ["5", "3", "2", "6"],
         "attendance_outcome": ["1", "2", None],
     },
-    "admitted": {"procedures": ["V331", "A521", "U055", None], "treatment_function": ["110", "108"]},
+    "admitted": {
+        "procedures": ["V331", "A521", "U055", None],
+        "diagnoses": ["M545", None],
+        "treatment_function": ["110", "108"],
+        "admission_method": ["11", "21", None],
+    },
 }
 _ROWS = {"outpatient": 400, "admitted": 120}
 _ENDS = 99
@@ -88,7 +95,7 @@ def table_of(people: list[Person], layout: Layout, shuffle: int | None = None) -
         np.random.default_rng(shuffle).shuffle(own)  # type: ignore[arg-type]
     fields = ["patient", "activity_date", "age", "administrative_category", "provider", *_VALUES[layout.dataset]]
     fields += ["referral_date"] if layout.dataset == "outpatient" else []
-    names = {name: layout.fields.get(name, (f"own_{name}",))[0] for name in fields if name != "procedures"}
+    names = {name: layout.fields.get(name, (f"own_{name}",))[0] for name in fields if name not in CODE_FIELDS}
     columns: dict[str, pl.Series] = {layout.fields["id"][0]: pl.Series([each.key for each in own], dtype=pl.Int64)}
     for name, column in names.items():
         values = [_cell(name, each) for each in own]
@@ -147,6 +154,7 @@ def event_of(day: date, name: str) -> Event:
     kind = KINDS[name]
     given: dict[str, object] = {
         "procedures": kind.procedures,
+        "diagnoses": kind.diagnoses,
         "treatment_function": kind.treatment_function,
         "age": 50,
         "administrative_category": "01",

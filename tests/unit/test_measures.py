@@ -164,7 +164,7 @@ def test_data_end_today_even_if_later_days_exist(population: Path) -> None:
 
 def test_missing_data_are_reported(population: Path) -> None:
     outpatient, admitted = _both(population)
-    with pytest.raises(ebi.ExtractError, match="spinal_procedure_after_imaging needs admitted activity"):
+    with pytest.raises(ebi.ExtractError, match="ebi_under_pain_services needs admitted activity"):
         ebi.run_measures(outpatient)
     skipped = ebi.run_measures(outpatient, settings=Settings(skip_unavailable=True))
     binding = ebi.open(outpatient).binding
