@@ -71,6 +71,36 @@ def expand(system: CodeSystem, pattern: str) -> tuple[str, ...]:
     return _expand_classes(system, pattern, _without_filler(text))
 
 
+def inside_ranges(system: CodeSystem, pattern: str) -> frozenset[str]:
+    """Return the prefixes of a pattern that lie inside a range, neither at its start nor at its end.
+
+    A published range may run over codes that were never assigned, but it starts and ends with codes that exist.
+
+    Raises:
+        PatternError: The pattern is malformed.
+
+    Example:
+        >>> from opcs_icd import ICD10, OPCS4
+        >>> sorted(inside_ranges(ICD10, "C26-C29")), sorted(inside_ranges(OPCS4, "H51[1-38]"))
+        (['C27', 'C28'], ['H512'])
+    """
+    prefixes = expand(system, pattern)
+    text = normal_form(pattern)
+    if _RANGE.fullmatch(text):
+        return frozenset(prefixes[1:-1])
+    inner = [_inside_class(element) for element in _ELEMENT.findall(_without_filler(text))]
+    inner += [_DIGITS[1:-1]] * (_STEM - len(inner))
+    return frozenset(
+        prefix for prefix in prefixes if any(character in inner[at] for at, character in enumerate(prefix))
+    )
+
+
+def _inside_class(element: str) -> str:
+    """Return the characters inside the ranges of a class: 2 for `[1-38]`."""
+    spans = re.findall(r"([A-Z0-9])-([A-Z0-9])", element) if element.startswith("[") else []
+    return "".join(chr(code) for low, high in spans for code in range(ord(low) + 1, ord(high)))
+
+
 def _check_marks(system: CodeSystem, pattern: str, text: str) -> None:
     """Raise `PatternError` for a pattern that is empty or has marks from the script or text around it."""
     if not text:

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from ebi_rules.lint.finding import ERROR, WARNING, Interpretation, Place, UnplacedFinding
+from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Interpretation, Place, UnplacedFinding
 from opcs_icd import OPCS4, CodeList, CodeSystem
+from opcs_icd.patterns import expand, inside_ranges
 from opcs_icd.reference import Reference, Release
 
 
@@ -17,14 +18,29 @@ def check_codes(interpretation: Interpretation, reference: Reference) -> Iterato
             continue
         kind = "opcs" if named.system is OPCS4 else "icd"
         place = (*interpretation.place, "codes", kind, named.name)
-        for prefix in named.codes.prefixes:
-            yield from _check_prefix(prefix, place, named.system, release, reference)
+        for pattern in named.codes.patterns:
+            yield from _check_pattern(pattern, place, named.system, release, reference)
 
 
 def _month_of(edition: str) -> str:
     """Return an edition's month (2024-07): December for a year alone, a far month for an edition without a year."""
     date = re.match(r"(\d{4})(?:-(\d{2}))?", edition)
     return f"{date[1]}-{date[2] or '12'}" if date else "9999-12"
+
+
+def _check_pattern(
+    pattern: str, place: Place, system: CodeSystem, release: Release, reference: Reference
+) -> Iterator[UnplacedFinding]:
+    """Check the codes of a pattern; those inside a range that were never assigned are one note."""
+    inside = inside_ranges(system, pattern)
+    never = [prefix for prefix in inside if not any(other.starting(prefix) for other in reference.of(system))]
+    for prefix in expand(system, pattern):
+        if prefix not in never:
+            yield from _check_prefix(prefix, place, system, release, reference)
+    if never:
+        gaps = CodeList(system, never)
+        text = f"{pattern} runs over codes that {release.name} does not have: {gaps}. A range may do so."
+        yield UnplacedFinding(NOTE, "gap-in-range", place, text)
 
 
 def _check_prefix(

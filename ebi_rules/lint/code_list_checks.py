@@ -98,20 +98,21 @@ def _check_classification(
     """Find lists whose codes appear in the other classification in other rules, or in other lists of this rule."""
     other = next(system for system in CodeSystem if system is not codes.system)
     other_rules = {rule: lists for rule, lists in known.items() if rule != interpretation.rule.key}
-    same_kind = {prefix for lists in other_rules.values() for prefix in lists[codes.system].prefixes}
-    # One code may well be in both classifications, but hardly a whole list.
-    doubtful = [prefix for prefix in codes.prefixes if prefix not in same_kind]
-    if len(doubtful) < 2:
-        return
-    candidates = [(rule, lists[other]) for rule, lists in other_rules.items()]
+    same_kind = PrefixSet(prefix for lists in known.values() for prefix in lists[codes.system].prefixes)
+    doubtful = [prefix for prefix in codes.prefixes if not same_kind.covers(prefix)]
+    candidates = [(rule, set(lists[other].prefixes)) for rule, lists in other_rules.items()]
     candidates += [
-        (named.name, named.codes) for named in interpretation.base.logic.code_lists() if named.system is other
+        (named.name, set(named.codes.prefixes))
+        for named in interpretation.base.logic.code_lists()
+        if named.system is other
     ]
-    places = [name for name, listed in candidates if set(doubtful) <= set(listed.prefixes)]
-    if places:
+    elsewhere = [prefix for prefix in doubtful if any(prefix in prefixes for _, prefixes in candidates)]
+    if elsewhere:
+        places = [name for name, prefixes in candidates if not prefixes.isdisjoint(elsewhere)]
+        verb, noun = ("is an", "code") if len(elsewhere) == 1 else ("are", "codes")
         text = (
-            f"{CodeList(codes.system, doubtful)} are all {other.value} codes in {', '.join(places[:3])}. "
-            f"Check whether they are {other.value} codes here too."
+            f"{CodeList(codes.system, elsewhere)} {verb} {other.value} {noun} in {', '.join(places[:3])}. "
+            f"Check whether this list should have {other.value} codes, or these codes belong in another list."
         )
         yield UnplacedFinding(WARNING, "other-classification", place, text)
 

@@ -5,35 +5,15 @@ from itertools import combinations
 from typing import Any
 
 from ebi_rules._support.toml_text import parse_toml
-from ebi_rules.criteria.logic import codes_by_sign, possible, with_answers
-from ebi_rules.criteria.nodes import (
-    CODE_FIELDS,
-    And,
-    Between,
-    CodeAtom,
-    Compare,
-    Criterion,
-    FollowedBy,
-    HasCode,
-    NamedCodes,
-    Not,
-    Or,
-    atoms,
-    code_atoms,
-    lists_named,
-)
+from ebi_rules.criteria.logic import codes_by_sign
+from ebi_rules.criteria.nodes import And, Between, Compare, Criterion, Not, Or, atoms
 from ebi_rules.criteria.parser import mixes_connectives
 from ebi_rules.criteria.satisfiability import Satisfiability
 from ebi_rules.criteria.search_budget import TooComplexError
 from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Interpretation, Place, UnplacedFinding
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.translate.english import say
-from opcs_icd import OPCS4, CodeList, CodeSystem
-
-_SUPPLEMENTARY = CodeList.opcs(["Y00-Y99", "Z00-Z99"])
-"""The supplementary chapters of OPCS-4: their codes describe how an operation was done, and where."""
-
-_PROCEDURE_FIELDS = {name for name, system in CODE_FIELDS.items() if system is OPCS4}
+from opcs_icd import CodeSystem
 
 _MIXED = "AND and OR are mixed without parentheses: AND binds first. Put parentheses around what belongs together."
 
@@ -73,7 +53,6 @@ def _check_meaning(interpretation: Interpretation, meaning: Satisfiability) -> I
         else:
             yield from _redundant_parts(criterion, place, interpretation.rule, meaning)
     yield from _together(interpretation, meaning)
-    yield from _supplementary(interpretation)
     if interpretation.is_variant and _changes_nothing(interpretation, meaning):
         text = "this variant flags the same activity as the rule. Remove it."
         yield UnplacedFinding(WARNING, "variant-changes-nothing", interpretation.place, text)
@@ -150,34 +129,6 @@ def _implied(interpretation: Interpretation, meaning: Satisfiability) -> Iterato
         if others and meaning.possible(Not(criterion)) and meaning.implies(And(tuple(others)), criterion):
             text = "the other criteria imply this one, so it excludes nothing more. Remove it."
             yield UnplacedFinding(WARNING, "changes-nothing", (*interpretation.place, "criteria", name), text)
-
-
-def _supplementary(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
-    """Find a rule that supplementary codes alone can meet, although they only describe an operation further."""
-    whole = _whole(interpretation.rule)
-    procedure_atoms = {atom for atom in code_atoms(whole) if atom.code_field in _PROCEDURE_FIELDS}
-    without_codes = with_answers(whole, dict.fromkeys(procedure_atoms, False))
-    with_supplementary = with_answers(whole, {atom: _restricted(atom) for atom in procedure_atoms})
-    if procedure_atoms and not _can_hold(without_codes) and _can_hold(with_supplementary):
-        text = "a code of chapter Y or Z is enough, without an operation. Require a code of the operation too."
-        yield UnplacedFinding(WARNING, "no-operation", (*interpretation.place, "criteria"), text)
-
-
-def _restricted(atom: CodeAtom) -> Criterion | bool:
-    """Return what an atom means if all procedure codes are supplementary."""
-    lists = {named: NamedCodes(named.name, named.codes & _SUPPLEMENTARY) for named in lists_named(atom)}
-    if not all(len(named.codes) for named in lists.values()):
-        return False
-    match atom:
-        case HasCode(codes, position):
-            return HasCode(lists[codes], position)
-        case FollowedBy(first, second):
-            return FollowedBy(lists[first], lists[second])
-    return atom
-
-
-def _can_hold(criterion: Criterion | bool) -> bool:
-    return criterion if isinstance(criterion, bool) else possible(criterion)
 
 
 def _redundant_parts(

@@ -6,6 +6,8 @@ from dataclasses import replace
 from ebi_rules._support.toml_lines import find_line
 from ebi_rules.lint.code_existence import check_codes
 from ebi_rules.lint.code_list_checks import KnownCodes, check_code_lists
+from ebi_rules.lint.code_role_checks import check_code_roles
+from ebi_rules.lint.coded_field_checks import check_coded_fields
 from ebi_rules.lint.criteria_checks import check_connectives, check_criteria, check_editions
 from ebi_rules.lint.example_coverage import check_examples
 from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Finding, Interpretation, UnplacedFinding, interpretations
@@ -40,7 +42,7 @@ def check_rule_text(
         return findings
     unplaced: list[UnplacedFinding] = []
     for interpretation in interpretations(rule):
-        unplaced += _check(interpretation, reference, known or {})
+        unplaced += _check(interpretation, shared, reference, known or {})
     unplaced += [*check_editions(rule), *check_connectives(content)]
     findings += [
         Finding(finding.severity, finding.check, finding.place, find_line(content, finding.place), finding.text)
@@ -56,11 +58,15 @@ def _placeholders(content: str) -> Iterator[Finding]:
             yield Finding(ERROR, "placeholder", (), number, "this is still to be filled in from the source.")
 
 
-def _check(interpretation: Interpretation, reference: Reference | None, known: KnownCodes) -> Iterator[UnplacedFinding]:
+def _check(
+    interpretation: Interpretation, shared: SharedDefinitions, reference: Reference | None, known: KnownCodes
+) -> Iterator[UnplacedFinding]:
     """Run the checks of one interpretation; what a source wrote is never more than a note."""
     findings = [
         *check_criteria(interpretation),
+        *check_coded_fields(interpretation),
         *check_code_lists(interpretation, known),
+        *check_code_roles(interpretation, shared.lists),
         *check_examples(interpretation),
         *(check_codes(interpretation, reference) if reference else ()),
     ]

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from ebi_rules._support.errors import unknown
+from ebi_rules._support.errors import RuleError, unknown
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELDS, Criterion, CriterionError, NamedCodes
 from ebi_rules.criteria.parser import parse
+from ebi_rules.rule_model.code_files import read_code_file
 from ebi_rules.rule_model.rule_documentation import Intervention, Port
 from ebi_rules.rule_model.toml_source import Place, RuleSource, WrongEntryError, is_list_of_texts
 from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem, PatternError
@@ -27,6 +29,7 @@ class SharedDefinitions:
         ports: Other organisations' versions of the scripts.
         interventions: The programme's interventions, by letter.
         limits: What no rule of the folder can show.
+        folder: The folder, in which code lists may be files of their own; None if there is none.
     """
 
     lists: Mapping[str, NamedCodes] = field(default_factory=dict)
@@ -35,6 +38,7 @@ class SharedDefinitions:
     ports: Mapping[str, Port] = field(default_factory=dict)
     interventions: Mapping[str, Intervention] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
+    folder: Path | None = None
 
 
 class CodedSource(RuleSource):
@@ -84,12 +88,27 @@ class CodedSource(RuleSource):
             self.fail(place, f"another list is also called {name}: choose another name.")
         if name in FIELDS or name in CODE_FIELDS:
             self.fail(place, f"{name} is the name of a field: choose another name.")
+        if isinstance(patterns, dict):
+            patterns = self._codes_of_file(place, system, patterns)
         if not patterns or not is_list_of_texts(patterns):
-            self.fail(place, "a code list must be a list of patterns in quotation marks, at least one.")
+            self.fail(
+                place,
+                'a code list must be a list of patterns in quotation marks, at least one, or { file = "NAME.csv" }.',
+            )
         named = NamedCodes(name, self._codes(place, system, patterns))
         if self.shared.lists.get(name, named) != named:
             self.fail(place, f"another shared list with other codes is also called {name}: choose another name.")
         return named
+
+    def _codes_of_file(self, place: Place, system: CodeSystem, entry: dict[str, Any]) -> list[str]:
+        """Read a list that is a file of its own."""
+        self.require_keys(place, entry, {"file", "category"}, {"file"})
+        if not all(isinstance(value, str) for value in entry.values()):
+            self.fail(place, "file and category must be text in quotation marks.")
+        try:
+            return read_code_file(self.shared.folder, entry["file"], entry.get("category"), system)
+        except RuleError as error:
+            self.fail(place, str(error))
 
     def _codes(self, place: Place, system: CodeSystem, patterns: Any) -> CodeList:
         """Read the patterns of a list, and note each that cannot be read."""

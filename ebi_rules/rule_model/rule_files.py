@@ -191,6 +191,7 @@ def _shared_beside(folder: Traversable, label: str, shared: SharedDefinitions) -
     if (folder / INTERVENTIONS).is_file():
         letters = {intervention.letter: intervention for intervention in read_interventions(folder)}
         shared = replace(SharedDefinitions(), interventions=letters)
+    shared = replace(shared, folder=folder if isinstance(folder, Path) else None)
     file = folder / SHARED
     return parse_shared(_text(file), f"{label}/{SHARED}", shared) if file.is_file() else shared
 

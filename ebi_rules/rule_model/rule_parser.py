@@ -6,17 +6,17 @@ so it is checked exactly as the rule itself. A `RuleError` carries every problem
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ebi_rules._support.errors import InvalidInputError, Problem, RuleError, unknown
+from ebi_rules._support.errors import Problem, RuleError, unknown
 from ebi_rules._support.text_bytes import decode
-from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.nodes import Criterion, code_atoms
-from ebi_rules.rule_model.coded_source import CodedSource, SharedDefinitions
-from ebi_rules.rule_model.explanation import explain_activity
-from ebi_rules.rule_model.rule import Example, Rule
+from ebi_rules.rule_model.coded_source import SharedDefinitions
+from ebi_rules.rule_model.example_source import ExampleSource
+from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_documentation import (
     FITNESS,
     LOCAL,
@@ -27,7 +27,7 @@ from ebi_rules.rule_model.rule_documentation import (
     RuleDocumentation,
 )
 from ebi_rules.rule_model.rule_logic import DATASETS, DEFAULT, RuleLogic
-from ebi_rules.rule_model.toml_source import Place, edition_table, merged
+from ebi_rules.rule_model.toml_source import Place, WrongEntryError, edition_table, merged
 from opcs_icd import CodeList
 
 _REQUIRED = {"key", "title", "dataset", "status", "source", "edition", "criteria", "examples"}
@@ -38,7 +38,6 @@ _OPTIONAL = (
 )
 _REPLACEABLE = _TEXT | {"start", "fitness", "eligible", "compare_within", "codes", "criteria", "source"}
 _DATED = _REPLACEABLE | {"status", "excerpt", "port", "variants"}
-_EXAMPLE = {"about", "activity", "flagged", "stopped_by", "variant", "edition"}
 _SHARED = {"codes", "criteria", "words", "ports", "limits"}
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _FITNESS = {"use", "reason"}
@@ -99,10 +98,11 @@ def parse_shared(content: str, file: str, shared: SharedDefinitions) -> SharedDe
         ports={**shared.ports, **own.ports},
         interventions=shared.interventions,
         limits=tuple(dict.fromkeys([*shared.limits, *own.limits])),
+        folder=shared.folder,
     )
 
 
-class _RuleFile(CodedSource):
+class _RuleFile(ExampleSource):
     """Build a rule from its file."""
 
     def __init__(self, content: str, file: str, shared: SharedDefinitions) -> None:
@@ -116,10 +116,12 @@ class _RuleFile(CodedSource):
         self.raise_problems()
         with self.continuing():
             rule = self._edition(self.table, (), self.table["edition"])
+        if self.problems:
+            self.check_declared_examples()
         self.raise_problems()
         self.parsed = rule
         self._refuse_unused_lists(rule)
-        self._check_examples(rule)
+        self.check_examples(rule)
         self.raise_problems()
         return rule
 
@@ -150,18 +152,32 @@ class _RuleFile(CodedSource):
         """
         variants: dict[str, Rule] = {}
         editions: dict[str, Rule] = {}
-        rule = self._interpretation(table, place, name, DEFAULT, variants, editions)
+        rule = None
+        with self.continuing():
+            rule = self._interpretation(table, place, name, DEFAULT, variants, editions)
         for variant, changes in table.get("variants", {}).items():
             variant_place = (*place, "variants", variant)
-            with self.continuing():
+            with self._own_problems(changes, variant_place, rule is None):
                 self.require_keys(variant_place, changes, _REPLACEABLE, {"about"})
                 variants[variant] = self._interpretation(merged(table, changes), variant_place, name, variant, {}, {})
         for edition, changes in table.get("editions", {}).items():
             edition_place = ("editions", edition)
-            with self.continuing():
+            with self._own_problems(changes, edition_place, rule is None):
                 self.require_keys(edition_place, changes, _DATED, set())
                 editions[edition] = self._edition(edition_table(table, changes), edition_place, edition)
+        if rule is None:
+            raise WrongEntryError
         return rule
+
+    @contextmanager
+    def _own_problems(self, changes: object, place: Place, rule_is_wrong: bool) -> Iterator[None]:
+        """Continue after a wrong entry of a variant or an edition; what it inherits is not repeated."""
+        before = len(self.problems)
+        with self.continuing():
+            yield
+        if rule_is_wrong:
+            own = [each for each in self.problems[before:] if _contains(changes, each.place[len(place) :])]
+            self.problems[before:] = own
 
     def _interpretation(
         self,
@@ -184,7 +200,7 @@ class _RuleFile(CodedSource):
         if not place:  # An older edition may lack a code whose title the newer one prints.
             self._check_titles([named.codes for named in (*lists.values(), *logic.code_lists())])
         documentation = self._documentation(table, place, variant)
-        return Rule(logic, documentation, self._examples, variants, editions)
+        return Rule(logic, documentation, self.examples, variants, editions)
 
     def _documentation(self, table: Mapping[str, Any], place: Place, variant: str) -> RuleDocumentation:
         is_variant = variant != DEFAULT
@@ -264,30 +280,6 @@ class _RuleFile(CodedSource):
         return within
 
     @cached_property
-    def _examples(self) -> tuple[Example, ...]:
-        examples = []
-        for number, table in enumerate(self.table["examples"]):
-            with self.continuing():
-                examples.append(self._example(("examples", str(number)), table))
-        return tuple(examples)
-
-    def _example(self, place: Place, table: Mapping[str, Any]) -> Example:
-        self.require_keys(place, table, _EXAMPLE, {"about", "activity", "flagged"})
-        try:
-            activity = Activity.of(table["activity"])
-        except InvalidInputError as error:
-            self.fail((*place, "activity"), str(error))
-        return Example(
-            about=table["about"],
-            activity=activity,
-            values=table["activity"],
-            flagged=table["flagged"],
-            stopped_by=table.get("stopped_by"),
-            variant=table.get("variant"),
-            edition=table.get("edition"),
-        )
-
-    @cached_property
     def _names(self) -> set[str]:
         """The names of criteria and code lists anywhere in the file, and of those shared."""
         tables = [table for _, table in self._tables()]
@@ -334,54 +326,11 @@ class _RuleFile(CodedSource):
                     if name not in used:
                         self.note((*place, "codes", kind, name), "no criterion uses this list: use it or remove it.")
 
-    def _check_examples(self, rule: Rule) -> None:
-        """Check that examples have the stated answers, and that they show every criterion at work."""
-        criteria_that_stop: set[str | None] = set()
-        for number, example in enumerate(rule.examples):
-            place = ("examples", str(number))
-            with self.continuing():
-                interpretation = self._interpretation_of(rule, place, example)
-                stopped_by = explain_activity(interpretation.logic, example.activity).stopped_by
-                if interpretation is rule:
-                    criteria_that_stop.add(stopped_by)
-                self._check_answer(place, example, stopped_by)
-        if None not in criteria_that_stop:
-            self.note(("examples", "0"), "no example is flagged: add one that is.")
-        for name in rule.criteria:
-            if name not in criteria_that_stop:
-                self.note(("criteria", name), "no example is stopped by this criterion: add one that is.")
 
-    def _interpretation_of(self, rule: Rule, place: Place, example: Example) -> Rule:
-        interpretation = rule
-        if example.edition is not None:
-            editions = {rule.edition_name: rule, **rule.editions}
-            interpretation = self._named((*place, "edition"), example.edition, editions)
-        if example.variant is not None:
-            interpretation = self._named((*place, "variant"), example.variant, interpretation.interpretations)
-        return interpretation
-
-    def _check_answer(self, place: Place, example: Example, stopped_by: str | None) -> None:
-        label = f"the example {example.about!r}"
-        if example.flagged and stopped_by is not None:
-            self.fail(
-                place,
-                f"{label} says flagged = true, but the criterion {stopped_by} does not hold. "
-                "Correct the criterion, or set flagged = false.",
-            )
-        if not example.flagged and stopped_by is None:
-            self.fail(
-                place,
-                f"{label} says flagged = false, but every criterion holds. "
-                "Correct the criterion that should fail, or set flagged = true.",
-            )
-        if example.stopped_by is not None and example.stopped_by != stopped_by:
-            self.fail(
-                place,
-                f"{label} says stopped_by = {example.stopped_by!r}, but the first criterion that fails is "
-                f"{stopped_by or 'none'}.",
-            )
-
-    def _named(self, place: Place, name: str, known: Mapping[str, Rule]) -> Rule:
-        if name not in known:
-            self.fail(place, unknown(place[-1], name, known))
-        return known[name]
+def _contains(table: object, path: Place) -> bool:
+    """Return whether a table has an entry at a path of keys; the last key may be missing."""
+    for key in path[:-1]:
+        if not isinstance(table, dict) or key not in table:
+            return False
+        table = table[key]
+    return isinstance(table, dict) and (not path or path[-1] in table)

@@ -1,0 +1,57 @@
+"""Read a code list of a rule file from a CSV file beside it, as OpenCodelists and `ebi-rules codes` write them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from ebi_rules._support.errors import RuleError
+from ebi_rules._support.small_csv import read_small_csv
+from opcs_icd import CodeSystem, PatternError
+from opcs_icd.patterns import expand
+
+_CODE, _CATEGORY = "code", "category"
+_MOST_NAMED = 5
+
+
+def read_code_file(folder: Path | None, name: str, category: str | None, system: CodeSystem) -> list[str]:
+    """Return the codes in a CSV file.
+
+    Args:
+        folder: The folder of the rule file; None if it has none.
+        name: The name of the CSV file, in that folder or below it. It has a column code.
+        category: Only rows with this value in the column category; None for all rows.
+        system: The classification of the codes.
+
+    Raises:
+        RuleError: The file is outside the folder, cannot be read, has no column of codes, or has a malformed code.
+    """
+    path = Path(name)
+    if folder is None or path.is_absolute() or ".." in path.parts:
+        raise RuleError(f"{name} must be in the folder of the rule file, or below it.")
+    table = read_small_csv(folder / path, "the code list", RuleError)
+    for column in (_CODE, *([_CATEGORY] if category is not None else [])):
+        if column not in table.columns:
+            raise RuleError(f"{name} has no column {column}: its columns are {', '.join(table.columns)}.")
+    rows = table.with_row_index("line", offset=2)
+    if category is not None:
+        rows = rows.filter(pl.col(_CATEGORY).str.strip_chars() == category)
+        if not rows.height:
+            raise RuleError(f"{name} has no row with the category {category}.")
+    codes = [(line, (code or "").strip()) for line, code in rows.select("line", _CODE).iter_rows()]
+    codes = [(line, code) for line, code in codes if code]
+    problems = list(_malformed(codes, system))
+    if problems:
+        more = f" ({len(problems) - _MOST_NAMED} more)" if len(problems) > _MOST_NAMED else ""
+        raise RuleError(f"{name}: {'; '.join(problems[:_MOST_NAMED])}{more}.")
+    if not codes:
+        raise RuleError(f"{name} has no codes.")
+    return list(dict.fromkeys(code for _, code in codes))
+
+
+def _malformed(codes: list[tuple[int, str]], system: CodeSystem) -> Iterator[str]:
+    for line, code in codes:
+        try:
+            expand(system, code)
+        except PatternError as error:
+            yield f"line {line}: {str(error).rstrip('.')}"
