@@ -7,6 +7,7 @@ import os
 import sys
 
 from ebi_rules.cli.exit_codes import INTERRUPTED
+from ebi_rules.cli.stop_signals import stop
 
 __all__ = ["main"]
 
@@ -22,7 +23,9 @@ def main() -> None:
         import signal
 
         # SIGTERM ends the program as Ctrl-C does, so that no partial output is left.
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, stop)
         sys.unraisablehook = _repeat_stop
         from ebi_rules.cli.all_commands import command_group
         from ebi_rules.cli.native_messages import hidden_native_messages

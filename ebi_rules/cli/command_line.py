@@ -15,6 +15,7 @@ import click
 from ebi_rules._support.clock import now
 from ebi_rules._support.errors import DISK_FULL, EbiError, EngineError, unknown
 from ebi_rules.cli.exit_codes import INTERRUPTED, NOBODY_READS
+from ebi_rules.cli.stop_signals import received
 from ebi_rules.version import __version__
 
 _NO_PARTIAL_OUTPUT = "No partial output is left."
@@ -44,6 +45,9 @@ class CommandGroup(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise click.exceptions.Exit(NOBODY_READS) from None
         except BaseException as error:  # A panic of Polars is no Exception.
+            if number := received():
+                click.echo(f"Stopped. {_NO_PARTIAL_OUTPUT}", err=True)
+                raise click.exceptions.Exit(128 + number) from None
             if ctx.params.get("debug"):
                 raise
             message, code = _message_and_code(error)
