@@ -49,6 +49,7 @@ def check_code_roles(interpretation: Interpretation, shared: Mapping[str, NamedC
         yield from _sites_in_first_place(criterion, place)
         yield from _excluded_in_first_place(criterion, place, shared)
     yield from _alone_enough(interpretation)
+    yield from _mixed_lists(interpretation)
     yield from _near_shared_lists(interpretation, shared)
 
 
@@ -139,6 +140,21 @@ def _can_hold(criterion: Criterion | bool) -> bool:
     return criterion if isinstance(criterion, bool) else possible(criterion)
 
 
+def _mixed_lists(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
+    """Find lists with codes of operations beside codes of sites or approaches: one can stand in for the other."""
+    for named in interpretation.rule.logic.code_lists():
+        if named.system is not OPCS4:
+            continue
+        sites, others = named.codes & SUPPLEMENTARY, named.codes - SUPPLEMENTARY
+        if len(sites) and len(others):
+            text = f"{sites} describe where or how an operation was done, and {others} are operations. Use two lists."
+            yield UnplacedFinding(WARNING, "mixed-list", _place(interpretation, named), text)
+
+
+def _place(interpretation: Interpretation, named: NamedCodes) -> Place:
+    return (*interpretation.place, "codes", "opcs" if named.system is OPCS4 else "icd", named.name)
+
+
 def _near_shared_lists(interpretation: Interpretation, shared: Mapping[str, NamedCodes]) -> Iterator[UnplacedFinding]:
     """Find lists that are almost a shared list, such as cancer without C44."""
     for named in interpretation.rule.logic.code_lists():
@@ -153,5 +169,4 @@ def _near_shared_lists(interpretation: Interpretation, shared: Mapping[str, Name
             text = (
                 f"this is almost the shared list {other.name}, {' and '.join(filter(None, parts))}. Use {other.name}."
             )
-            kind = "opcs" if named.system is OPCS4 else "icd"
-            yield UnplacedFinding(WARNING, "near-shared-list", (*interpretation.place, "codes", kind, named.name), text)
+            yield UnplacedFinding(WARNING, "near-shared-list", _place(interpretation, named), text)

@@ -46,6 +46,23 @@ activity = { procedures = ["H011"], age = 30 }
 flagged = true
 
 [[examples]]
+about = "an excision after another operation"
+activity = { procedures = ["X629", "H011"], age = 30 }
+flagged = true
+
+[[examples]]
+about = "a look after another operation"
+activity = { procedures = ["X629", "W851"], age = 30 }
+flagged = false
+stopped_by = "operation"
+
+[[examples]]
+about = "inflamed, after another diagnosis"
+activity = { procedures = ["W851"], diagnoses = ["I10", "K36"], age = 30 }
+flagged = false
+stopped_by = "no_inflammation"
+
+[[examples]]
 about = "neither"
 activity = { age = 30 }
 flagged = false
