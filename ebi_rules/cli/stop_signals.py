@@ -10,10 +10,12 @@ _received: list[int] = []
 
 
 def stop(number: int, frame: object) -> None:
-    """End the program as the handler of a signal: KeyboardInterrupt for Ctrl-C (2), SystemExit for others."""
+    """End the program as the handler of a signal: KeyboardInterrupt for Ctrl-C, SystemExit for others."""
     _received.append(number)
-    if number == 2:  # SIGINT; the module signal is not imported here, to be ready early.
-        raise KeyboardInterrupt
+    import signal
+
+    if number == signal.SIGINT:
+        signal.default_int_handler(number, None)
     sys.exit(128 + number)
 
 

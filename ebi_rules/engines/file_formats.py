@@ -148,7 +148,7 @@ def scan_table_format(text: str) -> pl.LazyFrame:
             return _scan_with("iceberg", "pyiceberg", lambda: pl.scan_iceberg(metadata))
         if not _is_address(text):
             return _scan_with("delta", "deltalake", lambda: pl.scan_delta(text))
-        if text.lower().endswith(PARQUET.endings):
+        if _names_parquet(text):
             return pl.scan_parquet(text)
         # The parquet files of a Delta table contain rows that were deleted since: such a folder is not read as files.
         return _scan_with("delta", "deltalake", lambda: _scan_remote_delta(text))
@@ -165,13 +165,17 @@ def origin_of(text: str) -> dict[str, object]:
         path = Path(metadata)
         version = json.loads(path.read_text(encoding="utf-8")).get("current-snapshot-id")
         return {**place, "format": "Iceberg", "version": version, "metadata": path.name}
-    if text.lower().endswith(PARQUET.endings):
+    if _names_parquet(text):
         return place
     return {**place, "format": "Delta", "version": import_module("deltalake").DeltaTable(text).version()}
 
 
 def _is_address(text: str) -> bool:
     return "://" in text
+
+
+def _names_parquet(text: str) -> bool:
+    return text.partition("?")[0].lower().endswith(PARQUET.endings)
 
 
 def _is_delta(folder: Path) -> bool:

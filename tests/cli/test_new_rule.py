@@ -32,8 +32,8 @@ def filled(text: str) -> str:
     """Return a template with made-up codes and words."""
     text = text.replace('operation_codes = ["FILL IN"]', 'operation_codes = ["M091"]')
     text = text.replace('reason_codes = ["FILL IN"]', 'reason_codes = ["N20"]')
-    text = text.replace('procedures = ["FILL IN"]', 'procedures = ["M091"]')
-    text = re.sub(r'diagnoses = \["FILL IN"', 'diagnoses = ["N200"', text)
+    text = re.sub(r'(procedures = \[.*?)"FILL IN"', r'\1"M091"', text)
+    text = re.sub(r'(diagnoses = \[.*?)"FILL IN"', r'\1"N200"', text)
     text = text.replace('"FILL-IN"', '"2024-09"')
     return re.sub(r'"FILL IN[^"]*"', '"made up"', text)
 

@@ -68,7 +68,7 @@ def test_rules_of_a_folder_are_shown_everywhere(run: Run, extract: Callable[...,
     given = ["--rules", "nwl-msk-imaging"]
     listed = json.loads(run("rules", "--status", "local", "--json", *given).stdout)
     assert len(listed) == 6
-    assert "asked for outside specialist settings" in run("show", "nwl-knee", *given).stdout
+    assert "requested outside specialist settings" in run("show", "nwl-knee", *given).stdout
     assert "Z846" in run("codes", "nwl-knee", *given).stdout
     text = run("sql", "nwl-knee", "--dialect", "tsql", "--layout", "ncdr-opa", "--table", "opa", *given).stdout
     assert "OPA_Referral_Source" in text
