@@ -24,7 +24,7 @@ def lint_files(files: Sequence[Path], with_catalogue: bool, reference: str | Non
     The exit code is 3 if there are errors.
     """
     from ebi_rules.lint.finding import ERROR
-    from ebi_rules.lint.linter import check_rule_text
+    from ebi_rules.lint.linter import check_rule_text, check_shared_text
     from ebi_rules.rule_model.catalogue import builtin_files, codes_by_rule
     from ebi_rules.rule_model.code_titles import find_reference
 
@@ -38,6 +38,15 @@ def lint_files(files: Sequence[Path], with_catalogue: bool, reference: str | Non
             click.echo(f"{file.name}, {finding}")
             findings += 1
             errors += finding.severity == ERROR
+    if classifications:
+        shared_files = {name: (content, file.shared) for file in rule_files for name, content in file.shared.files}
+        if not with_catalogue:
+            shared_files = {name: each for name, each in shared_files.items() if name not in dict(_shared_of_ours())}
+        for name, (content, shared) in shared_files.items():
+            for finding in check_shared_text(name, content, shared, classifications):
+                click.echo(f"{name}, {finding}")
+                findings += 1
+                errors += finding.severity == ERROR
     summary = f"{counted(len(rule_files), 'file')}: {counted(errors, 'error')}, {counted(findings, 'finding')} in all."
     click.echo(summary, err=True)
     if errors:
@@ -95,6 +104,12 @@ def new_rule(letter: str, output: Path | None) -> None:
     with whole_file(path) as target:
         target.write_text(text, encoding="utf-8")
     click.echo(f"Wrote {path}. Fill it in from {intervention.where_coded}, then run ebi-rules lint {path}.")
+
+
+def _shared_of_ours() -> tuple[tuple[str, str], ...]:
+    from ebi_rules.rule_model.catalogue import shared_definitions
+
+    return shared_definitions().files
 
 
 def _rule_files(places: Sequence[Path]) -> "list[RuleFile]":

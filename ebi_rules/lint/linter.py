@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ebi_rules._support.toml_lines import find_line
-from ebi_rules.lint.code_existence import check_codes
+from ebi_rules._support.toml_text import parse_toml
+from ebi_rules.lint.code_existence import check_codes, check_shared_codes
 from ebi_rules.lint.code_list_checks import KnownCodes, check_code_lists
 from ebi_rules.lint.code_role_checks import check_code_roles
 from ebi_rules.lint.coded_field_checks import check_coded_fields
@@ -51,6 +52,23 @@ def check_rule_text(
     return sorted(findings, key=lambda finding: (finding.line, _SEVERITIES.index(finding.severity), finding.text))
 
 
+def check_shared_text(name: str, content: str, shared: SharedDefinitions, reference: Reference) -> list[Finding]:
+    """Return the findings in a file of shared definitions: its codes that do not exist.
+
+    Args:
+        name: The file's name.
+        content: Its text.
+        shared: The definitions, of this file and perhaps of others.
+        reference: The user's own classification files.
+    """
+    defined = {each for group in parse_toml(content).get("codes", {}).values() for each in group}
+    lists = [named for named in shared.lists.values() if named.name in defined]
+    return [
+        Finding(finding.severity, finding.check, finding.place, find_line(content, finding.place), finding.text)
+        for finding in check_shared_codes(lists, reference)
+    ]
+
+
 def _placeholders(content: str) -> Iterator[Finding]:
     """Find what a file from the template leaves to fill in, comments aside."""
     for number, line in enumerate(content.splitlines(), start=1):
@@ -68,7 +86,7 @@ def _check(
         *check_code_lists(interpretation, known),
         *check_code_roles(interpretation, shared.lists),
         *check_examples(interpretation),
-        *(check_codes(interpretation, reference) if reference else ()),
+        *(check_codes(interpretation, shared.lists.keys(), reference) if reference else ()),
     ]
     for finding in findings:
         yield replace(finding, severity=NOTE) if interpretation.is_as_written else finding

@@ -30,6 +30,7 @@ class SharedDefinitions:
         interventions: The programme's interventions, by letter.
         limits: What no rule of the folder can show.
         folder: The folder, in which code lists may be files of their own; None if there is none.
+        files: The files of shared definitions: name and text of each.
     """
 
     lists: Mapping[str, NamedCodes] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class SharedDefinitions:
     interventions: Mapping[str, Intervention] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
     folder: Path | None = None
+    files: tuple[tuple[str, str], ...] = ()
 
 
 class CodedSource(RuleSource):

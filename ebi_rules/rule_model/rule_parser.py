@@ -99,6 +99,7 @@ def parse_shared(content: str, file: str, shared: SharedDefinitions) -> SharedDe
         interventions=shared.interventions,
         limits=tuple(dict.fromkeys([*shared.limits, *own.limits])),
         folder=shared.folder,
+        files=(*shared.files, (file, content)),
     )
 
 
