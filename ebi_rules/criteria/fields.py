@@ -161,6 +161,7 @@ _DEFINITIONS = (
         },
     ),
     Field("referral_date", Kind.DATE, "day of the referral", testable=False),
+    Field("triage_date", Kind.DATE, "day of the triage", testable=False),
     Field(
         "priority",
         Kind.CODE,

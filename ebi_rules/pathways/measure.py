@@ -39,6 +39,7 @@ class Measure(MeasureLogic):
 
     Attributes:
         title: Its title.
+        only_when_named: Whether it is run only if it is named: it needs a field that no layout has.
         standard: Whose the standard of a measure of days is, and from when to when it is; empty for other measures.
         about: What it is.
         source: Where the indicator comes from.
@@ -49,6 +50,7 @@ class Measure(MeasureLogic):
     """
 
     title: str
+    only_when_named: bool
     standard: str
     about: str
     source: str

@@ -15,6 +15,7 @@ from ebi_rules.cube import in_order, schema
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.people_events import People, Source, days_covered
 from ebi_rules.pathways.window_search import Integers, Marks, mark_first_events, person_day_keys, search_windows
+from ebi_rules.pathways.working_days import count_working_days
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, WITHOUT
 
 INDEX, FOLLOWED, OUTCOME = "index activity", "window within the data", "outcome"
@@ -22,8 +23,8 @@ STEPS = (INDEX, FOLLOWED, OUTCOME)
 """What is left of all activity: index activities, those whose window lies within the data, those with the outcome."""
 
 
-_NO_START = 2.0**40
-"""Replaces the day on which a clock started if it is missing: later than any day, so that no wait is counted."""
+_NO_DAY = 2.0**40
+"""Replaces the day on which a clock started or stopped if it is missing: later than any day."""
 
 
 @dataclass(frozen=True)
@@ -195,13 +196,20 @@ def answer_spread(people: People, answers: Answers, dimensions: Sequence[str]) -
 
 def _waits(people: People, measure: Measure, row: Integers) -> Answers:
     """Return the answers of a measure of days."""
-    day = people.frame["day"].to_numpy().astype(np.int64)[row]
-    start = people.frame[str(measure.start)].to_numpy()[row]
-    days = day - np.nan_to_num(np.asarray(start, dtype=np.float64), nan=_NO_START).astype(np.int64)
+    start = _clock_days(people, str(measure.start), row)
+    end = _clock_days(people, measure.end or "day", row)
+    days = count_working_days(start, end) if measure.working_days else end - start
+    days = np.where((start == _NO_DAY) | (end == _NO_DAY), -1, days)
     is_known = days >= 0
     waits = np.where(is_known, days, -1)
     no_gap = np.full(row.size, -1, dtype=np.int64)
     return Answers(measure, row, is_known, waits, no_gap, waits > (measure.standard_days or 0))
+
+
+def _clock_days(people: People, name: str, row: Integers) -> Integers:
+    """Return the days of a field at some events, `_NO_DAY` where there is none."""
+    days = np.asarray(people.frame[name].to_numpy()[row], dtype=np.float64)
+    return np.nan_to_num(days, nan=_NO_DAY).astype(np.int64)
 
 
 def _cube_rows(

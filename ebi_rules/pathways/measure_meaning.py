@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from ebi_rules.criteria.evaluate import holds
 from ebi_rules.pathways.measure import Event, Measure
+from ebi_rules.pathways.working_days import working_days
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, WITHOUT, EventDefinition
 
 INCOMPLETE = "incomplete"
@@ -52,7 +53,8 @@ def _answered(measure: Measure, index: Event, events: Sequence[Event], first: da
     day = date.fromisoformat(index.day)
     if measure.gives == DAYS:
         started = index.activity.fields.get(measure.start or "")
-        days = None if started is None else (day - date.fromisoformat(str(started))).days
+        ended = index.activity.fields.get(measure.end) if measure.end else index.day
+        days = None if started is None or ended is None else _wait(measure, str(started), str(ended))
         return Index(index, INCOMPLETE if days is None or days < 0 else days, None)
     assert measure.outcome, "only a measure of days has no outcome"
     if measure.window is None:
@@ -65,6 +67,11 @@ def _answered(measure: Measure, index: Event, events: Sequence[Event], first: da
     end = day + timedelta(days=window.days if window.after else -window.days)
     answer = _answer(measure, len(gaps)) if first <= end <= last else INCOMPLETE
     return Index(index, answer, min(gaps, default=None))
+
+
+def _wait(measure: Measure, started: str, ended: str) -> int:
+    start, end = date.fromisoformat(started), date.fromisoformat(ended)
+    return working_days(start, end) if measure.working_days else (end - start).days
 
 
 def _days_apart(day: date, event: Event, after: bool) -> int:

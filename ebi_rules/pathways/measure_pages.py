@@ -40,7 +40,12 @@ def _measure_lines(measure: Measure) -> Iterator[str]:
         yield f"- Outcome{_when(measure)}: {_in_words(measure.outcome, measure)}."
     if measure.gives == DAYS:
         yield f"- The clock starts on the {str(measure.start).replace('_', ' ')}."
-        yield f"- Standard: {measure.standard_days} days. {measure.standard}"
+        if measure.end:
+            yield f"- The clock stops on the {measure.end.replace('_', ' ')}."
+        kind = "working days" if measure.working_days else "days"
+        yield f"- Standard: {measure.standard_days} {kind}. {measure.standard}"
+    if measure.only_when_named:
+        yield "- It is run only if it is named, because no layout has a column for it."
     yield f"- Source of the indicator: {measure.source}."
     yield from _what_it_shows(measure)
     yield "| example | index activities are answered |"

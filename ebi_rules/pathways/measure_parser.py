@@ -21,6 +21,9 @@ _OPTIONAL = {
     "gives",
     "of",
     "start",
+    "end",
+    "working_days",
+    "only_when_named",
     "standard_days",
     "standard",
     "index_in",
@@ -70,7 +73,7 @@ class _MeasureFile(PeopleSource):
                     self.fail((name,), "a measure of days must have a start and no outcome.")
             outcome, window, start = None, None, self._start()
         else:
-            for name in ("start", "standard_days", "standard"):
+            for name in ("start", "end", "working_days", "standard_days", "standard"):
                 if name in table:
                     self.fail((name,), f"only a measure of days can have the entry {name}.")
             if "outcome" not in table:
@@ -88,6 +91,9 @@ class _MeasureFile(PeopleSource):
             window=window,
             of=of,
             start=start,
+            end=self._day_field("end") if "end" in table else None,
+            working_days=self._is_true("working_days"),
+            only_when_named=self._is_true("only_when_named"),
             standard_days=self._standard_days() if gives == DAYS else None,
             standard=table.get("standard", ""),
             shows=self.sentences("shows"),
@@ -129,13 +135,22 @@ class _MeasureFile(PeopleSource):
         return days
 
     def _start(self) -> str:
-        start = self.table.get("start")
-        dates = [name for name, field in FIELDS.items() if field.kind is Kind.DATE and name != "activity_date"]
-        if start is None:
+        if "start" not in self.table:
             self.fail((), "the entry start is missing: name the field with the day on which the clock starts.")
-        if start not in dates:
-            self.fail(("start",), unknown("field with a day", str(start), dates))
-        return str(start)
+        return self._day_field("start")
+
+    def _day_field(self, entry: str) -> str:
+        name = self.table[entry]
+        dates = [name for name, field in FIELDS.items() if field.kind is Kind.DATE and name != "activity_date"]
+        if name not in dates:
+            self.fail((entry,), unknown("field with a day", str(name), dates))
+        return str(name)
+
+    def _is_true(self, entry: str) -> bool:
+        value = self.table.get(entry, False)
+        if not isinstance(value, bool):
+            self.fail((entry,), "this must be true or false.")
+        return value
 
     def _example(self, number: int, table: Mapping[str, Any]) -> PersonExample:
         where = ("examples", str(number))

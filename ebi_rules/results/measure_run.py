@@ -132,7 +132,9 @@ def _added_up(activity: pl.DataFrame) -> pl.DataFrame:
 
 
 def _measures(names: MeasureNames | None, flow_names: FlowNames | None) -> list[Measure]:
-    return [] if names is None and flow_names is not None else measures(names)
+    if names is None and flow_names is not None:
+        return []
+    return [measure for measure in measures(names) if names is not None or not measure.only_when_named]
 
 
 def _flows(measure_names: MeasureNames | None, names: FlowNames | None) -> list[Flow]:
@@ -171,7 +173,7 @@ def _people(
 ) -> People:
     definitions = [definition for measure in chosen for definition in measure.definitions]
     definitions += [stage.definition for flow in chosen_flows for stage in flow.stages]
-    starts = {measure.start for measure in chosen if measure.start}
+    starts = {name for measure in chosen for name in measure.clock_fields}
     needs_keys = any(measure.of == FIRST for measure in chosen)
     return gather_people(extracts, definitions, dimensions, today, starts, needs_keys, progress)
 

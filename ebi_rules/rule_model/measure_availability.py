@@ -36,11 +36,13 @@ def why_unanswerable(measure: MeasureLogic, bindings: Sequence[Binding]) -> str 
     for definition in measure.definitions:
         if not any(can_contain(definition, binding) for binding in bindings):
             return _why_not_contained(measure, definition, bindings)
-    if measure.start and not any(measure.start in binding.fields for binding in bindings):
-        return (
-            f"no extract has a column for {measure.start}, which starts the clock of {measure.key}. "
-            f"{bindings[0].why_lacking(measure.start)}"
-        )
+    for name in measure.clock_fields:
+        if not any(name in binding.fields for binding in bindings):
+            verb = "starts" if name == measure.start else "stops"
+            return (
+                f"no extract has a column for {name}, which {verb} the clock of {measure.key}. "
+                f"{bindings[0].why_lacking(name)}"
+            )
     return None
 
 

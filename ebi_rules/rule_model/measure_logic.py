@@ -74,6 +74,8 @@ class MeasureLogic:
         window: The days in which outcomes count; None for a measure of days, and if the outcome is the index itself.
         of: `FIRST` if only the first index activity of a person counts, else `EACH`.
         start: The field with the day on which the clock starts; None unless the measure is of days.
+        end: The field with the day on which the clock stops; None for the day of the index activity.
+        working_days: Whether only working days count.
         standard_days: The longest wait that meets the standard: a longer one has the outcome. None unless the measure
             is of days.
     """
@@ -85,7 +87,14 @@ class MeasureLogic:
     window: Window | None
     of: str
     start: str | None
+    end: str | None
+    working_days: bool
     standard_days: int | None
+
+    @property
+    def clock_fields(self) -> tuple[str, ...]:
+        """The fields with the days on which the clock starts and stops."""
+        return tuple(name for name in (self.start, self.end) if name)
 
     @property
     def definitions(self) -> tuple[EventDefinition, ...]:

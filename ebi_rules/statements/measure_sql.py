@@ -71,6 +71,10 @@ def measure_statement(
     """
     if shape not in SHAPES:
         raise UsageError("--shape: " + unknown("shape", shape, SHAPES))
+    if measure.end or measure.working_days:
+        raise UsageError(
+            f"{measure.key} counts working days, or up to a field's day. SQL text does not: use ebi-rules measure."
+        )
     if not sources:
         raise UsageError("name at least one table.")
     reason = why_unanswerable(measure, [source.binding for source in sources])

@@ -20,7 +20,7 @@ def _people(run: Run) -> list[str]:
 def test_measures_are_listed(run: Run) -> None:
     assert "re_entry" in run("measures").stdout
     listed = json.loads(run("measures", "--json").stdout)
-    assert len(listed) == len(run("measures").stdout.splitlines()) == 15
+    assert len(listed) == len(run("measures").stdout.splitlines()) == 16
     assert all(entry["shows"] and entry["limits"] and entry["source"] for entry in listed)
 
 

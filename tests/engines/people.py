@@ -67,6 +67,8 @@ def random_people(seed: int, days: int) -> list[Person]:
             given |= {"age": int(rng.choice([12, 40, 70]))}
             if dataset == "outpatient" and rng.random() < 0.7:
                 given["referral_date"] = str(day - timedelta(days=int(rng.integers(-5, 200))))
+            if dataset == "outpatient" and rng.random() < 0.7:
+                given["triage_date"] = str(day - timedelta(days=int(rng.integers(-5, 100))))
             found.append((int(rng.integers(0, 60)), Event(str(day), dataset, Activity.of(given))))
     for dataset in _VALUES:
         ends = (BEGIN, BEGIN + timedelta(days=days))
@@ -94,7 +96,7 @@ def table_of(people: list[Person], layout: Layout, shuffle: int | None = None) -
     if shuffle is not None:
         np.random.default_rng(shuffle).shuffle(own)  # type: ignore[arg-type]
     fields = ["patient", "activity_date", "age", "administrative_category", "provider", *_VALUES[layout.dataset]]
-    fields += ["referral_date"] if layout.dataset == "outpatient" else []
+    fields += ["referral_date", "triage_date"] if layout.dataset == "outpatient" else []
     names = {name: layout.fields.get(name, (f"own_{name}",))[0] for name in fields if name not in CODE_FIELDS}
     columns: dict[str, pl.Series] = {layout.fields["id"][0]: pl.Series([each.key for each in own], dtype=pl.Int64)}
     for name, column in names.items():
@@ -135,7 +137,7 @@ def _cell(name: str, each: Person) -> object:
     if name in ("administrative_category", "provider"):
         return {"administrative_category": "01", "provider": provider_of(each)}[name]
     value = each.event.activity.fields.get(name)
-    return date.fromisoformat(str(value)) if name == "referral_date" and value else value
+    return date.fromisoformat(str(value)) if name.endswith("_date") and value else value
 
 
 def by_meaning(measure: Measure, people: list[Person], days: int) -> Answers:

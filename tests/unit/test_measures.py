@@ -35,8 +35,8 @@ EXACT = Settings(disclosure="none")
 def _counted(measure: Measure, people: list[Person], layouts: Sequence[str], seed: int) -> Answers:
     tables = [table_of(people, find_layout(name), shuffle=seed) for name in layouts]
     extracts = [open_source(ExtractSource(table.activity, table.layout, table.overrides)) for table in tables]
-    starts = [measure.start] if measure.start else []
-    people_events = gather_people(extracts, measure.definitions, STANDARD_DIMENSIONS, TODAY, starts, with_keys=True)
+    fields = measure.clock_fields
+    people_events = gather_people(extracts, measure.definitions, STANDARD_DIMENSIONS, TODAY, fields, with_keys=True)
     counted = answer_measure(people_events, measure)
     keys = people_events.frame["key"].cast(pl.Int64)[counted.row]
     complete = counted.outcomes if measure.gives in (COUNT, DAYS) else np.where(counted.has_outcome, "yes", "no")
@@ -81,7 +81,7 @@ def test_what_was_planted_is_measured(population: Path) -> None:
     result = ebi.run_measures(_both(population), settings=EXACT)
     truth = pl.read_csv(population / "truth.csv", schema_overrides={"answer": pl.String})
     numbers = result.tables.spread.group_by("measure", "number").agg(pl.col("count").sum())
-    for measure in measures():
+    for measure in _usual():
         planted = dict(truth.filter(measure=measure.key).select("answer", "index_activity").iter_rows())
         index, incomplete = sum(planted.values()), planted.pop("incomplete", 0)
         row = result.shares.filter(measure=measure.key, provider="all providers").row(0, named=True)
@@ -103,10 +103,15 @@ def test_the_labels_of_stories_agree_with_the_definition() -> None:
             last = begin + timedelta(days=story.events[-1][0] + 5) if late else date(2029, 12, 31)
             events = [event_of(begin + timedelta(days=offset), kind) for offset, kind in story.events]
             labels = Counter(labels_of(story, late))
-            for measure in measures():
+            for measure in _usual():
                 texts = [str(index.answer) for index in answers(measure, events, "2020-01-01", str(last))]
                 expected = Counter({text: count for (key, text), count in labels.items() if key == measure.key})
                 assert Counter(texts) == expected, (measure.key, story.events, late)
+
+
+def _usual() -> list[Measure]:
+    """Return the measures that are run without being named."""
+    return [measure for measure in measures() if not measure.only_when_named]
 
 
 def test_small_numbers_are_suppressed(population: Path) -> None:
@@ -168,7 +173,7 @@ def test_missing_data_are_reported(population: Path) -> None:
         ebi.run_measures(outpatient)
     skipped = ebi.run_measures(outpatient, settings=Settings(skip_unavailable=True))
     binding = ebi.open(outpatient).binding
-    answerable = [each.key for each in measures() if all(can_contain(part, binding) for part in each.definitions)]
+    answerable = [each.key for each in _usual() if all(can_contain(part, binding) for part in each.definitions)]
     assert [entry.key for entry in skipped.tables.entries] == answerable
     assert 0 < len(answerable) < len(measures())
     assert any("spinal_procedure_after_imaging was skipped" in text for text in skipped.warnings)
