@@ -124,9 +124,11 @@ def overview(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> PageTabl
         audit: The tables of the audit.
         sections: The sections of these rules, in the same order.
     """
+    not_compared = rules_not_compared(audit.counts, audit.settings)
+    is_compared = ~pl.col("rule").is_in(not_compared).first()
     signals = audit.providers.group_by("rule", maintain_order=True).agg(
-        above=(pl.col("signal") == "above_998").sum().cast(pl.Int64),
-        below=(pl.col("signal") == "below_998").sum().cast(pl.Int64),
+        above=pl.when(is_compared).then((pl.col("signal") == "above_998").sum().cast(pl.Int64)),
+        below=pl.when(is_compared).then((pl.col("signal") == "below_998").sum().cast(pl.Int64)),
     )
     keys = [section["rule"].key for section in sections]
     totals = audit.totals.filter(pl.col("rule").is_in(keys)).join(signals, on="rule", how="left", maintain_order="left")
