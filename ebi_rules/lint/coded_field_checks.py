@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ebi_rules._support.errors import nearest
 from ebi_rules.criteria.fields import FIELDS, Field
 from ebi_rules.criteria.nodes import Compare, In, StartsWith, atoms
-from ebi_rules.lint.finding import ERROR, WARNING, Interpretation, Place, UnplacedFinding
+from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Interpretation, Place, UnplacedFinding
 
 _FEWEST_OF_A_GROUP = 3
 """How many codes with the same beginning must be listed before those left out are unlikely to be meant."""
@@ -16,8 +16,19 @@ def check_coded_fields(interpretation: Interpretation) -> Iterator[UnplacedFindi
     for name, criterion in interpretation.rule.criteria.items():
         place = (*interpretation.place, "criteria", name)
         for atom in atoms(criterion):
+            if isinstance(atom, In) and atom.field == "treatment_function":
+                yield from _check_orthopaedics(set(map(str, atom.values)), place)
             if isinstance(atom, Compare | In | StartsWith) and FIELDS[atom.field].is_closed:
                 yield from _check_atom(atom, FIELDS[atom.field], place)
+
+
+def _check_orthopaedics(values: set[str], place: Place) -> Iterator[UnplacedFinding]:
+    """Find lists with the code of orthopaedics before April 2021, and without those that there are since."""
+    if "110" in values and not values & {"111", "115"}:
+        text = (
+            "since April 2021 orthopaedics is also recorded as 111 (orthopaedics) and 115 (trauma surgery). Check 110."
+        )
+        yield UnplacedFinding(NOTE, "code-of-the-time", place, text)
 
 
 def _check_atom(atom: Compare | In | StartsWith, field: Field, place: Place) -> Iterator[UnplacedFinding]:

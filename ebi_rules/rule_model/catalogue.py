@@ -19,6 +19,7 @@ from ebi_rules.rule_model.rule_documentation import Intervention
 from ebi_rules.rule_model.rule_files import (
     Catalogue,
     RuleFile,
+    builtin_policies,
     files_of_folder,
     find_rule_files,
     is_place_of_rules,
@@ -170,12 +171,13 @@ def choose_rules(
 
 @cache
 def codes_by_rule() -> Mapping[str, Mapping[CodeSystem, CodeList]]:
-    """Return the codes that the package's rules name in any edition, by rule and classification.
+    """Return the codes that the package's rules and policies name in any edition, by rule and classification.
 
     A rule whose file is wrong is left out: lint uses this, and reports such a file by itself.
     """
     codes = {}
-    for file in builtin_files():
+    policies = (find_rule_files(name, shared_definitions()) for name in builtin_policies())
+    for file in (*builtin_files(), *(file for files in policies for file in files)):
         with suppress(RuleError):
             codes[file.rule.key] = {system: _codes_of(file.rule, system) for system in CodeSystem}
     return codes
