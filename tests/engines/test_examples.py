@@ -28,6 +28,8 @@ def _cases(dataset: str, layout: str) -> list[Case]:
     for start in range(0, len(chosen), _AT_ONCE):
         some = chosen[start : start + _AT_ONCE]
         every = [variant for rule in some for variant in _variants(rule, layout)]
+        if not every:
+            continue
         rows = [example.values for rule in some for example in rule.examples]
         numbered = [replace(each, logic=replace(each.logic, key=f"r{place}")) for place, each in enumerate(every)]
         case = make_case(layout, numbered, rows)

@@ -127,6 +127,7 @@ def test_a_time_of_day_does_not_count_and_data_end_today() -> None:
             OPA_Ident=pl.lit(999_999, pl.Int64),
             Appointment_Date=pl.lit(date(2199, 1, 1)),
             Der_Procedure_All=pl.lit("X999"),
+            Treatment_Function_Code=pl.lit("300"),
         )
     )
     later = pl.concat([frames["outpatient_table"], stranger])
