@@ -35,7 +35,7 @@ def _check_atom(atom: Compare | In | StartsWith, field: Field, place: Place) -> 
     match atom:
         case StartsWith(_, prefix):
             if not any(code.startswith(prefix) for code in field.meanings):
-                yield _unknown(prefix, field, place, "begins a code")
+                yield _unknown(f"no code of {field.label} begins with {prefix!r}", prefix, field, place)
         case Compare(_, "=", value):
             yield from _check_values([str(value)], field, place)
         case In(_, values):
@@ -46,14 +46,14 @@ def _check_atom(atom: Compare | In | StartsWith, field: Field, place: Place) -> 
 def _check_values(values: list[str], field: Field, place: Place) -> Iterator[UnplacedFinding]:
     for value in values:
         if not field.is_known(value):
-            yield _unknown(value, field, place, "is a code")
+            yield _unknown(f"{value!r} is not a code of {field.label}", value, field, place)
 
 
-def _unknown(value: str, field: Field, place: Place, verb: str) -> UnplacedFinding:
+def _unknown(problem: str, value: str, field: Field, place: Place) -> UnplacedFinding:
     close = nearest(value, list(field.meanings), count=1)
     listed = ", ".join(f"{code} ({meaning})" for code, meaning in field.meanings.items())
     hint = f"The nearest is {close[0]} ({field.meanings[close[0]]})." if close else f"The codes are {listed}."
-    return UnplacedFinding(ERROR, "unknown-value", place, f"no {value!r} {verb} of {field.label}. {hint}")
+    return UnplacedFinding(ERROR, "unknown-value", place, f"{problem}. {hint}")
 
 
 def _check_groups(values: set[str], field: Field, place: Place) -> Iterator[UnplacedFinding]:

@@ -22,6 +22,8 @@ _OTHERWISE = {
 
 def check_examples(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
     """Find what no example shows: an atom that decides alone or, of a variant, a difference from its rule."""
+    if not interpretation.rule.examples:
+        return  # Reading the file says so.
     if interpretation.is_variant:
         yield from _check_variant(interpretation)
         return

@@ -78,7 +78,7 @@ class CodedSource(RuleSource):
         for name, text in table.get("criteria", {}).items():
             with self.continuing():
                 criteria[name] = self._criterion((*place, "criteria", name), text, known_lists)
-        if self.problems:
+        if len(criteria) < len(table.get("criteria", {})):
             raise WrongEntryError
         return criteria
 

@@ -43,6 +43,8 @@ class ExampleSource(CodedSource):
 
     def check_declared_examples(self) -> None:
         """Check what examples say, where a mistake elsewhere leaves no rule to try them on."""
+        if not self.table["examples"]:
+            return  # That there are none is noted already.
         with self.continuing():
             examples = [each for each in self.examples if each.variant is None and each.edition is None]
             declared = {None if example.flagged else example.stopped_by or "" for example in examples}

@@ -31,6 +31,18 @@ from ebi_rules.rule_model.toml_source import Place, WrongEntryError, edition_tab
 from opcs_icd import CodeList
 
 _REQUIRED = {"key", "title", "dataset", "status", "source", "edition", "criteria", "examples"}
+_PLACEHOLDERS: Mapping[str, Any] = {
+    **dict.fromkeys(_REQUIRED, "missing"),
+    "dataset": next(iter(DATASETS)),
+    "status": LOCAL,
+    "criteria": {},
+    "examples": [],
+}
+"""What stands in for entries that are missing, so that everything else can be checked too."""
+
+_SHAPED = {"criteria": dict, "codes": dict, "variants": dict, "editions": dict, "words": dict, "examples": list}
+"""Entries without whose shape nothing else can be checked."""
+
 _NAMES = {"aliases", "list", "interventions", "port"}
 _TEXT = {"about", "limits", "revised", "words", "titles"}
 _OPTIONAL = (
@@ -113,14 +125,17 @@ class _RuleFile(ExampleSource):
     def rule(self) -> Rule:
         with self.continuing():
             self.require_keys((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
-            self.require_one_of(("dataset",), self.table["dataset"], tuple(DATASETS))
-        self.raise_problems()
+        with self.continuing():
+            self.require_one_of(("dataset",), self.table.get("dataset", next(iter(DATASETS))), tuple(DATASETS))
+        if any(key in _SHAPED and not isinstance(self.table[key], _SHAPED[key]) for key in self.table):
+            self.raise_problems()
+        self.table = {**_PLACEHOLDERS, **self.table}
         with self.continuing():
             rule = self._edition(self.table, (), self.table["edition"])
+            self.parsed = rule
         if self.problems:
             self.check_declared_examples()
         self.raise_problems()
-        self.parsed = rule
         self._refuse_unused_lists(rule)
         self.check_examples(rule)
         self.raise_problems()
@@ -215,8 +230,8 @@ class _RuleFile(ExampleSource):
             excerpt=table.get("excerpt", False),
             port=self._port(table, place),
             interventions=self._interventions,
-            fitness=self._fitness(table, place),
-            start=self._start(table, place),
+            fitness=self.read_or(NOT_STATED, lambda: self._fitness(table, place)),
+            start=self.read_or(None, lambda: self._start(table, place)),
             revised=tuple(table.get("revised", ())),
             about=self.table.get("about", ""),
             edition_about=table.get("about", "") if is_other_edition else "",

@@ -4,15 +4,17 @@ A wrong entry does not hide the next one: the parser continues after it, and all
 """
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from ebi_rules._support.errors import Problem, RuleError, unknown
 from ebi_rules._support.toml_lines import find_line
 from ebi_rules._support.toml_text import TomlError, parse_toml
 
 NAME_RULE = "this must be letters, digits, - and _, at most 80 of them."
+
+Entry = TypeVar("Entry")
 
 Place = tuple[str, ...]
 """The path of keys to an entry; the tables of an array count from 0, as text."""
@@ -68,6 +70,13 @@ class RuleSource:
         with suppress(WrongEntryError):
             yield
 
+    def read_or(self, default: Entry, read: Callable[[], Entry]) -> Entry:
+        """Return an entry, or a default if it is wrong; its problem is noted."""
+        try:
+            return read()
+        except WrongEntryError:
+            return default
+
     def raise_problems(self) -> None:
         """Raise a `RuleError` if there are any problems."""
         if not self.problems:
@@ -94,29 +103,38 @@ class RuleSource:
         """Check that a table has all required keys, no unknown ones, and the right kinds of value."""
         if not isinstance(table, dict):
             self.fail(place, "this must be a table of entries.")
+        before = len(self.problems)
         for key in table:
             if key not in known:
-                self.fail((*place, key), unknown("entry", key, sorted(known)))
+                self.note((*place, key), unknown("entry", key, sorted(known)))
         for key in sorted(required - set(table)):
-            self.fail(place, f"the entry {key} is missing.")
+            self.note(place, f"the entry {key} is missing.")
         for key, value in table.items():
-            self._require_kind((*place, key), value)
+            with self.continuing():
+                self._require_kind((*place, key), value)
         if not place:
-            self._require_names(table, ())
+            with self.continuing():
+                self._require_names(table, ())
+        if len(self.problems) > before:
+            raise WrongEntryError
 
     def _require_names(self, table: Mapping[str, Any], place: Place) -> None:
         """Check the names in a table: they become names of files and columns, and are printed in many formats."""
         for name in ("key", "edition", "title"):
             value = table.get(name, "")
+            if not isinstance(value, str):
+                continue  # Its kind is wrong, which is noted.
             if name == "title" and len(value.splitlines()) > 1:
                 self.fail((*place, name), "a title must be one line.")
             if name != "title" and value and not is_name(value):
                 self.fail((*place, name), NAME_RULE)
-        for alias in table.get("aliases", ()):
+        aliases = table.get("aliases", ())
+        for alias in aliases if is_list_of_texts(aliases) else ():
             if not is_name(alias):
                 self.fail((*place, "aliases"), NAME_RULE)
         for kind in ("criteria", "variants", "editions", "ports", "codes"):
-            for name, entry in table.get(kind, {}).items():
+            entries = table.get(kind, {})
+            for name, entry in entries.items() if isinstance(entries, dict) else ():
                 names = entry if kind == "codes" and isinstance(entry, dict) else (name,)
                 for each in names:
                     if not is_name(each):

@@ -5,8 +5,9 @@ from importlib import resources
 import pytest
 
 from ebi_rules._support.errors import RuleError
+from ebi_rules.lint.linter import check_rule_text
 from ebi_rules.results.descriptions import describe
-from ebi_rules.rule_model.catalogue import shared_definitions
+from ebi_rules.rule_model.catalogue import codes_by_rule, shared_definitions
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_parser import parse_rule
 from ebi_rules.rule_model.toml_source import find_line
@@ -203,3 +204,36 @@ def test_an_edition_that_states_criteria_states_all_of_them() -> None:
     assert list(edition.criteria) == ["looked", "not_private"]
     assert edition.logic.eligible == ("not_private",)
     assert edition.variants == {}
+
+
+def test_everything_that_is_wrong_is_reported_at_once() -> None:
+    """Missing and unknown entries, a wrong start and fitness, and values that no dictionary has, in one list."""
+    content = """key = "x"
+titel = "X"
+dataset = "outpatient"
+status = "local"
+source = "s"
+edition = "2024-01"
+start = "July 2025"
+fitness = { use = "floor", because = "x" }
+
+[codes.opcs]
+scan = ["U055"]
+
+[criteria]
+imaging = "procedure(scan)"
+seen = "attendance_status = '05' AND sex = 'F'"
+"""
+    findings = check_rule_text(content, "x.toml", shared_definitions(), None, codes_by_rule())
+    texts = " ".join(f"{finding.line}: {finding.text}" for finding in findings)
+    for part in (
+        "1: the entry examples is missing",
+        "1: the entry title is missing",
+        "2: there is no entry 'titel'",
+        "7: this must be a month",
+        "8: the entry reason is missing",
+        "8: there is no entry 'because'",
+        "15: '05' is not a code of attendance status",
+        "15: 'F' is not a code of sex",
+    ):
+        assert part in texts
