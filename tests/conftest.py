@@ -20,7 +20,7 @@ NUMBERED = {"hes-op", "hes-apc", "numbered"}
 _COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
 settings.register_profile("test", max_examples=30, derandomize=True, **_COMMON)
-settings.register_profile("ci", max_examples=30, derandomize=True, **_COMMON)
+settings.register_profile("ci", max_examples=25, derandomize=True, **_COMMON)
 settings.register_profile("explore", max_examples=int(os.environ.get("EBI_EXAMPLES", "100")), **_COMMON)
 settings.load_profile("explore" if "EBI_EXAMPLES" in os.environ else "ci" if os.environ.get("CI") == "true" else "test")
 

@@ -37,7 +37,7 @@ def by_polars(path: Path, **part: Any) -> pl.DataFrame:
     return cube.filter(~pl.col("measure").is_in(NOT_IN_SQL))
 
 
-@pytest.fixture(scope="module", params=["ncdr-opa", "hes-op", "unified-sus-op"])
+@pytest.fixture(scope="module", params=["ncdr-opa", pytest.param("hes-op", marks=pytest.mark.long), "unified-sus-op"])
 def extract(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("engines") / f"{request.param}.parquet"
     write_extract(path, 1_500, 6, request.param)

@@ -62,7 +62,7 @@ def _by_polars(case: Case) -> pl.DataFrame:
         ("ncdr-opa", "inline"),
         ("ncdr-opa", "distinct"),
         ("hes-op", "inline"),
-        ("hes-op", "distinct"),
+        pytest.param("hes-op", "distinct", marks=pytest.mark.long),
         ("unified-sus-op", None),
     ],
 )

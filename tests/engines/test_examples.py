@@ -42,7 +42,18 @@ def _variants(rule: Rule, layout: str) -> list[Rule]:
     return [each.rule for each in interpretations(rule) if why_unavailable(each.rule.logic, binding) is None]
 
 
-@pytest.mark.parametrize("layout", [layout for layouts in LAYOUTS.values() for layout in layouts])
+_USUAL = ("ncdr-opa", "unified-sus-op", "ncdr-apcs")
+"""One layout of each shape and dataset; the examples are run over the others in long runs."""
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        pytest.param(layout, marks=[] if layout in _USUAL else [pytest.mark.long])
+        for layouts in LAYOUTS.values()
+        for layout in layouts
+    ],
+)
 @pytest.mark.parametrize("name", EVERY_EVALUATOR)
 def test_every_evaluator_gives_the_examples_answers(name: str, layout: str) -> None:
     evaluator = started(name)

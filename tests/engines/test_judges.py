@@ -31,8 +31,12 @@ def test_a_judge_can_complain(name: str) -> None:
 
 
 def _marks(judge: Judge, layout: str) -> list[pytest.MarkDecorator]:
-    """Return what a judge needs; a slow one reads statements over one layout, and over the others in long runs."""
-    long = [pytest.mark.long] if judge.slow and layout != "ncdr-opa" else []
+    """Return what a judge needs; a slow one reads statements over one layout, others over one of each shape.
+
+    They read statements over the other layouts in long runs.
+    """
+    usual = ("ncdr-opa",) if judge.slow else (*LAYOUTS, "ncdr-apcs")
+    long = [] if layout in usual else [pytest.mark.long]
     return [pytest.mark.needs(judge.name), *long]
 
 
