@@ -22,9 +22,9 @@ test: $(VENV)/installed-dev
 long: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n auto -m long
 
-# Random damage, options, signals and second processes, for N minutes from the seed SEED.
+# Random damage, options, signals and second processes, from the seed SEED: for MINUTES, or make hostile N=500 for 500 runs.
 hostile: $(VENV)/installed-dev
-	$(BIN)/python -m tests.hostile.random_runs --minutes $(MINUTES) --seed $(SEED)
+	$(BIN)/python -m tests.hostile.random_runs --minutes $(MINUTES) --seed $(SEED) $(if $(findstring command,$(origin N)),--runs $(N))
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .

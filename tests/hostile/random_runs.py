@@ -120,9 +120,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, help="Stop after so many runs, however long they take.")
     options = parser.parse_args()
     end, seed, kinds, wrong = time.monotonic() + options.minutes * 60, options.seed, Counter[str](), 0
-    while time.monotonic() < end:
+    while seed - options.seed < options.runs if options.runs else time.monotonic() < end:
         kind, found = run_once(seed)
         kinds[kind] += 1
         wrong += bool(found)
