@@ -17,6 +17,7 @@ from ebi_rules.criteria.nodes import (
     code_atoms,
     lists_named,
 )
+from ebi_rules.criteria.search_budget import TooComplexError
 from ebi_rules.lint.finding import WARNING, Interpretation, Place, UnplacedFinding
 from opcs_icd import OPCS4, CodeList
 
@@ -48,7 +49,14 @@ def check_code_roles(interpretation: Interpretation, shared: Mapping[str, NamedC
         place = (*interpretation.place, "criteria", name)
         yield from _sites_in_first_place(criterion, place)
         yield from _excluded_in_first_place(criterion, place, shared)
-    yield from _alone_enough(interpretation)
+    try:
+        yield from _alone_enough(interpretation)
+    except TooComplexError:
+        text = (
+            "the criteria are too complex to be checked for codes that are enough without an operation or a site. "
+            "Check them by hand, or divide them."
+        )
+        yield UnplacedFinding(WARNING, "not-checked", (*interpretation.place, "criteria"), text)
     yield from _mixed_lists(interpretation)
     yield from _near_shared_lists(interpretation, shared)
 
@@ -99,7 +107,11 @@ def _negated(criterion: Criterion, is_negated: bool) -> Iterator[CodeAtom]:
 
 
 def _alone_enough(interpretation: Interpretation) -> Iterator[UnplacedFinding]:
-    """Find rules that are met by supplementary codes alone, or by a scan of no stated part."""
+    """Find rules that are met by supplementary codes alone, or by a scan of no stated part.
+
+    Raises:
+        TooComplexError: Deciding takes too long. What was found before is found.
+    """
     place = (*interpretation.place, "criteria")
     if _is_enough(interpretation, SUPPLEMENTARY):
         text = (

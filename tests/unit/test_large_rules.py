@@ -12,8 +12,9 @@ from ebi_rules.lint.linter import check_rule_text
 from ebi_rules.rule_model.catalogue import shared_definitions
 from ebi_rules.rule_model.rule_parser import parse_rule
 from opcs_icd import CodeList
-from tests.bench.lint import rule_text
-from tests.hostile.makers import RULE
+from tests.bench import lint
+from tests.unit.mistakes import MISTAKES, Mistake, checks_that_find, planted
+from tests.unit.small_rule import rule_text
 
 
 def lists(count: int) -> list[Criterion]:
@@ -54,14 +55,22 @@ def test_what_is_too_complex_is_reported(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(TooComplexError, match="too complex"):
         Satisfiability([whole], Budget(2)).possible(whole)
     monkeypatch.setattr(satisfiability, "Budget", lambda: Budget(50))
-    findings = check_rule_text(rule_text(8, 80), "rule.toml", shared_definitions())
+    findings = check_rule_text(lint.rule_text(8, 80), "rule.toml", shared_definitions())
     assert [(finding.severity, finding.check) for finding in findings if finding.check == "not-checked"] == [
         (WARNING, "not-checked")
     ]
 
 
+@pytest.mark.parametrize("steps", [1, 2, 5, 20])
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.about)
+def test_a_mistake_in_a_rule_that_is_too_complex(monkeypatch: pytest.MonkeyPatch, mistake: Mistake, steps: int) -> None:
+    """No check stops the others: each finds something, or says that it could not be done."""
+    monkeypatch.setattr(satisfiability, "Budget", lambda: Budget(steps))
+    assert checks_that_find(planted(mistake)) & {*mistake.checks, "not-checked"}
+
+
 def test_a_finding_names_a_few_patterns_and_counts_the_others() -> None:
-    findings = check_rule_text(rule_text(1, 1_000), "rule.toml", shared_definitions())
+    findings = check_rule_text(lint.rule_text(1, 1_000), "rule.toml", shared_definitions())
     (finding,) = [finding for finding in findings if finding.check == "no-code-matches"]
     assert "A0000, A0000, A0001, A0002, A0003 and 996 more" in finding.text
 
@@ -80,7 +89,7 @@ def test_a_finding_names_a_few_patterns_and_counts_the_others() -> None:
     ],
 )
 def test_names_are_names(old: str, new: str) -> None:
-    text = RULE.format(key="x", title="Scan", more="")
+    text = rule_text()
     assert parse_rule(text, "rule.toml", shared_definitions()).key == "x"
     assert old in text
     with pytest.raises(RuleError, match=r"letters, digits, - and _|small letters"):
