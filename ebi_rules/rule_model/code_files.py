@@ -33,25 +33,24 @@ def read_code_file(folder: Path | None, name: str, category: str | None, system:
     for column in (_CODE, *([_CATEGORY] if category is not None else [])):
         if column not in table.columns:
             raise RuleError(f"{name} has no column {column}: its columns are {', '.join(table.columns)}.")
-    rows = table.with_row_index("line", offset=2)
     if category is not None:
-        rows = rows.filter(pl.col(_CATEGORY).str.strip_chars() == category)
-        if not rows.height:
+        table = table.filter(pl.col(_CATEGORY).str.strip_chars() == category)
+        if not table.height:
             raise RuleError(f"{name} has no row with the category {category}.")
-    codes = [(line, (code or "").strip()) for line, code in rows.select("line", _CODE).iter_rows()]
-    codes = [(line, code) for line, code in codes if code]
+    written = table[_CODE].str.strip_chars().drop_nulls().unique(maintain_order=True)
+    codes = [code for code in written if code]
     problems = list(_malformed(codes, system))
     if problems:
         more = f" ({len(problems) - _MOST_NAMED} more)" if len(problems) > _MOST_NAMED else ""
         raise RuleError(f"{name}: {'; '.join(problems[:_MOST_NAMED])}{more}.")
     if not codes:
         raise RuleError(f"{name} has no codes.")
-    return list(dict.fromkeys(code for _, code in codes))
+    return codes
 
 
-def _malformed(codes: list[tuple[int, str]], system: CodeSystem) -> Iterator[str]:
-    for line, code in codes:
+def _malformed(codes: list[str], system: CodeSystem) -> Iterator[str]:
+    for code in codes:
         try:
             expand(system, code)
         except PatternError as error:
-            yield f"line {line}: {str(error).rstrip('.')}"
+            yield str(error).rstrip(".")

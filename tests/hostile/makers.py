@@ -10,33 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.unit.small_rule import rule_text
+
 CANARY = "CANARY"
-RULE = """key = "{key}"
-title = "{title}"
-dataset = "outpatient"
-status = "local"
-source = "Made up for a test, 2026"
-edition = "2026-01"
-about = "A made-up rule."
-
-[codes.opcs]
-spine = ["U055"]
-
-[criteria]
-imaging = "procedure(spine)"
-{more}
-
-[[examples]]
-about = "MRI of the spine"
-activity = {{ procedures = ["U055"], age = 40 }}
-flagged = true
-
-[[examples]]
-about = "another scan"
-activity = {{ procedures = ["U132"], age = 40 }}
-flagged = false
-stopped_by = "imaging"
-"""
 
 
 def frame(rows: int = 2_000, seed: int = 1) -> pl.DataFrame:
@@ -177,7 +153,7 @@ def spark_limit(folder: Path, text: str) -> None:
 
 
 def _write_rule(folder: Path, key: str = "x", title: str = "Scan", more: str = "") -> None:
-    (folder / "rule.toml").write_text(RULE.format(key=key, title=title, more=more))
+    (folder / "rule.toml").write_text(rule_text(key, title, more=more))
 
 
 MAKERS: dict[str, Callable[[Path, str], None]] = {

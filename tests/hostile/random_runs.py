@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.hostile.makers import RULE, frame
+from tests.hostile.makers import frame
 from tests.hostile.runs import End, contents, faults, finish, start
+from tests.unit.small_rule import rule_text
 
 STOPPING = {"INT": signal.SIGINT, "TERM": signal.SIGTERM, "KILL": signal.SIGKILL}
 LEAVES = ".ebi-rules-"
@@ -28,7 +29,7 @@ def make(folder: Path, rng: random.Random) -> None:
     rows = frame(rng.choice([0, 1, 50, 2_000]), rng.randrange(1000))
     rows.write_parquet(folder / "opa.parquet")
     rows.write_csv(folder / "opa.csv")
-    (folder / "rule.toml").write_text(RULE.format(key="x", title="Scan", more='aged = "age BETWEEN 19 AND 120"'))
+    (folder / "rule.toml").write_text(rule_text(more='aged = "age BETWEEN 19 AND 120"'))
 
 
 def damage(path: Path, rng: random.Random) -> str:

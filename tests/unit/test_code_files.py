@@ -6,36 +6,11 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.rule_model.code_exports import csv_codes
-
-RULE = """key = "x"
-title = "Scan"
-dataset = "outpatient"
-status = "local"
-source = "Made up for a test, 2026"
-edition = "2026-01"
-eligible = []
-
-[codes.opcs]
-spine = {spine}
-
-[criteria]
-imaging = "procedure(spine)"
-
-[[examples]]
-about = "MRI of the spine"
-activity = {{ procedures = ["U055"] }}
-flagged = true
-
-[[examples]]
-about = "another scan"
-activity = {{ procedures = ["U132"] }}
-flagged = false
-stopped_by = "imaging"
-"""
+from tests.unit.small_rule import rule_text
 
 
 def rule_file(folder: Path, spine: str) -> Path:
-    (folder / "x.toml").write_text(RULE.format(spine=spine))
+    (folder / "x.toml").write_text(rule_text(spine=spine))
     return folder / "x.toml"
 
 
@@ -60,7 +35,7 @@ def test_our_own_export_is_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "entry", "message"),
     [
-        ("code\nU055\nQQ\n", '{ file = "a.csv" }', "line 3: the pattern 'QQ'"),
+        ("code\nU055\nQQ\n", '{ file = "a.csv" }', "a.csv: the pattern 'QQ'"),
         ("icd\nU055\n", '{ file = "a.csv" }', "has no column code"),
         ("code\nU055\n", '{ file = "a.csv", category = "x" }', "has no column category"),
         ("code,category\nU055,y\n", '{ file = "a.csv", category = "x" }', "has no row with the category x"),
