@@ -104,9 +104,20 @@ def test_files_of_a_delta_table_are_not_read_apart(extract: Extract, tmp_path: P
         ebi.open(str(tmp_path / "lake" / name))
 
 
-def test_an_address_names_files_or_a_table() -> None:
+def test_an_address_of_a_folder_is_not_read_as_parquet_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They could be those of a Delta table, with rows that were deleted since."""
+    read: list[str] = []
+
+    def scan(source: str, **options: object) -> pl.LazyFrame:
+        read.append(source)
+        return pl.LazyFrame({"OPA_Ident": [1]})
+
+    monkeypatch.setattr(pl, "scan_parquet", scan)
+    ebi.open("s3://nobody-has-this-bucket/opa/*.parquet", layout="ncdr-opa")
+    assert read == ["s3://nobody-has-this-bucket/opa/*.parquet"]
     with pytest.raises(ebi.EbiError, match=r"deltalake is not installed|cannot be read|not a Delta table"):
-        ebi.open("s3://nobody-has-this-bucket/opa")
+        ebi.open("s3://nobody-has-this-bucket/opa", layout="ncdr-opa")
+    assert len(read) == 1, "only the parquet files that were named are read"
 
 
 def iceberg_table(folder: Path, extract: Path) -> Any:
