@@ -1,11 +1,14 @@
 """Layouts: detection, case, named columns, and the user's own files."""
 
+import re
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 import ebi_rules as ebi
+from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.layouts.binding import bind, detect
 from ebi_rules.layouts.layout import builtin_layouts, find_layout
 
@@ -142,3 +145,10 @@ def test_a_wrong_layout_file_is_an_error(tmp_path: Path, old: str, new: str, pro
         find_layout(path)
     assert problem in str(error.value)
     assert "ours.toml" in str(error.value)
+
+
+def test_the_documentation_names_every_field() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "layouts.md").read_text(encoding="utf-8")
+    _, _, fields = text.partition("Canonical fields: ")
+    named = set(re.findall(r"\w+", fields.partition("\n\n")[0]))
+    assert {*FIELDS, *CODE_FIELDS} <= named
