@@ -10,6 +10,7 @@ from ebi_rules.lint.code_existence import check_shared_codes
 from ebi_rules.rule_model.catalogue import rules, shared_definitions
 from opcs_icd import ICD10, OPCS4, CodeSystem
 from opcs_icd.reference import Reference
+from tests.unit.mistakes import OPERATION
 
 Run = Callable[..., Result]
 
@@ -64,8 +65,6 @@ def test_the_catalogue_has_no_error(run: Run, reference: Path) -> None:
 
 
 def test_a_single_code_that_does_not_exist_is_an_error(run: Run, reference: Path, tmp_path: Path) -> None:
-    from tests.unit.mistakes import OPERATION
-
     (tmp_path / "rule.toml").write_text(OPERATION.replace('"M15", "M17"', '"M15", "M17", "L44"'))
     lines = run("lint", "rule.toml", "--reference", str(reference), code=3).stdout
     assert "L44 does not exist in ICD-10 edition 5" in lines
