@@ -41,6 +41,11 @@ def filled(text: str) -> str:
 def test_every_intervention_has_a_template_of_its_own() -> None:
     texts = dict(rule_template(each) for each in interventions())
     assert len(texts) == len(interventions()) == 48
+    for each, (key, text) in zip(interventions(), texts.items(), strict=True):
+        assert key.startswith(f"{each.letter}_")
+        assert f'interventions = ["{each.letter}"]' in text
+        assert each.title in text
+        assert each.where_coded in text, "where its coding is printed"
 
 
 def test_an_unknown_letter_and_a_file_that_exists_are_refused(run: Run, tmp_path: Path) -> None:

@@ -194,6 +194,24 @@ def test_two_saves_at_the_very_moment_are_both_kept(tmp_path: Path, monkeypatch:
     assert hidden(tmp_path) == []
 
 
+def test_two_saves_over_a_file_are_both_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody saves over the earlier file just before the exchange, and over the new one just before it is undone."""
+    out = tmp_path / "flags.csv"
+    write_file(out, "first")
+    texts = iter(["one", "the second of two"])
+
+    def save_and_exchange(one: Path, other: Path) -> bool:
+        other.write_text(next(texts))
+        return moving.exchange(one, other)
+
+    monkeypatch.setattr(atomic_output, "exchange", save_and_exchange)
+    with pytest.raises(UsageError, match="was changed while this ran"):
+        write_file(out, "second")
+    assert out.read_text() == "one"
+    assert (tmp_path / "flags.csv.kept-1").read_text() == "the second of two"
+    assert hidden(tmp_path) == []
+
+
 def test_an_output_in_whose_place_something_appears_is_kept_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,11 @@ def rule_file(folder: Path, spine: str) -> Path:
 
 @pytest.mark.parametrize(
     "content",
-    ["code,term\nU05.4,CT of spine\nU055,MRI of spine\n", "\ufeffCode,Term\r\nu054,\r\nU055,\r\n", "code\nU05[45]\n"],
+    [
+        "code,term\nU05.4,CT of spine\nU055,MRI of spine\n",
+        "\ufeffCode,Term\r\nu054,\r\nU055,\r\n",
+        'code\n U05[45] \n" "\n',
+    ],
 )
 def test_the_codes_of_a_file_are_those_of_a_list(tmp_path: Path, content: str) -> None:
     (tmp_path / "spine.csv").write_text(content, encoding="utf-8")

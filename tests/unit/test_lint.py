@@ -131,6 +131,11 @@ LOOK = 'look = ["W85[12]"]'
             (WARNING, "other-classification", 13),
         ),
         (LOOK, 'look = ["E34[1-9]", "E361"]', (WARNING, "chapter-letter", 9)),
+        (
+            ADULT,
+            "adult = \"adult\"\nbones = \"treatment_function IN ('108', '110')\"",
+            (NOTE, "code-of-the-time", 19),
+        ),
         (ADULT, 'adult = "age BETWEEN 19 AND 120 AND age > 130"', (ERROR, "never-holds", 18)),
         (ADULT, 'adult = "age < 19 OR NOT age < 19"', (WARNING, "always-holds", 18)),
         (ADULT, 'adult = "adult"\nolder = "age BETWEEN 0 AND 18"', (ERROR, "contradiction", 19)),
