@@ -1,7 +1,8 @@
-"""OPCS-4 and ICD-10 codes and code lists, as hospital data and coding scripts write them.
+"""Codes and code lists as hospital data and coding scripts write them: OPCS-4, ICD-10, NICIP and SNOMED CT.
 
-`CodeList` reads the patterns that coding scripts publish and finds the codes that match them. The package knows nothing
-of rules, extracts or data frames, and contains no classification.
+`CodeList` reads the patterns that coding scripts publish and finds the codes that match them; `ImagingCodes` is a list
+of imaging codes, compared whole. The package knows nothing of rules, extracts or data frames, and contains no
+classification.
 """
 
 from opcs_icd.codelist import CodeList, CodeSystemError, PrefixSet
@@ -19,6 +20,8 @@ from opcs_icd.codes import (
     single_code,
     split_codes,
 )
+from opcs_icd.imaging import ImagingSystem
+from opcs_icd.imaging_lists import ImagingCodes
 from opcs_icd.patterns import PatternError
 
 __all__ = [
@@ -32,6 +35,8 @@ __all__ = [
     "CodeList",
     "CodeSystem",
     "CodeSystemError",
+    "ImagingCodes",
+    "ImagingSystem",
     "PatternError",
     "PrefixSet",
     "is_valid",

@@ -88,6 +88,16 @@ def read_nicip(code: str) -> NicipCode:
     return NicipCode(normal, normal[0], stem, match["side"], contrast=normal != stem + (match["side"] or ""))
 
 
+def is_nicip(code: str) -> bool:
+    """Return whether a text has the shape of a NICIP code: three to six letters and digits, the first a letter.
+
+    Example:
+        >>> is_nicip("MLUSP"), is_nicip("241648005")
+        (True, False)
+    """
+    return bool(_NICIP.fullmatch(normal_form(code)))
+
+
 def is_snomed(code: str) -> bool:
     """Return whether a text is a SNOMED CT identifier: 6 to 18 digits, whose last digit checks the others (Verhoeff).
 

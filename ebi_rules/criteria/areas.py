@@ -8,7 +8,7 @@ from pathlib import Path
 from ebi_rules._support.errors import UsageError
 from ebi_rules._support.small_csv import read_small_csv
 from ebi_rules.criteria.fields import AREAS, FIELDS, normal_code
-from ebi_rules.criteria.labels import Recoding, referral_settings
+from ebi_rules.criteria.labels import Recoding, recodings_in_force
 
 _PLACES = ("gp_practice", "lsoa")
 _LEVELS = (*AREAS, "imd_decile")
@@ -16,13 +16,13 @@ _DECILES = tuple(map(str, range(1, 11)))
 
 
 def recodings(areas: str | Path | None = None) -> tuple[Recoding, ...]:
-    """Return the recodings in force: the referral settings and those in a CSV of areas.
+    """Return the recodings in force: settings of referrals and requests, types of referrers, and areas in a CSV.
 
     Raises:
         UsageError: The CSV of areas is wrong.
-        DataFileError: The file of referral settings is wrong.
+        DataFileError: A file of settings is wrong.
     """
-    return (referral_settings(), *(read_areas(areas) if areas else ()))
+    return (*recodings_in_force(), *(read_areas(areas) if areas else ()))
 
 
 def read_areas(path: str | Path) -> tuple[Recoding, ...]:

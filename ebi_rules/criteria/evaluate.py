@@ -14,6 +14,7 @@ from ebi_rules.criteria.nodes import (
     FollowedBy,
     HasCode,
     In,
+    InList,
     IsNull,
     Not,
     Or,
@@ -51,7 +52,7 @@ def holds(criterion: Criterion, activity: Activity) -> bool:
             return not holds(operand, activity)
         case HasCode() | FollowedBy() | Recorded():
             return _codes_match(criterion, activity.codes[criterion.code_field])
-        case Between() | Compare() | In() | IsNull() | StartsWith():
+        case Between() | Compare() | In() | InList() | IsNull() | StartsWith():
             return _value_matches(criterion, activity.fields.get(criterion.field))
     assert False, f"Unhandled node: {criterion}"
 
@@ -95,7 +96,7 @@ def _codes_match(atom: HasCode | FollowedBy | Recorded, codes: tuple[str, ...]) 
     assert False, f"Unhandled node: {atom}"
 
 
-def _value_matches(atom: Between | Compare | In | IsNull | StartsWith, value: str | int | None) -> bool:
+def _value_matches(atom: Between | Compare | In | InList | IsNull | StartsWith, value: str | int | None) -> bool:
     if value is None:
         return isinstance(atom, IsNull)
     match atom:
@@ -105,6 +106,8 @@ def _value_matches(atom: Between | Compare | In | IsNull | StartsWith, value: st
             return bool(_COMPARISONS[comparison](value, bound))
         case In(_, values):
             return value in values
+        case InList(named):
+            return value in named.codes.codes
         case IsNull():
             return False
         case StartsWith(_, prefix):

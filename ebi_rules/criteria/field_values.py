@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.evaluate import holds
 from ebi_rules.criteria.fields import FIELDS, Field, Kind, normal_age
-from ebi_rules.criteria.nodes import Between, Compare, FieldAtom, In, IsNull, StartsWith
+from ebi_rules.criteria.nodes import Between, Compare, FieldAtom, In, InList, IsNull, StartsWith
 
 
 class FieldValues:
@@ -43,6 +43,8 @@ class FieldValues:
         match atom:
             case In(_, named):
                 return self._bits(set(named))
+            case InList():
+                return self._bits(set(atom.values))
             case Compare(_, "=", value):
                 return self._bits({value})
         activities = (Activity.of({self._field: value}) for value in self._values)
@@ -63,6 +65,8 @@ def _values(definition: Field, field_atoms: Iterable[FieldAtom]) -> Sequence[str
                 values.append(value)
             case In(_, listed):
                 values += listed
+            case InList():
+                values += atom.values
             case StartsWith(_, prefix):
                 values.append(prefix)
             case IsNull():

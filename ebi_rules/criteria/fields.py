@@ -160,6 +160,36 @@ _DEFINITIONS = (
             "9": "not known",
         },
     ),
+    Field("nicip", Kind.CODE, "NICIP code"),
+    Field("snomed", Kind.CODE, "SNOMED CT code"),
+    Field(
+        "source_setting",
+        Kind.CODE,
+        "setting of the request",
+        2,
+        {
+            "01": "inpatient of this provider",
+            "02": "day case of this provider",
+            "03": "outpatient of this provider",
+            "04": "direct access by a general practitioner",
+            "05": "emergency department of this provider",
+            "06": "another health care provider",
+            "07": "other",
+            "99": "not known",
+        },
+    ),
+    Field("referring_organisation", Kind.CODE, "referring organisation"),
+    Field(
+        "cancer_pathway",
+        Kind.CODE,
+        "cancer pathway",
+        1,
+        {"Y": "on a cancer pathway", "N": "not on one", "1": "on a cancer pathway", "0": "not on one"},
+    ),
+    Field("birth_date", Kind.DATE, "date of birth", testable=False),
+    Field("request_date", Kind.DATE, "day of the request", testable=False),
+    Field("received_date", Kind.DATE, "day on which the request was received", testable=False),
+    Field("report_date", Kind.DATE, "day of the report", testable=False),
     Field("referral_date", Kind.DATE, "day of the referral", testable=False),
     Field("triage_date", Kind.DATE, "day of the triage", testable=False),
     Field(
@@ -252,6 +282,8 @@ _DEFINITIONS = (
     ),
     Field("imd_decile", Kind.NUMBER, "deprivation decile"),
     Field("referral_setting", Kind.LABEL, "referral setting", testable=False),
+    Field("request_setting", Kind.LABEL, "setting of the request", testable=False),
+    Field("referrer_type", Kind.LABEL, "type of referrer", testable=False),
     Field("pcn", Kind.LABEL, "primary care network", testable=False),
     Field("borough", Kind.LABEL, "borough", testable=False),
     Field("icb", Kind.LABEL, "integrated care board", testable=False),
@@ -269,6 +301,10 @@ GROUPABLE = (
     "treatment_function",
     "referral_source",
     "referral_setting",
+    "source_setting",
+    "request_setting",
+    "referrer_type",
+    "referring_organisation",
     "priority",
     "administrative_category",
     "attendance_status",
@@ -286,7 +322,7 @@ GROUPABLE = (
 PRACTITIONERS = ("consultant", "referrer")
 """Fields that identify a person who treats or refers patients."""
 
-ORGANISATIONS = ("provider", "site", "commissioner", "gp_practice")
+ORGANISATIONS = ("provider", "site", "commissioner", "gp_practice", "referring_organisation")
 """Fields that identify an organisation."""
 
 AREAS = ("pcn", "borough", "icb")

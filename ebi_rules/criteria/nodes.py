@@ -13,7 +13,7 @@ from typing import Literal
 
 from ebi_rules._support.errors import RuleError
 from ebi_rules.criteria.fields import FIELDS, Field, Kind
-from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem
+from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem, ImagingCodes, ImagingSystem
 
 Comparison = Literal["=", "<", "<=", ">", ">="]
 
@@ -51,6 +51,23 @@ class NamedCodes:
 
     @property
     def system(self) -> CodeSystem:
+        return self.codes.system
+
+
+@dataclass(frozen=True)
+class NamedImagingCodes:
+    """A list of imaging codes and its name in a rule.
+
+    Attributes:
+        name: The name in the rule file.
+        codes: The codes, all of one kind.
+    """
+
+    name: str
+    codes: ImagingCodes
+
+    @property
+    def system(self) -> ImagingSystem:
         return self.codes.system
 
 
@@ -149,6 +166,21 @@ class In:
 
 
 @dataclass(frozen=True)
+class InList:
+    """A field's imaging code is in a code list. Codes are compared whole."""
+
+    codes: NamedImagingCodes
+
+    @property
+    def field(self) -> str:
+        return IMAGING_FIELD[self.codes.system]
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return self.codes.codes.codes
+
+
+@dataclass(frozen=True)
 class IsNull:
     """A field has no value."""
 
@@ -204,10 +236,10 @@ class StartsWith:
 
 
 CodeAtom = FollowedBy | HasCode | Recorded
-FieldAtom = Between | Compare | In | IsNull | StartsWith
+FieldAtom = Between | Compare | In | InList | IsNull | StartsWith
 Criterion = And | Or | Not | CodeAtom | FieldAtom
 
-_NODES = (And, Between, Compare, FollowedBy, HasCode, In, IsNull, Not, Or, Recorded, StartsWith)
+_NODES = (And, Between, Compare, FollowedBy, HasCode, In, InList, IsNull, Not, Or, Recorded, StartsWith)
 
 
 def atoms(criterion: Criterion) -> Iterator[CodeAtom | FieldAtom]:
@@ -259,6 +291,16 @@ def lists_named(atom: CodeAtom) -> tuple[NamedCodes, ...]:
         case Recorded():
             return ()
 
+
+def imaging_lists(criterion: Criterion) -> Iterator[NamedImagingCodes]:
+    """Return the lists of imaging codes in a criterion from left to right, with repeats."""
+    for atom in atoms(criterion):
+        if isinstance(atom, InList):
+            yield atom.codes
+
+
+IMAGING_FIELD = {ImagingSystem.NICIP: "nicip", ImagingSystem.SNOMED: "snomed"}
+"""The field that contains the imaging code of each kind: one code per examination."""
 
 CODE_FIELD = {OPCS4: "procedures", ICD10: "diagnoses"}
 """The field that contains the codes of each classification, in order."""

@@ -11,8 +11,9 @@ from sqlglot import Dialect, exp, tokens
 from sqlglot.errors import SqlglotError
 
 from ebi_rules._support.errors import nearest
+from ebi_rules.criteria.crosswalk import crosswalk
 from ebi_rules.criteria.fields import FIELDS
-from ebi_rules.criteria.labels import REFERRAL_SETTING, referral_settings
+from ebi_rules.criteria.labels import Recoding, settings_of
 from ebi_rules.criteria.nodes import (
     SPELL_FIELD,
     And,
@@ -24,15 +25,17 @@ from ebi_rules.criteria.nodes import (
     FollowedBy,
     HasCode,
     In,
+    InList,
     IsNull,
     NamedCodes,
+    NamedImagingCodes,
     Not,
     Or,
     Position,
     Recorded,
     StartsWith,
 )
-from opcs_icd import ICD10, OPCS4, CodeSystem
+from opcs_icd import ICD10, OPCS4, CodeSystem, ImagingSystem
 
 _DEEPEST = 20
 """How deep parentheses, or NOTs, may be nested."""
@@ -49,10 +52,14 @@ _CODE_FUNCTIONS: Mapping[str, tuple[CodeSystem, Position]] = {
 } | {name: (system, Position.SPELL) for system, name in SPELL_FIELD.items()}
 _FOLLOWED_BY = {f"{kind}_followed_by": system for kind, system in _SYSTEMS.items()}
 _RECORDED = {f"{kind}_recorded": system for kind, system in _SYSTEMS.items()}
-_FUNCTIONS = (*_CODE_FUNCTIONS, *_FOLLOWED_BY, "starts_with")
+_EXAMINATION = "examination"
+_FUNCTIONS = (*_CODE_FUNCTIONS, *_FOLLOWED_BY, _EXAMINATION, "starts_with")
+
+Lists = Mapping[str, NamedCodes | NamedImagingCodes]
+"""Code lists by name."""
 
 
-def parse(text: str, lists: Mapping[str, NamedCodes], shared: Mapping[str, Criterion] | None = None) -> Criterion:
+def parse(text: str, lists: Lists, shared: Mapping[str, Criterion] | None = None) -> Criterion:
     """Return the criterion that a text expresses.
 
     Args:
@@ -120,7 +127,7 @@ def _dialect() -> Any:
 class _Reader:
     """Turn a sqlglot tree into nodes. Each method reads one construct; a construct without a method is refused."""
 
-    def __init__(self, lists: Mapping[str, NamedCodes], shared: Mapping[str, Criterion]) -> None:
+    def __init__(self, lists: Lists, shared: Mapping[str, Criterion]) -> None:
         self.lists = lists
         self.shared = shared
 
@@ -161,8 +168,9 @@ class _Reader:
         if not tree.expressions and "query" in tree.args:
             raise CriterionError(f"{_quote(tree)} is not part of the criterion language.")
         values = tuple(self._literal(value) for value in tree.expressions)
-        if self._is_setting(tree.this):
-            return referral_settings().among(values)
+        settings = self._settings(tree.this)
+        if settings:
+            return settings.among(values)
         return In(self._field(tree.this), values)
 
     def _read_is(self, tree: Any) -> Criterion:
@@ -189,13 +197,14 @@ class _Reader:
         return self._compare(tree, ">=")
 
     def _compare(self, tree: Any, operator: Comparison) -> Criterion:
-        if operator == "=" and self._is_setting(tree.this):
-            return referral_settings().among([self._literal(tree.expression)])
+        settings = self._settings(tree.this)
+        if operator == "=" and settings:
+            return settings.among([self._literal(tree.expression)])
         return Compare(self._field(tree.this), operator, self._literal(tree.expression))
 
-    def _is_setting(self, tree: Any) -> bool:
-        """Return whether the field is the referral setting, which becomes a criterion about its codes."""
-        return type(tree).__name__ == "Column" and self._name(tree) == REFERRAL_SETTING
+    def _settings(self, tree: Any) -> Recoding | None:
+        """Return the labels of a field of settings, which becomes a criterion about codes; None for other fields."""
+        return settings_of(self._name(tree)) if type(tree).__name__ == "Column" else None
 
     def _read_startswith(self, tree: Any) -> Criterion:
         prefix = self._literal(tree.expression)
@@ -210,7 +219,22 @@ class _Reader:
         if name in _FOLLOWED_BY:
             first, second = self._lists(name, tree.expressions, _FOLLOWED_BY[name], 2)
             return FollowedBy(first, second)
+        if name == _EXAMINATION:
+            return self._examination(tree.expressions)
         raise CriterionError(f"there is no function {name}{_hint(name, _FUNCTIONS)}.")
+
+    def _examination(self, trees: list[Any]) -> Criterion:
+        """Return the criterion that either code of an examination is in a list, NICIP or SNOMED CT."""
+        _require_count(_EXAMINATION, trees, 1)
+        named = self._named_list(trees[0])
+        if not isinstance(named, NamedImagingCodes):
+            raise CriterionError(
+                f"{_EXAMINATION} requires NICIP or SNOMED CT codes, but {named.name} is a list of "
+                f"{named.system.value} codes."
+            )
+        other = NamedImagingCodes(named.name, crosswalk().other_kind(named.codes))
+        kinds = sorted([InList(named), InList(other)], key=lambda atom: list(ImagingSystem).index(atom.codes.system))
+        return Or(tuple(kinds)) if len(other.codes) else InList(named)
 
     def _read_column(self, tree: Any) -> Criterion:
         name = self._name(tree)
@@ -226,8 +250,9 @@ class _Reader:
         name = self._name(tree)
         if name not in FIELDS:
             raise CriterionError(f"there is no field {name}{_hint(name, FIELDS)}.")
-        if name == REFERRAL_SETTING:
-            raise CriterionError(f"use {name} with =, <> or IN, and one of {', '.join(referral_settings().known)}.")
+        settings = settings_of(name)
+        if settings:
+            raise CriterionError(f"use {name} with =, <> or IN, and one of {', '.join(settings.known)}.")
         return name
 
     def _name(self, tree: Any) -> str:
@@ -250,20 +275,27 @@ class _Reader:
         raise CriterionError(f"write a whole number instead of {_quote(tree)}.")
 
     def _lists(self, function: str, trees: list[Any], system: CodeSystem, count: int) -> list[NamedCodes]:
-        if len(trees) != count:
-            raise CriterionError(f"{function} requires {count} code list{'s' if count > 1 else ''}, not {len(trees)}.")
+        _require_count(function, trees, count)
         return [self._list(function, tree, system) for tree in trees]
 
     def _list(self, function: str, tree: Any, system: CodeSystem) -> NamedCodes:
+        named = self._named_list(tree)
+        if not isinstance(named, NamedCodes) or named.system is not system:
+            raise CriterionError(
+                f"{function} requires {system.value} codes, but {named.name} is a list of {named.system.value} codes."
+            )
+        return named
+
+    def _named_list(self, tree: Any) -> NamedCodes | NamedImagingCodes:
         name = self._name(tree)
         if name not in self.lists:
             raise CriterionError(f"there is no code list {name}{_hint(name, self.lists)}.")
-        named = self.lists[name]
-        if named.system is not system:
-            raise CriterionError(
-                f"{function} requires {system.value} codes, but {name} is a list of {named.system.value} codes."
-            )
-        return named
+        return self.lists[name]
+
+
+def _require_count(function: str, trees: list[Any], count: int) -> None:
+    if len(trees) != count:
+        raise CriterionError(f"{function} requires {count} code list{'s' if count > 1 else ''}, not {len(trees)}.")
 
 
 def _hint(name: str, known: Any) -> str:

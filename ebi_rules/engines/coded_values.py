@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from ebi_rules.criteria.fields import FIELDS, TEXTS
-from ebi_rules.criteria.nodes import Criterion, FieldAtom
+from ebi_rules.criteria.labels import Recoding
+from ebi_rules.criteria.nodes import Criterion, FieldAtom, IsNull
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Part
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.translate.polars import PolarsTranslator, field_value, raw_code
+from ebi_rules.translate.polars import Answering, PolarsTranslator, field_value, raw_code
 
 VALUE = "value"
 ROWS = f"{PREFIX}rows"
@@ -38,7 +39,11 @@ class CodedValues:
 
     def decide(self, node: Criterion) -> pl.Expr | None:
         """Return the expression that a row's value is one of those for which an atom holds; None for other nodes."""
-        if not isinstance(node, FieldAtom) or node.field not in self.by_field:
+        if not isinstance(node, FieldAtom):
+            return None
+        if self.binding.fields.get(node.field) == ():
+            return pl.lit(isinstance(node, IsNull))  # An imaging code of the kind that the extract does not have.
+        if node.field not in self.by_field:
             return None
         distinct = self.by_field[node.field]
         binding = self._of_values(node.field)
@@ -50,9 +55,11 @@ class CodedValues:
 
     def part(self, name: str) -> Part:
         """Return a coded field as a key to group by: the place of its text, or of its label, in `texts`."""
+        recoding = self.binding.recodings.get(name)
+        if recoding is not None and recoding.is_split:
+            return self._split_part(recoding)
         texts = self._raw_texts(name)
         place = raw_code(self.binding, name, self.schema).cast(pl.Enum(texts)).to_physical()
-        recoding = self.binding.recodings.get(name)
         if recoding is None:
             return Part(name, place, texts.len())
         labels = self.texts(name)
@@ -61,9 +68,23 @@ class CodedValues:
         missing = pl.lit(places.get(recoding.label(None)), pl.UInt32)
         return Part(name, pl.when(place.is_null()).then(missing).otherwise(pl.lit(recoded).gather(place)), labels.len())
 
+    def _split_part(self, recoding: Recoding) -> Part:
+        """Return labels that depend on two fields as a key to group by."""
+        places = {label: place for place, label in enumerate(self.texts(recoding.name))}
+        translator = Answering(self.decide)
+        place = pl.lit(places[recoding.otherwise], pl.UInt32)
+        for label in recoding.known:
+            if label != recoding.otherwise:
+                has_label = translator.visit(recoding.among([label]))
+                place = pl.when(has_label).then(pl.lit(places[label], pl.UInt32)).otherwise(place)
+        return Part(recoding.name, place, len(places))
+
     def texts(self, name: str) -> pl.Series:
         """Return the distinct values of a field as text, sorted and without null; of a recoded field, its labels."""
-        texts, recoding = self._raw_texts(name), self.binding.recodings.get(name)
+        recoding = self.binding.recodings.get(name)
+        if recoding is not None and recoding.is_split:
+            return pl.Series(VALUE, sorted(recoding.known), dtype=pl.String)
+        texts = self._raw_texts(name)
         if recoding is None:
             return texts
         labels = {recoding.label(text) for text in [None, *texts]}
@@ -84,7 +105,11 @@ def distinct_values(
 ) -> CodedValues:
     """Read the distinct values of the coded fields among some fields."""
     by_field: dict[str, pl.DataFrame] = {}
-    for name in fields:
+    named = list(fields)
+    # Labels that depend on two fields are worked out from the values of both.
+    recodings = [binding.recodings[name] for name in named if name in binding.recodings]
+    sources = [each for recoding in recodings if recoding.is_split for each in recoding.fields]
+    for name in dict.fromkeys([*sources, *named]):
         recoding = binding.recodings.get(name)
         if (recoding or FIELDS[name].kind in TEXTS) and binding.fields.get(name):
             if recoding and recoding.field in by_field:

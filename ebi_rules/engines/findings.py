@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules._support.notices import Notice, braced, rows_have
-from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.nodes import CODE_FIELDS, IMAGING_FIELD
 
 CHECKS: Mapping[str, str] = {
     "missing": "rows without a value",
@@ -17,6 +18,8 @@ CHECKS: Mapping[str, str] = {
     "implausible": "rows with a number that the field cannot have, such as an age over 150",
     "short": "rows with a code without its leading zeros, such as 2 for 02",
     "malformed": "rows with a value that cannot be read; for codes, rows whose first code is malformed",
+    "decimal": "rows with a SNOMED CT code that was turned into a decimal number and may have lost digits",
+    "unlisted": "rows with an imaging code that the crosswalk lacks: of another part of the body, local, or a mistake",
     "three_characters": "rows whose first code has only three characters",
     "not_codable": "rows with OPCS-4 X99.8: a procedure was carried out that has no code",
     "filler": "rows with only codes that stand for no code, such as R69X in HES outpatients",
@@ -54,6 +57,7 @@ class Finding:
         rows: How many rows have it.
         of: Among how many: those with a value; for missing values and keys all rows.
         advice: What to do about it, if that depends on the field or its values.
+        detail: What part of the rows it is, if a check is counted in parts: "5 characters".
         is_needed: Whether a criterion needs the field: shares of others are never an error.
     """
 
@@ -63,6 +67,7 @@ class Finding:
     rows: int
     of: int
     advice: str = ""
+    detail: str = ""
     is_needed: bool = True
 
     @property
@@ -103,6 +108,8 @@ def notices_of(findings: Iterable[Finding], needed: Iterable[str] | None = None)
 def _malformed(finding: Finding) -> Notice | None:
     if finding.field in CODE_FIELDS:
         return _malformed_codes(finding)
+    if finding.field in IMAGING_FIELD.values():
+        return _malformed_imaging_codes(finding)
     advice = " Give ages in completed years." if finding.field == "age" else ""
     raise ExtractError(
         f"{finding.field}: {rows_have(finding.rows)} a value that is not {finding.advice} in the column "
@@ -118,6 +125,25 @@ def _malformed_codes(finding: Finding) -> Notice | None:
     if finding.share <= LEAST_MALFORMED:
         return None
     return Notice(f"{finding.field}: {{rows_have}} {braced(text)}. Rules do not see these codes.", finding.rows)
+
+
+def _malformed_imaging_codes(finding: Finding) -> Notice | None:
+    kind = FIELDS[finding.field].label
+    text = f"a value that is not a {kind} in the column {finding.column}"
+    if finding.is_most:
+        raise ExtractError(
+            f"{finding.field}: {rows_have(finding.rows)} {text}, more than half of those with a value. Name the right "
+            f"column with --column {finding.field}=COLUMN."
+        )
+    return _unless_rare(finding, f"{text}; rules do not see it.")
+
+
+def _decimal(finding: Finding) -> Notice:
+    raise ExtractError(
+        f"{finding.field}: {rows_have(finding.rows)} a decimal number in the column {finding.column}, such as 2.4E+08. "
+        "SNOMED CT codes have up to 18 digits, of which a number loses the last. Read the column as text from the "
+        "source; formatting it as text in a spreadsheet does not bring the digits back."
+    )
 
 
 def _repeated(finding: Finding) -> Notice:
@@ -190,6 +216,7 @@ def _late_evening(finding: Finding) -> Notice:
 _JUDGES: Mapping[str, Callable[[Finding], Notice | None]] = {
     "ambiguous": _ambiguous,
     "booked": _booked,
+    "decimal": _decimal,
     "implausible": _implausible,
     "malformed": _malformed,
     "missing": _missing,

@@ -1,35 +1,13 @@
-"""Criteria as Polars expressions when the answers to some of their atoms are already columns."""
+"""The numbers of an extract as columns that are worked out once, and conditions over columns of answers."""
 
 from collections.abc import Callable, Iterable
 
 import polars as pl
 
 from ebi_rules.criteria.fields import FIELDS, Kind
-from ebi_rules.criteria.nodes import CodeAtom, Criterion
 from ebi_rules.engines.coded_values import CodedValues
 from ebi_rules.engines.packed_keys import PREFIX
-from ebi_rules.translate.polars import PolarsTranslator, field_value
-
-
-class Answering(PolarsTranslator):
-    """Turn criteria into expressions, and use the answers that some nodes already have.
-
-    Args:
-        answer: Returns the expression of a node's answer; None if it has none yet.
-        fields: Returns the expression of a field's value in normal form.
-    """
-
-    def __init__(
-        self,
-        answer: Callable[[Criterion], pl.Expr | None],
-        fields: Callable[[str], pl.Expr] = lambda name: pl.col(name),
-    ) -> None:
-        super().__init__(fields, _unanswered)
-        self.answer = answer
-
-    def visit(self, node: Criterion) -> pl.Expr:
-        answer = self.answer(node)
-        return super().visit(node) if answer is None else answer
+from ebi_rules.translate.polars import field_value
 
 
 def with_numbers(
@@ -57,7 +35,3 @@ def with_numbers(
 def all_hold(columns: Iterable[str]) -> pl.Expr:
     """Return the expression that all of some boolean columns are true."""
     return pl.all_horizontal([pl.lit(True), *map(pl.col, columns)])
-
-
-def _unanswered(atom: CodeAtom) -> pl.Expr:
-    assert False, f"Undecided: {atom}"

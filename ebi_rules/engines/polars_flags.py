@@ -13,8 +13,9 @@ from ebi_rules.criteria.nodes import CodeAtom, Criterion, code_atoms
 from ebi_rules.engines.checked_extract import CheckedExtract
 from ebi_rules.engines.code_matching import code_fields
 from ebi_rules.engines.packed_keys import PREFIX
-from ebi_rules.engines.polars_answers import Answering, all_hold, with_numbers
+from ebi_rules.engines.polars_answers import all_hold, with_numbers
 from ebi_rules.rule_model.rule_logic import RuleLogic
+from ebi_rules.translate.polars import Answering
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from ebi_rules.engines.checked_extract import CheckedExtract
 from ebi_rules.engines.code_matching import CodeField
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
-from ebi_rules.engines.polars_answers import Answering, all_hold, with_numbers
+from ebi_rules.engines.polars_answers import all_hold, with_numbers
 from ebi_rules.engines.polars_dates import age_band_number, day_of
+from ebi_rules.translate.polars import Answering
 
 ROWS = f"{PREFIX}rows"
 """The column of groups that counts their rows."""

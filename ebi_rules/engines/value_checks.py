@@ -3,7 +3,7 @@
 Coded fields are checked on their distinct values, dates that are text on their distinct texts.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import time
 
 import polars as pl
@@ -11,11 +11,12 @@ import polars as pl
 from ebi_rules._support.clock import today
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.fields import BABY_AGES, FIELDS, Kind
-from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.criteria.nodes import CODE_FIELDS, IMAGING_FIELD
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.coded_values import ROWS, VALUE, CodedValues
 from ebi_rules.engines.extract import FrameExtract, Table
 from ebi_rules.engines.findings import NUMBER, Finding
+from ebi_rules.engines.imaging_findings import IMAGING_SYSTEM, imaging_findings
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.polars_dates import DAY, TEXT, day_of, distinct_dates, is_text_date
 from ebi_rules.engines.polars_dates import ROWS as DATES
@@ -24,7 +25,7 @@ from ebi_rules.layouts.binding import Binding
 from ebi_rules.statements.check_sql import BOOKED, LIMITS, STATUS
 from ebi_rules.translate.date_formats import as_date, date_text, day_and_month, in_calendar, is_date_type
 from ebi_rules.translate.polars import bare_code, field_value, whole_number
-from opcs_icd import MISSING_TEXTS, WHITE_SPACE
+from opcs_icd import MISSING_TEXTS, WHITE_SPACE, ImagingSystem
 
 DATE = "a date such as 2024-03-28 or 28/03/2024"
 
@@ -67,6 +68,11 @@ def _check_type(name: str, column: str, dtype: pl.DataType) -> None:
     if FIELDS[name].kind is Kind.DATE:
         if not is_date_type(dtype):
             raise ExtractError(f"the column {column} ({name}) is {dtype}: it must be dates, such as 2024-03-28.")
+    elif name == IMAGING_FIELD[ImagingSystem.SNOMED] and (dtype.is_float() or dtype.is_decimal()):
+        raise ExtractError(
+            f"the column {column} ({name}) is {dtype}: SNOMED CT codes have up to 18 digits, of which such a number "
+            "loses the last. Read the column as text from the source."
+        )
     elif not (_is_text(dtype) or dtype.is_numeric()):
         raise ExtractError(f"the column {column} ({name}) is {dtype}: it must be text or whole numbers.")
 
@@ -94,7 +100,7 @@ def find_odd_values(extract: FrameExtract, fields: Iterable[str], values: CodedV
     for name in checked:
         for check, advice, expression in _rowwise(name, extract):
             columns.append(expression.sum().alias(str(len(rowwise))))
-            rowwise.append((name, " and ".join(binding.fields[name]), check, advice))
+            rowwise.append((name, binding.named_columns(name), check, advice))
     rows, missing, *counts = collect(frame.select(columns)).row(0)
     findings = []
     recorded = dict.fromkeys(checked, rows)
@@ -153,6 +159,19 @@ def _rowwise(name: str, extract: FrameExtract) -> Iterator[tuple[str, str, pl.Ex
                     f"{text} the next day, in UTC. Give times a zone, or give dates.",
                     _late_evening(in_calendar(value, dtype)),
                 )
+
+
+def absence_remarks(binding: Binding, needed: Iterable[str]) -> list[str]:
+    """Return what must be said of coded fields that criteria need and the extract does not have."""
+    remarks = []
+    for name in binding.absent(needed):
+        if name in IMAGING_SYSTEM:
+            other = next(each for each in IMAGING_SYSTEM if each != name)
+            text = f"this extract has no column for it: examinations are found by their {FIELDS[other].label} alone."
+        else:
+            text = "this extract has no column for it, so it is missing in every row: criteria leave nothing out by it."
+        remarks.append(f"{name}: {text}")
+    return remarks
 
 
 def zone_remarks(extract: FrameExtract) -> list[str]:
@@ -215,6 +234,8 @@ def _coded(name: str, values: CodedValues, rows: int) -> Iterator[Finding]:
         known = pl.Series([definition.is_known(value) for value in recorded["code"]], dtype=pl.Boolean)
         yield Finding(name, column, "unknown", int(recorded.filter(~known)["rows"].sum()), count)
         recorded = recorded.filter(known)
+    if name in IMAGING_SYSTEM:
+        yield from imaging_findings(name, column, recorded)
     if definition.width and definition.width > 1:
         short = recorded.filter(pl.col("length") < definition.width)
         yield Finding(name, column, "short", int(short["rows"].sum()), count)
@@ -222,16 +243,17 @@ def _coded(name: str, values: CodedValues, rows: int) -> Iterator[Finding]:
 
 def _keys(extract: FrameExtract, rows: int, missing: int) -> list[Finding]:
     # Keys that always ascend are all different; other keys are counted.
-    key, frame = extract.binding.key, extract.table.frame
-    distinct = rows if _ascend(frame, key, rows) else _count_distinct(frame, key, rows)
-    return key_findings(key, rows, missing, distinct)
+    keys, frame = extract.binding.keys, extract.table.frame
+    key = keys[0]
+    distinct = rows if _ascend(frame, key, rows) else _count_distinct(frame, keys, rows)
+    return key_findings(" and ".join(keys), rows, missing, distinct)
 
 
 def key_findings(key: str, rows: int, missing: int, distinct: int) -> list[Finding]:
     """Return what was found in keys.
 
     Args:
-        key: The key's column.
+        key: The key's column, or its columns.
         rows: The number of rows.
         missing: The number of rows without a key.
         distinct: The number of different keys.
@@ -253,10 +275,11 @@ def _ascend(frame: pl.LazyFrame, key: str, rows: int) -> bool:
     return True
 
 
-def _count_distinct(frame: pl.LazyFrame, key: str, rows: int) -> int:
+def _count_distinct(frame: pl.LazyFrame, columns: Sequence[str], rows: int) -> int:
     """Count different keys, in memory that does not grow with the rows."""
     parts = max(1, -(-rows // _KEYS_AT_ONCE))
-    keys = frame.select(pl.col(key).alias("key")).drop_nulls()
+    key = pl.col(columns[0]) if len(columns) == 1 else pl.struct(columns)
+    keys = frame.filter(pl.col(columns[0]).is_not_null()).select(key.alias("key"))
     distinct = 0
     for part in range(parts):
         keys_of_part = keys.filter(pl.col("key").hash() % parts == part) if parts > 1 else keys

@@ -20,7 +20,7 @@ from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract, InputFile
 from ebi_rules.engines.file_formats import PARQUET, is_table_format, kind_of
 from ebi_rules.engines.findings import CODE_ADVICE, NUMBER, Finding, notices_of
-from ebi_rules.engines.value_checks import check_types, key_findings
+from ebi_rules.engines.value_checks import absence_remarks, check_types, key_findings
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
@@ -105,12 +105,12 @@ def count_cube(
     criteria = criteria_counted(audited)
     needed = {name for criterion in criteria for name in fields_needed(criterion)}
     findings = find_odd_values(extract, [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED], scope)
-    notices = notices_of(findings, needed)
+    notices = [*notices_of(findings, needed), *absence_remarks(extract.binding, needed)]
     statement = cube_statement(audited, dimensions, extract.dialect, extract.source, scope=scope)
     cube = read_cube(extract.query(statement.rstrip(";")))
     progress("looking for repeated keys")
     rows, keyed, distinct = _count_keys(extract, scope)
-    keys = notices_of(key_findings(extract.binding.key, rows, rows - keyed, distinct))
+    keys = notices_of(key_findings(" and ".join(extract.binding.keys), rows, rows - keyed, distinct))
     return CountedCube(cube, rows, (*notices, *keys, *extract.remarks), tuple(findings))
 
 
@@ -141,7 +141,7 @@ def profile(extract: WarehouseExtract, fields: Sequence[str]) -> tuple[int, list
     """Return the number of rows, what was found in some fields, and the rows by month."""
     findings = find_odd_values(extract, fields)
     rows, keyed, distinct = _count_keys(extract, EVERYTHING)
-    findings += key_findings(extract.binding.key, rows, rows - keyed, distinct)
+    findings += key_findings(" and ".join(extract.binding.keys), rows, rows - keyed, distinct)
     months = pl.DataFrame(schema={"month": pl.String, "rows": pl.Int64})
     if "activity_date" in extract.binding.fields:
         statement = Steps(find_dialect(extract.dialect), extract.source, {}, False).months()
@@ -156,7 +156,7 @@ def profile(extract: WarehouseExtract, fields: Sequence[str]) -> tuple[int, list
 
 def _columns_of(binding: Binding, field: str) -> str:
     if field not in CODE_FIELDS:
-        return " and ".join(binding.fields[field])
+        return binding.named_columns(field)
     child = binding.child(field)
     return f"the column {child.code if child else binding.code_columns(field)[0]}"
 
@@ -241,4 +241,7 @@ def _count_keys(extract: WarehouseExtract, scope: Scope) -> tuple[int, int, int]
     keys = Steps(find_dialect(extract.dialect), extract.source, {}, False, scope).keys()
     counts = "COUNT(*) AS a, COUNT(activity_key) AS b, COUNT(DISTINCT activity_key) AS c"
     rows, keyed, distinct = extract.query(f"SELECT {counts} FROM ({keys}) activity_keys").row(0)
+    if len(extract.binding.keys) > 1:
+        different = f"SELECT DISTINCT * FROM ({keys}) activity_keys WHERE activity_key IS NOT NULL"
+        (distinct,) = extract.query(f"SELECT COUNT(*) AS d FROM ({different}) different_keys").row(0)
     return int(rows), int(keyed), int(distinct)

@@ -12,7 +12,16 @@ from ebi_rules._support.errors import ExtractError, UsageError, nearest, unknown
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.labels import Recoding
-from ebi_rules.criteria.nodes import CODE_FIELDS, Criterion, FollowedBy, HasCode, Position, atoms, fields_needed
+from ebi_rules.criteria.nodes import (
+    CODE_FIELDS,
+    IMAGING_FIELD,
+    Criterion,
+    FollowedBy,
+    HasCode,
+    Position,
+    atoms,
+    fields_needed,
+)
 from ebi_rules.layouts.layout import (
     MOST_POSITIONS,
     ChildTable,
@@ -24,6 +33,12 @@ from ebi_rules.layouts.layout import (
 )
 from opcs_icd import WHITE_SPACE, single_code, split_codes
 
+DERIVED_AGE = "__ebi_age"
+"""The column of ages that an engine adds where they are worked out from the date of birth."""
+
+BIRTH_AND_ACTIVITY = ("birth_date", "activity_date")
+"""The fields from which age is worked out where the extract has no column for it."""
+
 
 @dataclass(frozen=True)
 class Binding:
@@ -31,7 +46,9 @@ class Binding:
 
     Attributes:
         layout: The layout.
-        fields: The fields that the extract has, each with its columns; the first that is not null counts.
+        fields: The fields that the extract has, each with its columns; the first that is not null counts. Age has none
+            where it is worked out from the date of birth. A coded field has none where the layout allows it to be
+            absent, or where there is only the other kind of imaging code: it is then missing in every row.
         codes: The code fields that the extract has, each with its columns in code order or with its child table.
         available: All columns of the extract; None when there is no extract, as for the SQL of a warehouse.
         recodings: The fields that are derived from the codes of another field, and so have that field's columns.
@@ -47,6 +64,27 @@ class Binding:
     def key(self) -> str:
         """The column that identifies an activity."""
         return self.fields["id"][0]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that together identify an activity: the key, and what it is not unique without."""
+        others = (self.fields[name][0] for name in self.layout.key_with if self.fields.get(name))
+        return tuple(dict.fromkeys([self.key, *others]))
+
+    @property
+    def derives_age(self) -> bool:
+        """Whether age is worked out from the date of birth, in completed years at the date of the activity."""
+        return self.fields.get("age") == ()
+
+    def absent(self, names: Iterable[str]) -> list[str]:
+        """Return which of some coded fields the extract does not have, so that they are missing in every row."""
+        return [name for name in names if self.fields.get(name) == () and name != "age"]
+
+    def named_columns(self, name: str) -> str:
+        """Return the columns of a field for a message: those of the dates where age is worked out from them."""
+        is_derived = name == "age" and self.fields[name] in ((), (DERIVED_AGE,))
+        names = BIRTH_AND_ACTIVITY if is_derived else (name,)
+        return " and ".join(column for each in names for column in self.fields[each])
 
     def child(self, code_field: str) -> ChildTable | None:
         """Return the child table of a code field, None when its codes are in the extract itself."""
@@ -71,7 +109,8 @@ class Binding:
     def lacking(self, criterion: Criterion) -> Iterator[str]:
         """Return what the criterion requires and the extract lacks: canonical fields, or "the order of procedures"."""
         for name in fields_needed(criterion):
-            if name in self.recodings or not (self.codes if name in CODE_FIELDS else self.fields).get(name):
+            present = self.codes.get(name) if name in CODE_FIELDS else name in self.fields
+            if name in self.recodings or not present:
                 yield name
         for atom in atoms(criterion):
             if isinstance(atom, FollowedBy) or (isinstance(atom, HasCode) and atom.position is not Position.ANY):
@@ -125,7 +164,7 @@ class Binding:
         derived = {
             recoding.name: recoding
             for recoding in recodings
-            if recoding.name not in self.fields and recoding.field in self.fields
+            if recoding.name not in self.fields and all(self.fields.get(name) for name in recoding.fields)
         }
         columns = {name: self.fields[recoding.field] for name, recoding in derived.items()}
         return replace(self, fields={**self.fields, **columns}, recodings={**self.recodings, **derived})
@@ -195,6 +234,13 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
             fields[name] = (columns.named(name, overrides[name]),)
         elif matches := columns.present(layout.fields.get(name, ())):
             fields[name] = matches
+    if set(BIRTH_AND_ACTIVITY) <= set(fields):
+        fields.setdefault("age", ())
+    if any(name in fields for name in IMAGING_FIELD.values()):
+        for name in IMAGING_FIELD.values():
+            fields.setdefault(name, ())
+    for name in layout.may_lack:
+        fields.setdefault(name, ())
     codes: dict[str, tuple[str, ...] | ChildTable] = {}
     for name in CODE_FIELDS:
         shape = layout.codes.get(name)
@@ -234,7 +280,8 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
         shapes = [shape for shape in layout.codes.values() if isinstance(shape, Numbered)]
         present_shapes = [shape for shape in shapes if columns.has_numbered(shape)]
         has_key = "id" in fields or "id" in (overrides or {})
-        if has_key and (present_shapes or not shapes or set(CODE_FIELDS) & set(overrides or {})):
+        coded = {*CODE_FIELDS, *IMAGING_FIELD.values()} & {*fields, *(overrides or {})}
+        if has_key and (present_shapes or coded or (layout.is_child and not shapes)):
             scores[layout.name] = len(fields) + len(present_shapes)
     best = [name for name, score in scores.items() if score == max(scores.values())]
     if not best:

@@ -5,7 +5,7 @@ one row per code (`ChildTable`). Nothing here looks at an extract.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,16 +14,23 @@ from typing import Any
 from ebi_rules._support.errors import LayoutError, UsageError, unknown
 from ebi_rules._support.package_data import data_folder, toml_files
 from ebi_rules._support.toml_file import TomlFile, read_text_file
-from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS, SPELL_FIELD
 from opcs_icd import normal_form
 
 _POSITION = re.compile(r"NN|(?<![A-Za-z])[Nn]$|\{N\}")
 """What stands for the position in the name of a numbered column."""
 
+DATASETS = {
+    "outpatient": "outpatient appointments",
+    "admitted": "admitted care",
+    "imaging": "imaging examinations",
+}
+"""The kinds of activity that a rule or a layout is about, with their names in sentences."""
+
 MOST_POSITIONS = 99
 
-_OPTIONAL = {"title", "source", "baby_ages", "not_with", *CODE_FIELDS}
+_OPTIONAL = {"title", "source", "baby_ages", "not_with", "key_with", "may_lack", *CODE_FIELDS}
 _SHAPES = {
     "delimited": ({"column"}, {"fillers", "lone_fillers"}),
     "numbered": ({"columns", "positions"}, {"first", "fillers", "lone_fillers", "too_short"}),
@@ -104,12 +111,14 @@ class Layout:
     Attributes:
         name: The name that users choose it by.
         title: The name of the extract in English.
-        dataset: `outpatient` or `admitted`.
+        dataset: A key of `DATASETS`.
         source: Where the column names come from.
         fields: The columns of each canonical field; the first that is not null counts.
         codes: The shape of each code field.
         baby_ages: Ages under 1 year are written 7001 to 7007, as in HES.
         not_with: Columns that extracts of this kind never have.
+        may_lack: Coded fields that extracts of this kind may not have: criteria then find them missing in every row.
+        key_with: Fields without which the key is not unique: an accession number is unique at its site only.
     """
 
     name: str
@@ -120,6 +129,8 @@ class Layout:
     codes: Mapping[str, Numbered | ChildTable]
     baby_ages: bool = False
     not_with: tuple[str, ...] = ()
+    key_with: tuple[str, ...] = ()
+    may_lack: tuple[str, ...] = ()
 
     @property
     def is_child(self) -> bool:
@@ -172,8 +183,8 @@ def read_layout(content: str, file: str) -> Layout:
     source = TomlFile(content, file, LayoutError)
     table = source.table
     source.require_keys((), table, {"name", "dataset", "fields"}, _OPTIONAL)
-    if table["dataset"] not in ("outpatient", "admitted"):
-        source.fail(("dataset",), "the dataset must be outpatient or admitted.")
+    if table["dataset"] not in DATASETS:
+        source.fail(("dataset",), unknown("dataset", str(table["dataset"]), DATASETS))
     return Layout(
         name=source.text(("name",), table["name"]),
         title=source.text(("title",), table.get("title", table["name"])),
@@ -183,6 +194,8 @@ def read_layout(content: str, file: str) -> Layout:
         codes={name: _shape(source, name, table[name]) for name in CODE_FIELDS if name in table},
         baby_ages=source.flag(("baby_ages",), table.get("baby_ages", False)),
         not_with=source.texts(("not_with",), table["not_with"]) if "not_with" in table else (),
+        key_with=_fields_named(source, "key_with", source.table["fields"]),
+        may_lack=_fields_named(source, "may_lack", [name for name, field in FIELDS.items() if field.kind is Kind.CODE]),
     )
 
 
@@ -195,6 +208,15 @@ def _fields(source: TomlFile) -> dict[str, tuple[str, ...]]:
     if "id" not in fields:
         source.fail(("fields",), "the field id is missing: every activity requires a key.")
     return fields
+
+
+def _fields_named(source: TomlFile, entry: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the fields that an entry names."""
+    names = source.texts((entry,), source.table[entry]) if entry in source.table else ()
+    for name in names:
+        if name not in known:
+            source.fail((entry,), unknown("field", name, known))
+    return names
 
 
 def _shape(source: TomlFile, name: str, table: Mapping[str, Any]) -> Numbered | ChildTable:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ebi_rules._support.toml_lines import find_line
 from ebi_rules._support.toml_text import parse_toml
+from ebi_rules.criteria.nodes import NamedCodes
 from ebi_rules.lint.code_existence import check_codes, check_shared_codes
 from ebi_rules.lint.code_list_checks import KnownCodes, check_code_lists
 from ebi_rules.lint.code_role_checks import check_code_roles
@@ -62,7 +63,7 @@ def check_shared_text(name: str, content: str, shared: SharedDefinitions, refere
         reference: The user's own classification files.
     """
     defined = {each for group in parse_toml(content).get("codes", {}).values() for each in group}
-    lists = [named for named in shared.lists.values() if named.name in defined]
+    lists = [named for name, named in _classified(shared).items() if name in defined]
     return [
         Finding(finding.severity, finding.check, finding.place, find_line(content, finding.place), finding.text)
         for finding in check_shared_codes(lists, reference)
@@ -84,9 +85,14 @@ def _check(
         *check_criteria(interpretation),
         *check_coded_fields(interpretation),
         *check_code_lists(interpretation, known),
-        *check_code_roles(interpretation, shared.lists),
+        *check_code_roles(interpretation, _classified(shared)),
         *check_examples(interpretation),
         *(check_codes(interpretation, shared.lists.keys(), reference) if reference else ()),
     ]
     for finding in findings:
         yield replace(finding, severity=NOTE) if interpretation.is_as_written else finding
+
+
+def _classified(shared: SharedDefinitions) -> dict[str, NamedCodes]:
+    """Return the shared lists of codes of a classification."""
+    return {name: named for name, named in shared.lists.items() if isinstance(named, NamedCodes)}

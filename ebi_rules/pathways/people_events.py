@@ -1,12 +1,14 @@
 """Gather the events of people from one or several extracts: who, on what day, and which definitions each event meets.
 
-Only activities that meet a definition are kept. A person is the hash of a normalised pseudonym: among five million
-people, the odds that two have the same hash are below one in a million. The module counts nothing for measures.
+Only activities that meet a definition are kept. A person is the hash of a normalised pseudonym with a secret of the
+run: among five million people, the odds that two have the same hash are below one in a million. The module counts
+nothing for measures.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from secrets import randbits
 
 import numpy as np
 import polars as pl
@@ -100,6 +102,8 @@ class _Contents:
         dimensions: The fields to count by.
         with_keys: Whether to keep the keys of activities.
         last_start: The last day on which a clock can start.
+        secret: The seed of the hash of a pseudonym, drawn for each run and kept nowhere: an extract may have NHS
+            numbers, and a hash without a secret can be worked out backwards by trying all of them.
     """
 
     definitions: Sequence[EventDefinition]
@@ -107,6 +111,7 @@ class _Contents:
     dimensions: Sequence[str]
     with_keys: bool
     last_start: date
+    secret: int
 
 
 def gather_people(
@@ -135,7 +140,8 @@ def gather_people(
         UsageError: There are more than 64 definitions.
         ExtractError: A column has a type or a value that its field cannot have.
     """
-    contents = _Contents(list(dict.fromkeys(definitions)), sorted(set(starts)), dimensions, with_keys, today)
+    in_order = list(dict.fromkeys(definitions))
+    contents = _Contents(in_order, sorted(set(starts)), dimensions, with_keys, today, secret=randbits(64))
     if len(contents.definitions) > _MOST_DEFINITIONS:
         raise UsageError(
             f"the measures and flows need {len(contents.definitions)} kinds of event, and one run can have "
@@ -205,7 +211,9 @@ def _events(
     coded_fields = [name for name in fields if name in binding.fields and FIELDS[name].kind in TEXTS]
     days = [name for name in ("activity_date", *contents.starts) if name in binding.fields]
     check_types(extract, ["patient", *days])
-    checked = check_extract(extract, criteria, [*coded_fields, *days])
+    ages = ["age"] if "age_band" in fields and binding.derives_age else []
+    checked = check_extract(extract, criteria, [*coded_fields, *days, *ages])
+    extract, binding, schema = checked.extract, checked.extract.binding, checked.extract.table.schema
     decided = decide_rows(checked, criteria)
     bits = [pl.lit(0, pl.UInt64)]
     for definition in definitions:
@@ -214,7 +222,7 @@ def _events(
     person = field_value(binding, "patient", schema)
     frame = collect(
         decided.frame.select(
-            pl.when(person.is_not_null()).then(person.hash()).alias("person"),
+            pl.when(person.is_not_null()).then(person.hash(contents.secret)).alias("person"),
             day_of(extract).to_physical().alias("day"),
             pl.sum_horizontal(bits).alias("bits"),
             *(_start_day(name, extract, contents.last_start).alias(name) for name in contents.starts),

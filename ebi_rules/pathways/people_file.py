@@ -9,11 +9,11 @@ from ebi_rules._support.errors import InvalidInputError, RuleError, UsageError, 
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.nodes import And, Criterion, CriterionError, Or
 from ebi_rules.criteria.parser import parse
+from ebi_rules.layouts.layout import DATASETS
 from ebi_rules.pathways.measure import Event
 from ebi_rules.rule_model.coded_source import CodedSource, SharedDefinitions
 from ebi_rules.rule_model.measure_logic import EventDefinition
 from ebi_rules.rule_model.rule import Rule
-from ebi_rules.rule_model.rule_logic import DATASETS
 from ebi_rules.rule_model.toml_source import Place, is_list_of_texts
 
 FindRule = Callable[[str], Rule]

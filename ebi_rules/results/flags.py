@@ -190,7 +190,7 @@ def write_flags(
         flagged = _flag(opened, rules, variant, explain, skip_unavailable, any_dataset)
         progress("writing flags")
         flags = flag_columns(flagged.decided, flagged.rules, explain)
-        rows = flagged.decided.frame.select(pl.col(opened.binding.key), *flags)
+        rows = flagged.decided.frame.select(*opened.binding.keys, *flags)
         with naming_damage():
             if target.suffix == CSV:
                 rows.sink_csv(target)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.rule_model.rule_logic import DATASETS, DEFAULT, RuleLogic
+from ebi_rules.layouts.layout import DATASETS
+from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic
 
 
 def available_rules(

@@ -12,6 +12,7 @@ from pathlib import Path
 from ebi_rules._support.errors import RuleError, UsageError, unknown
 from ebi_rules._support.package_data import data_folder
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.layout import DATASETS
 from ebi_rules.rule_model.availability import available_rules
 from ebi_rules.rule_model.coded_source import SharedDefinitions
 from ebi_rules.rule_model.rule import Rule
@@ -117,15 +118,42 @@ def rules(names: RuleNames | None = None) -> list[Rule]:
     catalogue = open_catalogue()
     if names is None:
         return _without_repetition(catalogue)
-    several = [names] if isinstance(names, str | Path | Rule) else list(names)
+    return _without_repetition([rule for name in _several(names) for rule in _rules_named(name, catalogue)])
+
+
+def _none_for(dataset: str) -> str:
+    """Return what to say where the programme has no rules for a dataset: which policies have some."""
+    policies = [name for name in builtin_policies() if any(rule.dataset == dataset for rule in open_policy(name))]
+    return (
+        f"the programme has no rules for {DATASETS[dataset]}. Name rules of your own, or a policy: "
+        f"{' or '.join(f'--rules {name}' for name in policies)}."
+    )
+
+
+def _several(names: str | Path | Rule | Iterable[str | Path | Rule]) -> list[str | Path | Rule]:
+    return [names] if isinstance(names, str | Path | Rule) else list(names)
+
+
+def _rules_named(name: str | Path | Rule, catalogue: Catalogue) -> list[Rule]:
+    """Return a rule by its name, or the rules of a place."""
+    if isinstance(name, Rule):
+        return [name]
+    return list(open_policy(name)) if _is_place(name, catalogue) else [catalogue.rule(str(name))]
+
+
+def _is_place(name: str | Path | Rule, catalogue: Catalogue) -> bool:
+    """Return whether a name is that of a place; a text that is the name of a rule is that rule."""
+    return not isinstance(name, Rule) and not (isinstance(name, str) and name in catalogue) and is_place_of_rules(name)
+
+
+def _of_dataset(names: str | Path | Rule | Iterable[str | Path | Rule], dataset: str) -> list[Rule]:
+    """Return the rules that are named and, of each place, those for a dataset: all, if none is for it."""
+    catalogue = open_catalogue()
     chosen: list[Rule] = []
-    for name in several:
-        if isinstance(name, Rule):
-            chosen.append(name)
-        elif isinstance(name, str) and (name in catalogue or not is_place_of_rules(name)):
-            chosen.append(catalogue.rule(name))
-        else:
-            chosen += open_policy(name)
+    for name in _several(names):
+        named = _rules_named(name, catalogue)
+        fitting = [rule for rule in named if rule.dataset == dataset]
+        chosen += fitting if fitting and _is_place(name, catalogue) else named
     return _without_repetition(chosen)
 
 
@@ -138,8 +166,8 @@ def choose_rules(
 ) -> tuple[list[tuple[Rule, Rule]], list[str]]:
     """Return the rules to run over an extract, each with its variant, and warnings.
 
-    Rules that are named must fit the extract. Without names, or for a whole `Catalogue`, all its rules for the
-    extract's dataset that have the variant are chosen; a warning lists those without it.
+    Rules that are named must fit the extract. Of a folder or policy, and without names, all rules for the extract's
+    dataset are chosen; without names, only those that have the variant, and a warning lists the others.
 
     Args:
         names: As for `rules`.
@@ -152,10 +180,12 @@ def choose_rules(
         UsageError: A name or the variant is unknown.
         ExtractError: The extract cannot answer a rule.
     """
-    chosen = rules(names)
+    chosen = rules(names) if any_dataset or names is None else _of_dataset(names, binding.layout.dataset)
     warnings = []
     if names is None or isinstance(names, Catalogue):
         chosen = [rule for rule in chosen if any_dataset or rule.dataset == binding.layout.dataset]
+        if names is None and not chosen:
+            raise UsageError(_none_for(binding.layout.dataset))
         without = [rule.key for rule in chosen if variant not in rule.interpretations]
         if len(without) == len(chosen) > 0:
             known = list(dict.fromkeys(name for rule in chosen for name in rule.interpretations))

@@ -1,27 +1,37 @@
 """Read a code list of a rule file from a CSV file beside it, as OpenCodelists and `ebi-rules codes` write them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
 
 from ebi_rules._support.errors import RuleError
 from ebi_rules._support.small_csv import read_small_csv
-from opcs_icd import CodeSystem, PatternError
-from opcs_icd.patterns import expand
+from opcs_icd import CodeList, CodeSystem, ImagingCodes, ImagingSystem, PatternError
 
 _CODE, _CATEGORY = "code", "category"
 _MOST_NAMED = 5
 
 
-def read_code_file(folder: Path | None, name: str, category: str | None, system: CodeSystem) -> list[str]:
+def read_codes(system: CodeSystem | ImagingSystem, patterns: Iterable[str]) -> CodeList | ImagingCodes:
+    """Return the list of some patterns of one kind of code.
+
+    Raises:
+        PatternError: A pattern is malformed.
+    """
+    return ImagingCodes(system, patterns) if isinstance(system, ImagingSystem) else CodeList(system, patterns)
+
+
+def read_code_file(
+    folder: Path | None, name: str, category: str | None, system: CodeSystem | ImagingSystem
+) -> list[str]:
     """Return the codes in a CSV file.
 
     Args:
         folder: The folder of the rule file; None if it has none.
         name: The name of the CSV file, in that folder or below it. It has a column code.
         category: Only rows with this value in the column category; None for all rows.
-        system: The classification of the codes.
+        system: The kind of the codes.
 
     Raises:
         RuleError: The file is outside the folder, cannot be read, has no column of codes, or has a malformed code.
@@ -48,9 +58,9 @@ def read_code_file(folder: Path | None, name: str, category: str | None, system:
     return codes
 
 
-def _malformed(codes: list[str], system: CodeSystem) -> Iterator[str]:
+def _malformed(codes: list[str], system: CodeSystem | ImagingSystem) -> Iterator[str]:
     for code in codes:
         try:
-            expand(system, code)
+            read_codes(system, [code])
         except PatternError as error:
             yield str(error).rstrip(".")

@@ -5,10 +5,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ebi_rules.criteria.nodes import Criterion, NamedCodes, code_atoms, fields_needed, lists_named
-
-DATASETS = {"outpatient": "outpatient appointments", "admitted": "admitted care"}
-"""The kinds of activity that a rule or a layout is about, with their names in sentences."""
+from ebi_rules.criteria.nodes import (
+    Criterion,
+    NamedCodes,
+    NamedImagingCodes,
+    code_atoms,
+    fields_needed,
+    imaging_lists,
+    lists_named,
+)
 
 FLAG_MEANING = "In scope of the guidance does not mean inappropriate."
 """What every output says of a flag."""
@@ -55,6 +60,15 @@ class RuleLogic:
         atoms = (atom for criterion in self.criteria.values() for atom in code_atoms(criterion))
         chosen = (atom for atom in atoms if code_field in (None, atom.code_field))
         return tuple(dict.fromkeys(codes for atom in chosen for codes in lists_named(atom)))
+
+    def imaging_lists(self) -> tuple[NamedImagingCodes, ...]:
+        """Return the lists of imaging codes that the criteria name, NICIP and SNOMED CT apart, each once."""
+        named = (codes for criterion in self.criteria.values() for codes in imaging_lists(criterion))
+        return tuple(dict.fromkeys(named))
+
+    def names_of_lists(self) -> set[str]:
+        """Return the names of all lists that the criteria name."""
+        return {*(named.name for named in self.code_lists()), *(named.name for named in self.imaging_lists())}
 
     @cached_property
     def content_hash(self) -> str:

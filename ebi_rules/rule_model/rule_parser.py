@@ -13,7 +13,8 @@ from typing import Any
 
 from ebi_rules._support.errors import Problem, RuleError, unknown
 from ebi_rules._support.text_bytes import decode
-from ebi_rules.criteria.nodes import Criterion, code_atoms
+from ebi_rules.criteria.nodes import Criterion, NamedCodes, code_atoms
+from ebi_rules.layouts.layout import DATASETS
 from ebi_rules.rule_model.coded_source import SharedDefinitions
 from ebi_rules.rule_model.example_source import ExampleSource
 from ebi_rules.rule_model.rule import Rule
@@ -26,8 +27,8 @@ from ebi_rules.rule_model.rule_documentation import (
     Port,
     RuleDocumentation,
 )
-from ebi_rules.rule_model.rule_logic import DATASETS, DEFAULT, RuleLogic
-from ebi_rules.rule_model.toml_source import Place, WrongEntryError, edition_table, merged
+from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic
+from ebi_rules.rule_model.toml_source import Place, WrongEntryError, edition_table, is_list_of_texts, merged
 from opcs_icd import CodeList
 
 _REQUIRED = {"key", "title", "dataset", "status", "source", "edition", "criteria", "examples"}
@@ -50,7 +51,7 @@ _OPTIONAL = (
 )
 _REPLACEABLE = _TEXT | {"start", "fitness", "eligible", "compare_within", "codes", "criteria", "source"}
 _DATED = _REPLACEABLE | {"status", "excerpt", "port", "variants"}
-_SHARED = {"codes", "criteria", "words", "ports", "limits"}
+_SHARED = {"codes", "criteria", "words", "ports", "limits", "dataset_limits"}
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _FITNESS = {"use", "reason"}
 _STATUSES = ("published", "ported", LOCAL)
@@ -110,6 +111,10 @@ def parse_shared(content: str, file: str, shared: SharedDefinitions) -> SharedDe
         ports={**shared.ports, **own.ports},
         interventions=shared.interventions,
         limits=tuple(dict.fromkeys([*shared.limits, *own.limits])),
+        dataset_limits={
+            dataset: tuple(dict.fromkeys([*shared.limits_of(dataset), *own.limits_of(dataset)]))
+            for dataset in {**shared.dataset_limits, **own.dataset_limits}
+        },
         folder=shared.folder,
         files=(*shared.files, (file, content)),
     )
@@ -159,7 +164,18 @@ class _RuleFile(ExampleSource):
                 ports[name] = Port(name, entry["about"], tuple(entry["limits"]))
         self.raise_problems()
         limits = tuple(self.table.get("limits", ()))
-        return SharedDefinitions(lists, criteria, self.table.get("words", {}), ports, limits=limits)
+        words, of_datasets = self.table.get("words", {}), self._dataset_limits()
+        return SharedDefinitions(lists, criteria, words, ports, limits=limits, dataset_limits=of_datasets)
+
+    def _dataset_limits(self) -> dict[str, tuple[str, ...]]:
+        """Read what no rule for a dataset can show, by dataset."""
+        limits = self.table.get("dataset_limits", {})
+        if not isinstance(limits, dict) or not all(map(is_list_of_texts, limits.values())):
+            self.fail(("dataset_limits",), "this must be a table of datasets, each with a list of sentences.")
+        for dataset in limits:
+            if dataset not in DATASETS:
+                self.fail(("dataset_limits", dataset), unknown("dataset", dataset, DATASETS))
+        return {dataset: tuple(sentences) for dataset, sentences in limits.items()}
 
     def _edition(self, table: Mapping[str, Any], place: Place, name: str) -> Rule:
         """Build an edition with its variants; the current one with the other editions too.
@@ -214,7 +230,8 @@ class _RuleFile(ExampleSource):
         within = self._compare_within(table, place)
         logic = RuleLogic(table["key"], table["dataset"], edition, variant, criteria, eligible, within)
         if not place:  # An older edition may lack a code whose title the newer one prints.
-            self._check_titles([named.codes for named in (*lists.values(), *logic.code_lists())])
+            own = [named for named in lists.values() if isinstance(named, NamedCodes)]
+            self._check_titles([named.codes for named in (*own, *logic.code_lists())])
         documentation = self._documentation(table, place, variant)
         return Rule(logic, documentation, self.examples, variants, editions)
 
@@ -236,7 +253,7 @@ class _RuleFile(ExampleSource):
             about=self.table.get("about", ""),
             edition_about=table.get("about", "") if is_other_edition else "",
             variant_about=table["about"] if is_variant else "",
-            limits=(*table.get("limits", ()), *self.shared.limits),
+            limits=(*table.get("limits", ()), *self.shared.limits, *self.shared.limits_of(table["dataset"])),
             words={**self.shared.words, **table.get("words", {})},
             titles=table.get("titles", {}),
         )
@@ -331,10 +348,10 @@ class _RuleFile(ExampleSource):
 
     def _refuse_unused_lists(self, rule: Rule) -> None:
         used = {
-            named.name
+            name
             for edition in (rule, *rule.editions.values())
             for interpretation in edition.interpretations.values()
-            for named in interpretation.logic.code_lists()
+            for name in interpretation.logic.names_of_lists()
         }
         for place, table in self._tables():
             for kind, group in table.get("codes", {}).items():

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from ebi_rules.criteria.fields import BABY_AGES, DECIMAL, FIELDS, Field, Kind, raw_spellings
-from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.criteria.nodes import CODE_FIELDS, IMAGING_FIELD
 from ebi_rules.cube import OLDEST
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.statements.code_steps import Steps
@@ -38,7 +38,7 @@ from ebi_rules.translate.sql_values import (
     without_fillers,
     without_white_space,
 )
-from opcs_icd import MISSING_TEXTS, NOT_CODABLE, OPCS4, CodeSystem
+from opcs_icd import MISSING_TEXTS, NOT_CODABLE, OPCS4, CodeSystem, ImagingSystem
 
 NOTHING = " "
 STATUS, BOOKED = FIELDS["attendance_status"], "0"
@@ -105,8 +105,7 @@ class _CheckWriter(Steps):
     """Write the statement for one dialect, layout and table."""
 
     def checks(self, fields: Sequence[str]) -> str:
-        named = [name for name in fields if name in self.binding.fields and name not in self.binding.recodings]
-        fields = [name for name in named if name != "id"]
+        fields = [name for name in fields if self._is_checked(name)]
         codes = [name for name in CODE_FIELDS if self.binding.codes.get(name)]
         inside = [name for name in codes if not self.binding.child(name)]
         outside = [name for name in codes if self.binding.child(name)]
@@ -133,10 +132,18 @@ class _CheckWriter(Steps):
         select.set("with_", exp.With(expressions=[self._cte(name, query) for name, query in steps]))
         return self._print(select)
 
+    def _is_checked(self, name: str) -> bool:
+        """Return whether a field has values to check: no labels, no imaging codes of a kind that the table lacks."""
+        is_present = bool(self.binding.fields.get(name)) or (name == "age" and self.binding.derives_age)
+        return is_present and name != "id" and name not in self.binding.recodings
+
     def _values_step(self, fields: Sequence[str], codes: Sequence[str]) -> exp.Expr:
         """Select every field as bare text, dates as they are, and the first column of codes in normal form."""
         columns = [self._raw_column(self.binding.key).as_(self._name("activity_key"))]
         for name in fields:
+            if name == "age" and self.binding.derives_age:
+                columns.append(self._raw_field(name).as_(self._name(name)))
+                continue
             raw: list[exp.Expr] = [self._raw_column(column) for column in self.binding.fields[name]]
             if FIELDS[name].kind is not Kind.DATE:
                 raw = [without_white_space(as_text(column, self.dialect), self.dialect) for column in raw]
@@ -183,6 +190,12 @@ class _CheckWriter(Steps):
                 is_booked = self._is_one_of(self._column("attendance_status"), raw_spellings(STATUS, BOOKED))
                 yield _Check(name, "booked", "activity", all_of([is_booked, is_later]))
             return
+        if name == "age" and self.binding.derives_age:
+            yield _Check(name, "missing", "activity", exp.Is(this=column, expression=exp.Null()))
+            low, high = LIMITS[name]
+            within = exp.Between(this=coalesce(column.copy(), number(low)), low=number(low), high=number(high))
+            yield _Check(name, "implausible", "activity", negate(within))
+            return
         recorded = negate(self._is_one_of(column, MISSING_TEXTS))
         yield _Check(name, "missing", "activity", negate(recorded))
         if definition.kind is Kind.NUMBER:
@@ -196,6 +209,9 @@ class _CheckWriter(Steps):
             babies = exp.Between(this=never_null.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
             yield _Check(name, "implausible", "activity", negate(any_of([within, babies])))
             return
+        if name == IMAGING_FIELD[ImagingSystem.SNOMED]:
+            is_decimal = any_of([self._matches(column, "%.%"), self._matches(column, "%E%")])
+            yield _Check(name, "decimal", "activity", is_decimal)
         if definition.width and definition.width > 1:
             lengths = ["_" * length for length in range(1, definition.width)]
             patterns = [pattern + end for pattern in lengths for end in ("", DECIMAL)]

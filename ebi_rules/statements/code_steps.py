@@ -24,13 +24,13 @@ from ebi_rules.criteria.nodes import (
     code_atoms,
     fields_needed,
 )
-from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.binding import BIRTH_AND_ACTIVITY, Binding
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.statements.child_steps import KINDS, ChildSteps, in_field, part
 from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.dialects.printing import table_name
 from ebi_rules.translate.sql import SqlTranslator, needs_order, text_condition
-from ebi_rules.translate.sql_parts import as_number, coalesce, number
+from ebi_rules.translate.sql_parts import as_number, coalesce, number, text
 from ebi_rules.translate.sql_values import (
     as_text,
     as_whole_number,
@@ -68,15 +68,26 @@ class Steps(ChildSteps):
     Attributes:
         distinct: Whether codes in the activity table are decided on distinct texts.
         scope: The months and providers to read.
+        has_further_keys: Whether the steps have every column of the key (`Binding.keys`), as flags need them.
     """
 
     distinct: bool
     scope: Scope = EVERYTHING
+    has_further_keys: bool = False
 
     def keys(self) -> str:
         """Return a select of the keys of all activities in the scope."""
-        key = self._raw_column(self.binding.key).as_(self._name("activity_key"))
-        return self._print(self._within_scope(exp.Select(expressions=[key]).from_(self._activity_table())))
+        columns: list[exp.Expr] = [self._raw_column(self.binding.key).as_(self._name("activity_key"))]
+        columns += [self._raw_column(column).as_(self._name(name)) for name, column in self._further_keys().items()]
+        return self._print(self._within_scope(exp.Select(expressions=columns).from_(self._activity_table())))
+
+    def _further_keys(self) -> dict[str, str]:
+        """Return the columns without which the key is not unique, by their names in the steps."""
+        return {f"activity_key_{place}": column for place, column in enumerate(self.binding.keys[1:], start=2)}
+
+    def _carried_keys(self) -> list[str]:
+        """Return the names of the columns of the key in the steps."""
+        return [self.binding.key, *(self._further_keys() if self.has_further_keys else ())]
 
     def months(self) -> str:
         """Return a select of the number of rows by month (202404)."""
@@ -136,13 +147,16 @@ class Steps(ChildSteps):
         ordered = [name for name in inside if not self.distinct and self._is_ordered(name, atoms)]
         columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
         columns += [self._text_column(name, atoms, name in ordered) for name in inside]
+        if self.has_further_keys:
+            further = self._further_keys().items()
+            columns += [self._raw_column(column).as_(self._name(name)) for name, column in further]
         select = exp.Select(expressions=[self._read_column(self.binding.key), *columns]).from_(self._activity_table())
         read = self._within_scope(select)
         if not ordered:
             yield "activity", read
             return
         yield "texts", read
-        kept: list[exp.Expr] = [self._column(name) for name in (self.binding.key, *map(self._carried, fields))]
+        kept: list[exp.Expr] = [self._column(name) for name in (*self._carried_keys(), *map(self._carried, fields))]
         for name in inside:
             text: exp.Expr = self._column(name)
             if name in ordered:
@@ -164,7 +178,7 @@ class Steps(ChildSteps):
         activity = "activity" if joined else None
         columns: list[exp.Expr] = [
             self._column(name, activity).as_(self._name(name)) if activity else self._column(name)
-            for name in (self.binding.key, *map(self._carried, fields))
+            for name in (*self._carried_keys(), *map(self._carried, fields))
         ]
         select = exp.Select().from_(self._step("activity"))
         for code_field in joined:
@@ -245,8 +259,18 @@ class Steps(ChildSteps):
 
     def _raw_field(self, name: str) -> exp.Expr:
         """Return a field as text, number or date: whatever type the table has, unless its types are known."""
+        if not self.binding.fields[name]:
+            # An imaging code of the kind that the table does not have is missing, as an empty text is.
+            return self._age_at_activity() if name == "age" else text("")
         first, *rest = [self._typed(FIELDS[name].kind, column) for column in self.binding.fields[name]]
         return exp.Coalesce(this=first, expressions=rest) if rest else first
+
+    def _age_at_activity(self) -> exp.Expr:
+        """Return the age in completed years at the date of the activity; NULL where either date is missing."""
+        birth, day = (self._raw_field(name) for name in BIRTH_AND_ACTIVITY)
+        before = exp.LT(this=self._day_of_year(day), expression=self._day_of_year(birth))
+        years = exp.Sub(this=self._date_part(day, "YEAR"), expression=self._date_part(birth, "YEAR"))
+        return exp.Sub(this=years, expression=as_number(before))
 
     def _typed(self, kind: Kind, name: str) -> exp.Expr:
         column = self._raw_column(name)

@@ -152,7 +152,9 @@ class _CubeWriter(Steps):
             steps.append(("treatments", self._treatments_step(dimensions)))
             selects.append(exp.Select(expressions=self._long_columns(dimensions)).from_(self._step("treatments")))
         further = ("activity_date", "age", *missing_counted(dimensions), *treatment_fields(self.binding))
-        carried = [name for name in self.binding.fields if name in {*dimensions, *further}]
+        split = [self.binding.recodings[name] for name in dimensions if name in self.binding.recodings]
+        sources = {name for recoding in split if recoding.is_split for name in recoding.fields}
+        carried = [name for name in self.binding.fields if name in {*dimensions, *further, *sources}]
         whole = self._with_steps(union(selects), self._criteria, carried, recorded)
         for name, query in steps:
             whole.args["with_"].append("expressions", self._cte(name, query))
@@ -173,7 +175,7 @@ class _CubeWriter(Steps):
             columns.append(self._column(self._verdict_column(atom)))
         if self.binding.fields.get("activity_date"):
             columns.append(self._day(self._column("activity_date")).as_(self._name(_DAY)))
-            columns.append(self._day_of_month(self._column("activity_date")).as_(self._name(_DAY_OF_MONTH)))
+            columns.append(self._date_part(self._column("activity_date"), "DAY").as_(self._name(_DAY_OF_MONTH)))
         if treatment_fields(self.binding):
             columns.append(as_text(self._column("treatment_function"), self.dialect).as_(self._name(_TREATMENT)))
         return exp.Select(expressions=columns).from_(self._step("codes"))
@@ -311,23 +313,28 @@ class _CubeWriter(Steps):
             has_date = self.binding.fields.get("activity_date")
             return self._month(self._column("activity_date")) if has_date else text("")
         if name == "age_band":
-            return self._age_band() if self.binding.fields.get("age") else text("")
+            return self._age_band() if "age" in self.binding.fields else text("")
         if name in self.binding.recodings:
             return self._label(self.binding.recodings[name])
         return self._column(name) if name in self.binding.fields else text("")
 
     def _label(self, recoding: Recoding) -> exp.Expr:
         """Return the label of an activity's code."""
-        labels = [
-            exp.If(this=self._is_labelled(recoding, label), true=text(label))
-            for label in dict.fromkeys(recoding.labels.values())
-        ]
+        named = [label for label in recoding.known if label != recoding.otherwise]
+        if recoding.is_split:
+            conditions = [self._translator().visit(recoding.among([label])) for label in named]
+        else:
+            conditions = [self._is_labelled(recoding, label) for label in named]
+        labels = [exp.If(this=has, true=text(label)) for has, label in zip(conditions, named, strict=True)]
         return exp.Case(ifs=labels, default=text(recoding.otherwise) if recoding.otherwise else None)
 
     def _is_labelled(self, recoding: Recoding, *labels: str) -> exp.Expr:
         """Return the condition that an activity's code has one of some labels, or any label if none is named."""
-        codes = [code for code, label in recoding.labels.items() if not labels or label in labels]
         translator = SqlTranslator(self.dialect, lambda _: self._column(self._carried(recoding.name)), no_codes)
+        if recoding.patterns:
+            patterns = [pattern for pattern, label in recoding.patterns if not labels or label in labels]
+            return translator.fits_any(recoding.field, patterns)
+        codes = [code for code, label in recoding.labels.items() if not labels or label in labels]
         return translator.visit(In(recoding.field, tuple(codes)))
 
     def _is_missing(self, name: str) -> exp.Expr:
@@ -354,12 +361,7 @@ class _CubeWriter(Steps):
         if not self.dialect.extract:
             return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m%d")), "int")
         month = exp.Mul(this=exp.Paren(this=self._month(date)), expression=number(100))
-        return exp.Add(this=month, expression=self._day_of_month(date))
-
-    def _day_of_month(self, date: exp.Expr) -> exp.Expr:
-        if not self.dialect.extract:
-            return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%d")), "int")
-        return exp.Extract(this=exp.var("DAY"), expression=date.copy())
+        return exp.Add(this=month, expression=self._date_part(date, "DAY"))
 
     def _all(self, criteria: Sequence[Criterion]) -> exp.Expr:
         """Return 1 where all criteria hold, else 0."""

@@ -93,7 +93,10 @@ class _RuleWriter(Steps):
 
     def _flags(self, rules: Sequence[RuleLogic]) -> exp.Expr:
         columns = [as_number(self._rule(rule)).as_(self._name(rule.key)) for rule in rules]
-        select = exp.Select(expressions=[self._column(self.binding.key), *columns])
+        self.has_further_keys = True
+        keys: list[exp.Expr] = [self._column(self.binding.key)]
+        keys += [self._column(name).as_(self._name(column)) for name, column in self._further_keys().items()]
+        select = exp.Select(expressions=[*keys, *columns])
         return self._with_steps(select.from_(self._step("codes")), criteria_of(rules), [])
 
     def _counts_of(self, rule: RuleLogic) -> exp.Expr:

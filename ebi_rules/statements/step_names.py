@@ -9,6 +9,8 @@ from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.dialects.printing import identifier, print_sql
 from ebi_rules.translate.sql_parts import number, text
 
+_FORMATS = {"YEAR": "%Y", "MONTH": "%m", "DAY": "%d"}
+
 
 @dataclass
 class Naming:
@@ -41,8 +43,21 @@ class Naming:
         """Return the month of a date as a number: 202404."""
         if not self.dialect.extract:
             return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m")), "int")
-        year, month = (exp.Extract(this=exp.var(part), expression=date.copy()) for part in ("YEAR", "MONTH"))
+        year, month = (self._date_part(date, part) for part in ("YEAR", "MONTH"))
         return exp.Add(this=exp.Mul(this=year, expression=number(100)), expression=month)
+
+    def _day_of_year(self, date: exp.Expr) -> exp.Expr:
+        """Return month and day of a date as one number: 328 for 28 March."""
+        if not self.dialect.extract:
+            return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%m%d")), "int")
+        month, day = (self._date_part(date, part) for part in ("MONTH", "DAY"))
+        return exp.Add(this=exp.Mul(this=month, expression=number(100)), expression=day)
+
+    def _date_part(self, date: exp.Expr, part: str) -> exp.Expr:
+        """Return the YEAR, MONTH or DAY of a date as a number."""
+        if not self.dialect.extract:
+            return exp.cast(exp.TimeToStr(this=date.copy(), format=text(_FORMATS[part])), "int")
+        return exp.Extract(this=exp.var(part), expression=date.copy())
 
     def _rows_of_constants(self, rows: Sequence[Mapping[str, exp.Expr]]) -> exp.Expr:
         """Return a select of constants, one row each."""

@@ -15,8 +15,10 @@ from ebi_rules.criteria.nodes import (
     FollowedBy,
     HasCode,
     In,
+    InList,
     IsNull,
     NamedCodes,
+    NamedImagingCodes,
     Not,
     Or,
     Position,
@@ -90,11 +92,16 @@ class _English(Visitor[str]):
         values = listed([self._value(node.field, value) for value in node.values], "or")
         return f"the patient is aged {values}" if node.field == "age" else f"the {self._label(node.field)} is {values}"
 
+    def visit_in_list(self, node: InList) -> str:
+        return f"the {self._label(node.field)} is {self._codes(node.codes)}"
+
     def visit_is_null(self, node: IsNull) -> str:
         return f"{self._subject(node.field)} is not recorded"
 
     def visit_not(self, node: Not) -> str:
         match node.operand:
+            case Or() as inside if self._examination(inside):
+                return f"the examination is not {self._examination(inside)}"
             case Not() | Or():
                 return self.visit(_simplified(node))
             case And() as inside:
@@ -110,6 +117,8 @@ class _English(Visitor[str]):
                 return f"no {_NOUNS[system]} is recorded"
             case IsNull(field):
                 return f"{self._subject(field)} is recorded"
+            case InList(codes) as inside:
+                return f"the {self._label(inside.field)} is not {self._codes(codes)}, or is not recorded"
             case Between(field) | Compare(field) | In(field) | StartsWith(field):
                 clause = self.visit(node.operand)
                 clause = clause.replace(" is ", " is not ", 1).replace(" begins ", " does not begin ", 1)
@@ -119,6 +128,9 @@ class _English(Visitor[str]):
         assert False, f"Unhandled node: {node}"
 
     def visit_or(self, node: Or) -> str:
+        examination = self._examination(node)
+        if examination:
+            return f"the examination is {examination}"
         operands = self._operands(node)
         clauses = [
             self._all_of(operand, comma=False) if isinstance(operand, And) else self.visit(operand)
@@ -143,7 +155,7 @@ class _English(Visitor[str]):
         """Return the operands of a node, with those of nested nodes of the same kind in their place."""
         operands: list[Criterion] = []
         for operand in map(_simplified, node.operands):
-            if isinstance(operand, And | Or) and type(operand) is type(node) and not self._codes_together(operand):
+            if isinstance(operand, And | Or) and type(operand) is type(node) and not self._is_one_clause(operand):
                 operands += self._operands(operand)
             else:
                 operands.append(operand)
@@ -152,7 +164,7 @@ class _English(Visitor[str]):
     def _is_pair(self, node: And) -> bool:
         """Return whether a node joins exactly two clauses, neither of them alternatives."""
         operands = self._operands(node)
-        return len(operands) == 2 and not any(isinstance(operand, Or) for operand in operands)
+        return len(operands) == 2 and not any(map(self._is_choice, operands))
 
     def _all_of(self, node: And, comma: bool) -> str:
         """Return the clauses of a node joined by "and"; `comma` allows one before the "and" of a pair."""
@@ -161,7 +173,9 @@ class _English(Visitor[str]):
             return together
         operands = self._operands(node)
         *before, last = operands
-        if any(isinstance(operand, Or) for operand in before) or (isinstance(last, Or) and len(last.operands) > 2):
+        if any(map(self._is_choice, before)) or (
+            isinstance(last, Or) and self._is_choice(last) and len(last.operands) > 2
+        ):
             return self._all_of_together(node)
         clauses = list(map(_set_apart, self._clauses(operands)))
         match operands:
@@ -208,8 +222,22 @@ class _English(Visitor[str]):
         phrases = [f"for {self._codes(atom.codes)}" for atom in atoms]
         return f"{nouns.pop()} codes are recorded {both}{listed(phrases, 'and')}"
 
-    def _codes(self, codes: NamedCodes) -> str:
-        return self.words.get(codes.name) or f"{codes.name.replace('_', ' ')} ({dotted(codes.codes)})"
+    def _is_choice(self, node: Criterion) -> bool:
+        """Return whether a node is said as alternatives."""
+        return isinstance(node, Or) and not self._examination(node)
+
+    def _is_one_clause(self, node: And | Or) -> bool:
+        """Return whether a node is said in one clause, although it has several operands."""
+        return bool(self._codes_together(node) or self._examination(node))
+
+    def _examination(self, node: And | Or) -> str | None:
+        """Return the phrase for a list of examinations, whichever kind of code says so; None for other nodes."""
+        lists = _lists_of_one_name(node)
+        return self._codes(lists[0]) if lists else None
+
+    def _codes(self, codes: NamedCodes | NamedImagingCodes) -> str:
+        listed_codes = dotted(codes.codes) if isinstance(codes, NamedCodes) else str(codes.codes)
+        return self.words.get(codes.name) or f"{codes.name.replace('_', ' ')} ({listed_codes})"
 
     def _label(self, field: str) -> str:
         return FIELDS[field].label
@@ -230,9 +258,16 @@ def _simplified(node: Criterion) -> Criterion:
     match node:
         case Not(Not(operand)):
             return _simplified(operand)
-        case Not(Or(operands)):
+        case Not(Or(operands) as inside) if not _lists_of_one_name(inside):
             return And(tuple(Not(operand) for operand in operands))
     return node
+
+
+def _lists_of_one_name(node: And | Or) -> list[NamedImagingCodes]:
+    """Return the lists of a node that asks for one list of examinations by either kind of code; empty for others."""
+    lists = [operand.codes for operand in node.operands if isinstance(operand, InList)]
+    is_one = isinstance(node, Or) and len(lists) == len(node.operands) and len({named.name for named in lists}) == 1
+    return lists if is_one and len(lists) > 1 else []
 
 
 def _noun(node: HasCode) -> str:

@@ -20,6 +20,7 @@ from ebi_rules.criteria.nodes import (
     FollowedBy,
     HasCode,
     In,
+    InList,
     IsNull,
     NamedCodes,
     Not,
@@ -27,6 +28,7 @@ from ebi_rules.criteria.nodes import (
     Position,
     Recorded,
     StartsWith,
+    fields_needed,
 )
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.visitor import Visitor
@@ -50,12 +52,15 @@ def expression(criteria: Mapping[str, Criterion], binding: Binding) -> pl.Expr:
         binding: The layout matched to the columns.
 
     Raises:
-        UsageError: Codes are in a child table, which one expression cannot reach.
+        UsageError: Codes are in a child table, or age is worked out from dates, which one expression cannot do.
     """
     if binding.layout.is_child:
         raise UsageError(
             f"the layout {binding.layout.name} has codes in a second table, which an expression cannot reach: use flag."
         )
+
+    if binding.derives_age and any("age" in fields_needed(criterion) for criterion in criteria.values()):
+        raise UsageError("age is worked out from the date of birth, which an expression cannot do: use flag.")
 
     def codes(atom: CodeAtom) -> pl.Expr:
         return verdict(atom, code_text(binding.code_columns(atom.code_field), binding, atom.code_field))
@@ -102,6 +107,9 @@ class PolarsTranslator(Visitor[pl.Expr]):
     def visit_in(self, node: In) -> pl.Expr:
         return self.fields(node.field).is_in(list(node.values)).fill_null(False)
 
+    def visit_in_list(self, node: InList) -> pl.Expr:
+        return self.fields(node.field).is_in(list(node.values)).fill_null(False)
+
     def visit_is_null(self, node: IsNull) -> pl.Expr:
         return self.fields(node.field).is_null()
 
@@ -118,6 +126,27 @@ class PolarsTranslator(Visitor[pl.Expr]):
         return self.fields(node.field).str.starts_with(node.prefix).fill_null(False)
 
 
+class Answering(PolarsTranslator):
+    """Turn criteria into expressions, and use the answers that some nodes already have.
+
+    Args:
+        answer: Returns the expression of a node's answer; None if it has none yet.
+        fields: Returns the expression of a field's value in normal form.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[[Criterion], pl.Expr | None],
+        fields: Callable[[str], pl.Expr] = lambda name: pl.col(name),
+    ) -> None:
+        super().__init__(fields, _unanswered)
+        self.answer = answer
+
+    def visit(self, node: Criterion) -> pl.Expr:
+        answer = self.answer(node)
+        return super().visit(node) if answer is None else answer
+
+
 def field_value(binding: Binding, name: str, schema: Mapping[str, pl.DataType] | None = None) -> pl.Expr:
     """Return the expression of a field's value in normal form: text, whole number or date, null where it is missing.
 
@@ -131,6 +160,9 @@ def field_value(binding: Binding, name: str, schema: Mapping[str, pl.DataType] |
     definition = FIELDS[name]
     types = schema or {}
     columns = binding.fields[name]
+    if not columns:
+        assert definition.kind is Kind.CODE, f"{name} has no column to read"
+        return pl.lit(None, pl.String)  # An imaging code of the kind that the extract does not have.
     if definition.kind is Kind.NUMBER:
         number = pl.coalesce([whole_number(column, types.get(column)) for column in columns])
         if name != "age":
@@ -233,3 +265,7 @@ def stems(lists: Iterable[NamedCodes]) -> list[str]:
 
 def _any_prefix(named: NamedCodes) -> str:
     return f"(?:{'|'.join(named.codes.prefixes)})"
+
+
+def _unanswered(atom: CodeAtom) -> pl.Expr:
+    assert False, f"Undecided: {atom}"

@@ -19,6 +19,7 @@ from ebi_rules.criteria.nodes import (
     FollowedBy,
     HasCode,
     In,
+    InList,
     IsNull,
     Not,
     Or,
@@ -27,10 +28,11 @@ from ebi_rules.criteria.nodes import (
     StartsWith,
     lists_named,
 )
+from ebi_rules.criteria.value_patterns import DIGIT, OTHER, ValuePattern
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.sql_parts import NOTHING, all_of, any_of, coalesce, like, negate, number, text
-from ebi_rules.translate.sql_values import ORDERED_CLOSE, ORDERED_OPEN, without_white_space
+from ebi_rules.translate.sql_values import ORDERED_CLOSE, ORDERED_OPEN, replace_each, without_white_space
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import MISSING_TEXTS, CodeList
 
@@ -100,6 +102,9 @@ class SqlTranslator(Visitor[exp.Expr]):
             outside=min(numbers) - 1,
         )
 
+    def visit_in_list(self, node: InList) -> exp.Expr:
+        return self._text_in(node.field, node.values)
+
     def visit_is_null(self, node: IsNull) -> exp.Expr:
         return self.is_missing(node.field)
 
@@ -120,6 +125,24 @@ class SqlTranslator(Visitor[exp.Expr]):
         if node.prefix[0] not in "0N":
             return begins
         return all_of([begins, negate(self.visit_is_null(IsNull(node.field)))])
+
+    def fits_any(self, field: str, patterns: Iterable[ValuePattern]) -> exp.Expr:
+        """Return the condition that a coded field has one of some patterns, by its text with every digit as 9."""
+        patterns = list(patterns)
+        column = exp.Upper(this=self._bare(field))
+        digits = [character for character in "0123456789" if character != DIGIT]
+        shape = coalesce(replace_each(column, digits, DIGIT, self.dialect), text(NOTHING))
+        literals = [each.text for each in patterns if each.is_literal]
+        shapes = [each for pattern in patterns if not pattern.is_literal for each in pattern.shapes()]
+        plain = [each for each in shapes if OTHER not in each]
+        conditions = [self._is_one_of(column.copy(), literals)] if literals else []
+        conditions += [self._is_one_of(shape.copy(), plain)] if plain else []
+        for each in shapes:
+            if OTHER in each:
+                others = [place for place, character in enumerate(each) if character == OTHER]
+                is_digit = [like(shape, each[:place] + DIGIT + each[place + 1 :]) for place in others]
+                conditions.append(all_of([like(shape, each), *(negate(condition) for condition in is_digit)]))
+        return any_of(conditions)
 
     def is_missing(self, field: str) -> exp.Expr:
         """Return the condition that a field has no value."""

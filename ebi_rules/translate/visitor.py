@@ -11,6 +11,7 @@ from ebi_rules.criteria.nodes import (
     FollowedBy,
     HasCode,
     In,
+    InList,
     IsNull,
     Not,
     Or,
@@ -39,6 +40,8 @@ class Visitor(ABC, Generic[Result]):
                 return self.visit_has_code(node)
             case In():
                 return self.visit_in(node)
+            case InList():
+                return self.visit_in_list(node)
             case IsNull():
                 return self.visit_is_null(node)
             case Not():
@@ -68,6 +71,9 @@ class Visitor(ABC, Generic[Result]):
 
     @abstractmethod
     def visit_in(self, node: In) -> Result: ...
+
+    @abstractmethod
+    def visit_in_list(self, node: InList) -> Result: ...
 
     @abstractmethod
     def visit_is_null(self, node: IsNull) -> Result: ...
