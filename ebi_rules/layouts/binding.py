@@ -7,8 +7,9 @@ module reads no data.
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
-from ebi_rules._support.errors import ExtractError, UsageError, nearest, unknown
+from ebi_rules._support.errors import ExtractError, InvalidInputError, UsageError, nearest, unknown
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.labels import Recoding
@@ -184,6 +185,8 @@ class Binding:
             for name, columns in self.fields.items()
             if FIELDS[name].kind is not Kind.LABEL
         }
+        if self.derives_age:
+            values["age"] = completed_years(*(values[name] for name in BIRTH_AND_ACTIVITY))
         for name, system in CODE_FIELDS.items():
             if self.child(name):
                 codes = [single_code(cell) for cell in child_cells.get(name, ())]
@@ -194,6 +197,24 @@ class Binding:
             is_filler = len(codes) == 1 and codes[0] in self.lone_fillers(name)
             values[name] = [] if is_filler else codes
         return Activity.of(values)
+
+
+def completed_years(birth: object, day: object) -> int | None:
+    """Return the age on a day in completed years; None where a date is missing.
+
+    Raises:
+        InvalidInputError: A value is not a date.
+
+    Example:
+        >>> from datetime import date
+        >>> completed_years(date(1980, 3, 2), date(2025, 3, 1)), completed_years(None, date(2025, 3, 1))
+        (44, None)
+    """
+    if birth is None or day is None:
+        return None
+    if not isinstance(birth, date) or not isinstance(day, date):
+        raise InvalidInputError("age can be worked out from dates only.")
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
 def bare_name(column: str) -> str:

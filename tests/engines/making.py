@@ -1,24 +1,27 @@
 """Make rules and extracts for tests: a rule from criteria as text, rows from canonical values in any layout."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import polars as pl
 
 from ebi_rules.criteria.fields import FIELDS, Kind
-from ebi_rules.criteria.nodes import Criterion, NamedCodes
+from ebi_rules.criteria.nodes import Criterion, NamedCodes, NamedImagingCodes
 from ebi_rules.criteria.parser import parse
 from ebi_rules.layouts.layout import ChildTable, Layout, find_layout
 from ebi_rules.rule_model.catalogue import shared_definitions
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_documentation import NOT_STATED, RuleDocumentation
 from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic
-from opcs_icd import CodeList
+from opcs_icd import CodeList, ImagingCodes
 from tests.engines.case import Case
 
 LAYOUTS = ("ncdr-opa", "hes-op", "unified-sus-op")
 """One layout of each shape: delimited, numbered, child tables."""
 
 Row = Mapping[str, object]
+
+_TYPES: Mapping[Kind, type[pl.DataType]] = {Kind.NUMBER: pl.Int64, Kind.DATE: pl.Date}
 
 _DOCUMENTATION = RuleDocumentation(
     title="Made up",
@@ -46,8 +49,13 @@ def make_rule(
     opcs: Mapping[str, Sequence[str]] | None = None,
     icd: Mapping[str, Sequence[str]] | None = None,
     key: str = "made_up",
+    nicip: Mapping[str, Sequence[str]] | None = None,
+    snomed: Mapping[str, Sequence[str]] | None = None,
 ) -> Rule:
-    lists = {name: NamedCodes(name, CodeList.opcs(patterns)) for name, patterns in (opcs or {}).items()}
+    lists: dict[str, NamedCodes | NamedImagingCodes] = {}
+    lists |= {name: NamedCodes(name, CodeList.opcs(patterns)) for name, patterns in (opcs or {}).items()}
+    lists |= {name: NamedImagingCodes(name, ImagingCodes.nicip(patterns)) for name, patterns in (nicip or {}).items()}
+    lists |= {name: NamedImagingCodes(name, ImagingCodes.snomed(codes)) for name, codes in (snomed or {}).items()}
     lists |= {name: NamedCodes(name, CodeList.icd(patterns)) for name, patterns in (icd or {}).items()}
     shared = shared_definitions()
     parsed = {
@@ -75,8 +83,8 @@ def make_case(layout: str | Layout, rules: Sequence[Rule], rows: Sequence[Row]) 
     schema: dict[str, type[pl.DataType]] = {chosen.fields["id"][0]: pl.Int64}
     for name, (first, *_) in chosen.fields.items():
         if any(name in row for row in rows):
-            columns[first] = [row.get(name) for row in rows]
-            schema[first] = pl.Int64 if FIELDS[name].kind is Kind.NUMBER else pl.String
+            columns[first] = [_cell(name, row.get(name)) for row in rows]
+            schema[first] = _TYPES.get(FIELDS[name].kind, pl.String)
     children = {}
     for name, shape in chosen.codes.items():
         cells = [_cells(row.get(name)) for row in rows]
@@ -90,6 +98,12 @@ def make_case(layout: str | Layout, rules: Sequence[Rule], rows: Sequence[Row]) 
                 columns[column] = [each[place] if place < len(each) else None for each in cells]
                 schema[column] = pl.String
     return Case(chosen, rules, pl.DataFrame(columns, schema=schema), children)
+
+
+def _cell(name: str, value: object) -> object:
+    """Return a value of a field as the frame has it: dates are written 2024-03-28."""
+    is_day = FIELDS[name].kind is Kind.DATE and isinstance(value, str)
+    return date.fromisoformat(str(value)) if is_day else value
 
 
 def _cells(value: object) -> list[str | None]:

@@ -16,7 +16,11 @@ from tests.engines.evaluators import EVERY_EVALUATOR, REFERENCE, disagreements, 
 from tests.engines.making import make_case
 
 RULES = [*rules(), *open_policy(*builtin_policies())]
-LAYOUTS = {"outpatient": ["ncdr-opa", "hes-op", "unified-sus-op"], "admitted": ["ncdr-apcs", "hes-apc"]}
+LAYOUTS = {
+    "outpatient": ["ncdr-opa", "hes-op", "unified-sus-op"],
+    "admitted": ["ncdr-apcs", "hes-apc"],
+    "imaging": ["dids-icb"],
+}
 _AT_ONCE = 7
 """How many rules one statement holds, with all their variants."""
 
@@ -42,7 +46,7 @@ def _variants(rule: Rule, layout: str) -> list[Rule]:
     return [each.rule for each in interpretations(rule) if why_unavailable(each.rule.logic, binding) is None]
 
 
-_USUAL = ("ncdr-opa", "unified-sus-op", "ncdr-apcs")
+_USUAL = ("ncdr-opa", "unified-sus-op", "ncdr-apcs", "dids-icb")
 """One layout of each shape and dataset; the examples are run over the others in long runs."""
 
 

@@ -4,6 +4,7 @@ A case has any code lists, any criteria over them, any shape of layout, and cell
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 
 import polars as pl
 from hypothesis import strategies as st
@@ -20,16 +21,19 @@ from ebi_rules.criteria.nodes import (
     FollowedBy,
     HasCode,
     In,
+    InList,
     IsNull,
     NamedCodes,
+    NamedImagingCodes,
     Not,
     Or,
     Position,
     Recorded,
     StartsWith,
 )
+from ebi_rules.layouts.binding import BIRTH_AND_ACTIVITY
 from ebi_rules.layouts.layout import ChildTable, Layout, Numbered
-from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem
+from opcs_icd import ICD10, OPCS4, CodeList, CodeSystem, ImagingCodes
 from tests.engines.case import Case
 from tests.engines.making import make_rule
 
@@ -52,18 +56,33 @@ _FIELD_VALUES: Mapping[str, list[str]] = {
     "attendance_status": ["5", "6"],
     "treatment_function": ["010", "100", "001"],
     "ethnic_category": ["A", "N1", "9"],
+    "nicip": ["MLUSP", "MKNEL", "XCHES"],
+    "snomed": ["241648005", "2471000087103"],
 }
 _RAW_VALUES: Mapping[str, list[str | None]] = {
     "administrative_category": [None, "", " ", "NULL", "01", "1", "02", "2", " 2", "20", "0 2", "A", "002"],
     "attendance_status": [None, "", "null", "5", "6 ", "05"],
     "treatment_function": [None, "", "010", "10", "1", "01", "100", "1000", "A"],
     "ethnic_category": [None, " ", "NULL", "a", "A", "N1", "NUL", "9", "%", "A_"],
+    "nicip": [None, "", "NULL", "MLUSP", "mlusp ", "MLUSPC", "MKNEL", " MKNE L", "MKNEB", "XCHES", "M%", "LUSP"],
+    "snomed": [None, " ", "NULL", "241648005", " 241648005", "41333006", "2471000087103", "24164800", "2416480051"],
 }
 _NUMBERS: Mapping[str, list[int | None]] = {
     "age": [None, -1, 0, 1, 18, 19, 7000, 7001, 7007, 7008],
     "imd_decile": [None, -1, 0, 1, 10],
 }
 _BOUNDS = st.sampled_from([-1, 0, 1, 10, 18, 19, 7000, 7001, 7005, 7010])
+_EXAMINATIONS = [
+    NamedImagingCodes("lumbar", ImagingCodes.nicip(["MLUSP", "MLUSPC"])),
+    NamedImagingCodes("knee", ImagingCodes.nicip(["MKNE[BLR]"])),
+    NamedImagingCodes("lumbar", ImagingCodes.snomed(["241648005", "41333006"])),
+    NamedImagingCodes("knee", ImagingCodes.snomed(["2471000087103"])),
+]
+"""Lists of imaging codes, some of which have the codes of a raw value."""
+
+_DAYS = [None, *(date(*day) for day in ((2000, 2, 29), (2006, 3, 1), (2007, 2, 28), (2024, 2, 29), (2025, 2, 28)))]
+"""Days of births and of activities: some birthdays are on the day, some a day later."""
+
 _PREFIXES = ["0", "00", "01", "1", "2", "5", "A", "N", "NU", "9"]
 
 _LIST_NAMES = {OPCS4: ("scans", "age"), ICD10: ("plain", "order")}
@@ -134,6 +153,7 @@ def _field_atoms() -> st.SearchStrategy[Criterion]:
         st.builds(In, numbers, bounds),
         st.builds(IsNull, st.one_of(numbers, codes)),
         st.builds(StartsWith, codes, st.sampled_from(_PREFIXES)),
+        st.builds(InList, st.sampled_from(_EXAMINATIONS)),
     )
 
 
@@ -158,7 +178,14 @@ def layouts(draw: st.DrawFn) -> Layout:
     """Return a layout: codes in any shape, fields in one column or two, columns of any name."""
     style = draw(st.sampled_from(_COLUMN_NAMES))
     fields = {"id": (style,)}
+    kinds = draw(st.sampled_from([("nicip", "snomed"), ("nicip",), ("snomed",)]))
+    absent = {"nicip", "snomed"} - set(kinds)
+    if draw(st.booleans()):
+        absent.add("age")
+        fields |= {name: (f"{style} {name}",) for name in BIRTH_AND_ACTIVITY}
     for name in [*_NUMBERS, *_FIELD_VALUES]:
+        if name in absent:
+            continue
         most = 2 if name in _TWO_COLUMNS else 1
         fields[name] = tuple(f"{style} {name}{place}" for place in range(draw(st.integers(1, most))))
     codes: dict[str, Numbered | ChildTable] = {name: Numbered((f"{style} {name}",)) for name in SPELL_FIELD.values()}
@@ -239,7 +266,14 @@ def cases(draw: st.DrawFn) -> Case:
     height = draw(st.integers(0, 8))
     columns: dict[str, list[object]] = {layout.fields["id"][0]: draw(st.permutations(range(height)))}
     schema: dict[str, type[pl.DataType]] = {layout.fields["id"][0]: pl.Int64}
-    for name in [*_NUMBERS, *_FIELD_VALUES]:
+    for name in layout.fields:
+        if name == "id":
+            continue
+        if name in BIRTH_AND_ACTIVITY:
+            (column,) = layout.fields[name]
+            columns[column] = draw(st.lists(st.sampled_from(_DAYS), min_size=height, max_size=height))
+            schema[column] = pl.Date
+            continue
         values = st.sampled_from(_NUMBERS[name] if name in _NUMBERS else _RAW_VALUES[name])
         for column in layout.fields[name]:
             columns[column] = draw(st.lists(values, min_size=height, max_size=height))

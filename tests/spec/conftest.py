@@ -4,11 +4,13 @@ A table has a row an activity. An empty cell is missing; text in quotation marks
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.labels import SPECIALIST_VARIABLE
 from ebi_rules.layouts.binding import bind
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.rule_model.catalogue import rule
@@ -24,13 +26,13 @@ _ANSWERS = {"yes": True, "no": False}
 
 
 @pytest.fixture(params=["reference", *EVERY_EVALUATOR])
-def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
+def spec(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that checks one criterion against a table, on one evaluator.
 
     Codes of an activity stand between blanks: they become one delimited text, numbered columns, or child rows, and the
     answer must be the same. With `raw=True` they are one text in a form of its own (bars, missing separators), on the
     delimited layout alone; `layouts` are others to ask. With `columns="hes-op"` the table's columns are those of that
-    layout.
+    layout. `specialist` are the referring organisations on a list of specialist settings.
     """
     name: str = request.param
     evaluator = None if name == "reference" else started(name)
@@ -49,9 +51,16 @@ def spec(request: pytest.FixtureRequest) -> Callable[..., None]:
         raw: bool = False,
         columns: str | None = None,
         layouts: Sequence[str] | None = None,
+        nicip: Mapping[str, Sequence[str]] | None = None,
+        snomed: Mapping[str, Sequence[str]] | None = None,
+        specialist: Sequence[str] = (),
     ) -> None:
+        if specialist:
+            path = tmp_path / "specialist.csv"
+            path.write_text("\n".join(["code", *specialist]), encoding="utf-8")
+            monkeypatch.setenv(SPECIALIST_VARIABLE, str(path))
         rows = read_table(table)
-        asked = make_rule({"asked": criterion}, opcs, icd)
+        asked = make_rule({"asked": criterion}, opcs, icd, nicip=nicip, snomed=snomed)
         expected = {place: (_ANSWERS[row.pop("holds")],) for place, row in enumerate(rows)}
         assert {flag for (flag,) in expected.values()} == {True, False}, "a table shows what holds and what does not"
         if columns:

@@ -19,6 +19,7 @@ CHAPTERS = (
     "boundaries",
     "layouts",
     "admitted_care",
+    "imaging",
     "published_script",
 )
 
@@ -89,12 +90,14 @@ def _read(table: str, question: str, given: Mapping[str, object]) -> _Table:
     rows = read_table(table)
     answer = "holds" if "holds" in rows[0] else question.strip("`")
     head = tuple(name for name in rows[0] if name not in ("holds", "the script", "as_published"))
-    lists = {**given.get("opcs", {}), **given.get("icd", {})} if given else {}
-    about = "; ".join(
+    lists = {name: codes for kind in ("opcs", "icd", "nicip", "snomed") for name, codes in given.get(kind, {}).items()}
+    specialist = [f"the specialist settings {' '.join(f'`{code}`' for code in given.get('specialist', ()))}"]
+    named = [
         f"{name}: {' '.join(f'`{pattern}`' for pattern in patterns)}"
         for name, patterns in lists.items()
         if name in question
-    )
+    ]
+    about = "; ".join([*named, *(specialist if given.get("specialist") else [])])
     return _Table(
         question,
         about,
