@@ -158,6 +158,10 @@ def check(
     for row in profile.fields.iter_rows(named=True):
         cells = "".join(f"{'' if row[name] is None else f'{row[name]:,}':>12}" for name in checks)
         click.echo(f"  {row['field']:<{width}}{cells}  {row['column']}")
+    if profile.unlisted_codes.height:
+        click.echo("\nImaging codes that the crosswalk does not have: of other parts of the body, local, or mistakes")
+        for field, length, rows in profile.unlisted_codes.iter_rows():
+            click.echo(f"  {field:<{width}}{length:>14} {rows:>12,}")
     click.echo("\nRules")
     for rule in profile.rules.iter_rows(named=True):
         click.echo(

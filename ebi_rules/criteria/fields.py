@@ -182,7 +182,7 @@ _DEFINITIONS = (
     Field(
         "cancer_pathway",
         Kind.CODE,
-        "cancer pathway",
+        "cancer pathway flag",
         1,
         {"Y": "on a cancer pathway", "N": "not on one", "1": "on a cancer pathway", "0": "not on one"},
     ),

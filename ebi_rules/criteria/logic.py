@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.evaluate import holds
-from ebi_rules.criteria.nodes import And, Criterion, FollowedBy, HasCode, Not, Or, atoms, lists_named
+from ebi_rules.criteria.nodes import And, Criterion, FollowedBy, HasCode, InList, Not, Or, atoms, lists_named
 from ebi_rules.criteria.satisfiability import Atom, Satisfiability
-from opcs_icd import CodeList, CodeSystem
+from opcs_icd import CodeList, CodeSystem, ImagingCodes, ImagingSystem
 
 
 def possible(criterion: Criterion) -> bool:
@@ -113,6 +113,27 @@ def codes_by_sign(criterion: Criterion) -> dict[bool, dict[CodeSystem, CodeList]
     walk(criterion, sign=True)
     return {
         sign: {system: CodeList(system, prefixes.get((sign, system), ())) for system in CodeSystem}
+        for sign in (True, False)
+    }
+
+
+def imaging_codes_by_sign(criterion: Criterion) -> dict[bool, dict[ImagingSystem, ImagingCodes]]:
+    """Return the imaging codes that a criterion requires (True) and those that it excludes (False), by kind."""
+    codes: dict[tuple[bool, ImagingSystem], list[str]] = {}
+
+    def walk(node: Criterion, sign: bool) -> None:
+        match node:
+            case And(operands) | Or(operands):
+                for operand in operands:
+                    walk(operand, sign)
+            case Not(operand):
+                walk(operand, not sign)
+            case InList(named):
+                codes.setdefault((sign, named.system), []).extend(named.codes)
+
+    walk(criterion, sign=True)
+    return {
+        sign: {system: ImagingCodes(system, codes.get((sign, system), ())) for system in ImagingSystem}
         for sign in (True, False)
     }
 

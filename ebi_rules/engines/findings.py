@@ -18,6 +18,7 @@ CHECKS: Mapping[str, str] = {
     "implausible": "rows with a number that the field cannot have, such as an age over 150",
     "short": "rows with a code without its leading zeros, such as 2 for 02",
     "malformed": "rows with a value that cannot be read; for codes, rows whose first code is malformed",
+    "disagree": "rows whose NICIP and SNOMED CT codes stand for different examinations",
     "decimal": "rows with a SNOMED CT code that was turned into a decimal number and may have lost digits",
     "unlisted": "rows with an imaging code that the crosswalk lacks: of another part of the body, local, or a mistake",
     "three_characters": "rows whose first code has only three characters",
@@ -146,6 +147,11 @@ def _decimal(finding: Finding) -> Notice:
     )
 
 
+def _disagree(finding: Finding) -> Notice:
+    text = f"codes that stand for different examinations ({braced(finding.column)}); either is enough for a rule."
+    return Notice(f"{{rows_have}} {text}", finding.rows)
+
+
 def _repeated(finding: Finding) -> Notice:
     text = f"the same key ({braced(finding.column)}) as another row; every row is counted. "
     return Notice(f"{{rows_have}} {text}Check for a join that repeats rows.", finding.rows)
@@ -217,6 +223,7 @@ _JUDGES: Mapping[str, Callable[[Finding], Notice | None]] = {
     "ambiguous": _ambiguous,
     "booked": _booked,
     "decimal": _decimal,
+    "disagree": _disagree,
     "implausible": _implausible,
     "malformed": _malformed,
     "missing": _missing,

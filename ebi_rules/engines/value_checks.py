@@ -11,12 +11,12 @@ import polars as pl
 from ebi_rules._support.clock import today
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.fields import BABY_AGES, FIELDS, Kind
-from ebi_rules.criteria.nodes import CODE_FIELDS, IMAGING_FIELD
+from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.coded_values import ROWS, VALUE, CodedValues
 from ebi_rules.engines.extract import FrameExtract, Table
 from ebi_rules.engines.findings import NUMBER, Finding
-from ebi_rules.engines.imaging_findings import IMAGING_SYSTEM, imaging_findings
+from ebi_rules.engines.imaging_findings import IMAGING_SYSTEM, examination_findings, require_exact
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.polars_dates import DAY, TEXT, day_of, distinct_dates, is_text_date
 from ebi_rules.engines.polars_dates import ROWS as DATES
@@ -24,8 +24,8 @@ from ebi_rules.engines.united_files import ALIKE
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.statements.check_sql import BOOKED, LIMITS, STATUS
 from ebi_rules.translate.date_formats import as_date, date_text, day_and_month, in_calendar, is_date_type
-from ebi_rules.translate.polars import bare_code, field_value, whole_number
-from opcs_icd import MISSING_TEXTS, WHITE_SPACE, ImagingSystem
+from ebi_rules.translate.polars import bare_code, field_value, raw_code, whole_number
+from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
 DATE = "a date such as 2024-03-28 or 28/03/2024"
 
@@ -61,6 +61,7 @@ def check_types(extract: FrameExtract, fields: Iterable[str]) -> None:
 
 
 def _check_type(name: str, column: str, dtype: pl.DataType) -> None:
+    require_exact(name, column, dtype)
     if name == "id":
         if dtype.is_nested() or dtype in (pl.Binary, pl.Object):
             raise ExtractError(f"the column {column} is {dtype}: the activity's key must be text or a number.")
@@ -68,11 +69,6 @@ def _check_type(name: str, column: str, dtype: pl.DataType) -> None:
     if FIELDS[name].kind is Kind.DATE:
         if not is_date_type(dtype):
             raise ExtractError(f"the column {column} ({name}) is {dtype}: it must be dates, such as 2024-03-28.")
-    elif name == IMAGING_FIELD[ImagingSystem.SNOMED] and (dtype.is_float() or dtype.is_decimal()):
-        raise ExtractError(
-            f"the column {column} ({name}) is {dtype}: SNOMED CT codes have up to 18 digits, of which such a number "
-            "loses the last. Read the column as text from the source."
-        )
     elif not (_is_text(dtype) or dtype.is_numeric()):
         raise ExtractError(f"the column {column} ({name}) is {dtype}: it must be text or whole numbers.")
 
@@ -115,6 +111,8 @@ def find_odd_values(extract: FrameExtract, fields: Iterable[str], values: CodedV
             findings += _coded(name, values, rows)
         if FIELDS[name].kind is Kind.DATE:
             findings += _text_dates(name, extract, rows)
+    if IMAGING_SYSTEM.keys() & set(checked):
+        findings += examination_findings(binding, _pairs_of_codes(extract))
     if {"activity_date", STATUS.name} <= set(checked):
         findings.append(_booked(extract, recorded["activity_date"]))
     for name in CODE_FIELDS:
@@ -234,11 +232,19 @@ def _coded(name: str, values: CodedValues, rows: int) -> Iterator[Finding]:
         known = pl.Series([definition.is_known(value) for value in recorded["code"]], dtype=pl.Boolean)
         yield Finding(name, column, "unknown", int(recorded.filter(~known)["rows"].sum()), count)
         recorded = recorded.filter(known)
-    if name in IMAGING_SYSTEM:
-        yield from imaging_findings(name, column, recorded)
     if definition.width and definition.width > 1:
         short = recorded.filter(pl.col("length") < definition.width)
         yield Finding(name, column, "short", int(short["rows"].sum()), count)
+
+
+def _pairs_of_codes(extract: FrameExtract) -> pl.DataFrame:
+    """Return the distinct pairs of imaging codes, with the number of rows that have each."""
+    binding, schema = extract.binding, extract.table.schema
+    columns = [
+        (raw_code(binding, name, schema) if binding.fields.get(name) else pl.lit(None, pl.String)).alias(name)
+        for name in IMAGING_SYSTEM
+    ]
+    return collect(extract.table.frame.select(columns).group_by(list(IMAGING_SYSTEM)).agg(pl.len().alias("rows")))
 
 
 def _keys(extract: FrameExtract, rows: int, missing: int) -> list[Finding]:

@@ -20,6 +20,7 @@ from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract, InputFile
 from ebi_rules.engines.file_formats import PARQUET, is_table_format, kind_of
 from ebi_rules.engines.findings import CODE_ADVICE, NUMBER, Finding, notices_of
+from ebi_rules.engines.imaging_findings import IMAGING_SYSTEM, examination_findings, require_exact
 from ebi_rules.engines.value_checks import absence_remarks, check_types, key_findings
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.scope import EVERYTHING, Scope
@@ -79,6 +80,8 @@ class WarehouseExtract(Extract):
             ExtractError: A column has another type: SQL reads no dates from text.
         """
         for name in fields:
+            for column in self.binding.fields[name]:
+                require_exact(name, column, self.schema.get(column, pl.String()))
             for column in self.binding.fields[name] if FIELDS[name].kind is Kind.DATE else ():
                 dtype = self.schema.get(column, pl.Date())
                 if not isinstance(dtype, pl.Date | pl.Datetime):
@@ -134,6 +137,10 @@ def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: S
         total = counts.get((name, "rows"), counts["id", "rows"])
         of = total if check in ("missing", "filler", "not_codable") else total - counts[name, "missing"]
         findings.append(Finding(name, column, check, count, of, _advice(name, check)))
+    if IMAGING_SYSTEM.keys() & set(names):
+        pairs = extract.query(Steps(find_dialect(extract.dialect), extract.source, {}, False, scope).examinations())
+        pairs.columns = [*IMAGING_SYSTEM, "rows"]
+        findings += examination_findings(extract.binding, pairs.cast({"rows": pl.Int64}))
     return findings
 
 

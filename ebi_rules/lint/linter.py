@@ -13,6 +13,7 @@ from ebi_rules.lint.coded_field_checks import check_coded_fields
 from ebi_rules.lint.criteria_checks import check_connectives, check_criteria, check_editions
 from ebi_rules.lint.example_coverage import check_examples
 from ebi_rules.lint.finding import ERROR, NOTE, WARNING, Finding, Interpretation, UnplacedFinding, interpretations
+from ebi_rules.lint.imaging_list_checks import check_imaging_lists
 from ebi_rules.rule_model.coded_source import SharedDefinitions
 from ebi_rules.rule_model.rule_parser import parse_with_problems
 from ebi_rules.rule_model.rule_template import PLACEHOLDER
@@ -85,6 +86,7 @@ def _check(
         *check_criteria(interpretation),
         *check_coded_fields(interpretation),
         *check_code_lists(interpretation, known),
+        *check_imaging_lists(interpretation),
         *check_code_roles(interpretation, _classified(shared)),
         *check_examples(interpretation),
         *(check_codes(interpretation, shared.lists.keys(), reference) if reference else ()),

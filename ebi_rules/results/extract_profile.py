@@ -22,7 +22,10 @@ from ebi_rules.rule_model.availability import why_unavailable
 from ebi_rules.rule_model.catalogue import RuleNames
 from ebi_rules.rule_model.catalogue import rules as find_rules
 
-ALWAYS = ("id", "provider", *ALWAYS_CHECKED, "age", "sex", "administrative_category", "ethnic_category", "commissioner")
+ALWAYS = (
+    *("id", "provider", *ALWAYS_CHECKED, "age", "sex", "administrative_category", "ethnic_category", "commissioner"),
+    *("nicip", "snomed", "source_setting"),
+)
 """The fields that are checked beside those that rules need."""
 
 _COLUMNS = (
@@ -30,6 +33,8 @@ _COLUMNS = (
     "unknown",
     "implausible",
     "malformed",
+    "unlisted",
+    "disagree",
     "short",
     "filler",
     "not_codable",
@@ -51,6 +56,8 @@ class Profile:
         months: One row per month of activity, in order: month ("2024-04", null where there is no date), rows, plausible
             (whether it can be a month of care; an audit reads the others as missing).
         rules: One row per rule of the extract's dataset: rule, answer (whether the extract can answer it), why_not.
+        unlisted_codes: Imaging codes that the crosswalk does not have, by field and length: field, length ("5
+            characters"), rows.
         warnings: What a run would say of the extract.
         problem: Why a run would be refused; None if it would not be.
     """
@@ -60,6 +67,7 @@ class Profile:
     fields: pl.DataFrame
     months: pl.DataFrame
     rules: pl.DataFrame
+    unlisted_codes: pl.DataFrame
     warnings: tuple[str, ...]
     problem: str | None
 
@@ -71,6 +79,7 @@ class Profile:
             "fields": self.fields.to_dicts(),
             "months": self.months.to_dicts(),
             "rules": self.rules.to_dicts(),
+            "unlisted_codes": self.unlisted_codes.to_dicts(),
             "warnings": list(self.warnings),
             "problem": self.problem,
             "exact": True,
@@ -111,7 +120,12 @@ def profile_of(extract: Extract, rules: RuleNames | None = None) -> Profile:
         schema={"rule": pl.String, "answer": pl.Boolean, "why_not": pl.String},
     )
     fields = field_table(findings, rows)
-    return Profile(binding.layout.name, rows, fields, months, answers, tuple(warnings), problem)
+    unlisted = pl.DataFrame(
+        [(found.field, found.detail, found.rows) for found in findings if found.check == "unlisted" and found.rows],
+        schema={"field": pl.String, "length": pl.String, "rows": pl.Int64},
+        orient="row",
+    )
+    return Profile(binding.layout.name, rows, fields, months, answers, unlisted, tuple(warnings), problem)
 
 
 def field_table(findings: list[Finding], rows: int) -> pl.DataFrame:

@@ -12,14 +12,16 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ebi_rules.criteria.nodes import NamedCodes
+from ebi_rules.criteria.nodes import NamedCodes, NamedImagingCodes
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.translate.english import heading, with_dot
-from opcs_icd import ICD10, OPCS4
+from opcs_icd import ICD10, OPCS4, ImagingSystem
 from opcs_icd.reference import Reference
 
 _SYSTEMS = {OPCS4: "https://fhir.hl7.org.uk/CodeSystem/OPCS-4", ICD10: "http://hl7.org/fhir/sid/icd-10-uk"}
 """The addresses under which the NHS terminology server keeps the classifications."""
+
+_SNOMED = "http://snomed.info/sct"
 
 
 def csv_codes(rule: Rule, reference: Reference | None = None) -> str:
@@ -30,7 +32,8 @@ def csv_codes(rule: Rule, reference: Reference | None = None) -> str:
         reference: The user's own classification files, for titles and to expand prefixes.
 
     Returns:
-        The columns code (without a dot), term (the title, may be empty) and category (the code list).
+        The columns code (without a dot), term (the title, may be empty) and category (the code list; of imaging codes
+        also the kind, as one list has NICIP and SNOMED CT codes).
     """
     target = io.StringIO(newline="")
     writer = csv.writer(target, lineterminator="\r\n")
@@ -38,11 +41,16 @@ def csv_codes(rule: Rule, reference: Reference | None = None) -> str:
     for named in rule.logic.code_lists():
         for code in _codes(named, reference):
             writer.writerow([code, rule.documentation.code_title(named.system, code, reference) or "", named.name])
+    for imaging in rule.logic.imaging_lists():
+        category = f"{imaging.name} ({imaging.system.value})"
+        writer.writerows([code, "", category] for code in imaging.codes)
     return target.getvalue()
 
 
 def value_sets(rule: Rule, reference: Reference | None = None) -> str:
     """Return the code lists of a rule as a FHIR R4 Bundle of ValueSet resources, in JSON.
+
+    NICIP has no code system in FHIR that we know of: of imaging codes, the SNOMED CT codes are exported.
 
     Args:
         rule: The rule.
@@ -54,6 +62,11 @@ def value_sets(rule: Rule, reference: Reference | None = None) -> str:
     entries = [
         {"fullUrl": f"urn:uuid:{_identity(rule, named)}", "resource": _value_set(rule, named, reference)}
         for named in rule.logic.code_lists()
+    ]
+    entries += [
+        {"fullUrl": f"urn:uuid:{_identity(rule, named)}", "resource": _imaging_value_set(rule, named)}
+        for named in rule.logic.imaging_lists()
+        if named.system is ImagingSystem.SNOMED
     ]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
     return json.dumps(bundle, indent=2, ensure_ascii=False) + "\n"
@@ -70,6 +83,14 @@ def _codes(named: NamedCodes, reference: Reference | None) -> list[str]:
 
 
 def _value_set(rule: Rule, named: NamedCodes, reference: Reference | None) -> dict[str, Any]:
+    return _resource(rule, named, list(_includes(rule, named, reference)))
+
+
+def _imaging_value_set(rule: Rule, named: NamedImagingCodes) -> dict[str, Any]:
+    return _resource(rule, named, [{"system": _SNOMED, "concept": [{"code": code} for code in named.codes]}])
+
+
+def _resource(rule: Rule, named: NamedCodes | NamedImagingCodes, includes: list[dict[str, Any]]) -> dict[str, Any]:
     edition = re.match(r"\d{4}(-\d{2})?", rule.edition_name)
     return {
         "resourceType": "ValueSet",
@@ -82,7 +103,7 @@ def _value_set(rule: Rule, named: NamedCodes, reference: Reference | None) -> di
         "experimental": False,
         **({"date": edition[0]} if edition else {}),
         "description": f"Code list {named.name} of the rule {rule.key}. Source: {rule.documentation.source}",
-        "compose": {"include": list(_includes(rule, named, reference))},
+        "compose": {"include": includes},
     }
 
 
@@ -103,6 +124,6 @@ def _includes(rule: Rule, named: NamedCodes, reference: Reference | None) -> Ite
             yield {"system": system, "filter": [{"property": "code", "op": "regex", "value": rf"{code}(\..*)?"}]}
 
 
-def _identity(rule: Rule, named: NamedCodes) -> uuid.UUID:
+def _identity(rule: Rule, named: NamedCodes | NamedImagingCodes) -> uuid.UUID:
     content = f"{rule.key} {rule.edition_name} {rule.variant_name} {named.name} {named.codes}"
     return uuid.uuid5(uuid.NAMESPACE_URL, content)

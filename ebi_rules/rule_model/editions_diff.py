@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from ebi_rules.criteria.logic import codes_by_sign, implies
+from ebi_rules.criteria.logic import codes_by_sign, imaging_codes_by_sign, implies
 from ebi_rules.criteria.nodes import And
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.translate.english import dotted, heading, month_name, say
-from opcs_icd import CodeSystem
+from opcs_icd import CodeSystem, ImagingSystem
 
 _SCOPES = {
     (True, True): "Both put the same activity in scope.",
@@ -60,6 +60,7 @@ def _changed_codes(old: Rule, new: Rule) -> Iterator[str]:
             changes = [f"{label} {dotted(codes)}" for label, codes in (("new:", added), ("removed:", removed)) if codes]
             if changes:
                 yield f"- {title} ({system.value}), {'; '.join(changes)}."
+        yield from _changed_imaging_codes(old, new, included, title)
     for system in CodeSystem:
         to_excluded = (before[True][system] & after[False][system]) - after[True][system]
         to_included = (before[False][system] & after[True][system]) - before[True][system]
@@ -67,3 +68,12 @@ def _changed_codes(old: Rule, new: Rule) -> Iterator[str]:
             yield f"- **Reversed** ({system.value}): {dotted(to_excluded)}, included before, is now excluded."
         if to_included:
             yield f"- **Reversed** ({system.value}): {dotted(to_included)}, excluded before, is now included."
+
+
+def _changed_imaging_codes(old: Rule, new: Rule, included: bool, title: str) -> Iterator[str]:
+    before, after = imaging_codes_by_sign(_whole(old))[included], imaging_codes_by_sign(_whole(new))[included]
+    for system in ImagingSystem:
+        added, removed = after[system] - before[system], before[system] - after[system]
+        changes = [f"{label} {codes}" for label, codes in (("new:", added), ("removed:", removed)) if len(codes)]
+        if changes:
+            yield f"- {title} ({system.value}), {'; '.join(changes)}."

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_documentation import RuleDocumentation
 from ebi_rules.translate.english import dotted, heading, listed, month_name, say, with_dot
-from opcs_icd import CodeSystem
+from opcs_icd import CodeSystem, ImagingSystem
 from opcs_icd.reference import Reference
 
-_ACTIVITIES = {"outpatient": "An outpatient appointment", "admitted": "An admitted episode or spell"}
+_ACTIVITIES = {
+    "outpatient": "An outpatient appointment",
+    "admitted": "An admitted episode or spell",
+    "imaging": "An imaging examination",
+}
 _STATUSES = {
     "published": "The coding is published by the programme.",
     "ported": "The codes come from a port of the programme's script, not from its page.",
@@ -25,13 +29,13 @@ class DescribedCodes:
 
     Attributes:
         heading: The phrase for the list.
-        system: Its classification.
+        system: Its classification, or kind of imaging code.
         codes: The codes as a clinician writes them.
         titles: Pairs of code and title, as far as titles are known.
     """
 
     heading: str
-    system: CodeSystem
+    system: CodeSystem | ImagingSystem
     codes: str
     titles: tuple[tuple[str, str], ...]
 
@@ -84,6 +88,9 @@ def described_codes(rule: Rule, reference: Reference | None = None) -> list[Desc
         known = tuple((code, title) for code, title in titles if title)
         name = heading(named.name, documentation.words)
         described.append(DescribedCodes(name, named.system, dotted(named.codes), known))
+    for imaging in rule.logic.imaging_lists():
+        name = heading(imaging.name, documentation.words)
+        described.append(DescribedCodes(name, imaging.system, str(imaging.codes), ()))
     return described
 
 

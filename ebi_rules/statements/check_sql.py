@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from ebi_rules.criteria.fields import BABY_AGES, DECIMAL, FIELDS, Field, Kind, raw_spellings
-from ebi_rules.criteria.nodes import CODE_FIELDS, IMAGING_FIELD
+from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.cube import OLDEST
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.statements.code_steps import Steps
@@ -38,7 +38,7 @@ from ebi_rules.translate.sql_values import (
     without_fillers,
     without_white_space,
 )
-from opcs_icd import MISSING_TEXTS, NOT_CODABLE, OPCS4, CodeSystem, ImagingSystem
+from opcs_icd import MISSING_TEXTS, NOT_CODABLE, OPCS4, CodeSystem
 
 NOTHING = " "
 STATUS, BOOKED = FIELDS["attendance_status"], "0"
@@ -209,9 +209,6 @@ class _CheckWriter(Steps):
             babies = exp.Between(this=never_null.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
             yield _Check(name, "implausible", "activity", negate(any_of([within, babies])))
             return
-        if name == IMAGING_FIELD[ImagingSystem.SNOMED]:
-            is_decimal = any_of([self._matches(column, "%.%"), self._matches(column, "%E%")])
-            yield _Check(name, "decimal", "activity", is_decimal)
         if definition.width and definition.width > 1:
             lengths = ["_" * length for length in range(1, definition.width)]
             patterns = [pattern + end for pattern in lengths for end in ("", DECIMAL)]

@@ -15,6 +15,7 @@ from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import (
     CODE_FIELDS,
+    IMAGING_FIELD,
     CodeAtom,
     Criterion,
     FollowedBy,
@@ -80,6 +81,14 @@ class Steps(ChildSteps):
         columns: list[exp.Expr] = [self._raw_column(self.binding.key).as_(self._name("activity_key"))]
         columns += [self._raw_column(column).as_(self._name(name)) for name, column in self._further_keys().items()]
         return self._print(self._within_scope(exp.Select(expressions=columns).from_(self._activity_table())))
+
+    def examinations(self) -> str:
+        """Return a select of the pairs of imaging codes, each with its number of rows."""
+        fields = [(name, self._raw_field(name)) for name in IMAGING_FIELD.values()]
+        columns: list[exp.Expr] = [field.as_(self._name(name)) for name, field in fields]
+        columns.append(exp.Count(this=exp.Star()).as_(self._name("n_rows")))
+        select = self._within_scope(exp.Select(expressions=columns).from_(self._activity_table()))
+        return self._print(select.group_by(*(field.copy() for name, field in fields if self.binding.fields[name])))
 
     def _further_keys(self) -> dict[str, str]:
         """Return the columns without which the key is not unique, by their names in the steps."""

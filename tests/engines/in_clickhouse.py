@@ -14,7 +14,11 @@ _ROWS_AN_INSERT = 500
 class ClickHouse(SqlEngine):
     name = "ClickHouse"
     dialects = ("clickhouse",)
-    types = ("Nullable(Int64)", "Nullable(String)", "Nullable(Date)")
+    types = (
+        "Nullable(Int64)",
+        "Nullable(String)",
+        "Nullable(Date32)",
+    )  # A Date of ClickHouse begins in 1970: births are older.
     note = "long statements need a larger max_query_size and max_ast_elements"
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from tests.engines.test_cube import NOT_IN_SQL
 DIMENSIONS = (*STANDARD_DIMENSIONS, "request_setting", "referrer_type")
 _ROWS = 300
 _VALUES = {
-    "provider": ["R1H01", "r1h01 ", "RYJ02", None],
+    "provider": ["R1H01", " r1h01", "RYJ02", None],
     "sex": ["1", "2", " 1", None],
     "nicip": ["MLUSP", "mknel", "UHIPB", "XCHES", "MLUSPC", None, "XLSPN"],
     "snomed": ["241648005", "2471000087103", None, "241504009", "168537006"],
