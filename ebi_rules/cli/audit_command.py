@@ -178,6 +178,7 @@ def audit(
     **options: Any,
 ) -> None:
     """Compare providers: write tables, a record of the run, and a report."""
+    from ebi_rules.criteria.labels import settings_files
     from ebi_rules.results.audit_run import audit as audit_extract
     from ebi_rules.results.audit_run import audit_cube
     from ebi_rules.rule_model.code_titles import find_reference
@@ -185,7 +186,7 @@ def audit(
     require_one_of(extract, from_cube, "name either an extract, or a cube with --from-cube.")
     if replace_months and not from_cube:
         raise UsageError("--replace is for several cubes with --from-cube.")
-    files = [extract, *from_cube, *(options[name] for name in _INPUT_FILES)]
+    files = [extract, *from_cube, *(options[name] for name in _INPUT_FILES), *settings_files().values()]
     inputs = [Path(path) for path in files if path]
     for path in (output, save_cube):
         if path is not None:

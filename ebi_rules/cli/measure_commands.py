@@ -21,6 +21,7 @@ from ebi_rules.cli.options import (
     output_folder,
     release_options,
     skip_option,
+    specialist_option,
     text_options,
 )
 from ebi_rules.disclosure.release_ledger import BEFORE_IT_LEAVES
@@ -56,6 +57,7 @@ def list_measures(as_json: bool) -> None:
 @click.command()
 @click.argument("extracts", nargs=-1, required=True, metavar="EXTRACT...")
 @output_folder
+@specialist_option
 @click.option("--measure", "measures", multiple=True, metavar="KEY", help="Measure; by default all.")
 @_measure_folder_option
 @click.option(

@@ -1,5 +1,6 @@
 """The options and arguments that several commands share, and helpers that turn them into rules and extracts."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -100,6 +101,24 @@ def _parse_columns(ctx: click.Context, param: click.Parameter, values: Sequence[
     return columns
 
 
+def _use_specialist_settings(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
+    """Put a list of specialist settings into force for the time of the command."""
+    from ebi_rules.criteria.labels import SPECIALIST_VARIABLE
+
+    if path is None:
+        return
+    before = os.environ.get(SPECIALIST_VARIABLE)
+
+    def restore() -> None:
+        if before is None:
+            os.environ.pop(SPECIALIST_VARIABLE, None)
+        else:
+            os.environ[SPECIALIST_VARIABLE] = before
+
+    ctx.find_root().call_on_close(restore)
+    os.environ[SPECIALIST_VARIABLE] = path
+
+
 def require_one_of(first: object, second: object, message: str) -> None:
     """Raise `UsageError` unless exactly one of two options is used."""
     if bool(first) == bool(second):
@@ -125,13 +144,25 @@ dialect_option = click.option(
     "--dialect", required=True, shell_complete=completing(dialect_names), help="SQL dialect, or a .toml file."
 )
 table_option = click.option("--table", required=True, help="The activity table, such as sus.opa.")
-places_option = click.option(
-    "--rules",
-    "places",
-    multiple=True,
-    metavar="FOLDER",
-    help="Your own rules: a folder, a rule file, or a policy that comes with the package, such as nwl-msk-imaging. "
-    "Folders can also be named in EBI_RULES_PATH.",
+specialist_option = click.option(
+    "--specialist-settings",
+    metavar="FILE",
+    expose_value=False,
+    is_eager=True,
+    callback=_use_specialist_settings,
+    help="CSV with a column code: the referring organisations that are specialist settings, for requests for imaging "
+    "from another provider. It can also be named in EBI_SPECIALIST_SETTINGS.",
+)
+places_option = combined(
+    click.option(
+        "--rules",
+        "places",
+        multiple=True,
+        metavar="FOLDER",
+        help="Your own rules: a folder, a rule file, or a policy that comes with the package, such as nwl-msk-imaging. "
+        "Folders can also be named in EBI_RULES_PATH.",
+    ),
+    specialist_option,
 )
 rules_option = combined(
     click.option(

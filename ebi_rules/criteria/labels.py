@@ -142,6 +142,12 @@ def recodings_in_force() -> tuple[Recoding, ...]:
     return (referral_settings(), request_settings(), referrer_types())
 
 
+def settings_files() -> dict[str, str]:
+    """Return the user's files of settings that are in force, by what they say."""
+    variables = {REFERRAL_SETTING: VARIABLE, REQUEST_SETTING: SPECIALIST_VARIABLE}
+    return {name: path for name, variable in variables.items() if (path := os.environ.get(variable))}
+
+
 def settings_of(name: str) -> Recoding | None:
     """Return the recoding of a field of labels about which criteria can ask; None for other fields."""
     return {REFERRAL_SETTING: referral_settings, REQUEST_SETTING: request_settings}.get(name, lambda: None)()

@@ -13,6 +13,7 @@ import polars as pl
 from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
+from ebi_rules.criteria.labels import settings_files
 from ebi_rules.disclosure.rounding import ABOUT, SUPPRESSED, plain
 from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
 from ebi_rules.provider_audit.settings import Settings
@@ -271,7 +272,8 @@ class Audit:
         ]
 
     def _inputs(self) -> list[Path]:
-        return [Path(file["path"]) for file in self._inputs_read if "path" in file]
+        files = [Path(file["path"]) for file in self._inputs_read if "path" in file]
+        return [*files, *map(Path, settings_files().values())]
 
     @property
     def _inputs_read(self) -> list[dict[str, Any]]:

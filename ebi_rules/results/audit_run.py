@@ -26,7 +26,7 @@ from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
-from ebi_rules.results.input_records import file_record, input_records
+from ebi_rules.results.input_records import file_record, input_records, settings_records
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
 from ebi_rules.rule_model.audited_rule import AuditedRule
@@ -100,6 +100,7 @@ def audit(
         "columns": {name: list(columns) for name, columns in binding.fields.items()},
         "options": {"by": dimensions, "variant": chosen_settings.variant, **scope.as_record()},
         "inputs": input_records(opened, counts.rows),
+        "settings_files": settings_records(),
         "engine": opened.engine,
         "rows": counts.rows,
     }

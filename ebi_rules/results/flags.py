@@ -12,6 +12,7 @@ from ebi_rules._support.atomic_output import require_apart, require_free, whole_
 from ebi_rules._support.errors import UsageError
 from ebi_rules._support.notices import ExtractWarning
 from ebi_rules._support.progress import Progress, quiet
+from ebi_rules.criteria.labels import settings_files
 from ebi_rules.engines.checked_extract import check_extract
 from ebi_rules.engines.extract import Extract, FrameExtract, Source
 from ebi_rules.engines.lazy_frames import collect, naming_damage
@@ -184,7 +185,7 @@ def write_flags(
         raise UsageError(f"flags are written as .parquet or .csv: {target_path} must end in one of these.")
     require_free(target_path, force)
     opened = require_frame(as_extract(extract))
-    require_apart(target_path, opened.paths)
+    require_apart(target_path, [*opened.paths, *map(Path, settings_files().values())])
     with whole_file(target_path, force) as target:
         progress("checking values and deciding codes")
         flagged = _flag(opened, rules, variant, explain, skip_unavailable, any_dataset)

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from ebi_rules._support.addresses import without_secrets
+from ebi_rules.criteria.labels import settings_files
 from ebi_rules.engines.extract import Extract, FrameExtract
 from ebi_rules.engines.warehouse import WarehouseExtract
 
@@ -37,6 +38,11 @@ def input_records(extract: Extract, rows: int | None) -> list[dict[str, Any]]:
     if isinstance(extract, FrameExtract) and extract.table.origin:
         return [{**extract.table.origin, "rows": rows}]
     return [{"frame": getattr(extract, "kind", "table"), "rows": rows}]
+
+
+def settings_records() -> dict[str, dict[str, Any]]:
+    """Return a record of each file of settings in force: what counts depends on it."""
+    return {name: file_record(Path(path), None) for name, path in settings_files().items()}
 
 
 def file_record(path: Path, rows: int | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import polars as pl
 from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
+from ebi_rules.criteria.labels import settings_files
 from ebi_rules.disclosure.rounding import plain
 from ebi_rules.pathways.pathway_tables import PathwayTables
 
@@ -135,7 +136,7 @@ class MeasureResult:
         )
 
     def _inputs(self) -> list[Path]:
-        return [Path(file["path"]) for file in self.run["inputs"]]
+        return [*(Path(file["path"]) for file in self.run["inputs"]), *map(Path, settings_files().values())]
 
     def _write_report(self, path: Path) -> None:
         from ebi_rules.report.pathways_page import pathways_page

@@ -34,7 +34,7 @@ from ebi_rules.pathways.measure_counts import (
 from ebi_rules.pathways.pathway_tables import PathwayTables
 from ebi_rules.pathways.people_events import People, gather_people
 from ebi_rules.provider_audit.settings import Settings
-from ebi_rules.results.input_records import file_record
+from ebi_rules.results.input_records import file_record, settings_records
 from ebi_rules.results.measure_result import MeasureResult
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
@@ -223,6 +223,7 @@ def _record(
         "flows": [{"key": flow.key, "source": flow.source} for flow in chosen_flows],
         "options": {"by": list(dimensions), "areas": areas},
         "inputs": [file_record(Path(file.path), None) for extract in extracts for file in extract.files],
+        "settings_files": settings_records(),
         "extracts": [
             {
                 "dataset": source.dataset,
