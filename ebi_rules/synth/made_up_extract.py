@@ -17,6 +17,7 @@ from ebi_rules._support.atomic_output import whole_file
 from ebi_rules._support.errors import UsageError
 from ebi_rules.layouts.layout import ChildTable, Layout, find_layout
 from ebi_rules.synth import admitted_rows as admitted
+from ebi_rules.synth import imaging_rows as imaging
 from ebi_rules.synth import outpatient_rows as outpatient
 from ebi_rules.synth.layout_writer import lay_out
 from ebi_rules.synth.random_values import provider_codes
@@ -24,7 +25,9 @@ from ebi_rules.synth.random_values import provider_codes
 CHUNK = 250_000
 """Rows that are made at once."""
 
-_DATASETS = {"outpatient": outpatient, "admitted": admitted}
+_DATASETS = {"outpatient": outpatient, "admitted": admitted, "imaging": imaging}
+
+Population = outpatient.Population | admitted.Population | imaging.Population
 
 
 def write_extract(
@@ -91,15 +94,17 @@ def write_extract(
     return files
 
 
-def _chunks(
-    rows: int, seed: int, population: outpatient.Population | admitted.Population, layout: Layout
-) -> Iterator[dict[str, pl.DataFrame]]:
+def _chunks(rows: int, seed: int, population: Population, layout: Layout) -> Iterator[dict[str, pl.DataFrame]]:
     """Yield the tables of a layout in chunks of rows: at least one chunk, so that an empty table has columns."""
     for number, start in enumerate(range(0, max(rows, 1), CHUNK)):
         rng = np.random.default_rng([seed, number])
         count = min(CHUNK, rows - start)
-        if isinstance(population, outpatient.Population):
-            made_up = outpatient.activities(rng, start, count, population)
-        else:
-            made_up = admitted.activities(rng, start, count, population)
+        match population:
+            case outpatient.Population():
+                made_up = outpatient.activities(rng, start, count, population)
+            case admitted.Population():
+                made_up = admitted.activities(rng, start, count, population)
+            case imaging.Population():
+                marks_cancer = {"priority", "cancer_pathway"} <= set(layout.fields)
+                made_up = imaging.activities(rng, start, count, population, marks_cancer)
         yield lay_out(made_up, population.codes, layout, rng)

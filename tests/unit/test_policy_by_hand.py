@@ -14,16 +14,8 @@ from ebi_rules.rule_model.explanation import explain_activity
 _FILE = Path(__file__).parents[2] / "fixtures" / "labelled" / "nwl-msk-imaging.toml"
 _RECORDS = tomllib.loads(_FILE.read_text(encoding="utf-8"))["activity"]
 _PARTS = ("any", "spine", "knee", "hip", "shoulder")
-_FIELDS = (
-    "nicip",
-    "snomed",
-    "source_setting",
-    "referrer",
-    "referring_organisation",
-    "priority",
-    "cancer_pathway",
-    "age",
-)
+_NOT_FIELDS = {"about", "test_date", "specialist_organisations", "in_scope", "unsure"}
+"""Entries of a record that are no fields of an activity."""
 
 
 @pytest.mark.parametrize("record", _RECORDS, ids=lambda record: record["about"][:60])
