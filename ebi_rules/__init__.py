@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from ebi_rules.provider_audit.settings import Population, Settings
     from ebi_rules.results.audit_result import Audit
     from ebi_rules.results.audit_run import audit, audit_cube
-    from ebi_rules.results.descriptions import describe
+    from ebi_rules.results.combined_audit import CombinedAudit, audit_together
     from ebi_rules.results.explanations import explain
-    from ebi_rules.results.flags import flag, write_flags
+    from ebi_rules.results.flags import describe, flag, write_flags
     from ebi_rules.results.measure_result import MeasureResult
     from ebi_rules.results.measure_run import run_measures
     from ebi_rules.results.opened_extract import open_extract as open
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Activity",
     "Audit",
+    "CombinedAudit",
     "DataFileError",
     "DialectError",
     "EbiError",
@@ -74,6 +75,7 @@ __all__ = [
     "__version__",
     "audit",
     "audit_cube",
+    "audit_together",
     "describe",
     "explain",
     "flag",
@@ -102,6 +104,7 @@ _MODULES = {
     "provider_audit.settings": "Population Settings",
     "results.audit_result": "Audit",
     "results.audit_run": "audit audit_cube",
+    "results.combined_audit": "CombinedAudit audit_together",
     "results.descriptions": "describe",
     "results.explanations": "explain",
     "results.flags": "flag write_flags",

@@ -1,6 +1,6 @@
 """The audit command: for an extract, or for a cube that was counted elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ import click
 from ebi_rules._support.atomic_output import require_apart, reserved_output, whole_file
 from ebi_rules._support.errors import UsageError
 from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
+from ebi_rules.cli.measure_commands import show_measures
 from ebi_rules.cli.options import (
     adjust_option,
     areas_option,
@@ -32,18 +33,24 @@ from ebi_rules.cli.options import (
     variant_option,
 )
 from ebi_rules.disclosure.release_ledger import BEFORE_IT_LEAVES
+from ebi_rules.engines.engine_names import DEFAULT_ENGINE
+from ebi_rules.layouts.layout import DATASETS
 from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 from ebi_rules.translate.english import month_name
 
 if TYPE_CHECKING:
     from ebi_rules.provider_audit.settings import Settings
     from ebi_rules.results.audit_result import Audit
+    from ebi_rules.results.combined_audit import CombinedAudit
 
 _EXTRACT_OPTIONS = ("layout", "columns", "procedures", "diagnoses", "engine", "separator", "encoding")
 """How to open an extract."""
 
 _COUNTING_OPTIONS = ("months", "providers", "areas", "any_dataset", "skip_unavailable")
 """What to count of an extract."""
+
+_FLAGS = {"columns": "column", "providers": "provider"}
+"""Options whose names differ from their flags."""
 
 _INPUT_FILES = ("procedures", "diagnoses", "areas", "names", "merge_providers", "population", "standard")
 
@@ -124,7 +131,7 @@ _comparison_options = combined(
 
 
 @click.command()
-@click.argument("extract", required=False)
+@click.argument("extracts", nargs=-1, metavar="[EXTRACT]...")
 @output_folder
 @click.option(
     "--from-cube",
@@ -162,7 +169,7 @@ _comparison_options = combined(
 @release_options
 @force_option
 def audit(
-    extract: str | None,
+    extracts: Sequence[str],
     output: Path,
     from_cube: Sequence[Path],
     replace_months: bool,
@@ -177,26 +184,43 @@ def audit(
     force: bool,
     **options: Any,
 ) -> None:
-    """Compare providers: write tables, a record of the run, and a report."""
+    """Compare providers: write tables, a record of the run, and a report.
+
+    Of an outpatient extract and an imaging extract, each is audited, and the scans of both are counted once.
+    """
     from ebi_rules.criteria.labels import settings_files
     from ebi_rules.results.audit_run import audit as audit_extract
     from ebi_rules.results.audit_run import audit_cube
+    from ebi_rules.results.combined_audit import audit_together
     from ebi_rules.rule_model.code_titles import find_reference
 
+    extract = extracts[0] if extracts else None
     require_one_of(extract, from_cube, "name either an extract, or a cube with --from-cube.")
     if replace_months and not from_cube:
         raise UsageError("--replace is for several cubes with --from-cube.")
-    files = [extract, *from_cube, *(options[name] for name in _INPUT_FILES), *settings_files().values()]
+    files = [*extracts, *from_cube, *(options[name] for name in _INPUT_FILES), *settings_files().values()]
     inputs = [Path(path) for path in files if path]
     for path in (output, save_cube):
         if path is not None:
             require_apart(path, inputs)
     if extract is None:
         _refuse_extract_options({"by": by, **options})
+    if len(extracts) > 1:
+        _refuse_for_several({**options, "save_cube": save_cube, "release": release})
     extract_settings = {name: options.pop(name) for name in _EXTRACT_OPTIONS}
     settings = _settings(**options)
     titles = find_reference(reference)
     chosen = named_rules(rules, places)
+    if len(extracts) > 1:
+        with status() as progress, reserved_output(output, force):
+            progress("opening the extracts")
+            together = audit_together(
+                [opened(each, **extract_settings) for each in extracts], chosen, by, settings, titles, progress
+            )
+            together.write(output, force, xlsx, progress)
+        _show_together(together)
+        click.echo(f"Wrote {output}. {FLAG_MEANING}")
+        return
     with status() as progress, ExitStack() as outputs:
         for path in (output, save_cube):
             if path is not None:
@@ -216,6 +240,29 @@ def audit(
     if save_cube is not None:
         click.echo(f"Wrote {save_cube}, which has exact counts: keep it inside your organisation.")
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
+
+
+def _refuse_for_several(options: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for options that say something about one extract only."""
+    alone = (*_EXTRACT_OPTIONS, "months", "providers", "save_cube", "release")
+    used = [name for name in alone if options[name] and (name, options[name]) != ("engine", DEFAULT_ENGINE)]
+    if used:
+        flags = ", ".join(f"--{_FLAGS.get(name, name).replace('_', '-')}" for name in used)
+        raise UsageError(
+            f"two extracts are opened by their layouts and counted as a whole: audit each by itself to use {flags}, or "
+            "open each in Python and call ebi_rules.audit_together."
+        )
+
+
+def _show_together(result: "CombinedAudit") -> None:
+    """Show the result of two audits, and of the scans of both, under disclosure control."""
+    for name, part in result.audits.items():
+        click.echo(f"\n{DATASETS[name].capitalize()}")
+        show_audit(part)
+    click.echo("\nScans of both, each counted once")
+    warn(result.warnings)
+    if result.scans is not None:
+        show_measures(result.scans)
 
 
 def show_audit(result: "Audit") -> None:
@@ -271,11 +318,10 @@ def _settings(
 
 def _refuse_extract_options(options: dict[str, Any]) -> None:
     """Refuse options that are only for an extract: a cube is already counted."""
-    names = {"columns": "column", "providers": "provider"}
     relevant = ("by", *_EXTRACT_OPTIONS, *_COUNTING_OPTIONS)
     used = [name for name in relevant if options[name] and not (name == "engine" and options[name] == "polars")]
     if used:
-        flags = ", ".join(f"--{names.get(name, name).replace('_', '-')}" for name in used)
+        flags = ", ".join(f"--{_FLAGS.get(name, name).replace('_', '-')}" for name in used)
         raise UsageError(f"{flags}: only for an extract; a cube is already counted.")
 
 

@@ -190,6 +190,9 @@ def check(
 @click.option(
     "--people", type=int, metavar="N", help="Write a folder with this many made-up people and known pathways instead."
 )
+@click.option(
+    "--scans", type=int, metavar="N", help="Write a folder with this many people's scans in outpatients and imaging."
+)
 @force_option
 def synth_command(
     output: Path,
@@ -199,15 +202,24 @@ def synth_command(
     truth: Path | None,
     names: Path | None,
     people: int | None,
+    scans: int | None,
     force: bool,
 ) -> None:
-    """Make up an extract in any layout, or people with outpatient and admitted activity."""
+    """Make up an extract in any layout, or people with activity in two datasets."""
     from ebi_rules.synth.made_up_extract import write_extract
     from ebi_rules.synth.made_up_people import write_population
+    from ebi_rules.synth.scan_records import write_scans
 
+    if people is not None and scans is not None:
+        raise UsageError("use either --people or --scans.")
+    if (people is not None or scans is not None) and (truth or names):
+        option = "--people" if scans is None else "--scans"
+        raise UsageError(f"{option} writes the truth beside the extracts: do not use --truth or --names with it.")
+    if scans is not None:
+        write_scans(output, scans, seed, force)
+        click.echo(f"Wrote {output}: the scans of {scans:,} made-up people.")
+        return
     if people is not None:
-        if truth or names:
-            raise UsageError("--people writes the truth beside the extracts: do not use --truth or --names with it.")
         with row_progress(people, "people") as progress:
             write_population(output, people, seed, force, progress)
         click.echo(f"Wrote {output}: {people:,} made-up people.")

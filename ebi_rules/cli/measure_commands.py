@@ -123,7 +123,7 @@ def measure(
             progress=progress,
         )
         result.write(output, force, progress, release, release_override)
-    _show(result)
+    show_measures(result)
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
 
 
@@ -185,7 +185,8 @@ def _entry(definition: "Measure | Flow", gives: str) -> dict[str, object]:
     }
 
 
-def _show(result: "MeasureResult") -> None:
+def show_measures(result: "MeasureResult") -> None:
+    """Show the result of measures and flows on the screen, under its disclosure control."""
     warn(result.warnings)
     everyone = {"provider": "all providers"}
     for row in result.shares.filter(**everyone).rows(named=True) if result.tables.entries else []:

@@ -139,7 +139,8 @@ def recodings_in_force() -> tuple[Recoding, ...]:
     Raises:
         DataFileError: A file cannot be read, or is wrong.
     """
-    return (referral_settings(), request_settings(), referrer_types())
+    of_referrals = _of_package("referral_request_setting")
+    return (referral_settings(), request_settings(), referrer_types(), of_referrals)
 
 
 def settings_files() -> dict[str, str]:

@@ -12,11 +12,12 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.cube import in_order, schema
+from ebi_rules.pathways.event_pairs import pair_events
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.people_events import People, Source, days_covered
 from ebi_rules.pathways.window_search import Integers, Marks, mark_first_events, person_day_keys, search_windows
 from ebi_rules.pathways.working_days import count_working_days
-from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, WITHOUT
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, OWN_DAY, WITHOUT, Pairing
 
 INDEX, FOLLOWED, OUTCOME = "index activity", "window within the data", "outcome"
 STEPS = (INDEX, FOLLOWED, OUTCOME)
@@ -91,6 +92,8 @@ class MeasureEntry:
 
 def answer_measure(people: People, measure: Measure) -> Answers:
     """Return the answers of a measure for every index activity."""
+    if measure.pairing:
+        return _missed(people, measure, measure.pairing)
     person = people.frame["person"].to_numpy()
     is_index = people.is_a(measure.index)
     if measure.of == FIRST:
@@ -120,6 +123,8 @@ def answer_measure(people: People, measure: Measure) -> Answers:
 
 def why_too_short(sources: Sequence[Source], measure: Measure) -> str | None:
     """Return a warning that a measure's window is longer than the data; None if it is not."""
+    if measure.pairing:
+        return _why_apart(sources, measure)
     if measure.window is None:
         return None
     first, last = days_covered(sources, [measure.outcome])
@@ -130,6 +135,20 @@ def why_too_short(sources: Sequence[Source], measure: Measure) -> str | None:
     return (
         f"{measure.key} looks {measure.window.days:,} days {direction}, but the data cover only {days_of_data:,} days: "
         "it has no results."
+    )
+
+
+def _why_apart(sources: Sequence[Source], measure: Measure) -> str | None:
+    """Return a warning that two extracts have no days in common; None if they have."""
+    pairing = measure.pairing
+    assert pairing, "only of a measure that pairs events"
+    covered = [days_covered(sources, [kind[side] for kind in pairing.kinds]) for side in (0, 1)]
+    first, last = max(first for first, _ in covered), min(last for _, last in covered)
+    if last - first >= 2 * pairing.days:
+        return None
+    return (
+        f"{measure.key}: the two extracts have no days in common, so no records can be paired and no total of both is "
+        "given. Use extracts of the same period."
     )
 
 
@@ -196,7 +215,7 @@ def answer_spread(people: People, answers: Answers, dimensions: Sequence[str]) -
 
 def _waits(people: People, measure: Measure, row: Integers) -> Answers:
     """Return the answers of a measure of days."""
-    start = _clock_days(people, str(measure.start), row)
+    start = _clock_days(people, "day" if measure.start == OWN_DAY else str(measure.start), row)
     end = _clock_days(people, measure.end or "day", row)
     days = count_working_days(start, end) if measure.working_days else end - start
     days = np.where((start == _NO_DAY) | (end == _NO_DAY), -1, days)
@@ -204,6 +223,36 @@ def _waits(people: People, measure: Measure, row: Integers) -> Answers:
     waits = np.where(is_known, days, -1)
     no_gap = np.full(row.size, -1, dtype=np.int64)
     return Answers(measure, row, is_known, waits, no_gap, waits > (measure.standard_days or 0))
+
+
+def _missed(people: People, measure: Measure, pairing: Pairing) -> Answers:
+    """Return the answers of a measure of what one dataset misses: one per event of either, each counted once."""
+    person = people.frame["person"].to_numpy()
+    day = people.frame["day"].to_numpy().astype(np.int64)
+    keys = person_day_keys(person, day, pairing.days)
+    rows, missed, gaps = [], [], []
+    for in_first, in_second in pairing.kinds:
+        first, second = (np.flatnonzero(people.is_a(definition)) for definition in (in_first, in_second))
+        partner = pair_events(keys[first], keys[second], pairing.days)
+        is_paired = partner >= 0
+        gap = np.full(first.size, -1, dtype=np.int64)
+        gap[is_paired] = np.abs(day[second[partner[is_paired]]] - day[first[is_paired]])
+        alone = np.setdiff1d(second, second[partner[is_paired]], assume_unique=True)
+        rows += [first, alone]
+        missed += [~is_paired, np.zeros(alone.size, dtype=bool)]
+        gaps += [gap, np.full(alone.size, -1, dtype=np.int64)]
+    row, is_missed, gap = (np.concatenate(parts) for parts in (rows, missed, gaps))
+    order = np.argsort(row, kind="stable")
+    row, is_missed, gap = row[order].astype(np.int64), is_missed[order], gap[order]
+    earliest, latest = _days_of_both(people, pairing)
+    followed = (day[row] - pairing.days >= earliest) & (day[row] + pairing.days <= latest)
+    return Answers(measure, row, followed, is_missed.astype(np.int64), gap, is_missed)
+
+
+def _days_of_both(people: People, pairing: Pairing) -> tuple[int, int]:
+    """Return the first and the last day that both datasets cover."""
+    covered = [days_covered(people.sources, [kind[side] for kind in pairing.kinds]) for side in (0, 1)]
+    return max(first for first, _ in covered), min(last for _, last in covered)
 
 
 def _clock_days(people: People, name: str, row: Integers) -> Integers:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from ebi_rules.criteria.evaluate import holds
 from ebi_rules.pathways.measure import Event, Measure
 from ebi_rules.pathways.working_days import working_days
-from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, WITHOUT, EventDefinition
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, OWN_DAY, WITHOUT, EventDefinition, Pairing
 
 INCOMPLETE = "incomplete"
 Answer = str | int
@@ -42,6 +42,8 @@ def answers(measure: Measure, events: Sequence[Event], first_day: str, last_day:
         last_day: The last day of the data.
     """
     ordered = sorted(events, key=lambda event: event.day)
+    if measure.pairing:
+        return _missed(measure.pairing, ordered, date.fromisoformat(first_day), date.fromisoformat(last_day))
     indexes = [event for event in ordered if is_a(measure.index, event)]
     if measure.of == FIRST:
         indexes = indexes[:1]
@@ -52,7 +54,7 @@ def answers(measure: Measure, events: Sequence[Event], first_day: str, last_day:
 def _answered(measure: Measure, index: Event, events: Sequence[Event], first: date, last: date) -> Index:
     day = date.fromisoformat(index.day)
     if measure.gives == DAYS:
-        started = index.activity.fields.get(measure.start or "")
+        started = index.day if measure.start == OWN_DAY else index.activity.fields.get(measure.start or "")
         ended = index.activity.fields.get(measure.end) if measure.end else index.day
         days = None if started is None or ended is None else _wait(measure, str(started), str(ended))
         return Index(index, INCOMPLETE if days is None or days < 0 else days, None)
@@ -67,6 +69,40 @@ def _answered(measure: Measure, index: Event, events: Sequence[Event], first: da
     end = day + timedelta(days=window.days if window.after else -window.days)
     answer = _answer(measure, len(gaps)) if first <= end <= last else INCOMPLETE
     return Index(index, answer, min(gaps, default=None))
+
+
+def _missed(pairing: Pairing, events: Sequence[Event], first: date, last: date) -> list[Index]:
+    """Return every event of two datasets once, with whether only the first has it.
+
+    In order of days, each event of the first dataset is paired with the earliest of its kind in the second that is near
+    enough and not paired yet.
+    """
+    found: list[tuple[int, Index]] = []
+    for in_first, in_second in pairing.kinds:
+        seconds = [place for place, event in enumerate(events) if is_a(in_second, event)]
+        for place, event in enumerate(events):
+            if is_a(in_first, event):
+                near = [other for other in seconds if abs(_days_between(event, events[other])) <= pairing.days]
+                if near:
+                    seconds.remove(near[0])
+                gap = abs(_days_between(event, events[near[0]])) if near else None
+                found.append((place, Index(event, "no" if near else "yes", gap)))
+        found += [(place, Index(events[place], "no", None)) for place in seconds]
+    in_order = [index for _, index in sorted(found, key=lambda each: each[0])]
+    return [
+        index
+        if first <= _day(index.event) - timedelta(pairing.days) and _day(index.event) + timedelta(pairing.days) <= last
+        else Index(index.event, INCOMPLETE, index.gap)
+        for index in in_order
+    ]
+
+
+def _day(event: Event) -> date:
+    return date.fromisoformat(event.day)
+
+
+def _days_between(one: Event, other: Event) -> int:
+    return (_day(other) - _day(one)).days
 
 
 def _wait(measure: Measure, started: str, ended: str) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ebi_rules.pathways.definitions import flows, measures
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.measure import Measure
-from ebi_rules.rule_model.measure_logic import DAYS, FIRST, KINDS, EventDefinition
+from ebi_rules.rule_model.measure_logic import DAYS, FIRST, KINDS, OWN_DAY, EventDefinition, Pairing
 from ebi_rules.translate.english import say
 
 _HEAD = """# The measures and flows
@@ -35,17 +35,21 @@ def _measure_lines(measure: Measure) -> Iterator[str]:
     yield ""
     whose = "the first of each person" if measure.of == FIRST else "each"
     yield f"- Gives {measure.gives}: {KINDS[measure.gives]}."
-    yield f"- Index activity, {whose}: {_in_words(measure.index, measure)}."
-    if measure.outcome:
+    if measure.pairing:
+        yield from _kinds(measure, measure.pairing)
+    else:
+        yield f"- Index activity, {whose}: {_in_words(measure.index, measure)}."
+    if measure.outcome and not measure.pairing:
         yield f"- Outcome{_when(measure)}: {_in_words(measure.outcome, measure)}."
     if measure.gives == DAYS:
-        yield f"- The clock starts on the {str(measure.start).replace('_', ' ')}."
+        start = "day of the activity" if measure.start == OWN_DAY else str(measure.start).replace("_", " ")
+        yield f"- The clock starts on the {start}."
         if measure.end:
             yield f"- The clock stops on the {measure.end.replace('_', ' ')}."
         kind = "working days" if measure.working_days else "days"
         yield f"- Standard: {measure.standard_days} {kind}. {measure.standard}"
     if measure.only_when_named:
-        yield "- It is run only if it is named, because no layout has a column for it."
+        yield "- It is run only if it is named, because most extracts cannot answer it."
     yield f"- Source of the indicator: {measure.source}."
     yield from _what_it_shows(measure)
     yield "| example | index activities are answered |"
@@ -53,6 +57,14 @@ def _measure_lines(measure: Measure) -> Iterator[str]:
     for example in measure.examples:
         yield f"| {example.about} | {', '.join(map(str, example.answers)) or 'there is none'} |"
     yield ""
+
+
+def _kinds(measure: Measure, pairing: Pairing) -> Iterator[str]:
+    """Return the kinds of events that two datasets record, and when two records are one event."""
+    yield f"- Two records are one event if they are of the same person and kind, at most {pairing.days} days apart."
+    for in_first, in_second in pairing.kinds:
+        first, second = (_in_words(definition, measure) for definition in (in_first, in_second))
+        yield f"    - in the first dataset {first}; in the second {second}"
 
 
 def _flow_lines(flow: Flow) -> Iterator[str]:
@@ -94,7 +106,11 @@ def _when(measure: Measure) -> str:
 
 def _in_words(definition: EventDefinition, pathway: Measure | Flow) -> str:
     text = "; and ".join(say(criterion, pathway.words) for criterion in definition.criteria)
-    datasets = {"admitted": "admitted care of which ", "outpatient": "an appointment of which "}
+    datasets = {
+        "admitted": "admitted care of which ",
+        "outpatient": "an appointment of which ",
+        "imaging": "an examination of which ",
+    }
     dataset = datasets.get(definition.dataset or "", "")
     return f"{dataset}{text}".replace("|", "\\|")
 

@@ -8,14 +8,30 @@ from typing import Any
 
 from ebi_rules._support.errors import unknown
 from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.nodes import And, Or
 from ebi_rules.pathways.measure import Measure, PersonExample
 from ebi_rules.pathways.measure_meaning import INCOMPLETE, answers
 from ebi_rules.pathways.people_file import FindRule, PeopleSource
 from ebi_rules.rule_model.coded_source import SharedDefinitions
-from ebi_rules.rule_model.measure_logic import DAYS, EACH, FIRST, KINDS, SHARE, WITHOUT, EventDefinition, Window
+from ebi_rules.rule_model.measure_logic import (
+    DAYS,
+    EACH,
+    FIRST,
+    KINDS,
+    MISSED,
+    OWN_DAY,
+    SHARE,
+    WITHOUT,
+    EventDefinition,
+    Pairing,
+    Window,
+)
 
-_REQUIRED = {"key", "title", "about", "source", "index", "shows", "limits", "examples"}
+_REQUIRED = {"key", "title", "about", "source", "shows", "limits", "examples"}
 _OPTIONAL = {
+    "index",
+    "kinds",
+    "days_apart",
     "outcome",
     "within",
     "gives",
@@ -66,8 +82,13 @@ class _MeasureFile(PeopleSource):
         self.require_one_of(("gives",), gives, tuple(KINDS))
         of = table.get("of", EACH)
         self.require_one_of(("of",), of, (EACH, FIRST))
-        index = self._definition("index")
-        if gives == DAYS:
+        pairing = self._pairing() if gives == MISSED else None
+        if pairing is None and "index" not in table:
+            self.fail((), "the entry index is missing.")
+        index = self._any_of_kinds(pairing, 0) if pairing else self._definition("index")
+        if pairing:
+            outcome, window, start = self._any_of_kinds(pairing, 1), None, None
+        elif gives == DAYS:
             for name in ("outcome", "within"):
                 if name in table:
                     self.fail((name,), "a measure of days must have a start and no outcome.")
@@ -95,12 +116,42 @@ class _MeasureFile(PeopleSource):
             working_days=self._is_true("working_days"),
             only_when_named=self._is_true("only_when_named"),
             standard_days=self._standard_days() if gives == DAYS else None,
+            pairing=pairing,
             standard=table.get("standard", ""),
             shows=self.sentences("shows"),
             limits=self.sentences("limits"),
             words={**self.words, **self.shared.words, **table.get("words", {})},
             examples=tuple(self._example(number, example) for number, example in enumerate(table["examples"])),
         )
+
+    def _pairing(self) -> Pairing:
+        """Read the kinds of events that two datasets record, and how far apart their records may be."""
+        table = self.table
+        for name in ("index", "outcome", "within", "of", "start", "end", "working_days", "standard_days", "standard"):
+            if name in table:
+                self.fail((name,), f"a measure of what one dataset misses cannot have the entry {name}.")
+        for name in ("kinds", "days_apart", "index_in", "outcome_in"):
+            if name not in table:
+                self.fail((), f"the entry {name} is missing.")
+        days, kinds = table["days_apart"], table["kinds"]
+        if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= _LONGEST:
+            self.fail(("days_apart",), f"this must be a whole number from 0 to {_LONGEST}.")
+        if not isinstance(kinds, dict) or not kinds:
+            self.fail(("kinds",), "this must be a table with at least one kind of event.")
+        pairs = []
+        for name, kind in kinds.items():
+            place = ("kinds", name)
+            self.require_keys(place, kind, {"index", "outcome"}, {"index", "outcome"})
+            index = self.event_definition((*place, "index"), kind["index"], table["index_in"])
+            outcome = self.event_definition((*place, "outcome"), kind["outcome"], table["outcome_in"])
+            pairs.append((index, outcome))
+        return Pairing(tuple(pairs), days)
+
+    def _any_of_kinds(self, pairing: Pairing, side: int) -> EventDefinition:
+        """Return the definition of an event of any kind in one of the two datasets."""
+        definitions = [kind[side] for kind in pairing.kinds]
+        any_of_them = Or(tuple(And(definition.criteria) for definition in definitions))
+        return EventDefinition((any_of_them,), definitions[0].dataset, " OR ".join(each.text for each in definitions))
 
     def _definition(self, name: str) -> EventDefinition:
         return self.event_definition((name,), self.table[name], self.table.get(f"{name}_in"))
@@ -137,6 +188,8 @@ class _MeasureFile(PeopleSource):
     def _start(self) -> str:
         if "start" not in self.table:
             self.fail((), "the entry start is missing: name the field with the day on which the clock starts.")
+        if self.table["start"] == OWN_DAY and "end" in self.table:
+            return OWN_DAY
         return self._day_field("start")
 
     def _day_field(self, entry: str) -> str:
@@ -177,8 +230,8 @@ class _MeasureFile(PeopleSource):
                     f"the example {example.about!r} says {list(example.answers)}, but the measure returns "
                     f"{list(actual)}.",
                 )
-        needed = {"yes", "no"} if measure.gives in (SHARE, WITHOUT) else set()
-        needed |= {INCOMPLETE} if measure.window or measure.gives == DAYS else set()
+        needed = {"yes", "no"} if measure.gives in (SHARE, WITHOUT, MISSED) else set()
+        needed |= {INCOMPLETE} if measure.window or measure.gives in (DAYS, MISSED) else set()
         for answer in sorted(needed - answers_seen):
             self.note(("examples", "0"), f"no example has the answer {answer!r}: add one that does.")
 

@@ -16,6 +16,7 @@ from ebi_rules.pathways.flow_tables import flow_cells, move_table, stage_table
 from ebi_rules.pathways.measure_counts import MeasureEntry
 from ebi_rules.pathways.measure_tables import measure_by_field, number_table, share_table
 from ebi_rules.pathways.measure_trend import measure_trends
+from ebi_rules.pathways.registered_rates import registered_rates
 from ebi_rules.provider_audit.attrition_table import attrition_table
 from ebi_rules.provider_audit.inequality_table import inequality_table
 from ebi_rules.provider_audit.settings import Settings
@@ -90,7 +91,15 @@ class PathwayTables:
             "trend_days": days_trend(counts, self.spread, self.entries),
             "inequalities": inequality_table(counts, settings),
             **{f"by_{name}": measure_by_field(counts, name, settings) for name in counts.fields},
+            **self._registered(),
         }
+
+    def _registered(self) -> dict[str, pl.DataFrame]:
+        """Return the rates per 1,000 registered, if a population was given and a measure has them."""
+        population = self.settings.population
+        if population is None or not any(entry.measure.pairing for entry in self.entries):
+            return {}
+        return {"registered": registered_rates(self.counts, self.entries, population)}
 
     def _of_flows(self) -> dict[str, pl.DataFrame]:
         flows = [(flow, shown) for (flow, _), shown in zip(self.moves, self.flow_cells, strict=True)]

@@ -4,8 +4,8 @@ Hints find codes that may belong together: a trust and its sites (RAA, RAA00), a
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -41,6 +41,19 @@ class MergedProviders:
         """Return provider codes with the old codes that are read as one of them."""
         old = [code for code, new in self.codes.items() if new in providers]
         return tuple(dict.fromkeys([*providers, *old]))
+
+    def with_sites(self, providers: Iterable[str | None]) -> "MergedProviders":
+        """Return the same mergers with each site code, of five characters, read as the trust it begins with.
+
+        Only where the trust is among the providers too: one dataset names sites, and another trusts.
+
+        Example:
+            >>> MergedProviders().with_sites(["R1H", "R1H01", "NVC21"]).codes
+            {'R1H01': 'R1H'}
+        """
+        known = {code for code in providers if code}
+        sites = {code: code[:_TRUST] for code in sorted(known) if len(code) == _SITE and code[:_TRUST] in known}
+        return replace(self, codes={**sites, **self.codes})
 
     def in_cube(self, cube: pl.DataFrame) -> pl.DataFrame:
         """Return a cube in which old codes are the new ones, added up."""

@@ -7,6 +7,7 @@ import polars as pl
 from markupsafe import Markup
 
 from ebi_rules.disclosure.rounding import ABOUT
+from ebi_rules.layouts.layout import DATASETS
 from ebi_rules.pathways.flow import BEGINS
 from ebi_rules.pathways.flow_tables import places
 from ebi_rules.pathways.measure import Measure
@@ -164,6 +165,8 @@ def _outcome(measure: Measure) -> str:
     """Return in words which index activities the share of a measure counts."""
     if measure.gives == DAYS:
         return f"who waited more than {measure.standard_days} days"
+    if measure.pairing:
+        return f"that only {DATASETS[str(measure.index.dataset)]} record"
     return "without the outcome" if measure.gives == WITHOUT else "with the outcome"
 
 
@@ -173,9 +176,11 @@ def _numbers_caption(measure: Measure) -> str:
 
 def _key_figures(total: dict[str, Any], numbers: pl.DataFrame, measure: Measure) -> Iterator[tuple[str, str]]:
     """Yield the figures at the head of a measure's section, each with its caption."""
-    yield count_text(total["index_activity"]), "index activity"
+    yield count_text(total["index_activity"]), "in either dataset" if measure.pairing else "index activity"
     if measure.window or measure.gives == DAYS:
         yield count_text(total["followed"]), "followed"
+    if measure.pairing:
+        yield count_text(total["followed"]), "in the days that both cover"
     percent = "–" if total["percent"] is None else f"{total['percent']:.1f}%"
     yield percent, _outcome(measure)
     overall = numbers.filter(provider=ALL_PROVIDERS)

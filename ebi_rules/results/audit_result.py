@@ -271,6 +271,11 @@ class Audit:
             *(("Warning", text) for text in self.warnings),
         ]
 
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that were read."""
+        return self._inputs()
+
     def _inputs(self) -> list[Path]:
         files = [Path(file["path"]) for file in self._inputs_read if "path" in file]
         return [*files, *map(Path, settings_files().values())]

@@ -89,7 +89,8 @@ def run_measures(
     """
     started, clock = now(), time.perf_counter()
     chosen_settings = settings or Settings()
-    dimensions = _dimensions(by, chosen_settings)
+    population = chosen_settings.population
+    dimensions = _dimensions([*by, *([population.field] if population else [])], chosen_settings)
     progress("opening the extracts")
     opened = _opened(extracts, chosen_settings)
     bindings = [extract.binding for extract in opened]
@@ -101,6 +102,11 @@ def run_measures(
         raise ExtractError("these extracts can answer none of the measures. " + " ".join(notices))
     people = _people(opened, chosen, chosen_flows, dimensions, today or today_is(), progress)
     merged = chosen_settings.merged
+    if any(measure.pairing for measure in chosen):
+        sites = merged.with_sites(people.activity["provider"].cast(pl.String))
+        if added := len(sites.codes) - len(merged.codes):
+            notices.append(f"{added} site codes count under the trust they begin with, as the other extract names it.")
+        merged = sites
     people = replace(
         people, frame=merged.in_column(people.frame), activity=_added_up(merged.in_column(people.activity))
     )

@@ -28,6 +28,9 @@ from ebi_rules.rule_model.rule_files import (
 )
 from opcs_icd import CodeList, CodeSystem
 
+DEFAULT_POLICIES = {"imaging": "imaging-dataset"}
+"""What is run over a dataset beside another for which the programme has rules."""
+
 PATH_VARIABLE = "EBI_RULES_PATH"
 """The environment variable that names folders of rules, separated as the system separates paths."""
 
@@ -119,6 +122,23 @@ def rules(names: RuleNames | None = None) -> list[Rule]:
     if names is None:
         return _without_repetition(catalogue)
     return _without_repetition([rule for name in _several(names) for rule in _rules_named(name, catalogue)])
+
+
+def rules_of_dataset(names: RuleNames | None, dataset: str) -> list[Rule]:
+    """Return those of several rules that are for a dataset; without names, what is run for it by default.
+
+    By default these are the programme's rules, and for imaging, for which it has none, those of `DEFAULT_POLICIES`.
+
+    Raises:
+        UsageError: A name is unknown, or no rule is for the dataset.
+        RuleError: A rule's file is wrong.
+    """
+    chosen = [rule for rule in rules(names) if rule.dataset == dataset]
+    if not chosen and names is None and dataset in DEFAULT_POLICIES:
+        return list(open_policy(DEFAULT_POLICIES[dataset]))
+    if not chosen:
+        raise UsageError(f"none of these rules is for {DATASETS[dataset]}: name at least one for each dataset.")
+    return chosen
 
 
 def _none_for(dataset: str) -> str:

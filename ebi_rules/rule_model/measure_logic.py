@@ -7,14 +7,18 @@ from dataclasses import dataclass
 
 from ebi_rules.criteria.nodes import Criterion, NamedCodes, code_atoms, fields_needed, lists_named
 
-SHARE, WITHOUT, COUNT, DAYS = "share", "share without", "count", "days"
+SHARE, WITHOUT, COUNT, DAYS, MISSED = "share", "share without", "count", "days", "missed"
 KINDS = {
     SHARE: "how many index activities have an outcome in the window",
     WITHOUT: "how many index activities have no outcome in the window",
     COUNT: "how many outcomes an index activity has in the window",
     DAYS: "days from the start of the clock to the index activity",
+    MISSED: "how many events of two datasets, each counted once, only the first dataset has",
 }
 """What a measure can return, with a description of each."""
+
+OWN_DAY = "activity_date"
+"""The field with the day of an activity itself."""
 
 FIRST, EACH = "first", "each"
 """Which index activities of a person count."""
@@ -63,6 +67,19 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Pairing:
+    """How events that two datasets record are found to be one event: the same person and kind, a few days apart.
+
+    Attributes:
+        kinds: For each kind of event, its definition in the first and in the second dataset.
+        days: How many days apart the two records may be.
+    """
+
+    kinds: tuple[tuple[EventDefinition, EventDefinition], ...]
+    days: int
+
+
+@dataclass(frozen=True)
 class MeasureLogic:
     """What a measure counts.
 
@@ -73,11 +90,14 @@ class MeasureLogic:
         outcome: The outcome; None for a measure of days.
         window: The days in which outcomes count; None for a measure of days, and if the outcome is the index itself.
         of: `FIRST` if only the first index activity of a person counts, else `EACH`.
-        start: The field with the day on which the clock starts; None unless the measure is of days.
+        start: The field with the day on which the clock starts, `OWN_DAY` for that of the index activity; None unless
+            the measure is of days.
         end: The field with the day on which the clock stops; None for the day of the index activity.
         working_days: Whether only working days count.
         standard_days: The longest wait that meets the standard: a longer one has the outcome. None unless the measure
             is of days.
+        pairing: How records of two datasets are paired; None unless the measure is of what one of them misses. The
+            index is then an event of any kind in the first dataset, and the outcome one in the second.
     """
 
     key: str
@@ -90,13 +110,16 @@ class MeasureLogic:
     end: str | None
     working_days: bool
     standard_days: int | None
+    pairing: Pairing | None
 
     @property
     def clock_fields(self) -> tuple[str, ...]:
-        """The fields with the days on which the clock starts and stops."""
-        return tuple(name for name in (self.start, self.end) if name)
+        """The fields with the days on which the clock starts and stops, beside the day of the index activity."""
+        return tuple(name for name in (self.start, self.end) if name and name != OWN_DAY)
 
     @property
     def definitions(self) -> tuple[EventDefinition, ...]:
-        """The definitions of the index and, if there is one, of the outcome."""
+        """The definitions of the index and, if there is one, of the outcome; of every kind where kinds are paired."""
+        if self.pairing:
+            return tuple(dict.fromkeys(definition for kind in self.pairing.kinds for definition in kind))
         return (self.index, *([self.outcome] if self.outcome else []))

@@ -75,6 +75,8 @@ def measure_statement(
         raise UsageError(
             f"{measure.key} counts working days, or up to a field's day. SQL text does not: use ebi-rules measure."
         )
+    if measure.pairing:
+        raise UsageError(f"{measure.key} pairs records one to one, which SQL text does not: use ebi-rules measure.")
     if not sources:
         raise UsageError("name at least one table.")
     reason = why_unanswerable(measure, [source.binding for source in sources])
