@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from ebi_rules.results.audit_result import Audit
     from ebi_rules.results.audit_run import audit, audit_cube
     from ebi_rules.results.combined_audit import CombinedAudit, audit_together
+    from ebi_rules.results.descriptions import describe
     from ebi_rules.results.explanations import explain
-    from ebi_rules.results.flags import describe, flag, write_flags
+    from ebi_rules.results.flags import flag, write_flags
     from ebi_rules.results.measure_result import MeasureResult
     from ebi_rules.results.measure_run import run_measures
     from ebi_rules.results.opened_extract import open_extract as open

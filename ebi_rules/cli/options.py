@@ -103,7 +103,7 @@ def _parse_columns(ctx: click.Context, param: click.Parameter, values: Sequence[
 
 def _use_specialist_settings(ctx: click.Context, param: click.Parameter, path: str | None) -> None:
     """Put a list of specialist settings into force for the time of the command."""
-    from ebi_rules.criteria.labels import SPECIALIST_VARIABLE
+    from ebi_rules.criteria.labels import SPECIALIST_VARIABLE, request_settings
 
     if path is None:
         return
@@ -117,6 +117,7 @@ def _use_specialist_settings(ctx: click.Context, param: click.Parameter, path: s
 
     ctx.find_root().call_on_close(restore)
     os.environ[SPECIALIST_VARIABLE] = path
+    request_settings()  # A list that cannot be read is refused even if no rule asks for it.
 
 
 def require_one_of(first: object, second: object, message: str) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 
 from ebi_rules._support.errors import DataFileError, unknown
 from ebi_rules._support.package_data import data_folder
@@ -23,6 +24,9 @@ VARIABLE = "EBI_REFERRAL_SETTINGS"
 REQUEST_SETTING = "request_setting"
 SPECIALIST_VARIABLE = "EBI_SPECIALIST_SETTINGS"
 """The environment variable that names a CSV of the referring organisations that are specialist settings."""
+
+ASKED_BY = {REFERRAL_SETTING: "referral_source", REQUEST_SETTING: "source_setting"}
+"""The fields that say from what setting activity was asked for, each with the field that rules ask about."""
 
 REFERRER_TYPE = "referrer_type"
 
@@ -164,7 +168,8 @@ def referral_settings() -> Recoding:
         >>> referral_settings().label("3")
         'primary care'
     """
-    return _referral_settings(os.environ.get(VARIABLE) or None)
+    path = os.environ.get(VARIABLE) or None
+    return _referral_settings(path, _state(path))
 
 
 def request_settings() -> Recoding:
@@ -179,7 +184,8 @@ def request_settings() -> Recoding:
         >>> request_settings().label("4"), request_settings().label("06")
         ('outside specialist settings', 'unknown')
     """
-    return _request_settings(os.environ.get(SPECIALIST_VARIABLE) or None)
+    path = os.environ.get(SPECIALIST_VARIABLE) or None
+    return _request_settings(path, _state(path))
 
 
 def referrer_types() -> Recoding:
@@ -192,6 +198,14 @@ def referrer_types() -> Recoding:
     return _of_package(REFERRER_TYPE)
 
 
+def _state(path: str | None) -> object:
+    """Return what shows whether a file is another, or was changed, since it was read."""
+    if path is None or not Path(path).is_file():
+        return None
+    status = Path(path).stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
 @cache
 def _of_package(name: str) -> Recoding:
     file = data_folder("recodings") / f"{name}.toml"
@@ -199,7 +213,7 @@ def _of_package(name: str) -> Recoding:
 
 
 @cache
-def _referral_settings(path: str | None) -> Recoding:
+def _referral_settings(path: str | None, state: object) -> Recoding:
     if path is None:
         return _of_package(REFERRAL_SETTING)
     recoding = read_recoding(read_text_file(path, "the referral settings"), path)
@@ -209,7 +223,7 @@ def _referral_settings(path: str | None) -> Recoding:
 
 
 @cache
-def _request_settings(path: str | None) -> Recoding:
+def _request_settings(path: str | None, state: object) -> Recoding:
     recoding = _of_package(REQUEST_SETTING)
     if path is None:
         return recoding

@@ -9,12 +9,12 @@ from ebi_rules._support.errors import UsageError
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.engines.coded_values import distinct_values
-from ebi_rules.engines.derived_age import with_age
+from ebi_rules.engines.derived_age import with_fields
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import notices_of
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.value_checks import check_types, find_odd_values
-from ebi_rules.layouts.binding import BIRTH_AND_ACTIVITY, Binding
+from ebi_rules.layouts.binding import Binding
 
 
 def find_activities(extract: FrameExtract, key: str, fields: Iterable[str]) -> list[Activity]:
@@ -31,15 +31,12 @@ def find_activities(extract: FrameExtract, key: str, fields: Iterable[str]) -> l
     """
     binding = extract.binding
     needed = [name for name in binding.fields if name in set(fields)]
-    if "age" in needed and binding.derives_age:
-        needed += BIRTH_AND_ACTIVITY
     check_types(extract, needed)
     rows = collect(extract.table.frame.filter(pl.col(binding.key).cast(pl.String) == key))
     if rows.is_empty():
         raise UsageError(f"no activity has the key {key} ({binding.key}).")
     found = replace(extract, table=replace(extract.table, frame=rows.lazy()), distinct_dates={})
-    if "age" in needed:
-        found = with_age(found)
+    found, needed = with_fields(found, needed)
     _refuse_unread_values(found, needed)
     cells = {name: _child_cells(table.frame, binding, name, key) for name, table in extract.children.items()}
     narrowed = found.binding.only(["id", *needed])

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from ebi_rules.criteria.nodes import CODE_FIELDS, Criterion, fields_needed
 from ebi_rules.engines.coded_values import CodedValues, distinct_values
-from ebi_rules.engines.derived_age import with_age
+from ebi_rules.engines.derived_age import with_fields
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding, notices_of
 from ebi_rules.engines.lazy_frames import DamagedExtractError, damaged_columns
 from ebi_rules.engines.value_checks import absence_remarks, check_types, find_odd_values, zone_remarks
-from ebi_rules.layouts.binding import BIRTH_AND_ACTIVITY
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,7 @@ def check_extract(
     """
     criteria = list(criteria)
     needed = {*further_fields, *(name for criterion in criteria for name in fields_needed(criterion))}
-    if "age" in needed and extract.binding.derives_age:
-        needed |= set(BIRTH_AND_ACTIVITY)
-        check_types(extract, BIRTH_AND_ACTIVITY)
-        extract = with_age(extract)
-    fields = tuple(name for name in extract.binding.fields if name in needed)
+    extract, fields = with_fields(extract, needed)
     check_types(extract, fields)
     try:
         values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
@@ -63,7 +58,7 @@ def check_extract(
     needed_by_criteria = {name for criterion in criteria for name in fields_needed(criterion)}
     return CheckedExtract(
         extract,
-        fields,
+        tuple(fields),
         values,
         rows,
         (

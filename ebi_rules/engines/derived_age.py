@@ -1,12 +1,30 @@
 """Age in completed years from the date of birth, for extracts that have no column of ages."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import polars as pl
 
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.polars_dates import day_of
+from ebi_rules.engines.value_checks import check_types
 from ebi_rules.layouts.binding import BIRTH_AND_ACTIVITY, DERIVED_AGE
+
+
+def with_fields(extract: FrameExtract, fields: Iterable[str]) -> tuple[FrameExtract, list[str]]:
+    """Return an extract that has a column for age if that is among some fields, and the fields to check.
+
+    Where age is worked out, the dates from which it is are fields to check too.
+
+    Raises:
+        ExtractError: A column of these dates has a type that is none.
+    """
+    names = set(fields)
+    if "age" in names and extract.binding.derives_age:
+        names |= set(BIRTH_AND_ACTIVITY)
+        check_types(extract, BIRTH_AND_ACTIVITY)
+        extract = with_age(extract)
+    return extract, [name for name in extract.binding.fields if name in names]
 
 
 def with_age(extract: FrameExtract) -> FrameExtract:

@@ -6,6 +6,7 @@ import polars as pl
 
 from ebi_rules.criteria.fields import FIELDS, TEXTS
 from ebi_rules.engines.coded_values import distinct_values
+from ebi_rules.engines.derived_age import with_fields
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.lazy_frames import collect
@@ -19,6 +20,7 @@ def profile(extract: FrameExtract, fields: Sequence[str]) -> tuple[int, list[Fin
     Raises:
         ExtractError: A column has a type that its field cannot have.
     """
+    extract, fields = with_fields(extract, fields)
     check_types(extract, fields)
     coded = [name for name in fields if FIELDS[name].kind in TEXTS and name != "id"]
     values = distinct_values(extract.table.frame, extract.binding, coded, extract.table.schema)

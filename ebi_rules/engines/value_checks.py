@@ -167,7 +167,7 @@ def absence_remarks(binding: Binding, needed: Iterable[str]) -> list[str]:
             other = next(each for each in IMAGING_SYSTEM if each != name)
             text = f"this extract has no column for it: examinations are found by their {FIELDS[other].label} alone."
         else:
-            text = "this extract has no column for it, so it is missing in every row: criteria leave nothing out by it."
+            text = "this extract has no column for it, so criteria about it leave nothing out."
         remarks.append(f"{name}: {text}")
     return remarks
 

@@ -15,7 +15,7 @@ import polars as pl
 from polars import selectors
 
 from ebi_rules.criteria.fields import AREAS
-from ebi_rules.criteria.labels import REFERRAL_SETTING
+from ebi_rules.criteria.labels import ASKED_BY
 from ebi_rules.criteria.nodes import CODE_FIELD
 from ebi_rules.cube import STANDARD_DIMENSIONS, dimensions_of, missing_counted
 from ebi_rules.disclosure.rounding import SMALLEST_SHOWN, WITHHELD, controlled
@@ -101,15 +101,20 @@ class Counts:
         return (*FIELD_TABLES, *others)
 
     @cached_property
-    def crossed(self) -> dict[str, tuple[str, str]]:
-        """The tables of units by referral setting: for each, the field of the units and the referral setting's field.
+    def asked_by(self) -> str | None:
+        """The field that says from what setting activity was asked for; None if the cube does not count by one."""
+        return next((name for name in ASKED_BY if name in self.fields), None)
 
-        Empty if the cube does not count by referral setting.
+    @cached_property
+    def crossed(self) -> dict[str, tuple[str, str]]:
+        """The tables of units by who asked: for each, the field of the units and that of the settings (`asked_by`).
+
+        Empty if the cube does not count by such a field.
         """
-        if REFERRAL_SETTING not in self.fields:
+        if self.asked_by is None:
             return {}
         units = [name for name in _UNITS if name in ("provider", *self.fields)]
-        return {f"{name}_{REFERRAL_SETTING}": (name, REFERRAL_SETTING) for name in units}
+        return {f"{name}_{self.asked_by}": (name, self.asked_by) for name in units}
 
     @cached_property
     def nested(self) -> dict[str, str]:

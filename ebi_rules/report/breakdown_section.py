@@ -40,6 +40,10 @@ _TITLES = {
     "imd_decile": "By deprivation (1 is the most deprived tenth)",
     "referral_source": "By source of referral",
     "referral_setting": "By referral setting",
+    "source_setting": "By code of the setting of the request",
+    "request_setting": "By setting of the request",
+    "referrer_type": "By type of referrer",
+    "referring_organisation": "By referring organisation",
     "pcn": "By primary care network",
     "icb": "By integrated care board",
 }

@@ -166,7 +166,7 @@ def _outcome(measure: Measure) -> str:
     if measure.gives == DAYS:
         return f"who waited more than {measure.standard_days} days"
     if measure.pairing:
-        return f"that only {DATASETS[str(measure.index.dataset)]} record"
+        return f"recorded in {DATASETS[str(measure.index.dataset)]} alone"
     return "without the outcome" if measure.gives == WITHOUT else "with the outcome"
 
 

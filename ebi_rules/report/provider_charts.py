@@ -149,19 +149,20 @@ def breakdown(
     return chart
 
 
-def referral_sources(table: pl.DataFrame, settings: Sequence[str]) -> Chart:
-    """Draw the shares of referral settings, one bar per provider or commissioner; a suppressed share is a gap.
+def referral_sources(table: pl.DataFrame, field: str, settings: Sequence[str]) -> Chart:
+    """Draw the shares of settings, one bar per provider or commissioner; a suppressed share is a gap.
 
     Args:
-        table: Has the columns label, referral_setting (text) and percent (number).
-        settings: The referral settings, in the order of a bar's parts.
+        table: Has the columns label, the field of settings (text) and percent (number).
+        field: The field of settings.
+        settings: The settings, in the order of a bar's parts.
     """
     places = {name: place for place, name in enumerate(settings)}
-    place = pl.col("referral_setting").replace_strict(places, default=99)
+    place = pl.col(field).replace_strict(places, default=99)
     # If a part is suppressed the others keep their width, so a bar may end before 100.
     shown = table.filter(pl.col("percent") > 0).with_columns(place=place)
     colour = alt.Color(
-        "referral_setting:N",
+        f"{field}:N",
         title=None,
         sort=list(settings),
         legend=alt.Legend(orient="top", columns=3, labelLimit=320, columnPadding=36),

@@ -1,10 +1,10 @@
-"""The section of a rule about sources of referral: shares of referral settings, overall and by provider."""
+"""The section of a rule about who asked: shares of settings of referrals or requests, overall and by provider."""
 
 from typing import Any
 
 import polars as pl
 
-from ebi_rules.criteria.labels import REFERRAL_SETTING, referral_settings
+from ebi_rules.criteria.labels import REFERRAL_SETTING, settings_of
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.referral_shares import EVERY_UNIT, parted, settings_in_order
 from ebi_rules.report.page_tables import page_table
@@ -13,12 +13,12 @@ from ebi_rules.report.report_words import NOT_RECORDED
 from ebi_rules.report.svg_charts import svg
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
-_COLUMNS = [REFERRAL_SETTING, "count", "of_all", "percent", "percent_lower_95", "percent_upper_95"]
+_COLUMNS = ["count", "of_all", "percent", "percent_lower_95", "percent_upper_95"]
 _OF = {"flagged": "activity in scope", "eligible": "eligible activity, in scope or not"}
 
 
 def referral_section(audit: AuditTables, entry: AuditedRule, title: str) -> dict[str, Any] | None:
-    """Return the values of the section for its template; None if referral settings were not counted.
+    """Return the values of the section for its template; None if settings were not counted.
 
     Args:
         audit: The tables of the audit.
@@ -28,8 +28,10 @@ def referral_section(audit: AuditTables, entry: AuditedRule, title: str) -> dict
     table = audit.referrals.filter(rule=entry.key)
     if not table.height:
         return None
-    recoding = referral_settings()
-    settings = settings_in_order(table, recoding.known)
+    field = audit.counts.asked_by or REFERRAL_SETTING
+    recoding = settings_of(field)
+    assert recoding, "settings have labels"
+    settings = settings_in_order(table, field, recoding.known)
     places = {name: place for place, name in enumerate(settings)}
     of_what = _OF[parted(entry)]
     unit_label = pl.col("unit").replace(audit.settings.names).fill_null(NOT_RECORDED)
@@ -37,13 +39,13 @@ def referral_section(audit: AuditTables, entry: AuditedRule, title: str) -> dict
     table = table.with_columns(label.alias("label"))
     levels = []
     for level in table["level"].unique(maintain_order=True):
-        place = pl.col(REFERRAL_SETTING).replace_strict(places)
+        place = pl.col(field).replace_strict(places)
         shares = table.filter(level=level).sort("label", place, maintain_order=True)
         heading = "Overall" if level == EVERY_UNIT else f"By {level.replace('_', ' ')}"
         chart = None
         if shares["label"].n_unique() <= MOST_NAMED and (shares["percent"] > 0).any():
-            chart = svg(referral_sources(shares, settings), f"Who asked, {heading.lower()}, {title}")
-        columns = _COLUMNS if level == EVERY_UNIT else [level, *_COLUMNS]
+            chart = svg(referral_sources(shares, field, settings), f"Who asked, {heading.lower()}, {title}")
+        columns = [*([] if level == EVERY_UNIT else [level]), field, *_COLUMNS]
         caption = f"Who asked, {heading.lower()}: shares of {of_what}"
         shown = shares.with_columns(pl.col("label").alias(level))
         levels.append({"title": heading, "chart": chart, "table": page_table(shown, caption, columns)})

@@ -31,7 +31,7 @@ from ebi_rules.translate.english import say
 _TREND = ["eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
 _RECENT_MONTHS, _RECENT_QUARTERS = 6, 2
 _COUNTS = ["eligible", "flagged"]
-_USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation", "referral_setting": "who asked"}
+_USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation"}
 """Breakdowns that a reader expects, in words; those that were not counted are named."""
 
 
@@ -57,6 +57,7 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
     variation = variation_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
     is_compared = entry.key not in rules_not_compared(audit.counts, audit.settings)
     not_counted = [words for field, words in _USUAL_FIELDS.items() if field not in audit.counts.fields]
+    not_counted += [] if audit.counts.asked_by else ["who asked"]
     return {
         "key": f"rule{place}",
         "rule": rule,

@@ -12,7 +12,7 @@ from ebi_rules._support.errors import ExtractError, UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.areas import recodings
 from ebi_rules.criteria.fields import AREAS, GROUPABLE
-from ebi_rules.criteria.labels import REFERRAL_SETTING
+from ebi_rules.criteria.labels import ASKED_BY, REFERRER_TYPE
 from ebi_rules.cube import STANDARD_DIMENSIONS, add_up, cube_dimensions, dimensions_of, read_cube
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, Source
@@ -202,8 +202,9 @@ def _require_fields(dimensions: Sequence[str], binding: Binding) -> None:
 
 
 def _why_lacking(field: str, binding: Binding) -> str:
-    if field == REFERRAL_SETTING:
-        return f"It comes from referral_source. {binding.why_lacking('referral_source')}"
+    sources = {**ASKED_BY, REFERRER_TYPE: "referrer"}
+    if field in sources:
+        return f"It comes from {sources[field]}. {binding.why_lacking(sources[field])}"
     if field in AREAS or (field == "imd_decile" and not binding.layout.fields.get(field)):
         return f"Use --areas FILE, a CSV with the {field} of each GP practice or LSOA, or --column {field}=COLUMN."
     return binding.why_lacking(field)

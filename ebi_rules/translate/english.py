@@ -132,6 +132,9 @@ class _English(Visitor[str]):
         if examination:
             return f"the examination is {examination}"
         operands = self._operands(node)
+        examinations = [isinstance(operand, Or) and self._examination(operand) for operand in operands]
+        if all(examinations):
+            return f"the examination is {listed([str(each) for each in examinations], 'or')}"
         clauses = [
             self._all_of(operand, comma=False) if isinstance(operand, And) else self.visit(operand)
             for operand in operands
