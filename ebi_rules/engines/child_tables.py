@@ -11,7 +11,8 @@ from ebi_rules.engines.extract import ExtractSource, Source, Table
 from ebi_rules.engines.extract_tables import open_table
 from ebi_rules.engines.file_formats import KINDS
 from ebi_rules.engines.united_files import ALIKE
-from ebi_rules.layouts.binding import Binding, bare_name
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.column_names import bare_name
 from ebi_rules.layouts.layout import ChildTable, builtin_layouts
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from ebi_rules.engines.extract import InputFile, Table
-from ebi_rules.layouts.binding import bare_name
+from ebi_rules.layouts.column_names import bare_name
 
 ALIKE = "Give the column the same name and type in every file."
 """How to mend files that differ in a column that is needed."""

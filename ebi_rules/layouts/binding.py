@@ -23,8 +23,8 @@ from ebi_rules.criteria.nodes import (
     atoms,
     fields_needed,
 )
+from ebi_rules.layouts.column_names import Columns
 from ebi_rules.layouts.layout import (
-    MOST_POSITIONS,
     ChildTable,
     Layout,
     Numbered,
@@ -217,16 +217,6 @@ def completed_years(birth: object, day: object) -> int | None:
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
-def bare_name(column: str) -> str:
-    """Return the name of a column as names are compared: in small letters, without surrounding white space.
-
-    Example:
-        >>> bare_name(" Sex ")
-        'sex'
-    """
-    return column.strip(WHITE_SPACE).lower()
-
-
 def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapping[str, str] | None = None) -> Binding:
     """Match a layout to the columns of an extract.
 
@@ -248,7 +238,7 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
     for name in overrides:
         if name not in FIELDS and name not in CODE_FIELDS:
             raise UsageError("--column: " + unknown("field", name, [*FIELDS, *CODE_FIELDS]))
-    columns = _Columns(None if available is None else tuple(available))
+    columns = Columns(None if available is None else tuple(available), layout.other_names)
     fields: dict[str, tuple[str, ...]] = {}
     for name in FIELDS:
         if name in overrides:
@@ -292,9 +282,9 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
         ExtractError: No layout fits, or two fit equally well.
     """
     available = tuple(available)
-    columns = _Columns(available)
     scores: dict[str, int] = {}
     for layout in builtin_layouts().values():
+        columns = Columns(available, layout.other_names)
         if columns.present(layout.not_with):
             continue
         fields = [name for name, names in layout.fields.items() if columns.present(names)]
@@ -306,7 +296,7 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
             scores[layout.name] = len(fields) + len(present_shapes)
     best = [name for name, score in scores.items() if score == max(scores.values())]
     if not best:
-        _refuse_short_codes(columns)
+        _refuse_short_codes(Columns(available))
         raise ExtractError(
             "no built-in layout fits this extract's columns "
             f"({', '.join(available[:6])}{', ...' if len(available) > 6 else ''}). "
@@ -318,7 +308,7 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
     return builtin_layouts()[best[0]]
 
 
-def _refuse_short_codes(columns: "_Columns") -> None:
+def _refuse_short_codes(columns: "Columns") -> None:
     """Raise `ExtractError` if the only columns of codes have codes of three characters."""
     for layout in builtin_layouts().values():
         for shape in layout.codes.values():
@@ -329,78 +319,3 @@ def _refuse_short_codes(columns: "_Columns") -> None:
                         f"this extract has codes of three characters only ({short[0]}), which cannot tell U05.4 from "
                         f"U05.1. Ask for the columns of four characters ({shape.names(shape.templates[0])[0]})."
                     )
-
-
-class _Columns:
-    """The columns of an extract, found in any case and without blanks. With no extract, every column exists."""
-
-    def __init__(self, available: tuple[str, ...] | None) -> None:
-        self.available = available
-        self.by_bare_name: dict[str, list[str]] = {}
-        for name in available or ():
-            self.by_bare_name.setdefault(bare_name(name), []).append(name)
-
-    def find(self, name: str) -> str | None:
-        """Return a column under the name that the extract has for it. Raises `ExtractError` when it is ambiguous."""
-        if self.available is None or name in self.available:
-            return name
-        matches = self.by_bare_name.get(bare_name(name), [])
-        if len(matches) > 1:
-            raise ExtractError(f"the columns {' and '.join(matches)} differ only in case: choose with --column.")
-        return matches[0] if matches else None
-
-    def present(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Return those of the columns that exist."""
-        return tuple(column for name in names if (column := self.find(name)))
-
-    def numbered(self, shape: Numbered) -> tuple[str, ...]:
-        """Return the columns of the first template that the extract uses, in code order.
-
-        Raises:
-            ExtractError: There are later positions and no first one.
-        """
-        for template in shape.templates:
-            first, *others = self._positions(template, shape)
-            later = tuple(column for column in others if column)
-            if later and not first:
-                first = next(iter(self.present(shape.first)), None)
-            if later and not first:
-                names = " or ".join(dict.fromkeys(numbered_names(template, 1)))
-                raise ExtractError(
-                    f"this extract has {later[0]} but no first position: rename the column of the first codes "
-                    f"to {names}."
-                )
-            if first:
-                return (first, *later)
-        return self.present(shape.first)[:1]
-
-    def has_numbered(self, shape: Numbered) -> bool:
-        """Return whether the extract has a column of any template."""
-        return any(any(self._positions(template, shape)) for template in shape.templates) or bool(
-            self.present(shape.first)
-        )
-
-    def _positions(self, template: str, shape: Numbered) -> list[str | None]:
-        """Return the column of each position, None where there is none; there may be more than in the layout."""
-        if not is_numbered(template):
-            return [self.find(template)]
-        if self.available is None:
-            return list(shape.names(template))
-        names = (numbered_names(template, place) for place in range(1, MOST_POSITIONS + 1))
-        return [self.find(padded) or self.find(plain) for padded, plain in names]
-
-    def named(self, field: str, column: str) -> str:
-        """Return the column of an override. Raises `UsageError` when there is none."""
-        match = self.find(column)
-        if match is None:
-            close = nearest(column, self.available or (), count=1)
-            hint = f"; the nearest is {close[0]}" if close else ""
-            raise UsageError(f"--column {field}={column}: this extract has no column {column}{hint}.")
-        return match
-
-    def overriding(self, field: str, shape: Numbered) -> tuple[str, ...]:
-        """Return the columns of an override of a code field. Raises `UsageError` when there are none."""
-        (template,) = shape.templates
-        if self.available is not None and (exact := self.find(template)):
-            return (exact,)
-        return self.numbered(shape) or (self.named(field, shape.names(template)[0]),)

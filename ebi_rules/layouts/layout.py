@@ -6,7 +6,7 @@ one row per code (`ChildTable`). Nothing here looks at an extract.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ DATASETS = {
 
 MOST_POSITIONS = 99
 
-_OPTIONAL = {"title", "source", "baby_ages", "not_with", "key_with", "may_lack", *CODE_FIELDS}
+_OPTIONAL = {"title", "source", "baby_ages", "not_with", "key_with", "may_lack", "other_names", *CODE_FIELDS}
 _SHAPES = {
     "delimited": ({"column"}, {"fillers", "lone_fillers"}),
     "numbered": ({"columns", "positions"}, {"first", "fillers", "lone_fillers", "too_short"}),
@@ -118,6 +118,7 @@ class Layout:
         baby_ages: Ages under 1 year are written 7001 to 7007, as in HES.
         not_with: Columns that extracts of this kind never have.
         may_lack: Coded fields that extracts of this kind may not have: criteria then find them missing in every row.
+        other_names: Other names that a column may have, by its name in `fields`.
         key_with: Fields without which the key is not unique: an accession number is unique at its site only.
     """
 
@@ -131,6 +132,7 @@ class Layout:
     not_with: tuple[str, ...] = ()
     key_with: tuple[str, ...] = ()
     may_lack: tuple[str, ...] = ()
+    other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_child(self) -> bool:
@@ -194,6 +196,7 @@ def read_layout(content: str, file: str) -> Layout:
         codes={name: _shape(source, name, table[name]) for name in CODE_FIELDS if name in table},
         baby_ages=source.flag(("baby_ages",), table.get("baby_ages", False)),
         not_with=source.texts(("not_with",), table["not_with"]) if "not_with" in table else (),
+        other_names=_other_names(source),
         key_with=_fields_named(source, "key_with", source.table["fields"]),
         may_lack=_fields_named(source, "may_lack", [name for name, field in FIELDS.items() if field.kind is Kind.CODE]),
     )
@@ -208,6 +211,17 @@ def _fields(source: TomlFile) -> dict[str, tuple[str, ...]]:
     if "id" not in fields:
         source.fail(("fields",), "the field id is missing: every activity requires a key.")
     return fields
+
+
+def _other_names(source: TomlFile) -> dict[str, tuple[str, ...]]:
+    table = source.table.get("other_names", {})
+    if not isinstance(table, dict):
+        source.fail(("other_names",), "this must be a table of columns, each with its other names.")
+    columns = [name for names in _fields(source).values() for name in names]
+    for name in table:
+        if name not in columns:
+            source.fail(("other_names", name), unknown("column", name, columns))
+    return {name: source.texts(("other_names", name), names) for name, names in table.items()}
 
 
 def _fields_named(source: TomlFile, entry: str, known: Iterable[str]) -> tuple[str, ...]:

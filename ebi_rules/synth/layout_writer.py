@@ -3,7 +3,6 @@
 This module decides how values are written, not what they are.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,10 +36,9 @@ def lay_out(
     """
     key = layout.fields["id"][0]
     columns: dict[str, pl.Series] = {}
-    for name, (first, *aliases) in layout.fields.items():
+    for name, (first, *others) in layout.fields.items():
         if name in activities.columns:
             values = activities[name]
-            others = [alias for alias in aliases if name != "id" and not _is_same_name(first, alias)]
             columns[first] = values if not others else _with_gaps(rng, values)
             columns |= dict.fromkeys(others, values)
     if layout.baby_ages:
@@ -61,12 +59,6 @@ def lay_out(
             columns[shape.templates[0]] = _delimited_text(rng, number, codes[field])
     truth = activities.select(pl.col("id").alias(key), "rule", "in_scope", "why")
     return {"activity": pl.DataFrame(columns), "truth": truth, **tables}
-
-
-def _is_same_name(one: str, other: str) -> bool:
-    """Return whether two names of columns are one name in two spellings: with blanks or with underscores."""
-    spelt = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in (one, other)]
-    return spelt[0] == spelt[1]
 
 
 def _with_gaps(rng: "Generator", values: pl.Series) -> pl.Series:

@@ -20,7 +20,7 @@ def _people(run: Run) -> list[str]:
 def test_measures_are_listed(run: Run) -> None:
     assert "re_entry" in run("measures").stdout
     listed = json.loads(run("measures", "--json").stdout)
-    assert len(listed) == len(run("measures").stdout.splitlines()) == 16
+    assert len(listed) == len(run("measures").stdout.splitlines()) == 20
     assert all(entry["shows"] and entry["limits"] and entry["source"] for entry in listed)
 
 
@@ -103,7 +103,7 @@ def test_your_own_measure_is_run(run: Run, tmp_path: Path) -> None:
     run("measure", *extracts, "-o", "repeated", "--measures", "mine")
     (tmp_path / "mine" / "_shared.toml").write_text(shared.replace('"A577"', '"A578"'))
     message = run("measure", *extracts, "-o", "other", "--measures", "mine", code=3).output
-    assert "_shared.toml, line 10: codes.opcs.spinal_injection: another shared list with other codes" in message
+    assert "_shared.toml, line 20: codes.opcs.spinal_injection: another shared list with other codes" in message
 
 
 def test_wrong_options_are_errors(run: Run) -> None:

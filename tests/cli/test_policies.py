@@ -67,7 +67,7 @@ def test_rules_of_a_folder_are_run_alone_and_found_beside_the_catalogue(run: Run
 def test_rules_of_a_folder_are_shown_everywhere(run: Run, extract: Callable[..., Path]) -> None:
     given = ["--rules", "nwl-msk-imaging"]
     listed = json.loads(run("rules", "--status", "local", "--json", *given).stdout)
-    assert len(listed) == 6
+    assert len(listed) == 12
     assert "requested outside specialist settings" in run("show", "nwl-knee", *given).stdout
     assert "Z846" in run("codes", "nwl-knee", *given).stdout
     text = run("sql", "nwl-knee", "--dialect", "tsql", "--layout", "ncdr-opa", "--table", "opa", *given).stdout

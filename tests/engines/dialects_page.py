@@ -5,6 +5,7 @@ from pathlib import Path
 
 import ebi_rules as ebi
 from ebi_rules.layouts.layout import builtin_layouts
+from ebi_rules.rule_model.catalogue import rules_of_dataset
 from ebi_rules.translate.dialects.dialect import Dialect, builtin_dialects
 from tests.engines.engine import Evidence
 from tests.engines.evaluators import EVALUATORS, JUDGES
@@ -127,8 +128,10 @@ def _switches(dialect: Dialect) -> Iterator[str]:
 
 
 def _texts(dialect: str) -> list[str]:
-    """Return the statements of the low back imaging rule over every built-in layout."""
-    return [ebi.sql("2S", dialect, layout, "sus.opa", any_dataset=True) for layout in builtin_layouts()]
+    """Return the statements of the low back imaging rule, or of its counterpart, over every built-in layout."""
+    (over_imaging,) = rules_of_dataset(None, "imaging")
+    rules = {name: over_imaging if layout.dataset == "imaging" else "2S" for name, layout in builtin_layouts().items()}
+    return [ebi.sql(rule, dialect, layout, "sus.opa", any_dataset=True) for layout, rule in rules.items()]
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]) -> list[str]:

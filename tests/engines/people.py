@@ -36,8 +36,14 @@ _VALUES = {
         "treatment_function": ["110", "108"],
         "admission_method": ["11", "21", None],
     },
+    "imaging": {
+        "nicip": ["MKNEL", "MLUSP", "XKNEL", None],
+        "snomed": ["2471000087103", "241648005", None],
+        "source_setting": ["04", "03", None],
+    },
 }
-_ROWS = {"outpatient": 400, "admitted": 120}
+_ROWS = {"outpatient": 400, "admitted": 120, "imaging": 200}
+_FURTHER_DAYS = {"outpatient": ["referral_date", "triage_date"], "imaging": ["request_date", "report_date"]}
 _ENDS = 99
 """The person who has activity on the first and on the last day of the data, and nothing else."""
 
@@ -69,6 +75,9 @@ def random_people(seed: int, days: int) -> list[Person]:
                 given["referral_date"] = str(day - timedelta(days=int(rng.integers(-5, 200))))
             if dataset == "outpatient" and rng.random() < 0.7:
                 given["triage_date"] = str(day - timedelta(days=int(rng.integers(-5, 100))))
+            if dataset == "imaging" and rng.random() < 0.7:
+                given["request_date"] = str(day - timedelta(days=int(rng.integers(-5, 100))))
+                given["report_date"] = str(day + timedelta(days=int(rng.integers(-5, 50))))
             found.append((int(rng.integers(0, 60)), Event(str(day), dataset, Activity.of(given))))
     for dataset in _VALUES:
         ends = (BEGIN, BEGIN + timedelta(days=days))
@@ -96,7 +105,7 @@ def table_of(people: list[Person], layout: Layout, shuffle: int | None = None) -
     if shuffle is not None:
         np.random.default_rng(shuffle).shuffle(own)  # type: ignore[arg-type]
     fields = ["patient", "activity_date", "age", "administrative_category", "provider", *_VALUES[layout.dataset]]
-    fields += ["referral_date", "triage_date"] if layout.dataset == "outpatient" else []
+    fields += _FURTHER_DAYS.get(layout.dataset, [])
     names = {name: layout.fields.get(name, (f"own_{name}",))[0] for name in fields if name not in CODE_FIELDS}
     columns: dict[str, pl.Series] = {layout.fields["id"][0]: pl.Series([each.key for each in own], dtype=pl.Int64)}
     for name, column in names.items():

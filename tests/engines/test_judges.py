@@ -10,7 +10,7 @@ from ebi_rules.layouts.binding import Binding, bind
 from ebi_rules.layouts.layout import builtin_layouts
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.availability import why_unavailable
-from ebi_rules.rule_model.catalogue import rule, rules
+from ebi_rules.rule_model.catalogue import rule, rules_of_dataset
 from ebi_rules.statements.code_steps import STRATEGIES
 from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.rule_sql import SHAPES, rule_statement
@@ -35,7 +35,7 @@ def _marks(judge: Judge, layout: str) -> list[pytest.MarkDecorator]:
 
     They read statements over the other layouts in long runs.
     """
-    usual = ("ncdr-opa",) if judge.slow else (*LAYOUTS, "ncdr-apcs")
+    usual = ("ncdr-opa",) if judge.slow else (*LAYOUTS, "ncdr-apcs", "dids-v1")
     long = [] if layout in usual else [pytest.mark.long]
     return [pytest.mark.needs(judge.name), *long]
 
@@ -62,7 +62,8 @@ def _statements(binding: Binding, dialect: str, few: bool) -> Iterator[str]:
     All rules of the dataset in one statement, few for a slow judge; then the variants of one rule, each by itself.
     """
     source = TableSource(binding, TABLE)
-    answerable = [rule for rule in rules() if why_unavailable(rule.logic, binding) is None]
+    of_dataset = rules_of_dataset(None, binding.layout.dataset)
+    answerable = [rule for rule in of_dataset if why_unavailable(rule.logic, binding) is None]
     every = answerable[:2] if few else answerable
     for strategy in STRATEGIES[:1] if binding.layout.is_child or few else STRATEGIES:
         for shape in ("flags",) if few else ("flags", "view", "counts"):
@@ -70,7 +71,8 @@ def _statements(binding: Binding, dialect: str, few: bool) -> Iterator[str]:
         if not few:
             audited = [AuditedRule.of(rule, rule, binding) for rule in every]
             yield cube_statement(audited, STANDARD_DIMENSIONS, dialect, source, strategy)
-    for name, variant in rule("2S" if binding.layout.dataset == "outpatient" else "1C").interpretations.items():
+    named = {"outpatient": "2S", "admitted": "1C"}.get(binding.layout.dataset)
+    for name, variant in (rule(named) if named else of_dataset[0]).interpretations.items():
         if (few and name != "default") or why_unavailable(variant.logic, binding):
             continue
         for shape in SHAPES:

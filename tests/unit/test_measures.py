@@ -28,7 +28,7 @@ from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
 from ebi_rules.synth.made_up_people import FIRST_DAY, LAST_DAY, STORIES, labels_of, write_population
 from tests.engines.people import TODAY, Answers, Person, by_meaning, event_of, random_people, table_of
 
-LAYOUTS = [("ncdr-opa", "ncdr-apcs"), ("hes-op", "hes-apc")]
+LAYOUTS = [("ncdr-opa", "ncdr-apcs", "dids-v1"), ("hes-op", "hes-apc", "dids-icb")]
 EXACT = Settings(disclosure="none")
 
 
