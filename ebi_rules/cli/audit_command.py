@@ -191,7 +191,6 @@ def audit(
     from ebi_rules.criteria.labels import settings_files
     from ebi_rules.results.audit_run import audit as audit_extract
     from ebi_rules.results.audit_run import audit_cube
-    from ebi_rules.results.combined_audit import audit_together
     from ebi_rules.rule_model.code_titles import find_reference
 
     extract = extracts[0] if extracts else None
@@ -212,6 +211,8 @@ def audit(
     titles = find_reference(reference)
     chosen = named_rules(rules, places)
     if len(extracts) > 1:
+        from ebi_rules.results.combined_audit import audit_together
+
         with status() as progress, reserved_output(output, force):
             progress("opening the extracts")
             together = audit_together(

@@ -53,7 +53,8 @@ def _totals(output: str) -> dict[str, str]:
 @pytest.mark.usefixtures("no_report")
 def test_an_extract_of_examinations_is_audited(run: Run, imaging: Imaging) -> None:
     result = run("audit", str(imaging()), "-o", "out", *RULES, *EXACT)
-    assert "nwl_did_knee: 40 in scope of 40 eligible" in result.output
+    assert "nwl_did_knee: 40 in scope of 40 eligible since the policy began in July 2025" in result.output
+    assert "nwl_did_knee: before the policy, 0 of 0 eligible would have been in scope" in result.output
     assert "nwl_did_hip: 0 in scope of 0 eligible" in result.output
     for absent in ("priority", "cancer_pathway"):
         assert f"{absent}: this extract has no column for it" in result.stderr

@@ -35,7 +35,9 @@ def _has_sql(measure: Measure) -> bool:
 def _measures() -> list[Measure]:
     """Return every measure, with windows as short as the data; and every kind of window, first and each."""
     found = [
-        replace(each, window=replace(each.window, days=each.window.first + 20)) if each.window else each
+        replace(each, window=replace(each.window, days=each.window.first + 20))
+        if each.window
+        else replace(each, standard_days=20 if each.gives == DAYS else None)
         for each in measures()
         if _has_sql(each)
     ]
@@ -79,6 +81,8 @@ def _asked(measure: Measure, rows: list[tuple[object, ...]]) -> Answers:
         number = "yes" if int(counted) else "no"
         if measure.gives in (COUNT, DAYS) and int(followed):
             number = str(int(outcomes))
+        if measure.gives == DAYS and int(followed):
+            assert int(counted) == (int(outcomes) > (measure.standard_days or 0)), "a longer wait than the standard"
         found[int(key), number if int(followed) else "incomplete"] += 1
     return found
 

@@ -68,6 +68,23 @@ def test_unsafe_rules_come_last_and_apart(audit: ebi.Audit, tmp_path: Path) -> N
     sections = re.findall(r'<section id="(rule\d+)">', page)
     assert linked == set(sections[:-1]), "the overview has a row of each rule but the unsafe one, which is the last"
     assert "Providers are not compared by this rule. Not safe to use" in rest
+    signals = {key: _last_cells(rows, key) for key in linked}
+    counted = sections[[entry["key"] for entry in audit.run["rules"]].index(COUNTED)]
+    assert all(not re.search(r"\d", cell) for cell in signals.pop(counted)), "no signals of a rule that is only counted"
+    assert all(re.search(r"\d", cell) for cells in signals.values() for cell in cells)
+    for section in sections[:-1]:
+        drawn = "Rates by provider, ranked" in _section(page, section)
+        assert drawn == (section != counted), "only rates that are compared are drawn"
+
+
+def _last_cells(rows: str, key: str) -> list[str]:
+    """Return the cells with signals of a rule's row in the overview."""
+    (row,) = [row for row in rows.split("<tr") if f'href="#{key}"' in row]
+    return re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)[-2:]
+
+
+def _section(page: str, key: str) -> str:
+    return page.partition(f'<section id="{key}">')[2].partition("</section>")[0]
 
 
 def test_a_rule_without_fitness_is_refused_unless_it_is_local(tmp_path: Path) -> None:

@@ -79,3 +79,14 @@ def test_a_start_is_a_month(tmp_path: Path, start: str) -> None:
 
 def test_north_west_london_begins_in_july_2025() -> None:
     assert {rule.documentation.start for rule in open_policy("nwl-msk-imaging")} == {"2025-07"}
+
+
+@pytest.mark.parametrize(("start", "lines"), [("2024-05", 1), ("2024-04", 0), ("2000-01", 0)])
+def test_the_report_shows_where_a_policy_begins(frame: pl.DataFrame, tmp_path: Path, start: str, lines: int) -> None:
+    rules = rule_file(tmp_path, start=f'start = "{start}"')
+    audit = ebi.audit(frame, rules, settings=ebi.Settings(disclosure="none"))
+    audit.report(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert ("the policy begins" in page) == bool(lines)
+    sentence = "The policy began in May 2024. Before it, 20 of 100 eligible activities would have been in scope."
+    assert (sentence in page) == bool(lines)

@@ -1,5 +1,6 @@
 """Working days: Monday to Friday without England's bank holidays; the fast way gives what the slow one gives."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -7,7 +8,9 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
+from ebi_rules.pathways.definitions import measure
 from ebi_rules.pathways.working_days import UNKNOWN, bank_holidays, count_working_days, known_years, working_days
+from ebi_rules.statements.measure_sql import measure_statement
 from tests.engines.evaluators import SQL_ENGINES
 
 EPOCH = date(1970, 1, 1)
@@ -73,3 +76,6 @@ def test_sql_says_that_it_does_not_count_working_days() -> None:
     assert SQL_ENGINES
     with pytest.raises(ebi.UsageError, match="use ebi-rules measure"):
         ebi.measure_sql("days_to_triage", "duckdb", {"ncdr-opa": "opa"})
+    to_the_activity = replace(measure("days_to_triage"), end=None)
+    with pytest.raises(ebi.UsageError, match="use ebi-rules measure"):
+        measure_statement(to_the_activity, "duckdb", [])
