@@ -41,6 +41,7 @@ bench: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench.low_back --rows 5000000
 	$(BIN)/python -m tests.bench.catalogue --rows 1000000
 	$(BIN)/python -m tests.bench.providers --sets 100
+	$(BIN)/python -m tests.bench.imaging --rows 2000000 --scans 100000
 	$(BIN)/python -m pip install --quiet --editable '.[engines]' pandas
 	$(BIN)/python -m tests.bench.national --rows 1000000
 	$(BIN)/python -m tests.bench.national --rows 1000000 --layout hes-op

@@ -144,7 +144,7 @@ def recodings_in_force() -> tuple[Recoding, ...]:
         DataFileError: A file cannot be read, or is wrong.
     """
     of_referrals = _of_package("referral_request_setting")
-    return (referral_settings(), request_settings(), referrer_types(), of_referrals)
+    return (referral_settings(), request_settings(), referrer_types(), of_referrals, _of_package("modality"))
 
 
 def settings_files() -> dict[str, str]:

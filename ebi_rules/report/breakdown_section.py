@@ -44,6 +44,8 @@ _TITLES = {
     "request_setting": "By setting of the request",
     "referrer_type": "By type of referrer",
     "referring_organisation": "By referring organisation",
+    "modality": "By modality",
+    "region": "By region of the body",
     "pcn": "By primary care network",
     "icb": "By integrated care board",
 }

@@ -60,6 +60,20 @@ def test_an_extract_of_examinations_is_audited(run: Run, imaging: Imaging) -> No
         assert f"{absent}: this extract has no column for it" in result.stderr
 
 
+@pytest.mark.usefixtures("no_report")
+def test_examinations_are_grouped_by_modality_and_type_of_referrer(run: Run, imaging: Imaging) -> None:
+    codes, referrers = ["MKNEL"] * 20 + ["UKNER"] * 20, ["G1234567"] * 30 + ["PH12345"] * 10
+    path = imaging(nicip=codes, snomed=None, referrer=referrers)
+    by = ("--by", "modality", "--by", "referrer_type")
+    run("audit", str(path), "-o", "out", "--rules", "nwl-msk-imaging", *by, *EXACT)
+    for field, expected in (
+        ("modality", {"MRI": 20, "ultrasound": 20}),
+        ("referrer_type", {"general practitioner": 30, "physiotherapist": 10}),
+    ):
+        table = pl.read_csv(f"out/by_{field}.csv").filter(rule="nwl_did_knee")
+        assert dict(table.select(field, "flagged").iter_rows()) == expected
+
+
 def test_the_programme_has_no_rules_for_imaging_and_policies_are_named(run: Run, imaging: Imaging) -> None:
     message = run("audit", str(imaging()), "-o", "out", code=2).stderr
     assert "the programme has no rules for imaging examinations" in message

@@ -8,7 +8,7 @@ from functools import cache
 import polars as pl
 import pytest
 
-from ebi_rules.criteria.labels import Recoding, referrer_types, request_settings
+from ebi_rules.criteria.labels import Recoding, recodings_in_force, request_settings
 from ebi_rules.cube import STANDARD_DIMENSIONS, read_cube, schema
 from ebi_rules.engines.polars_cube import count_frame
 from ebi_rules.layouts.layout import find_layout
@@ -21,7 +21,7 @@ from tests.engines.engine import ACTIVITY, tables
 from tests.engines.evaluators import EVERY_SQL_ENGINE, SQL_ENGINES, started
 from tests.engines.test_cube import NOT_IN_SQL
 
-DIMENSIONS = (*STANDARD_DIMENSIONS, "request_setting", "referrer_type")
+DIMENSIONS = (*STANDARD_DIMENSIONS, "request_setting", "referrer_type", "modality")
 _ROWS = 300
 _VALUES = {
     "provider": ["R1H01", " r1h01", "RYJ02", None],
@@ -34,11 +34,12 @@ _VALUES = {
 }
 
 
-def _labels() -> tuple[Recoding, Recoding]:
-    """Return the labels in force when a list of specialist settings is given, and the types of referrers."""
+def _labels() -> tuple[Recoding, ...]:
+    """Return the labels in force when a list of specialist settings is given, that of settings first."""
     settings = request_settings()
     assert settings.split
-    return replace(settings, split=replace(settings.split, codes=("RX1",))), referrer_types()
+    listed = replace(settings, split=replace(settings.split, codes=("RX1",)))
+    return listed, *(each for each in recodings_in_force() if each.name != settings.name)
 
 
 @cache
