@@ -19,7 +19,7 @@ from ebi_rules.engines.findings import CHECKS, Finding, notices_of
 from ebi_rules.engines.warehouse import WarehouseExtract
 from ebi_rules.provider_audit.plausible_months import plausible_span
 from ebi_rules.rule_model.availability import why_unavailable
-from ebi_rules.rule_model.catalogue import RuleNames
+from ebi_rules.rule_model.catalogue import RuleNames, rules_of_dataset
 from ebi_rules.rule_model.catalogue import rules as find_rules
 
 ALWAYS = (
@@ -91,14 +91,14 @@ def profile_of(extract: Extract, rules: RuleNames | None = None) -> Profile:
 
     Args:
         extract: The extract.
-        rules: The rules to ask about; without names, all for the extract's dataset.
+        rules: The rules to ask about; without names, the usual ones for the extract's dataset.
 
     Raises:
         ExtractError: A column has a type that its field cannot have.
         EngineError: The engine failed.
     """
     binding = extract.binding
-    chosen = [rule for rule in find_rules(rules) if rules is not None or rule.dataset == binding.layout.dataset]
+    chosen = rules_of_dataset(None, binding.layout.dataset) if rules is None else find_rules(rules)
     reasons = {rule.key: why_unavailable(rule.logic, binding) for rule in chosen}
     needed = {name for rule in chosen if not reasons[rule.key] for name in rule.logic.fields_needed}
     names = [name for name in FIELDS if name in binding.fields and name in {*needed, *ALWAYS}]

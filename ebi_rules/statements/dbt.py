@@ -109,10 +109,15 @@ def _sources(tables: Mapping[str, str]) -> dict[str, object]:
 
 
 def _schema(rules: Sequence[Rule], binding: Binding) -> dict[str, object]:
-    """Return the tests: keys are present and unique (a warning: some extracts repeat them), and flags are 0 or 1."""
+    """Return the tests: keys are present and unique (a warning: some extracts repeat them), and flags are 0 or 1.
+
+    A key that is unique only together with another column is tested for presence alone.
+    """
     repeated = {"unique": {"config": {"severity": "warn"}}}
     zero_or_one = {"accepted_values": {"arguments": {"values": [0, 1], "quote": False}}}
-    key = {"name": binding.key, "data_tests": ["not_null", repeated]}
+    is_alone = len(binding.keys) == 1
+    quoted = {} if binding.key.isidentifier() else {"quote": True}
+    key = {"name": binding.key, **quoted, "data_tests": ["not_null", *([repeated] if is_alone else [])]}
     models: list[dict[str, object]] = []
     for rule in rules:
         flag = {"name": rule.key, "quote": True, "data_tests": ["not_null", zero_or_one]}

@@ -10,7 +10,7 @@ import ebi_rules as ebi
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.layouts.binding import bind, detect
-from ebi_rules.layouts.layout import builtin_layouts, find_layout
+from ebi_rules.layouts.layout import builtin_layouts, find_layout, read_layout
 
 NCDR = [
     "OPA_Ident",
@@ -64,6 +64,28 @@ def test_every_built_in_layout_detects_itself() -> None:
             if hasattr(shape, "templates"):
                 columns += shape.names(shape.templates[0])
         assert detect(dict.fromkeys(column.upper() for column in columns)).name == layout.name
+
+
+def test_a_national_extract_of_imaging_with_names_of_the_submission_is_national() -> None:
+    names = ["RADIOLOGICAL_ACCESSION_NUMBER", "DIAGNOSTIC_TEST_DATE", "IMAGING_CODE_NICIP", "REFERRER_CODE"]
+    names += ["ETHNIC_CATEGORY", "SITE_CODE_OF_IMAGING", "SERVICE_REPORT_ISSUE_DATE", "PERSON_BIRTH_DATE"]
+    assert detect(names).name == "dids-v1"
+    national = [*names, "MODALITY", "PATIENT_SOURCE_SETTING"]
+    assert detect(national).name == "dids-national"
+    bound = bind(find_layout("dids-national"), national)
+    assert bound.fields["activity_date"] == ("DIAGNOSTIC_TEST_DATE",)
+    assert bound.fields["modality"] == ("MODALITY",)
+
+
+def test_other_names_and_marks_of_a_column() -> None:
+    text = OWN.replace("[procedures]", '[other_names]\n"Age 1" = ["Years", "Age"]\n\n[procedures]')
+    layout = read_layout(text, "ours.toml")
+    assert bind(layout, ["Key", "years", "AGE-2", "payer"]).fields["age"] == ("years", "AGE-2")
+    assert bind(layout, ["Key", "Years", "Age 1"]).fields["age"] == ("Age 1",)
+    assert bind(layout, ["Key", "Age_1", "Age-1"]).fields.get("age") is None, "two are spelt alike"
+    assert bind(layout).fields["age"] == ("Age 1", "Age 2"), "SQL text asks for the names of the layout"
+    with pytest.raises(ebi.LayoutError, match=r"other_names\.Years"):
+        read_layout(text.replace('"Age 1" = ["Years"', '"Years" = ["Y"'), "ours.toml")
 
 
 def test_hes_is_released_processed_or_with_a_first_operation() -> None:
