@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from ebi_rules._support.notices import Notice
 from ebi_rules.cube import in_order, schema
 from ebi_rules.pathways.event_pairs import pair_events
 from ebi_rules.pathways.measure import Measure
@@ -213,10 +214,26 @@ def answer_spread(people: People, answers: Answers, dimensions: Sequence[str]) -
     return counts.select(pl.lit(answers.measure.key).alias("measure"), *dimensions, "number", "count")
 
 
+def backward_waits(people: People, measure: Measure) -> list[Notice]:
+    """Return a warning about index activity of a measure of days whose clock starts after it stops."""
+    if measure.gives != DAYS:
+        return []
+    row = np.flatnonzero(people.is_a(measure.index))
+    start, end = _clock(people, measure, row)
+    backward = int(((start > end) & (start != _NO_DAY)).sum())
+    text = f"{measure.key}: {{rows_have}} a clock that starts after it stops; they are index activity without a wait."
+    return [Notice(text, backward)] if backward else []
+
+
+def _clock(people: People, measure: Measure, row: Integers) -> tuple[Integers, Integers]:
+    """Return the days on which the clock of a measure of days starts and stops, `_NO_DAY` where there is none."""
+    start = _clock_days(people, "day" if measure.start == OWN_DAY else str(measure.start), row)
+    return start, _clock_days(people, measure.end or "day", row)
+
+
 def _waits(people: People, measure: Measure, row: Integers) -> Answers:
     """Return the answers of a measure of days."""
-    start = _clock_days(people, "day" if measure.start == OWN_DAY else str(measure.start), row)
-    end = _clock_days(people, measure.end or "day", row)
+    start, end = _clock(people, measure, row)
     days = count_working_days(start, end) if measure.working_days else end - start
     days = np.where((start == _NO_DAY) | (end == _NO_DAY), -1, days)
     is_known = days >= 0

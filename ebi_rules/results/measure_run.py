@@ -27,6 +27,7 @@ from ebi_rules.pathways.measure_counts import (
     MeasureEntry,
     answer_measure,
     answer_spread,
+    backward_waits,
     count_answers,
     measure_cube,
     why_too_short,
@@ -119,6 +120,7 @@ def run_measures(
     for measure in chosen:
         progress(f"counting {measure.key}")
         answers = answer_measure(people, measure)
+        notices += backward_waits(people, measure)
         counts.append(count_answers(people, answers, dimensions))
         spreads.append(answer_spread(people, answers, ["provider", "month"]))
     tables = PathwayTables(
