@@ -21,7 +21,8 @@ import polars as pl
 
 from ebi_rules._support.errors import ExtractError, unknown
 from ebi_rules._support.small_csv import read_small_csv
-from ebi_rules.criteria.fields import FIELDS, GROUPABLE, Kind, normal_code
+from ebi_rules.criteria.fields import FIELDS, GROUPABLE, Kind
+from ebi_rules.criteria.normal_values import normal_code
 from ebi_rules.layouts.binding import Binding
 from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 

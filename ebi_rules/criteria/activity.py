@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ebi_rules._support.errors import InvalidInputError, unknown
-from ebi_rules.criteria.fields import FIELDS, Kind, normal_age, normal_code
+from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.criteria.normal_values import normal_age, normal_code
 from opcs_icd import MISSING_TEXTS, WHITE_SPACE, CodeSystem, split_codes
 
 _WHOLE_NUMBER = re.compile(r"([+-]?[0-9]+)(?:\.0+)?")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from ebi_rules._support.errors import UsageError
 from ebi_rules._support.small_csv import read_small_csv
-from ebi_rules.criteria.fields import AREAS, FIELDS, normal_code
+from ebi_rules.criteria.fields import AREAS, FIELDS
 from ebi_rules.criteria.labels import Recoding, recodings_in_force
+from ebi_rules.criteria.normal_values import normal_code
 
 _PLACES = ("gp_practice", "lsoa")
 _LEVELS = (*AREAS, "imd_decile")

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.evaluate import holds
-from ebi_rules.criteria.fields import FIELDS, Field, Kind, normal_age
+from ebi_rules.criteria.fields import FIELDS, Field, Kind
 from ebi_rules.criteria.nodes import Between, Compare, FieldAtom, In, InList, IsNull, StartsWith
+from ebi_rules.criteria.normal_values import normal_age
 
 
 class FieldValues:

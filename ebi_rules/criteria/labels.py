@@ -13,8 +13,9 @@ from ebi_rules._support.errors import DataFileError, unknown
 from ebi_rules._support.package_data import data_folder
 from ebi_rules._support.small_csv import read_small_csv
 from ebi_rules._support.toml_file import TomlFile, read_text_file
-from ebi_rules.criteria.fields import FIELDS, Kind, normal_code
+from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import And, Compare, Criterion, CriterionError, In, IsNull, Not, Or
+from ebi_rules.criteria.normal_values import normal_code
 from ebi_rules.criteria.value_patterns import ValuePattern
 
 REFERRAL_SETTING = "referral_setting"

@@ -11,8 +11,9 @@ import polars as pl
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.crosswalk import crosswalk
-from ebi_rules.criteria.fields import FIELDS, normal_code
+from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import IMAGING_FIELD
+from ebi_rules.criteria.normal_values import normal_code
 from ebi_rules.engines.findings import Finding
 from ebi_rules.layouts.binding import Binding
 from opcs_icd import WHITE_SPACE, ImagingSystem

@@ -10,8 +10,9 @@ import polars as pl
 
 from ebi_rules._support.clock import today
 from ebi_rules._support.errors import ExtractError
-from ebi_rules.criteria.fields import BABY_AGES, FIELDS, Kind
+from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.criteria.normal_values import BABY_AGES
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.coded_values import ROWS, VALUE, CodedValues
 from ebi_rules.engines.extract import FrameExtract, Table

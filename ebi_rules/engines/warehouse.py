@@ -138,7 +138,9 @@ def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: S
         of = total if check in ("missing", "filler", "not_codable") else total - counts[name, "missing"]
         findings.append(Finding(name, column, check, count, of, _advice(name, check)))
     if IMAGING_SYSTEM.keys() & set(names):
-        pairs = extract.query(Steps(find_dialect(extract.dialect), extract.source, {}, False, scope).examinations())
+        pairs = extract.query(
+            Steps(find_dialect(extract.dialect), extract.source, {}, False, scope=scope).examinations()
+        )
         pairs.columns = [*IMAGING_SYSTEM, "rows"]
         findings += examination_findings(extract.binding, pairs.cast({"rows": pl.Int64}))
     return findings
@@ -245,7 +247,7 @@ def guarded(engine: str, query: Query) -> Query:
 
 def _count_keys(extract: WarehouseExtract, scope: Scope) -> tuple[int, int, int]:
     """Return the number of rows, of rows with a key, and of distinct keys."""
-    keys = Steps(find_dialect(extract.dialect), extract.source, {}, False, scope).keys()
+    keys = Steps(find_dialect(extract.dialect), extract.source, {}, False, scope=scope).keys()
     counts = "COUNT(*) AS a, COUNT(activity_key) AS b, COUNT(DISTINCT activity_key) AS c"
     rows, keyed, distinct = extract.query(f"SELECT {counts} FROM ({keys}) activity_keys").row(0)
     if len(extract.binding.keys) > 1:

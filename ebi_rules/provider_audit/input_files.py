@@ -12,7 +12,8 @@ import polars as pl
 
 from ebi_rules._support.errors import UsageError, nearest, unknown
 from ebi_rules._support.small_csv import read_small_csv
-from ebi_rules.criteria.fields import FIELDS, GROUPABLE, normal_code
+from ebi_rules.criteria.fields import FIELDS, GROUPABLE
+from ebi_rules.criteria.normal_values import normal_code
 from ebi_rules.cube import AGE_BAND_STARTS, AGE_BANDS
 from ebi_rules.provider_audit.settings import Population
 from opcs_icd import WHITE_SPACE

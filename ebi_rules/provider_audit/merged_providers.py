@@ -12,7 +12,8 @@ import polars as pl
 
 from ebi_rules._support.errors import UsageError
 from ebi_rules._support.small_csv import read_small_csv
-from ebi_rules.criteria.fields import FIELDS, normal_code
+from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.normal_values import normal_code
 from ebi_rules.cube import dimensions_of, in_order
 from ebi_rules.translate.date_formats import as_date
 from opcs_icd import WHITE_SPACE

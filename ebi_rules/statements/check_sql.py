@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from ebi_rules.criteria.fields import BABY_AGES, DECIMAL, FIELDS, Field, Kind, raw_spellings
+from ebi_rules.criteria.fields import FIELDS, Field, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.criteria.normal_values import BABY_AGES, DECIMAL, raw_spellings
 from ebi_rules.cube import OLDEST
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.statements.code_steps import Steps
@@ -98,7 +99,7 @@ def check_statement(dialect: str | Path, source: TableSource, fields: Iterable[s
         UsageError: A name is unknown.
         DialectError: The dialect cannot express the statement.
     """
-    return _CheckWriter(find_dialect(dialect), source, {}, False, scope).checks(list(dict.fromkeys(fields))) + ";"
+    return _CheckWriter(find_dialect(dialect), source, {}, False, scope=scope).checks(list(dict.fromkeys(fields))) + ";"
 
 
 class _CheckWriter(Steps):

@@ -1,15 +1,13 @@
 """The steps over tables of codes, with one row per code: their codes, first positions, and a row per activity."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
 from ebi_rules.criteria.nodes import CodeAtom, FollowedBy, HasCode, Position, Recorded
-from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.layout import ChildTable
-from ebi_rules.statements.step_names import Naming
-from ebi_rules.statements.table_source import TableSource
+from ebi_rules.statements.table_reading import TableReading
 from ebi_rules.translate.dialects.printing import identifier, table_name
 from ebi_rules.translate.sql import like_patterns
 from ebi_rules.translate.sql_parts import all_of, any_of, as_number, like
@@ -21,21 +19,8 @@ KINDS = {"procedures": "procedure", "diagnoses": "diagnosis"}
 
 
 @dataclass
-class ChildSteps(Naming):
-    """Write the steps over tables of codes.
-
-    Attributes:
-        source: The activity table and its tables of codes.
-        verdict_names: The column of each code atom's verdict.
-    """
-
-    source: TableSource
-    verdict_names: Mapping[CodeAtom, str]
-
-    @property
-    def binding(self) -> Binding:
-        """The layout of the activity table, bound to its columns."""
-        return self.source.binding
+class ChildSteps(TableReading):
+    """Write the steps over tables of codes."""
 
     def _child_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
         """Return the steps over a child table: its codes, the first position of each activity, and the verdicts.
@@ -105,9 +90,6 @@ class ChildSteps(Naming):
         column = self._column("code", part(code_field, "codes"))
         return is_code(column, self.dialect, self.binding.not_codes(code_field))
 
-    def _verdict_column(self, atom: CodeAtom) -> str:
-        return self.verdict_names[atom]
-
     def _child_table(self, code_field: str, child: ChildTable) -> exp.Table:
         """Return the table of codes: the one that the user named, or the layout's own beside the activity table."""
         if code_field in self.source.child_tables:
@@ -122,21 +104,6 @@ class ChildSteps(Naming):
     def _position(self, child: ChildTable, table: str) -> exp.Expr:
         assert child.position, "a criterion about order needs a position"
         return self._column(child.position, table)
-
-    def _raw_column(self, name: str) -> exp.Column:
-        in_children = {column for field in self.binding.codes for column in self._child_columns(field)}
-        as_read = self.source.as_read and name not in in_children
-        return exp.Column(this=identifier(name, self.dialect, as_read))
-
-    def _child_columns(self, code_field: str) -> tuple[str, ...]:
-        """Return the layout's names of a child table's columns, which were not read from the table."""
-        child = self.binding.child(code_field)
-        return tuple(filter(None, (child.key, child.code, child.position))) if child else ()
-
-    def _read_column(self, name: str) -> exp.Expr:
-        """Return a raw column under its bare name, as later steps call it."""
-        column = self._raw_column(name)
-        return column.as_(self._name(name)) if column.this.quoted != self._name(name).quoted else column
 
 
 def in_field(atoms: Iterable[CodeAtom], code_field: str) -> list[CodeAtom]:

@@ -12,29 +12,26 @@ from itertools import chain, count
 from sqlglot import exp
 
 from ebi_rules._support.errors import UsageError, unknown
-from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import (
     CODE_FIELDS,
-    IMAGING_FIELD,
     CodeAtom,
     Criterion,
     FollowedBy,
     HasCode,
+    InList,
     Position,
     Recorded,
     code_atoms,
     fields_needed,
 )
-from ebi_rules.layouts.binding import BIRTH_AND_ACTIVITY, Binding
-from ebi_rules.layouts.scope import EVERYTHING, Scope
+from ebi_rules.layouts.binding import Binding
 from ebi_rules.statements.child_steps import KINDS, ChildSteps, in_field, part
+from ebi_rules.statements.examination_steps import ExaminationSteps, lists_of
 from ebi_rules.translate.dialects.dialect import Dialect
-from ebi_rules.translate.dialects.printing import table_name
 from ebi_rules.translate.sql import SqlTranslator, needs_order, text_condition
-from ebi_rules.translate.sql_parts import as_number, coalesce, number, text
+from ebi_rules.translate.sql_parts import as_number, coalesce, number
 from ebi_rules.translate.sql_values import (
-    as_text,
-    as_whole_number,
     code_text,
     raw_text,
     separated_text,
@@ -63,17 +60,15 @@ def decides_distinct(strategy: str | None, dialect: Dialect) -> bool:
 
 
 @dataclass
-class Steps(ChildSteps):
+class Steps(ExaminationSteps, ChildSteps):
     """Write the first steps of a statement for one dialect, layout and table.
 
     Attributes:
         distinct: Whether codes in the activity table are decided on distinct texts.
-        scope: The months and providers to read.
         has_further_keys: Whether the steps have every column of the key (`Binding.keys`), as flags need them.
     """
 
     distinct: bool
-    scope: Scope = EVERYTHING
     has_further_keys: bool = False
 
     def keys(self) -> str:
@@ -81,14 +76,6 @@ class Steps(ChildSteps):
         columns: list[exp.Expr] = [self._raw_column(self.binding.key).as_(self._name("activity_key"))]
         columns += [self._raw_column(column).as_(self._name(name)) for name, column in self._further_keys().items()]
         return self._print(self._within_scope(exp.Select(expressions=columns).from_(self._activity_table())))
-
-    def examinations(self) -> str:
-        """Return a select of the pairs of imaging codes, each with its number of rows."""
-        fields = [(name, self._raw_field(name)) for name in IMAGING_FIELD.values()]
-        columns: list[exp.Expr] = [field.as_(self._name(name)) for name, field in fields]
-        columns.append(exp.Count(this=exp.Star()).as_(self._name("n_rows")))
-        select = self._within_scope(exp.Select(expressions=columns).from_(self._activity_table()))
-        return self._print(select.group_by(*(field.copy() for name, field in fields if self.binding.fields[name])))
 
     def _further_keys(self) -> dict[str, str]:
         """Return the columns without which the key is not unique, by their names in the steps."""
@@ -110,8 +97,12 @@ class Steps(ChildSteps):
         return SqlTranslator(
             self.dialect,
             self._column,
-            lambda atom: exp.EQ(this=self._column(self._verdict_column(atom)), expression=number(1)),
+            self._is_true,
+            self._is_true,
         )
+
+    def _is_true(self, atom: CodeAtom | InList) -> exp.Expr:
+        return exp.EQ(this=self._column(self._verdict_column(atom)), expression=number(1))
 
     def _with_steps(
         self, select: exp.Expr, criteria: Sequence[Criterion], carried: Sequence[str], further: Sequence[CodeAtom] = ()
@@ -143,8 +134,10 @@ class Steps(ChildSteps):
             for name in _code_fields(atoms)
             for step in (self._child_steps(name, atoms) if self.binding.child(name) else self._text_steps(name, atoms))
         ]
+        lists = lists_of(criteria)
+        steps += self._examination_steps(lists)
         steps += self._activity_steps(fields, atoms)
-        steps.append(("codes", self._codes_step(fields, atoms)))
+        steps.append(("codes", self._codes_step(fields, atoms, lists)))
         return steps
 
     def _activity_steps(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
@@ -181,10 +174,10 @@ class Steps(ChildSteps):
         separated = separated_text(raw, self.dialect) if is_ordered else self._normal_text(raw, code_field, atoms)
         return separated.as_(self._name(code_field))
 
-    def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> exp.Expr:
-        """Decide every code atom for every activity, from its own text or by a join to the step with the verdicts."""
+    def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom], lists: Sequence[InList]) -> exp.Expr:
+        """Decide every atom about codes for every activity, from its own text or by a join to the verdicts."""
         joined = [name for name in _code_fields(atoms) if self.distinct or self.binding.child(name)]
-        activity = "activity" if joined else None
+        activity = "activity" if joined or lists else None
         columns: list[exp.Expr] = [
             self._column(name, activity).as_(self._name(name)) if activity else self._column(name)
             for name in (*self._carried_keys(), *map(self._carried, fields))
@@ -195,12 +188,14 @@ class Steps(ChildSteps):
             left, right = (self.binding.key, child.key) if child else (_text_name(code_field),) * 2
             same = exp.EQ(this=self._column(right, decided), expression=self._column(left, activity))
             select = select.join(self._step(decided), on=same, join_type="left")
+        select, of_examinations = self._joined_examinations(select, lists)
+        columns += of_examinations
         for atom in atoms:
             name = self._verdict_column(atom)
             if atom.code_field in joined:
                 verdict = coalesce(self._column(name, part(atom.code_field, "found")), number(0))
             else:
-                text = self._column(atom.code_field)
+                text = self._column(atom.code_field, activity)
                 verdict = as_number(text_condition(atom, text, self.dialect, self.binding))
             columns.append(verdict.as_(self._name(name)))
         return select.select(*columns)
@@ -232,18 +227,6 @@ class Steps(ChildSteps):
         condition = text_condition(atom, self._column(atom.code_field), self.dialect, self.binding)
         return as_number(condition).as_(self._name(self._verdict_column(atom)))
 
-    def _within_scope(self, select: exp.Select) -> exp.Select:
-        """Add the conditions of the scope to a select from the activity table."""
-        self.scope.check(self.binding)
-        if self.scope.months:
-            first, last = self.scope.months
-            month = self._month(self._raw_field("activity_date"))
-            select = select.where(exp.Between(this=month, low=number(first), high=number(last)))
-        provider = self.scope.provider_criterion()
-        if provider:
-            select = select.where(SqlTranslator(self.dialect, self._raw_field, no_codes).visit(provider))
-        return select
-
     def _raw_text(self, code_field: str) -> exp.Alias:
         raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
         return exp.Alias(this=raw_text(raw, self.dialect), alias=self._name(_text_name(code_field)))
@@ -256,43 +239,12 @@ class Steps(ChildSteps):
         """Return whether an atom needs the codes of a field in order, without what stands for no code."""
         return any(needs_order(atom, self.binding) for atom in atoms if atom.code_field == code_field)
 
-    def _activity_table(self) -> exp.Table:
-        return table_name(self.source.table, self.dialect)
-
     def _carried(self, name: str) -> str:
         """Return the column of a field in the steps: a recoded field's codes have a name of their own.
 
         In some warehouses a name in a SELECT refers to the column that the same SELECT calls so.
         """
         return f"{name}_code" if name in self.binding.recodings else name
-
-    def _raw_field(self, name: str) -> exp.Expr:
-        """Return a field as text, number or date: whatever type the table has, unless its types are known."""
-        if not self.binding.fields[name]:
-            # An imaging code of the kind that the table does not have is missing, as an empty text is.
-            return self._age_at_activity() if name == "age" else text("")
-        first, *rest = [self._typed(FIELDS[name].kind, column) for column in self.binding.fields[name]]
-        return exp.Coalesce(this=first, expressions=rest) if rest else first
-
-    def _age_at_activity(self) -> exp.Expr:
-        """Return the age in completed years at the date of the activity; NULL where either date is missing."""
-        birth, day = (self._raw_field(name) for name in BIRTH_AND_ACTIVITY)
-        before = exp.LT(this=self._day_of_year(day), expression=self._day_of_year(birth))
-        years = exp.Sub(this=self._date_part(day, "YEAR"), expression=self._date_part(birth, "YEAR"))
-        return exp.Sub(this=years, expression=as_number(before))
-
-    def _typed(self, kind: Kind, name: str) -> exp.Expr:
-        column = self._raw_column(name)
-        if kind is Kind.DATE or self.source.types.get(name) is kind:
-            return column
-        if kind is Kind.NUMBER:
-            return as_whole_number(column, self.dialect)
-        return as_text(column, self.dialect)
-
-
-def no_codes(atom: CodeAtom) -> exp.Expr:
-    """Fail on an atom about codes, where there can be none."""
-    assert False, f"An atom about codes: {atom}"
 
 
 def _code_fields(atoms: Sequence[CodeAtom]) -> list[str]:
@@ -305,9 +257,11 @@ def _text_name(code_field: str) -> str:
     return f"{code_field}_text"
 
 
-def verdict_name(atom: CodeAtom) -> str:
-    """Return the name of the column of a code atom's verdict: lumbar_spine, primary_cancer, ..."""
+def verdict_name(atom: CodeAtom | InList) -> str:
+    """Return the name of the column of a verdict: lumbar_spine, primary_cancer, nicip_mri_of_knee, ..."""
     match atom:
+        case InList(listed):
+            return f"{atom.field}_{listed.name}"
         case HasCode(codes, Position.ANY):
             return codes.name
         case HasCode(codes, position):
@@ -326,8 +280,8 @@ def _code_atoms(criteria: Iterable[Criterion]) -> Iterator[CodeAtom]:
 
 def name_verdicts(
     criteria: Iterable[Criterion], binding: Binding, further: Sequence[CodeAtom] = ()
-) -> dict[CodeAtom, str]:
-    """Return the name of the column of each code atom's verdict.
+) -> dict[CodeAtom | InList, str]:
+    """Return the name of the column of the verdict on each code atom, and on each list of imaging codes.
 
     Args:
         criteria: The criteria that contain the atoms.
@@ -337,12 +291,13 @@ def name_verdicts(
     Returns:
         `verdict_name` of each atom, with a number added if the name is taken.
     """
+    every = list(criteria)
     children = [child for code_field in CODE_FIELDS if (child := binding.child(code_field))]
     taken = {name.upper() for name in (binding.key, *FIELDS, *CODE_FIELDS)}
     taken |= {_text_name(name).upper() for name in CODE_FIELDS}
     taken |= {column.upper() for child in children for column in (child.key, child.position) if column}
-    names: dict[CodeAtom, str] = {}
-    for atom in (*_code_atoms(criteria), *further):
+    names: dict[CodeAtom | InList, str] = {}
+    for atom in (*_code_atoms(every), *lists_of(every), *further):
         if atom not in names:
             plain = verdict_name(atom)
             others = (f"{plain}_{number}" for number in count(2))

@@ -13,9 +13,9 @@ from pathlib import Path
 from sqlglot import exp
 
 from ebi_rules._support.errors import ExtractError
-from ebi_rules.criteria.fields import BABY_AGES
 from ebi_rules.criteria.labels import Recoding
 from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, In, Recorded
+from ebi_rules.criteria.normal_values import BABY_AGES
 from ebi_rules.cube import (
     AGE_BAND_STARTS,
     AGE_BANDS,
@@ -31,8 +31,9 @@ from ebi_rules.cube import (
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_logic import RuleLogic, criteria_of
-from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts, no_codes
+from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts
 from ebi_rules.statements.step_names import union
+from ebi_rules.statements.table_reading import no_codes
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.sql import SqlTranslator
@@ -102,7 +103,7 @@ def cube_statement(
     target = find_dialect(dialect)
     criteria = criteria_counted(audited)
     names = name_verdicts(criteria, source.binding, recorded)
-    writer = _CubeWriter(target, source, names, decides_distinct(strategy, target), scope)
+    writer = _CubeWriter(target, source, names, decides_distinct(strategy, target), scope=scope)
     return writer.cube(audited, variants, recorded, dimensions) + ";"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 import polars as pl
 
 from ebi_rules._support.errors import UsageError
-from ebi_rules.criteria.fields import BABY_AGES, FIELDS, Kind
+from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import (
     And,
     Between,
@@ -30,6 +30,7 @@ from ebi_rules.criteria.nodes import (
     StartsWith,
     fields_needed,
 )
+from ebi_rules.criteria.normal_values import BABY_AGES
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import MISSING_TEXTS, SEPARATORS, WHITE_SPACE

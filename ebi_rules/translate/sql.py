@@ -10,7 +10,7 @@ from itertools import groupby, product
 from sqlglot import exp
 
 from ebi_rules._support.errors import DialectError
-from ebi_rules.criteria.fields import BABY_AGES, DECIMAL, FIELDS, Kind, raw_spellings
+from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import (
     And,
     Between,
@@ -28,6 +28,7 @@ from ebi_rules.criteria.nodes import (
     StartsWith,
     lists_named,
 )
+from ebi_rules.criteria.normal_values import BABY_AGES, DECIMAL, raw_spellings
 from ebi_rules.criteria.value_patterns import DIGIT, OTHER, ValuePattern
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.dialects.dialect import Dialect
@@ -47,6 +48,7 @@ class SqlTranslator(Visitor[exp.Expr]):
         dialect: The dialect.
         field: Return the raw column of a canonical field.
         codes: Return the condition of a code atom.
+        listed: Return the condition that an imaging code is in a list; by default that of the code itself.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class SqlTranslator(Visitor[exp.Expr]):
         dialect: Dialect,
         field: Callable[[str], exp.Expr],
         codes: Callable[[CodeAtom], exp.Expr],
+        listed: Callable[[InList], exp.Expr] | None = None,
     ) -> None:
         self.dialect = dialect
         self.field = field
         self.codes = codes
+        self.listed = listed
 
     def visit_and(self, node: And) -> exp.Expr:
         return all_of([self.visit(operand) for operand in node.operands])
@@ -103,7 +107,7 @@ class SqlTranslator(Visitor[exp.Expr]):
         )
 
     def visit_in_list(self, node: InList) -> exp.Expr:
-        return self._text_in(node.field, node.values)
+        return self.listed(node) if self.listed else self._text_in(node.field, node.values)
 
     def visit_is_null(self, node: IsNull) -> exp.Expr:
         return self.is_missing(node.field)

@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 import polars as pl
 
-from ebi_rules.criteria.fields import FIELDS, normal_code
+from ebi_rules.criteria.fields import FIELDS
+from ebi_rules.criteria.normal_values import normal_code
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.rule_model.catalogue import rule
 from opcs_icd import ICD10, OPCS4, CodeSystem

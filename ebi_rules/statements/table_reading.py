@@ -1,0 +1,98 @@
+"""Read a table: its columns as text, number or date, its ages, and the rows within a scope."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from ebi_rules.criteria.fields import FIELDS, Kind
+from ebi_rules.criteria.nodes import CodeAtom, InList
+from ebi_rules.layouts.binding import BIRTH_AND_ACTIVITY, Binding
+from ebi_rules.layouts.scope import EVERYTHING, Scope
+from ebi_rules.statements.step_names import Naming
+from ebi_rules.statements.table_source import TableSource
+from ebi_rules.translate.dialects.printing import identifier, table_name
+from ebi_rules.translate.sql import SqlTranslator
+from ebi_rules.translate.sql_parts import as_number, number, text
+from ebi_rules.translate.sql_values import as_text, as_whole_number
+
+
+@dataclass
+class TableReading(Naming):
+    """Read the columns of a table and of its tables of codes.
+
+    Attributes:
+        source: The activity table and its tables of codes.
+        verdict_names: The column of the verdict on each code atom, and on each list of imaging codes.
+        scope: The months and providers to read.
+    """
+
+    source: TableSource
+    verdict_names: Mapping[CodeAtom | InList, str]
+    scope: Scope = field(default=EVERYTHING, kw_only=True)
+
+    @property
+    def binding(self) -> Binding:
+        """The layout of the activity table, bound to its columns."""
+        return self.source.binding
+
+    def _verdict_column(self, atom: CodeAtom | InList) -> str:
+        return self.verdict_names[atom]
+
+    def _activity_table(self) -> exp.Table:
+        return table_name(self.source.table, self.dialect)
+
+    def _within_scope(self, select: exp.Select) -> exp.Select:
+        """Add the conditions of the scope to a select from the activity table."""
+        self.scope.check(self.binding)
+        if self.scope.months:
+            first, last = self.scope.months
+            month = self._month(self._raw_field("activity_date"))
+            select = select.where(exp.Between(this=month, low=number(first), high=number(last)))
+        provider = self.scope.provider_criterion()
+        if provider:
+            select = select.where(SqlTranslator(self.dialect, self._raw_field, no_codes).visit(provider))
+        return select
+
+    def _raw_column(self, name: str) -> exp.Column:
+        in_children = {column for field in self.binding.codes for column in self._child_columns(field)}
+        as_read = self.source.as_read and name not in in_children
+        return exp.Column(this=identifier(name, self.dialect, as_read))
+
+    def _child_columns(self, code_field: str) -> tuple[str, ...]:
+        """Return the layout's names of a child table's columns, which were not read from the table."""
+        child = self.binding.child(code_field)
+        return tuple(filter(None, (child.key, child.code, child.position))) if child else ()
+
+    def _read_column(self, name: str) -> exp.Expr:
+        """Return a raw column under its bare name, as later steps call it."""
+        column = self._raw_column(name)
+        return column.as_(self._name(name)) if column.this.quoted != self._name(name).quoted else column
+
+    def _raw_field(self, name: str) -> exp.Expr:
+        """Return a field as text, number or date: whatever type the table has, unless its types are known."""
+        if not self.binding.fields[name]:
+            # An imaging code of the kind that the table does not have is missing, as an empty text is.
+            return self._age_at_activity() if name == "age" else text("")
+        first, *rest = [self._typed(FIELDS[name].kind, column) for column in self.binding.fields[name]]
+        return exp.Coalesce(this=first, expressions=rest) if rest else first
+
+    def _age_at_activity(self) -> exp.Expr:
+        """Return the age in completed years at the date of the activity; NULL where either date is missing."""
+        birth, day = (self._raw_field(name) for name in BIRTH_AND_ACTIVITY)
+        before = exp.LT(this=self._day_of_year(day), expression=self._day_of_year(birth))
+        years = exp.Sub(this=self._date_part(day, "YEAR"), expression=self._date_part(birth, "YEAR"))
+        return exp.Sub(this=years, expression=as_number(before))
+
+    def _typed(self, kind: Kind, name: str) -> exp.Expr:
+        column = self._raw_column(name)
+        if kind is Kind.DATE or self.source.types.get(name) is kind:
+            return column
+        if kind is Kind.NUMBER:
+            return as_whole_number(column, self.dialect)
+        return as_text(column, self.dialect)
+
+
+def no_codes(atom: CodeAtom) -> exp.Expr:
+    """Fail on an atom about codes, where there can be none."""
+    assert False, f"An atom about codes: {atom}"
