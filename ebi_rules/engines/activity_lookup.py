@@ -8,12 +8,13 @@ import polars as pl
 from ebi_rules._support.errors import UsageError
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.nodes import CODE_FIELDS
-from ebi_rules.engines.coded_values import distinct_values
+from ebi_rules.engines.checked_extract import read_all
 from ebi_rules.engines.derived_age import with_fields
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import notices_of
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.value_checks import check_types, find_odd_values
+from ebi_rules.engines.row_reader import RowReader
+from ebi_rules.engines.value_checks import check_types
 from ebi_rules.layouts.binding import Binding
 
 
@@ -45,9 +46,10 @@ def find_activities(extract: FrameExtract, key: str, fields: Iterable[str]) -> l
 
 def _refuse_unread_values(extract: FrameExtract, fields: Sequence[str]) -> None:
     """Raise `ExtractError` if a number or a date cannot be read; shares of other values mean nothing in one row."""
-    values = distinct_values(extract.table.frame, extract.binding, fields, extract.table.schema)
-    _, findings = find_odd_values(extract, fields, values)
-    notices_of(finding for finding in findings if finding.check == "malformed" and finding.field not in CODE_FIELDS)
+    reader = RowReader(extract, fields)
+    read_all(reader)
+    is_unread = (each for each in reader.findings() if each.check == "malformed" and each.field not in CODE_FIELDS)
+    notices_of(is_unread)
 
 
 def _child_cells(frame: pl.LazyFrame, binding: Binding, name: str, key: str) -> list[str | None]:

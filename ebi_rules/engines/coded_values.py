@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ebi_rules.criteria.fields import FIELDS, TEXTS
 from ebi_rules.criteria.labels import Recoding
 from ebi_rules.criteria.nodes import Criterion, FieldAtom, IsNull
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.packed_keys import PREFIX, Part
+from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.polars import Answering, PolarsTranslator, field_value, raw_code
 
@@ -25,17 +27,13 @@ class CodedValues:
     Attributes:
         binding: The extract's layout, bound to its columns.
         schema: The types of the columns.
-        by_field: For each field, one row per distinct value: `value` as the extract has it, and how many rows have it
+        by_field: For each field, one row per distinct value: `value`, the extract's as text, and how many rows have it
             (`ROWS`).
     """
 
     binding: Binding
     schema: Mapping[str, pl.DataType]
     by_field: Mapping[str, pl.DataFrame]
-
-    def raw(self, name: str) -> pl.Expr:
-        """Return the expression of a coded field as the extract has it."""
-        return _raw(name, self.binding, self.schema)
 
     def decide(self, node: Criterion) -> pl.Expr | None:
         """Return the expression that a row's value is one of those for which an atom holds; None for other nodes."""
@@ -45,31 +43,29 @@ class CodedValues:
             return pl.lit(isinstance(node, IsNull))  # An imaging code of the kind that the extract does not have.
         if node.field not in self.by_field:
             return None
-        distinct = self.by_field[node.field]
-        binding = self._of_values(node.field)
-        translator = PolarsTranslator(lambda name: field_value(binding, name, distinct.schema), _no_codes)
-        values = distinct.filter(translator.visit(node))[VALUE]
-        recorded, raw = values.drop_nulls().to_list(), self.raw(node.field)
+        distinct = self.by_field[node.field][VALUE]
+        values = distinct.filter(pl.Series(truth_of_values(self.binding, node.field, distinct, node)))
+        recorded, raw = values.drop_nulls().to_list(), raw_code(self.binding, node.field, self.schema)
         is_one = raw.is_in(recorded).fill_null(False) if recorded else pl.lit(False)
         return is_one | raw.is_null() if values.has_nulls() else is_one
 
-    def part(self, name: str) -> Part:
-        """Return a coded field as a key to group by: the place of its text, or of its label, in `texts`."""
+    def place(self, name: str) -> pl.Expr:
+        """Return the expression of the place of a field's text, or of its label, in `texts`."""
         recoding = self.binding.recodings.get(name)
         if recoding is not None and recoding.is_split:
-            return self._split_part(recoding)
+            return self._split_place(recoding)
         texts = self._raw_texts(name)
         place = raw_code(self.binding, name, self.schema).cast(pl.Enum(texts)).to_physical()
         if recoding is None:
-            return Part(name, place, texts.len())
+            return place
         labels = self.texts(name)
         places = {label: number for number, label in enumerate(labels)}
         recoded = pl.Series([places.get(recoding.label(text)) for text in texts], dtype=pl.UInt32)
         missing = pl.lit(places.get(recoding.label(None)), pl.UInt32)
-        return Part(name, pl.when(place.is_null()).then(missing).otherwise(pl.lit(recoded).gather(place)), labels.len())
+        return pl.when(place.is_null()).then(missing).otherwise(pl.lit(recoded).gather(place))
 
-    def _split_part(self, recoding: Recoding) -> Part:
-        """Return labels that depend on two fields as a key to group by."""
+    def _split_place(self, recoding: Recoding) -> pl.Expr:
+        """Return the place of a label that depends on two fields."""
         places = {label: place for place, label in enumerate(self.texts(recoding.name))}
         translator = Answering(self.decide)
         place = pl.lit(places[recoding.otherwise], pl.UInt32)
@@ -77,7 +73,7 @@ class CodedValues:
             if label != recoding.otherwise:
                 has_label = translator.visit(recoding.among([label]))
                 place = pl.when(has_label).then(pl.lit(places[label], pl.UInt32)).otherwise(place)
-        return Part(recoding.name, place, len(places))
+        return place
 
     def texts(self, name: str) -> pl.Series:
         """Return the distinct values of a field as text, sorted and without null; of a recoded field, its labels."""
@@ -91,13 +87,15 @@ class CodedValues:
         return pl.Series(VALUE, sorted(label for label in labels if label), dtype=pl.String)
 
     def _raw_texts(self, name: str) -> pl.Series:
-        distinct = self.by_field[name]
-        text = raw_code(self._of_values(name), name, distinct.schema)
-        return distinct.select(text.alias(VALUE))[VALUE].drop_nulls().unique().sort()
+        return self.by_field[name][VALUE].drop_nulls().unique().sort()
 
-    def _of_values(self, name: str) -> Binding:
-        """Return the binding of a table of distinct values."""
-        return Binding(self.binding.layout, {name: (VALUE,)}, {}, None)
+
+def truth_of_values(binding: Binding, name: str, values: pl.Series, atom: FieldAtom) -> npt.NDArray[np.bool_]:
+    """Return whether an atom about a coded field holds for each of some values, as texts."""
+    of_values = Binding(binding.layout, {name: (VALUE,)}, {}, None)
+    translator = PolarsTranslator(lambda field: field_value(of_values, field, {VALUE: pl.String()}), _no_codes)
+    truths = values.alias(VALUE).to_frame().select(translator.visit(atom)).to_series()
+    return truths.to_numpy()
 
 
 def distinct_values(
@@ -115,14 +113,9 @@ def distinct_values(
             if recoding and recoding.field in by_field:
                 by_field[name] = by_field[recoding.field]
                 continue
-            raw = _raw(name, binding, schema).alias(VALUE)
+            raw = raw_code(binding, name, schema).alias(VALUE)
             by_field[name] = collect(frame.select(raw).group_by(VALUE).agg(pl.len().alias(ROWS)))
     return CodedValues(binding, schema, by_field)
-
-
-def _raw(name: str, binding: Binding, schema: Mapping[str, pl.DataType]) -> pl.Expr:
-    columns = binding.fields[name]
-    return pl.col(columns[0]) if len(columns) == 1 else raw_code(binding, name, schema)
 
 
 def _no_codes(atom: Criterion) -> pl.Expr:

@@ -1,9 +1,12 @@
 """Keys to group by, packed into whole numbers: grouping by one or two numbers is much faster than by many keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+
+from ebi_rules.engines.text_numbers import Numbers
 
 PREFIX = "__ebi_"
 """What the names of our own columns begin with, to distinguish them from an extract's."""
@@ -17,74 +20,61 @@ class Part:
 
     Attributes:
         name: The key's name.
-        value: Its value in a row: a whole number from 0 to `size` - 1, or null.
-        size: The number of values; null is one more.
+        highest: Its highest value; the lowest is 0.
     """
 
     name: str
-    value: pl.Expr
-    size: int
-
-    @classmethod
-    def of_truth(cls, name: str, truth: pl.Expr) -> "Part":
-        """Return a key that is 1 where an expression is true, else 0; it is never null."""
-        return cls(name, truth, 1)
+    highest: int
 
     @property
     def bits(self) -> int:
         """How many bits the key takes."""
-        return self.size.bit_length()
+        return self.highest.bit_length()
 
 
 class Packed:
     """Keys side by side in as few whole numbers (words) as can contain them.
 
     Args:
-        early: Keys that the rows have from the start; they are packed first.
-        late: Keys that need columns joined later; they are added to the same words.
+        parts: The keys.
 
     Attributes:
         words: The names of the columns of words.
     """
 
-    def __init__(self, early: Sequence[Part], late: Sequence[Part]) -> None:
-        self._early, self._late = early, late
+    def __init__(self, parts: Sequence[Part]) -> None:
         self._places: dict[str, tuple[Part, int, int]] = {}
         word, used = 0, 0  # A word and how many of its bits are in use.
-        for part in (*early, *late):
+        for part in parts:
             if used + part.bits > _WORD_BITS:
                 word, used = word + 1, 0
             self._places[part.name] = (part, word, used)
             used += part.bits
         self.words = [f"{PREFIX}key_{number}" for number in range(word + 1)]
 
-    def early_keys(self) -> list[pl.Expr]:
-        """Return the words with the early keys, over the rows."""
-        return self._summed(self._early, [pl.lit(0, pl.UInt64) for _ in self.words])
+    def pack(self, values: Mapping[str, Numbers], rows: int) -> list[Numbers]:
+        """Return the words of rows, from the value of each key."""
+        words = [np.zeros(rows, np.int64) for _ in self.words]
+        for name, (_, word, shift) in self._places.items():
+            words[word] |= values[name] << shift
+        return words
 
-    def keys(self) -> list[pl.Expr]:
-        """Return the complete words, over rows that have the words of `early_keys`."""
-        return self._summed(self._late, [pl.col(name) for name in self.words])
+    def has_room(self, values: Mapping[str, Numbers]) -> bool:
+        """Return whether no value is above the highest of its key."""
+        return all(
+            not len(values[name]) or values[name].max() <= part.highest for name, (part, _, _) in self._places.items()
+        )
 
     def value(self, name: str) -> pl.Expr:
-        """Return the value of a key, over the words; null where it was null."""
+        """Return the value of a key, over the words."""
         part, word, shift = self._places[name]
-        value = pl.col(self.words[word]) // _number(2**shift) & _number(2**part.bits - 1)
-        return pl.when(value != part.size).then(value)
+        return pl.col(self.words[word]) // _number(2**shift) & _number(2**part.bits - 1)
 
     def truth(self, name: str) -> pl.Expr:
-        """Return the value of a key from `Part.of_truth`, over the words."""
+        """Return the value of a key that is 0 or 1 as a boolean, over the words."""
         _, word, shift = self._places[name]
         return pl.col(self.words[word]) & _number(2**shift) != 0
 
-    def _summed(self, parts: Sequence[Part], start: Sequence[pl.Expr]) -> list[pl.Expr]:
-        """Add keys, each shifted to its place, to the words `start`."""
-        terms = [[word] for word in start]
-        for part in parts:
-            _, word, shift = self._places[part.name]
-            terms[word].append(part.value.cast(pl.UInt64).fill_null(part.size) * _number(2**shift))
-        return [pl.sum_horizontal(of_word).alias(name) for of_word, name in zip(terms, self.words, strict=True)]
-
 
 def _number(value: int) -> pl.Expr:
-    return pl.lit(value, pl.UInt64)
+    return pl.lit(value, pl.Int64)

@@ -1,35 +1,30 @@
-"""The numbers of an extract as columns that are worked out once, and conditions over columns of answers."""
+"""Criteria decided from the answers to their atoms, and conditions over columns of answers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from ebi_rules.criteria.fields import FIELDS, Kind
-from ebi_rules.engines.coded_values import CodedValues
-from ebi_rules.engines.packed_keys import PREFIX
-from ebi_rules.translate.polars import field_value
+from ebi_rules.criteria.nodes import CodeAtom, Criterion, FieldAtom, atoms
+from ebi_rules.engines.row_reader import ReadRows
+from ebi_rules.translate.polars import Answering
 
 
-def with_numbers(
-    frame: pl.LazyFrame, fields: Iterable[str], values: CodedValues
-) -> tuple[pl.LazyFrame, Callable[[str], pl.Expr]]:
-    """Put the whole numbers of some fields into columns, so that each is converted once.
+def decide(rows: ReadRows, columns: Mapping[Criterion, str]) -> list[pl.Series]:
+    """Return whether criteria hold in some rows.
 
     Args:
-        frame: The rows.
-        fields: Canonical fields.
-        values: The distinct values of the extract's coded fields.
-
-    Returns:
-        The rows with the columns, and a function that returns the expression of a field's number.
+        rows: The rows.
+        columns: The name of the result for each criterion.
     """
-    columns = {
-        name: f"{PREFIX}field_{name}"
-        for name in fields
-        if FIELDS[name].kind is Kind.NUMBER and name not in values.binding.recodings
-    }
-    normal = [field_value(values.binding, name, values.schema).alias(column) for name, column in columns.items()]
-    return frame.with_columns(normal), lambda name: pl.col(columns[name])
+    every = list(dict.fromkeys(atom for criterion in columns for atom in atoms(criterion)))
+    answers = pl.DataFrame({str(place): rows.truth(atom) for place, atom in enumerate(every)})
+
+    def answer(node: Criterion) -> pl.Expr | None:
+        return pl.col(str(every.index(node))) if isinstance(node, CodeAtom | FieldAtom) else None
+
+    translator = Answering(answer)
+    decided = answers.select(translator.visit(criterion).alias(name) for criterion, name in columns.items())
+    return decided.get_columns()
 
 
 def all_hold(columns: Iterable[str]) -> pl.Expr:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ebi_rules._support.progress import Progress, RowsDone, quiet
+from ebi_rules.criteria.code_need import needs_codes
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELD, Criterion, Or
 from ebi_rules.cube import (
@@ -23,12 +24,11 @@ from ebi_rules.cube import (
     schema,
     treatment_fields,
 )
-from ebi_rules.engines.checked_extract import check_extract
-from ebi_rules.engines.code_matching import UPPER_HALF, needs_codes
+from ebi_rules.engines.checked_extract import checked_rows, fields_to_read
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.polars_groups import ROWS, Grouping, with_codes
+from ebi_rules.engines.polars_groups import ROWS, UPPER_HALF, Grouping, coded_counts, with_codes
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_logic import criteria_of
 
@@ -71,11 +71,17 @@ def count_frame(
     further = [criterion for entry in audited for criterion in entry.further_criteria]
     criteria = list(dict.fromkeys([*criteria_of(variants), *further]))
     fields = [*dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED, *treatment_fields(extract.binding)]
-    checked = check_extract(extract, criteria, fields)
-    grouping = Grouping(checked, criteria, dimensions)
-    groups = grouping.groups(RowsDone(progress, "counting", checked.rows))
+    grouping = Grouping(*fields_to_read(extract, criteria, fields), criteria, dimensions)
+    groups = grouping.groups(RowsDone(progress, "checking and counting", _rows_to_come(extract)))
+    checked = checked_rows(grouping.reader, criteria)
     progress("adding up")
     return CountedCube(_cube(groups, grouping, audited, dimensions), checked.rows, checked.notices, checked.findings)
+
+
+def _rows_to_come(extract: FrameExtract) -> int:
+    """Return about how many rows there are to read: a scope leaves rows of files out."""
+    files = extract.table.files
+    return sum(file.rows for file in files) if files else collect(extract.table.frame.select(pl.len())).item()
 
 
 def _normalised(wide: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
@@ -100,7 +106,7 @@ def _cube(
             over_few.append(count)
             conditions.append(needing_codes)
     few = groups.filter(grouping.any_holds(dict.fromkeys(conditions)))
-    parts = [_days_of_months(grouping.days, dimensions), _treatments(grouping, dimensions)]
+    parts = [_days_of_months(grouping.reader.days(), dimensions), _treatments(grouping, dimensions)]
     for frame, counts in ((groups, over_all), (few, over_few)):
         wide = _normalised(_summed(frame, counts, dimensions), dimensions)
         parts += _long(wide, counts, dimensions)
@@ -127,10 +133,9 @@ def _days_of_months(days: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFra
 
 def _treatments(grouping: Grouping, dimensions: Sequence[str]) -> pl.DataFrame:
     """Return how much activity each provider has by treatment function."""
-    fields = treatment_fields(grouping.binding)
-    if not fields:
+    fields, counts = treatment_fields(grouping.binding), grouping.treatments
+    if not counts.height:
         return pl.DataFrame(schema=schema(dimensions))
-    counts = grouping.counted_by(fields)
     rows = counts.with_columns(normal_values(counts[name]) for name in fields).select(
         pl.lit(None, pl.String).alias("rule"),
         *(pl.col(name) if name == "provider" else pl.lit(None, pl.String).alias(name) for name in dimensions),
@@ -183,11 +188,11 @@ def _rows(
 
 def _of_activity(grouping: Grouping, dimensions: Sequence[str]) -> Iterator[_Count]:
     yield _Count(None, "activity", None, pl.col(ROWS))
-    for field in grouping.code_fields:
-        if field.name in CODE_FIELD.values():
-            yield _Count(None, "recorded", field.name, pl.col(with_codes(field)))
-            yield _Count(None, "codes", field.name, pl.col(field.coded) % UPPER_HALF)
-            yield _Count(None, "invalid", field.name, pl.col(field.coded) // UPPER_HALF)
+    for name in grouping.code_fields:
+        if name in CODE_FIELD.values():
+            yield _Count(None, "recorded", name, pl.col(with_codes(name)))
+            yield _Count(None, "codes", name, pl.col(coded_counts(name)) % UPPER_HALF)
+            yield _Count(None, "invalid", name, pl.col(coded_counts(name)) // UPPER_HALF)
     for name in missing_counted(dimensions):
         if name in dimensions:
             continue

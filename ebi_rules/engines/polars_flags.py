@@ -1,21 +1,17 @@
-"""Flags: every criterion as a boolean column beside an extract's own rows, in streams.
-
-Codes are decided on distinct texts (`code_matching`) and coded fields on distinct values (`coded_values`); the answers
-are joined back, so the cost of a row does not grow with the number of codes, and hardly with the number of rules.
-"""
+"""Flags: every criterion as a boolean column beside an extract's own rows, in streams."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from ebi_rules.criteria.nodes import CodeAtom, Criterion, code_atoms
-from ebi_rules.engines.checked_extract import CheckedExtract
-from ebi_rules.engines.code_matching import code_fields
+from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, Criterion, atoms, fields_needed, lists_named
+from ebi_rules.engines.extract import FrameExtract
+from ebi_rules.engines.matched_codes import join_matched_codes
 from ebi_rules.engines.packed_keys import PREFIX
-from ebi_rules.engines.polars_answers import all_hold, with_numbers
+from ebi_rules.engines.polars_answers import all_hold, decide
+from ebi_rules.engines.row_reader import RowReader
 from ebi_rules.rule_model.rule_logic import RuleLogic
-from ebi_rules.translate.polars import Answering
 
 
 @dataclass(frozen=True)
@@ -23,11 +19,13 @@ class DecidedRows:
     """An extract's rows with the answer to every criterion.
 
     Attributes:
+        reader: What reads the rows, and finds what is odd in them.
         frame: The rows in the extract's order, not yet read: its own columns and those named below.
         columns: The boolean column of each criterion.
         matched_codes: The column that lists the matched codes, by field of codes; empty unless `explain`.
     """
 
+    reader: RowReader
     frame: pl.LazyFrame
     columns: Mapping[Criterion, str]
     matched_codes: Mapping[str, str]
@@ -37,34 +35,49 @@ class DecidedRows:
         return all_hold(self.columns[criterion] for criterion in criteria)
 
 
-def decide_rows(checked: CheckedExtract, criteria: Sequence[Criterion], explain: bool = False) -> DecidedRows:
+def decide_rows(
+    extract: FrameExtract, criteria: Sequence[Criterion], explain: bool = False, fields: Iterable[str] = ()
+) -> DecidedRows:
     """Decide every criterion for every row of an extract.
 
-    The columns of codes are read now; the rows are read when the result is collected.
+    Child tables are read now; the rows are read, and checked, when the result is collected.
 
     Args:
-        checked: The extract; it must have what the criteria need.
+        extract: The extract; it must have what the criteria need, in columns of types that can be read.
         criteria: The criteria.
         explain: List the codes that matched.
+        fields: Further fields to check.
     """
-    atoms = list(dict.fromkeys(atom for criterion in criteria for atom in code_atoms(criterion)))
-    frame = checked.extract.table.frame
-    answers: dict[CodeAtom, pl.Expr] = {}
-    matched_codes: dict[str, str] = {}
-    for field in code_fields(checked.extract, atoms):
-        frame = field.join_verdicts(frame, explain)
-        answers |= field.verdicts()
-        if explain:
-            matched_codes[field.name] = field.matched
-    frame, numbers = with_numbers(frame, checked.fields, checked.values)
-
-    def answer(node: Criterion) -> pl.Expr | None:
-        return answers[node] if node in answers else checked.values.decide(node)
-
-    translator = Answering(answer, numbers)
+    every = list(dict.fromkeys(atom for criterion in criteria for atom in atoms(criterion)))
+    needed = {*fields, *(name for criterion in criteria for name in fields_needed(criterion))}
+    reader = RowReader(extract, [name for name in extract.binding.fields if name in needed], every)
     columns = {criterion: f"{PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
-    decided = [translator.visit(criterion).alias(name) for criterion, name in columns.items()]
-    return DecidedRows(frame.with_columns(decided), columns, matched_codes)
+    frame = reader.attach(extract.table.frame)
+    matched_codes = {}
+    for name in CODE_FIELDS if explain else ():
+        of_field = [atom for atom in every if isinstance(atom, CodeAtom) and atom.code_field == name]
+        if of_field:
+            lists = list(dict.fromkeys(named for atom in of_field for named in lists_named(atom)))
+            frame, matched_codes[name] = join_matched_codes(frame, extract, name, lists)
+    struct = f"{PREFIX}answers"
+    frame = frame.with_columns(_answers(reader, columns).alias(struct))
+    decided = frame.with_columns(pl.col(struct).struct.field(name) for name in columns.values()).drop(struct)
+    return DecidedRows(reader, decided, columns, matched_codes)
+
+
+def _answers(reader: RowReader, columns: Mapping[Criterion, str]) -> pl.Expr:
+    """Return the expression of all criteria, as a structure of booleans named as in `columns`."""
+    inputs = list(reader.inputs())
+    names = [each.meta.output_name() for each in inputs]
+
+    decided = reader.noting(lambda rows: pl.DataFrame(decide(rows, columns)))
+
+    def answer(series: Sequence[pl.Series]) -> pl.Series:
+        batch = pl.DataFrame([each.alias(name) for each, name in zip(series, names, strict=True)])
+        return decided(batch).to_struct(f"{PREFIX}answers")
+
+    dtype = pl.Struct(dict.fromkeys(columns.values(), pl.Boolean()))
+    return pl.map_batches(inputs, answer, return_dtype=dtype, is_elementwise=True)
 
 
 def flag_columns(decided: DecidedRows, rules: Sequence[RuleLogic], explain: bool = False) -> list[pl.Expr]:

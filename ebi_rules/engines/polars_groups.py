@@ -1,61 +1,67 @@
-"""Group an extract's rows by dimensions and by the answers to all atoms of all rules, in one pass.
+"""Group an extract's rows by dimensions and by the answers to all atoms of all rules, while they are read and checked.
 
-The answer for a field of codes is a pattern (`code_matching`), for an atom about another field a bit. With the
+The answer for a field of codes is a pattern (`code_words`), for an atom about another field a bit. With the
 dimensions they are packed into whole numbers to group by (`packed_keys`). The criteria of all rules are then decided on
 the groups, of which there are few.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from threading import Lock
 
+import numpy as np
 import polars as pl
 
 from ebi_rules._support.progress import RowsDone
 from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, FieldAtom, IsNull, Recorded, atoms
-from ebi_rules.cube import AGE_BANDS, missing_counted
-from ebi_rules.engines.checked_extract import CheckedExtract
-from ebi_rules.engines.code_matching import CodeField
+from ebi_rules.cube import missing_counted, treatment_fields
+from ebi_rules.engines.checked_extract import reading
+from ebi_rules.engines.code_words import PATTERN_BITS, codes_of, malformed_of, pattern_of
+from ebi_rules.engines.cube_dimensions import Dimension, atoms_of_dimensions, dimension
+from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
-from ebi_rules.engines.polars_answers import all_hold, with_numbers
-from ebi_rules.engines.polars_dates import age_band_number, day_of
+from ebi_rules.engines.polars_answers import all_hold
+from ebi_rules.engines.row_reader import ReadRows, RowReader
+from ebi_rules.engines.text_numbers import Numbers
 from ebi_rules.translate.polars import Answering
 
 ROWS = f"{PREFIX}rows"
 """The column of groups that counts their rows."""
 
-_OFFSET = 2**31
-"""Added to whole numbers so that none is below 0: keys to group by start at 0."""
+UPPER_HALF = 2**32
+"""The factor that puts a number of malformed codes into one word with a number of codes; such words add up."""
+
+_NARROW_PATTERN_BITS = 14
 
 
 class Grouping:
     """Group an extract's rows by dimensions and answers, and read the answers of a group.
 
     Args:
-        checked: The extract; it must have what the criteria need.
+        extract: The extract; it must have what the criteria need, in columns of types that can be read.
+        fields: The canonical fields to check.
         criteria: The criteria to decide.
         dimensions: provider, month, age_band, sex and further fields.
 
     Attributes:
+        reader: What reads the rows, and finds what is odd in them.
         code_fields: The fields of codes that criteria are about or that an audit counts.
         missing: The atom that a field is missing, for the fields whose missing values are counted and not grouped by.
-        days: The days of the extract in order, each with its number of rows: `day`, `rows`.
+        treatments: The number of rows by provider and treatment function, if the extract has both.
     """
 
-    def __init__(self, checked: CheckedExtract, criteria: Sequence[Criterion], dimensions: Sequence[str]) -> None:
-        self.extract = checked.extract
-        self.binding = checked.extract.binding
-        self.fields = checked.fields
-        self.values = checked.values
+    def __init__(
+        self, extract: FrameExtract, fields: Sequence[str], criteria: Sequence[Criterion], dimensions: Sequence[str]
+    ) -> None:
+        self.extract, self.binding = extract, extract.binding
+        self.fields = fields
         self.dimensions = dimensions
         self.criteria = criteria
         all_atoms = list(dict.fromkeys(atom for criterion in criteria for atom in atoms(criterion)))
-        code_atoms = [atom for atom in all_atoms if isinstance(atom, CodeAtom)]
-        coded = {*CODE_FIELD.values(), *(atom.code_field for atom in code_atoms)}
-        self.code_fields = [
-            CodeField(name, self.extract, code_atoms)
-            for name in CODE_FIELDS
-            if name in coded and self.binding.codes.get(name)
-        ]
+        self.code_atoms = [atom for atom in all_atoms if isinstance(atom, CodeAtom)]
+        coded = {*CODE_FIELD.values(), *(atom.code_field for atom in self.code_atoms)}
+        self.code_fields = [name for name in CODE_FIELDS if name in coded and self.binding.codes.get(name)]
+        self.asks_recorded = [atom.code_field for atom in self.code_atoms if isinstance(atom, Recorded)]
         self.missing = {
             name: IsNull(name)
             for name in missing_counted(dimensions)
@@ -63,9 +69,8 @@ class Grouping:
         }
         field_atoms = [atom for atom in all_atoms if isinstance(atom, FieldAtom)]
         self.field_atoms: list[FieldAtom] = list(dict.fromkeys([*field_atoms, *self.missing.values()]))
-        self.days = self._days()
-        self.meanings: dict[str, pl.DataFrame] = {}
         self.columns = {criterion: f"{PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
+        self.treatments = pl.DataFrame()
 
     def groups(self, passed: RowsDone) -> pl.DataFrame:
         """Read the rows and return the groups.
@@ -76,41 +81,28 @@ class Grouping:
         Returns:
             One row per group: the dimensions as the extract spells them, the number of rows (`ROWS`), the numbers of
             codes, the answers, and a boolean column for every criterion.
+
+        Raises:
+            ExtractError: The extract cannot be read.
         """
-        code_answers = []
-        for field in self.code_fields:
-            answers, self.meanings[field.name] = field.answers()
-            code_answers.append((field.row_key_column, answers))
-        frame, numbers = with_numbers(self.extract.table.frame, self.fields, self.values)
-        early = [*(self._dimension(name, numbers) for name in self.dimensions), *self._field_answers(numbers)]
-        keys = Packed(early, list(self._code_answers()))
-        frame = frame.select(*keys.early_keys(), *(field.row_key() for field in self.code_fields))
-        frame = _counting(frame, passed)
-        for row_key, answers in code_answers:
-            frame = frame.join(answers.lazy(), on=row_key, how="left")
-        grouped = collect(frame.group_by(keys.keys()).agg(pl.len().alias(ROWS), *self._sums()))
-        return self._with_criteria(self._unpacked(grouped, keys))
-
-    def counted_by(self, fields: Sequence[str]) -> pl.DataFrame:
-        """Return the number of rows (`ROWS`) by the values of some fields, as the extract spells them."""
-        frame, numbers = with_numbers(self.extract.table.frame, self.fields, self.values)
-        keys = Packed([self._dimension(name, numbers) for name in fields], [])
-        grouped = collect(frame.select(*keys.early_keys()).group_by(keys.keys()).agg(pl.len().alias(ROWS)))
-        return grouped.select(*(self._spelt(name, keys.value(name)).alias(name) for name in fields), ROWS)
-
-    def _unpacked(self, grouped: pl.DataFrame, keys: Packed) -> pl.DataFrame:
-        """Return groups with dimensions, answers and patterns instead of packed keys."""
-        dimensions = [self._spelt(name, keys.value(name)).alias(name) for name in self.dimensions]
-        truths = [keys.truth(name).alias(name) for name in self.truths()]
-        patterns = [keys.value(field.pattern).alias(field.pattern) for field in self.code_fields]
-        return grouped.select(*dimensions, *truths, *patterns, pl.exclude(keys.words))
+        counting = _Counting(self, passed, is_wide=False)
+        grouped = counting.grouped()
+        if counting.lacks_room:
+            # There are more different values than usual: once more, with room for all that there can be.
+            counting = _Counting(self, passed, is_wide=True)
+            grouped = counting.grouped()
+        self.reader = counting.reader
+        self.treatments = counting.treatments()
+        return self._with_criteria(counting.unpacked(grouped))
 
     def _with_criteria(self, groups: pl.DataFrame) -> pl.DataFrame:
         """Add the verdicts of code atoms, and every criterion."""
-        for field in self.code_fields:
-            if (meanings := self.meanings[field.name]).width:
-                numbered = meanings.with_row_index(field.pattern).cast({field.pattern: pl.UInt64})
-                groups = groups.join(numbered, on=field.pattern, how="left")
+        for name in self.code_fields:
+            if atoms_of_field := self.reader.code_atoms[name]:
+                columns = [_verdict(name, place) for place in range(len(atoms_of_field))]
+                meanings = pl.DataFrame(self.reader.codes[name].patterns.meanings(), schema=columns)
+                numbered = meanings.with_row_index(_pattern(name)).cast({_pattern(name): pl.Int64})
+                groups = groups.join(numbered, on=_pattern(name), how="left")
         translator = Answering(self.answer)
         return groups.with_columns(
             [translator.visit(criterion).alias(name) for criterion, name in self.columns.items()]
@@ -131,93 +123,133 @@ class Grouping:
             return pl.col(_answer(self.field_atoms.index(node)))
         if not isinstance(node, CodeAtom):
             return None
-        (field,) = (field for field in self.code_fields if field.name == node.code_field)
-        return pl.col(_recorded(field)) if isinstance(node, Recorded) else pl.col(field.columns[node]).fill_null(False)
+        name = node.code_field
+        if isinstance(node, Recorded):
+            return pl.col(_recorded(name))
+        return pl.col(_verdict(name, self.reader.code_atoms[name].index(node)))
 
     def truths(self) -> list[str]:
         """Return the columns of the answers that are true or false."""
-        recorded = [_recorded(field) for field in self.code_fields if field.asks_recorded]
+        recorded = [_recorded(name) for name in self.code_fields if name in self.asks_recorded]
         return [*map(_answer, range(len(self.field_atoms))), *recorded]
 
-    def _field_answers(self, numbers: Callable[[str], pl.Expr]) -> Iterator[Part]:
-        translator = Answering(self.values.decide, numbers)
-        for place, atom in enumerate(self.field_atoms):
-            yield Part.of_truth(_answer(place), translator.visit(atom))
 
-    def _code_answers(self) -> Iterator[Part]:
-        for field in self.code_fields:
-            if field.asks_recorded:
-                yield Part.of_truth(_recorded(field), pl.col(field.coded).is_not_null())
-            yield Part(field.pattern, pl.col(field.pattern), self.meanings[field.name].height)
+class _Counting:
+    """One reading of all rows into groups.
 
-    def _sums(self) -> Iterator[pl.Expr]:
-        for field in self.code_fields:
-            yield pl.col(field.coded).sum()
-            yield pl.col(field.coded).count().alias(with_codes(field))
+    Args:
+        grouping: What to group by.
+        passed: Counts the rows.
+        is_wide: Whether keys have room for as many values as there can be.
 
-    def _days(self) -> pl.DataFrame:
-        """Return the days of the extract in order, each with its number of rows."""
-        if "activity_date" not in self.binding.fields:
-            return pl.DataFrame(schema={"day": pl.Date, "rows": pl.UInt32})
-        days = self.extract.table.frame.select(self._date().alias("day"))
-        return collect(days.group_by("day").agg(pl.len().alias("rows"))).drop_nulls("day").sort("day")
+    Attributes:
+        reader: What reads the rows.
+        lacks_room: Whether there were too many different values, so that the groups are wrong.
+    """
 
-    def _date(self) -> pl.Expr:
-        return day_of(self.extract)
+    def __init__(self, grouping: Grouping, passed: RowsDone, is_wide: bool) -> None:
+        self._grouping, self._passed = grouping, passed
+        binding = grouping.binding
+        atoms_of_labels = atoms_of_dimensions(grouping.dimensions, binding.recodings.values())
+        every = [*grouping.code_atoms, *grouping.field_atoms, *atoms_of_labels]
+        self.reader = RowReader(grouping.extract, grouping.fields, every)
+        self._dimensions: list[Dimension] = [dimension(name, self.reader, is_wide) for name in grouping.dimensions]
+        bits = PATTERN_BITS if is_wide else _NARROW_PATTERN_BITS
+        patterns = [
+            Part(_pattern(name), 2 ** min(len(self.reader.code_atoms[name]), bits) - 1) for name in grouping.code_fields
+        ]
+        truths = [Part(name, 1) for name in grouping.truths()]
+        self._keys = Packed([*(each.part for each in self._dimensions), *patterns, *truths])
+        self._treatment_fields = treatment_fields(binding)
+        self._treatments: list[pl.DataFrame] = []
+        self._lock = Lock()
+        self.lacks_room = False
 
-    def _month(self) -> Part:
-        """Return the months as a key, looked up in a list of all days from the first to the latest."""
-        if self.days.height == 0:
-            return Part("month", pl.lit(None), 0)
-        first, last = self.days["day"][0], self.days["day"][-1]
-        calendar = pl.date_range(first, last, eager=True)
-        months = calendar.dt.year().cast(pl.UInt32) * 12 + calendar.dt.month().cast(pl.UInt32) - 1
-        place = (self._date().to_physical() - calendar.to_physical()[0]).cast(pl.UInt32)
-        return Part("month", pl.lit(months).gather(place), months[-1] + 1)
+    def grouped(self) -> pl.DataFrame:
+        """Read the rows, and return groups by the words of their keys."""
+        frame = self.reader.attach(self._grouping.extract.table.frame).select(*self.reader.inputs())
+        sums = [column for name in self._grouping.code_fields for column in (coded_counts(name), with_codes(name))]
+        schema = dict.fromkeys([*self._keys.words, *sums], pl.Int64())
+        with reading(self.reader):
+            rows = frame.map_batches(self.reader.noting(self._read), schema=schema, streamable=True)
+            return collect(rows.group_by(self._keys.words).agg(pl.len().alias(ROWS), pl.col(sums).sum()))
 
-    def _dimension(self, name: str, numbers: Callable[[str], pl.Expr]) -> Part:
-        """Return a dimension as a key to group by; `_spelt` turns its numbers into text."""
-        if name == "month":
-            return self._month()
-        if name == "age_band":
-            age = numbers("age") if "age" in self.binding.fields else pl.lit(None, pl.Int64)
-            return Part(name, age_band_number(age.cast(pl.Int32, strict=False)), len(AGE_BANDS))
-        if name not in self.binding.fields:
-            return Part(name, pl.lit(None), 0)
-        if name in self.values.by_field:
-            return self.values.part(name)
-        return Part(name, numbers(name).cast(pl.Int32, strict=False).cast(pl.Int64) + _OFFSET, 2 * _OFFSET)
+    def unpacked(self, grouped: pl.DataFrame) -> pl.DataFrame:
+        """Return groups with dimensions, answers and patterns instead of packed keys."""
+        keys, grouping = self._keys, self._grouping
+        dimensions = [each.spelt(keys.value(each.name)).alias(each.name) for each in self._dimensions]
+        truths = [keys.truth(name).alias(name) for name in grouping.truths()]
+        patterns = [keys.value(_pattern(name)).alias(_pattern(name)) for name in grouping.code_fields]
+        return grouped.select(*dimensions, *truths, *patterns, pl.exclude(keys.words))
 
-    def _spelt(self, name: str, value: pl.Expr) -> pl.Expr:
-        """Return a dimension's number as text: 2024-04, 20-24, or a field's value as the extract spells it."""
-        if name == "month":
-            year, month = (part.cast(pl.String) for part in (value // 12, value % 12 + 1))
-            return pl.format("{}-{}", year.str.zfill(4), month.str.zfill(2))
-        if name == "age_band":
-            return pl.lit(pl.Series(AGE_BANDS, dtype=pl.String)).gather(value)
-        if name in self.values.by_field:
-            return pl.lit(self.values.texts(name)).gather(value)
-        return (value.cast(pl.Int64) - _OFFSET).cast(pl.String)
+    def treatments(self) -> pl.DataFrame:
+        """Return the number of rows (`ROWS`) by provider and treatment function, as the extract spells them."""
+        if not self._treatments:
+            return pl.DataFrame()
+        counted = pl.concat(self._treatments).group_by(self._treatment_fields).agg(pl.col(ROWS).sum())
+        spelt = [
+            pl.lit(pl.Series([None, *self.reader.coded[name].texts[1:]], dtype=pl.String)).gather(name).alias(name)
+            for name in self._treatment_fields
+        ]
+        return counted.select(*spelt, ROWS)
 
+    def _read(self, rows: ReadRows) -> pl.DataFrame:
+        """Return the words of the keys of rows, and what to add up."""
+        grouping = self._grouping
+        values: dict[str, Numbers] = {each.name: each.read(rows) for each in self._dimensions}
+        sums: dict[str, Numbers] = {}
+        for name in grouping.code_fields:
+            words = rows.words[name]
+            values[_pattern(name)] = pattern_of(words)
+            sums[coded_counts(name)] = codes_of(words) | malformed_of(words) << 32
+            sums[with_codes(name)] = (codes_of(words) > 0).astype(np.int64)
+            if name in grouping.asks_recorded:
+                values[_recorded(name)] = sums[with_codes(name)]
+        for place, atom in enumerate(grouping.field_atoms):
+            values[_answer(place)] = rows.truth(atom).astype(np.int64)
+        treatments = self._treatments_of(rows)
+        with self._lock:
+            self.lacks_room = self.lacks_room or not self._keys.has_room(values)
+            self._treatments += treatments
+        self._passed.add(rows.rows)
+        if self.lacks_room:
+            values = {name: np.zeros(rows.rows, np.int64) for name in values}
+        keys = zip(self._keys.words, self._keys.pack(values, rows.rows), strict=True)
+        return pl.DataFrame({**dict(keys), **sums})
 
-def _counting(frame: pl.LazyFrame, passed: RowsDone) -> pl.LazyFrame:
-    """Return the same rows, which are counted as they are read."""
-
-    def count(batch: pl.DataFrame) -> pl.DataFrame:
-        passed.add(batch.height)
-        return batch
-
-    return frame.map_batches(count, streamable=True)
+    def _treatments_of(self, rows: ReadRows) -> list[pl.DataFrame]:
+        """Return the numbers of rows by the numbers of provider and treatment function."""
+        if not self._treatment_fields:
+            return []
+        providers, functions = (rows.numbers[name] for name in self._treatment_fields)
+        several = int(functions.max(initial=0)) + 1
+        counts = np.bincount(providers * several + functions)
+        found = np.flatnonzero(counts)
+        columns = dict(zip(self._treatment_fields, np.divmod(found, several), strict=True))
+        return [pl.DataFrame({**columns, ROWS: counts[found]})]
 
 
 def _answer(place: int) -> str:
     return f"{PREFIX}answer_{place}"
 
 
-def _recorded(field: CodeField) -> str:
-    return f"{PREFIX}{field.name}_recorded"
+def _pattern(code_field: str) -> str:
+    return f"{PREFIX}{code_field}_pattern"
 
 
-def with_codes(field: CodeField) -> str:
+def _verdict(code_field: str, place: int) -> str:
+    return f"{PREFIX}{code_field}_{place}"
+
+
+def _recorded(code_field: str) -> str:
+    return f"{PREFIX}{code_field}_recorded"
+
+
+def coded_counts(code_field: str) -> str:
+    """Return the column of groups with the numbers of codes, and of malformed codes in its `UPPER_HALF`."""
+    return f"{PREFIX}{code_field}_coded"
+
+
+def with_codes(code_field: str) -> str:
     """Return the column of groups that counts activities with codes in a field."""
-    return f"{PREFIX}{field.name}_with_codes"
+    return f"{PREFIX}{code_field}_with_codes"

@@ -16,7 +16,7 @@ import polars as pl
 from ebi_rules._support.errors import EngineError
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
-from ebi_rules.engines.checked_extract import check_extract
+from ebi_rules.engines.checked_extract import fields_to_read
 from ebi_rules.engines.extract import FrameExtract, Table
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.polars_flags import decide_rows, flag_columns
@@ -151,7 +151,7 @@ def _by_reference(rule: Rule, interpretations: Sequence[RuleLogic]) -> Flags:
 def _by_polars(table: _ExampleTable) -> Flags:
     extract = FrameExtract(table.binding, "polars", Table(table.frame.lazy(), dict(table.frame.schema)))
     criteria = criteria_of(table.interpretations)
-    decided = decide_rows(check_extract(extract, criteria), criteria)
+    decided = decide_rows(fields_to_read(extract, criteria)[0], criteria)
     flags = flag_columns(decided, table.interpretations)
     return _flags(collect(decided.frame.select("id", *flags)).iter_rows())
 

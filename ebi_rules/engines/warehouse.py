@@ -21,7 +21,8 @@ from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract, Inpu
 from ebi_rules.engines.file_formats import PARQUET, is_table_format, kind_of
 from ebi_rules.engines.findings import CODE_ADVICE, NUMBER, Finding, notices_of
 from ebi_rules.engines.imaging_findings import IMAGING_SYSTEM, examination_findings, require_exact
-from ebi_rules.engines.value_checks import absence_remarks, check_types, key_findings
+from ebi_rules.engines.key_checks import key_findings
+from ebi_rules.engines.value_checks import absence_remarks, check_types
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule

@@ -214,7 +214,7 @@ def _events(
     ages = ["age"] if "age_band" in fields and binding.derives_age else []
     checked = check_extract(extract, criteria, [*coded_fields, *days, *ages])
     extract, binding, schema = checked.extract, checked.extract.binding, checked.extract.table.schema
-    decided = decide_rows(checked, criteria)
+    decided = decide_rows(extract, criteria)
     bits = [pl.lit(0, pl.UInt64)]
     for definition in definitions:
         bit = 1 << contents.definitions.index(definition)
@@ -281,7 +281,7 @@ def _in_order_of_keys(frame: pl.DataFrame) -> pl.DataFrame:
 def _dimension(name: str, binding: Binding, schema: Mapping[str, pl.DataType], values: CodedValues) -> pl.Expr:
     """Return a dimension as the place of its label in `_labels`."""
     if name in values.by_field:
-        return values.part(name).value.cast(pl.UInt32)
+        return values.place(name).cast(pl.UInt32)
     if name == "age_band" and "age" in binding.fields:
         return age_band_number(field_value(binding, "age", schema).cast(pl.Int32, strict=False)).cast(pl.UInt32)
     return pl.lit(None, pl.UInt32)

@@ -13,7 +13,8 @@ from ebi_rules._support.errors import UsageError
 from ebi_rules._support.notices import ExtractWarning
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.labels import settings_files
-from ebi_rules.engines.checked_extract import check_extract
+from ebi_rules.criteria.nodes import Criterion
+from ebi_rules.engines.checked_extract import check_extract, checked_rows, fields_to_read, reading
 from ebi_rules.engines.extract import Extract, FrameExtract, Source
 from ebi_rules.engines.lazy_frames import collect, naming_damage
 from ebi_rules.engines.polars_engine import require_frame
@@ -45,12 +46,20 @@ class WrittenFlags:
 
 @dataclass(frozen=True)
 class _Flagged:
-    """An extract with the answers to the criteria of rules; its rows are not collected yet."""
+    """An extract with the answers to the criteria of rules; its rows are not collected yet.
+
+    Attributes:
+        extract: The extract, with the fields that the criteria need.
+        rules: The rules.
+        criteria: Their criteria.
+        decided: The rows.
+        warnings: What must be said of the rules.
+    """
 
     extract: FrameExtract
     rules: Sequence[RuleLogic]
+    criteria: Sequence[Criterion]
     decided: DecidedRows
-    rows: int
     warnings: tuple[str, ...]
 
 
@@ -125,11 +134,14 @@ def flag(
         >>> ebi.flag(frame, "2S")["2S_lower_back_imaging"].to_list()
         [True, False]
     """
-    flagged = _flag(require_frame(as_extract(extract)), rules, variant, explain, any_dataset=any_dataset)
-    for text in flagged.warnings:
+    opened = require_frame(as_extract(extract))
+    flagged = _flag(opened, rules, variant, explain, any_dataset=any_dataset)
+    # The rows of a lazy frame are read when the caller collects it, which is too late to warn.
+    checked = check_extract(flagged.extract, flagged.criteria)
+    for text in (*flagged.warnings, *checked.notices):
         python_warnings.warn(text, ExtractWarning, stacklevel=2)
     flags = flag_columns(flagged.decided, flagged.rules, explain)
-    frame = flagged.decided.frame.select([*map(pl.col, flagged.extract.table.schema), *flags])
+    frame = flagged.decided.frame.select([*map(pl.col, opened.table.schema), *flags])
     if flagged.extract.kind == "lazy":
         return frame
     flags_and_rows = collect(frame)
@@ -187,20 +199,22 @@ def write_flags(
     opened = require_frame(as_extract(extract))
     require_apart(target_path, [*opened.paths, *map(Path, settings_files().values())])
     with whole_file(target_path, force) as target:
-        progress("checking values and deciding codes")
+        progress("deciding rules and checking values")
         flagged = _flag(opened, rules, variant, explain, skip_unavailable, any_dataset)
-        progress("writing flags")
         flags = flag_columns(flagged.decided, flagged.rules, explain)
         rows = flagged.decided.frame.select(*opened.binding.keys, *flags)
-        with naming_damage():
+        reader = flagged.decided.reader
+        with reading(reader), naming_damage():
             if target.suffix == CSV:
                 rows.sink_csv(target)
             else:
                 rows.sink_parquet(target)
+        checked = checked_rows(reader, flagged.criteria)
         written = pl.scan_csv(target) if target.suffix == CSV else pl.scan_parquet(target)
         counts = collect(written.select(pl.col(rule.key).sum() for rule in flagged.rules)).row(0)
     by_key = dict(zip((rule.key for rule in flagged.rules), counts, strict=True))
-    return WrittenFlags(flagged.rows, by_key, opened.binding.layout.name, flagged.warnings)
+    warnings = (*flagged.warnings, *checked.notices)
+    return WrittenFlags(checked.rows, by_key, opened.binding.layout.name, warnings)
 
 
 def _flag(
@@ -217,6 +231,5 @@ def _flag(
         if logic.key in extract.table.columns:
             raise UsageError(f"the extract already has a column {logic.key}, where the rule's flag would go.")
     criteria = criteria_of(logics)
-    checked = check_extract(extract, criteria)
-    decided = decide_rows(checked, criteria, explain)
-    return _Flagged(extract, logics, decided, checked.rows, (*warnings, *checked.notices))
+    with_fields, _ = fields_to_read(extract, criteria)
+    return _Flagged(with_fields, logics, criteria, decide_rows(with_fields, criteria, explain), tuple(warnings))

@@ -12,6 +12,7 @@ from ebi_rules.criteria.nodes import (
     FollowedBy,
     HasCode,
     In,
+    InList,
     IsNull,
     NamedCodes,
     Not,
@@ -56,6 +57,9 @@ class _Literal(Visitor[str]):
         return f"{self._field(node.field)} {node.operator} {value}"
 
     def visit_in(self, node: In) -> str:
+        return f"{self._field(node.field)} IN ({', '.join(repr(value) for value in node.values)})"
+
+    def visit_in_list(self, node: InList) -> str:
         return f"{self._field(node.field)} IN ({', '.join(repr(value) for value in node.values)})"
 
     def visit_is_null(self, node: IsNull) -> str:

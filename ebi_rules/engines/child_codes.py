@@ -1,0 +1,148 @@
+"""Decide atoms about codes that are rows of a second table; the answers are joined to activities by their key."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import polars as pl
+
+from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, NamedCodes, lists_named
+from ebi_rules.engines.code_shapes import code_findings
+from ebi_rules.engines.code_tokens import CodeTokens
+from ebi_rules.engines.code_words import Patterns, code_words, count_flags, flags_of_codes
+from ebi_rules.engines.distinct_answers import DistinctAnswers
+from ebi_rules.engines.extract import FrameExtract
+from ebi_rules.engines.findings import Finding
+from ebi_rules.engines.lazy_frames import collect
+from ebi_rules.engines.packed_keys import PREFIX
+from ebi_rules.engines.text_numbers import Numbers
+from ebi_rules.layouts.layout import ChildTable
+from ebi_rules.translate.polars import stems
+from opcs_icd import WHITE_SPACE
+
+_NOTHING = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPACE + "\"'.") + "]"
+"""What a code loses in normal form, as a regular expression."""
+
+_KEY, _RAW, _TEXT, _WORD = "key", "raw", "text", "word"
+
+
+class ChildCodes:
+    """The codes of a child table.
+
+    Args:
+        name: The field of codes.
+        extract: The extract.
+        child: The table of its codes.
+    """
+
+    def __init__(self, name: str, extract: FrameExtract, child: ChildTable) -> None:
+        self.child = child
+        self._not_codes = extract.binding.not_codes(name)
+        table = extract.children[name]
+        is_same_type = table.schema[child.key] == extract.table.schema[extract.binding.key]
+        self.activity_key = pl.col(extract.binding.key)
+        key = pl.col(child.key)
+        if not is_same_type:
+            self.activity_key, key = self.activity_key.cast(pl.String), key.cast(pl.String)
+        position = pl.col(child.position).cast(pl.Int64, strict=False) if child.position else pl.lit(0)
+        self.rows = table.frame.select(
+            key.alias(_KEY), pl.col(child.code).cast(pl.String).alias(_RAW), position.alias("position")
+        )
+        counted = collect(self.rows.group_by(_RAW).agg(pl.len().alias("rows")))
+        self.distinct = counted.with_columns(single_code(pl.col(_RAW)).alias(_TEXT))
+
+    def texts(self, lists: Sequence[NamedCodes]) -> pl.LazyFrame:
+        """Return the codes of each activity that may have a code of a list, as one text: in order, or else sorted.
+
+        Returns:
+            `key` and `text`.
+        """
+        text = pl.col(_TEXT)
+        may_be_listed = text.str.contains_any(stems(lists), ascii_case_insensitive=True).fill_null(False)
+        of_interest = self.rows.join(self.distinct.filter(may_be_listed).lazy(), on=_RAW, how="semi", nulls_equal=True)
+        return (
+            self.rows.join(of_interest.select(_KEY).unique(), on=_KEY, how="semi")
+            .join(self.distinct.lazy(), on=_RAW, nulls_equal=True)
+            .group_by(_KEY)
+            .agg(text.sort_by("position" if self.child.position else _TEXT).str.join(",").alias(_TEXT))
+        )
+
+    def counts(self, grammar: str) -> pl.DataFrame:
+        """Return the numbers of codes of each activity with any, and of malformed ones: `key`, `codes`, `malformed`."""
+        text = pl.col(_TEXT)
+        is_malformed = ~text.str.contains(f"^(?:{grammar})$")
+        counted = self.distinct.filter(~text.is_in(self._not_codes)).select(_RAW, is_malformed.alias("malformed"))
+        sums = [pl.len().cast(pl.Int64).alias("codes"), pl.col("malformed").sum().cast(pl.Int64)]
+        return collect(self.rows.join(counted.lazy(), on=_RAW, nulls_equal=True).group_by(_KEY).agg(sums))
+
+
+class ChildAnswers:
+    """Decide atoms on the codes of a child table; the same to its callers as `code_answers.CodeAnswers`.
+
+    Args:
+        name: The field of codes.
+        extract: The extract.
+        atoms: The atoms to decide, all about this field, none of them `Recorded`.
+        child: The table of its codes.
+
+    Attributes:
+        patterns: The combinations of answers that occur.
+    """
+
+    def __init__(self, name: str, extract: FrameExtract, atoms: Sequence[CodeAtom], child: ChildTable) -> None:
+        self.patterns = Patterns(len(atoms))
+        self._name = name
+        self._tokens = CodeTokens(name, extract.binding, atoms)
+        self._lists = list(dict.fromkeys(named for atom in atoms for named in lists_named(atom)))
+        self._codes = ChildCodes(name, extract, child)
+        self._column = f"{PREFIX}{name}_word"
+
+    def attach(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Return the rows with the answers of their activity."""
+        counts = self._codes.counts(CODE_FIELDS[self._name].grammar.pattern)
+        answers = counts.lazy()
+        if self._lists:
+            texts = collect(self._codes.texts(self._lists))
+            patterns = pl.Series("pattern", DistinctAnswers(self._pattern).of(texts[_TEXT]))
+            answers = answers.join(texts.select(_KEY, patterns).lazy(), on=_KEY, how="left")
+        else:
+            answers = answers.with_columns(pl.lit(0, pl.Int64).alias("pattern"))
+        decided = collect(answers)
+        no_flags = np.zeros(decided.height, np.int64)
+        numbers = decided["pattern"].fill_null(0).to_numpy()
+        words = code_words(numbers, decided["codes"].to_numpy(), decided["malformed"].to_numpy(), no_flags)
+        joined = decided.select(pl.col(_KEY).alias(f"{self._column}_key"), pl.Series(self._column, words)).lazy()
+        keyed = frame.with_columns(self._codes.activity_key.alias(f"{self._column}_key"))
+        return keyed.join(joined, on=f"{self._column}_key", how="left", maintain_order="left")
+
+    def inputs(self) -> Iterator[pl.Expr]:
+        """Yield the column with the answers."""
+        yield pl.col(self._column)
+
+    def read(self, batch: pl.DataFrame) -> Numbers:
+        """Return the answers for rows with the columns of `inputs`, as `code_words` puts them together."""
+        return batch[self._column].fill_null(0).to_numpy()
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what was found in the codes of the child table, row by row."""
+        distinct = self._codes.distinct
+        cells = distinct[_RAW].fill_null("")
+        codes = self._tokens.read(cells)
+        none = np.zeros_like(codes.codes)
+        words = code_words(np.zeros(len(cells), np.int64), none, none, flags_of_codes(codes))
+        flags = count_flags(words, distinct["rows"].cast(pl.Int64).to_numpy())
+        malformed = cells.filter(pl.Series(codes.is_malformed)).to_list()
+        yield from code_findings(self._name, self._codes.child.code, flags, malformed)
+
+    def _pattern(self, texts: pl.Series) -> Numbers:
+        return self.patterns.numbers(self._tokens.read(texts).verdicts, len(texts))
+
+
+def single_code(code: pl.Expr) -> pl.Expr:
+    """Return the expression of a column with one code per row, in normal form, as `opcs_icd.single_code` does.
+
+    Example:
+        >>> pl.select(single_code(pl.lit(" u05.4 "))).item()
+        'U054'
+    """
+    bare = code.cast(pl.String).fill_null("").str.replace_all(_NOTHING, "").str.to_uppercase()
+    return bare.str.replace_all("[,|;]", "/")

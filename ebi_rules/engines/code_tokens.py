@@ -1,0 +1,219 @@
+"""What each code of a text means to the lists of some atoms: decided once for each different code.
+
+A text is cut at its commas. Most pieces are one code, of which there are a few thousand; a text with a piece that has
+other separators inside is cut again after all separators have become commas.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, FollowedBy, HasCode, NamedCodes, Position, lists_named
+from ebi_rules.engines.distinct_answers import DistinctAnswers
+from ebi_rules.engines.text_numbers import Numbers
+from ebi_rules.layouts.binding import Binding
+from opcs_icd import NOT_CODABLE, SEPARATORS
+
+Truths = npt.NDArray[np.bool_]
+
+_SEPARATORS = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in SEPARATORS) + "]+"
+_NOTHING, _CODE, _SEVERAL = range(3)
+_WORD = 63
+"""How many lists have their bits in one word."""
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What some texts contain, one value per text.
+
+    Attributes:
+        verdicts: Whether each atom holds.
+        codes: The number of codes.
+        malformed: The number of codes that are malformed.
+        is_filler: Whether the only code is one that stands for no code where it is alone.
+        is_malformed: Whether the first code is malformed.
+        is_short: Whether the first code has only three characters.
+        is_not_codable: Whether a code says that the procedure has no code.
+    """
+
+    verdicts: list[Truths]
+    codes: Numbers
+    malformed: Numbers
+    is_filler: Truths
+    is_malformed: Truths
+    is_short: Truths
+    is_not_codable: Truths
+
+
+@dataclass
+class _Table:
+    """What is known of each piece of text, by its number."""
+
+    kind: npt.NDArray[np.uint8]
+    lists: npt.NDArray[np.uint64]
+    malformed: Truths
+    short: Truths
+    lone: Truths
+    not_codable: Truths
+
+
+class CodeTokens:
+    """Cut texts of one field into codes, and decide atoms on them.
+
+    Args:
+        name: The field of codes.
+        binding: The layout, which says what stands for no code.
+        atoms: The atoms to decide, all about this field, none of them `Recorded`.
+    """
+
+    def __init__(self, name: str, binding: Binding, atoms: Sequence[CodeAtom]) -> None:
+        self._atoms = atoms
+        self._lists: list[NamedCodes] = list(dict.fromkeys(named for atom in atoms for named in lists_named(atom)))
+        self._system = CODE_FIELDS[name]
+        self._not_codes = binding.not_codes(name)
+        self._lone = binding.lone_fillers(name)
+        self._table = self._described(pl.Series([], dtype=pl.String))
+        self._pieces = DistinctAnswers(self._learn)
+
+    def read(self, texts: pl.Series) -> Codes:
+        """Return what texts contain; none of them may be null."""
+        pieces = texts.str.split(",")
+        lengths = pieces.list.len().to_numpy().astype(np.int64)
+        table, numbers = self._numbered(pieces.explode(empty_as_null=False))
+        has_several = table.kind[numbers] == _SEVERAL
+        if has_several.any():
+            rows = np.repeat(np.arange(len(texts)), lengths)
+            is_odd = np.zeros(len(texts), np.bool_)
+            is_odd[rows[has_several]] = True
+            odd = pl.Series(is_odd)
+            plain = texts.to_frame("text").select(
+                pl.when(odd).then(pl.col("text").str.replace_all(_SEPARATORS, ",")).otherwise("text")
+            )
+            return self.read(plain.to_series())
+        return self._combined(table, numbers, lengths)
+
+    def _numbered(self, pieces: pl.Series) -> tuple[_Table, Numbers]:
+        """Return a table of pieces of text, and the place in it of each piece."""
+        if self._pieces.has_given_up:
+            return self._described(pieces), np.arange(len(pieces))
+        numbers = self._pieces.of(pieces)
+        return self._table, numbers
+
+    def _combined(self, table: _Table, numbers: Numbers, lengths: Numbers) -> Codes:
+        """Put the pieces of each text together."""
+        texts = len(lengths)
+        is_code = table.kind[numbers] == _CODE
+        rows, numbers = np.repeat(np.arange(texts), lengths)[is_code], numbers[is_code]
+        codes = np.bincount(rows, minlength=texts)
+        is_filler = np.zeros(texts, np.bool_)
+        if self._lone:
+            is_alone = codes[rows] == 1
+            is_filler[rows[is_alone & table.lone[numbers]]] = True
+            is_code = ~is_filler[rows]
+            rows, numbers, codes = rows[is_code], numbers[is_code], np.where(is_filler, 0, codes)
+        return self._answers(table, rows, numbers, codes, is_filler)
+
+    def _answers(
+        self,
+        table: _Table,
+        rows: Numbers,
+        numbers: Numbers,
+        codes: Numbers,
+        is_filler: Truths,
+    ) -> Codes:
+        """Return what texts contain, from the number of each code and of its text, in order."""
+        texts = len(codes)
+        with_codes = codes > 0
+        firsts = (np.cumsum(codes) - codes)[with_codes]
+
+        def of_first(truth: Truths) -> Truths:
+            found = np.zeros(texts, np.bool_)
+            found[with_codes] = truth[numbers[firsts]]
+            return found
+
+        def counted(truth: Truths) -> Numbers:
+            return np.bincount(rows[truth[numbers]], minlength=texts)
+
+        of_code = table.lists[numbers]
+        every = np.zeros((texts, of_code.shape[1]), np.uint64)
+        first, further = every.copy(), every.copy()
+        if len(firsts):
+            every[with_codes] = np.bitwise_or.reduceat(of_code, firsts, axis=0)
+            first[with_codes] = of_code[firsts]
+            if any(isinstance(atom, HasCode) and atom.position is Position.SECONDARY for atom in self._atoms):
+                after = of_code.copy()
+                after[firsts] = 0
+                further[with_codes] = np.bitwise_or.reduceat(after, firsts, axis=0)
+        at = {
+            Position.ANY: every,
+            Position.PRIMARY: first,
+            Position.SPELL: first,
+            Position.SECONDARY: further,
+        }
+        verdicts = []
+        for atom in self._atoms:
+            if isinstance(atom, HasCode):
+                verdicts.append(self._has(at[atom.position], atom.codes))
+            else:
+                assert isinstance(atom, FollowedBy), f"Unhandled node: {atom}"
+                verdicts.append(self._is_followed(atom, rows, of_code, every))
+        return Codes(
+            verdicts,
+            codes,
+            counted(table.malformed),
+            is_filler,
+            of_first(table.malformed),
+            of_first(table.short),
+            counted(table.not_codable) > 0,
+        )
+
+    def _has(self, words: npt.NDArray[np.uint64], named: NamedCodes) -> Truths:
+        word, bit = divmod(self._lists.index(named), _WORD)
+        is_set: Truths = (words[:, word] & np.uint64(1 << bit)) != 0
+        return is_set
+
+    def _is_followed(
+        self,
+        atom: FollowedBy,
+        rows: Numbers,
+        of_code: npt.NDArray[np.uint64],
+        every: npt.NDArray[np.uint64],
+    ) -> Truths:
+        """Return whether a code of one list stands before a code of another, in each text."""
+        earliest = np.full(len(every), len(rows), np.int64)
+        latest = np.full(len(every), -1, np.int64)
+        in_first, in_second = (np.flatnonzero(self._has(of_code, named)) for named in (atom.first, atom.second))
+        earliest[rows[in_first][::-1]] = in_first[::-1]
+        latest[rows[in_second]] = in_second
+        return earliest < latest
+
+    def _learn(self, pieces: pl.Series) -> Numbers:
+        """Add pieces to the table, and return their numbers."""
+        known, new = self._table, self._described(pieces)
+        names = [field.name for field in fields(_Table)]
+        self._table = _Table(*(np.concatenate([getattr(known, name), getattr(new, name)]) for name in names))
+        start = len(known.kind)
+        return np.arange(start, start + len(pieces))
+
+    def _described(self, pieces: pl.Series) -> _Table:
+        """Return what is known of pieces of text."""
+        bare = pieces.str.replace_all(".", "", literal=True).str.to_uppercase().str.strip_chars(SEPARATORS)
+        is_nothing = bare.is_in(list({"", *self._not_codes})).to_numpy()
+        kind = np.where(is_nothing, _NOTHING, np.where(bare.str.contains(_SEPARATORS).to_numpy(), _SEVERAL, _CODE))
+        lists = np.zeros((len(bare), len(self._lists) // _WORD + 1), np.uint64)
+        for place, named in enumerate(self._lists):
+            word, bit = divmod(place, _WORD)
+            prefixes = "|".join(map(re.escape, named.codes.prefixes))
+            lists[bare.str.contains(f"^(?:{prefixes})").to_numpy(), word] |= np.uint64(1 << bit)
+        return _Table(
+            kind.astype(np.uint8),
+            lists,
+            ~bare.str.contains(f"^(?:{self._system.grammar.pattern})$").to_numpy(),
+            bare.str.contains("^[A-Z][0-9]{2}$").to_numpy(),
+            bare.is_in(list(self._lone)).to_numpy(),
+            (bare == NOT_CODABLE).to_numpy(),
+        )

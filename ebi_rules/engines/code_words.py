@@ -1,0 +1,127 @@
+"""The answers about the codes of an activity as one whole number.
+
+It has the number of the pattern of truths of all atoms, how many codes there are, how many of them are malformed, and
+what the checks of values ask about the first code.
+"""
+
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from ebi_rules._support.errors import ExtractError
+from ebi_rules.engines.code_tokens import Codes, Truths
+from ebi_rules.engines.text_numbers import Numbers
+
+PATTERN_BITS, _COUNT_BITS, _FLAG_BITS = 24, 17, 5
+_MOST_CODES = 2**_COUNT_BITS - 1
+_MALFORMED_AT = PATTERN_BITS + _COUNT_BITS
+_FLAGS_AT = _MALFORMED_AT + _COUNT_BITS
+_TRUTHS_IN_WORD = 62
+
+
+class Patterns:
+    """Number the combinations of truths of several atoms; 0 is the one where all are false.
+
+    Args:
+        atoms: The number of atoms.
+    """
+
+    def __init__(self, atoms: int) -> None:
+        self._atoms = atoms
+        self._lock = Lock()
+        self._numbers: dict[tuple[int, ...], int] = {(0,) * len(range(0, atoms, _TRUTHS_IN_WORD)): 0}
+
+    def numbers(self, truths: Sequence[Truths], rows: int) -> Numbers:
+        """Return the number of each row's combination."""
+        found = np.zeros(rows, np.int64)
+        if not truths:
+            return found
+        starts = range(0, self._atoms, _TRUTHS_IN_WORD)
+        words = [packed(truths[start : start + _TRUTHS_IN_WORD], rows) for start in starts]
+        is_any = np.logical_or.reduce([word != 0 for word in words])
+        frame = pl.DataFrame({str(place): word[is_any] for place, word in enumerate(words)})
+        distinct = frame.unique()
+        with self._lock:
+            places = [self._numbers.setdefault(combination, len(self._numbers)) for combination in distinct.iter_rows()]
+        if len(self._numbers) >= 2**PATTERN_BITS:
+            raise ExtractError("the codes meet the rules in over 16 million different ways: run fewer rules at once.")
+        distinct = distinct.with_columns(pl.Series("pattern", places, dtype=pl.Int64))
+        joined = frame.join(distinct, on=list(frame.columns), how="left", maintain_order="left")
+        found[is_any] = joined["pattern"].to_numpy()
+        return found
+
+    def meanings(self) -> npt.NDArray[np.bool_]:
+        """Return the truth of every atom (columns) in every combination (rows, by number)."""
+        if not self._atoms:
+            return np.zeros((1, 0), np.bool_)
+        words = np.array(list(self._numbers), dtype=np.int64)
+        word, bit = np.divmod(np.arange(self._atoms), _TRUTHS_IN_WORD)
+        found: npt.NDArray[np.bool_] = (words[:, word] >> bit & 1) != 0
+        return found
+
+
+def code_words(patterns: Numbers, codes: Numbers, malformed: Numbers, flags: Numbers) -> Numbers:
+    """Put the parts of the answers of some rows together.
+
+    Raises:
+        ExtractError: An activity has more codes than a text of codes can reasonably have.
+    """
+    if len(codes) and codes.max() > _MOST_CODES:
+        raise ExtractError(f"an activity has more than {_MOST_CODES:,} codes in one field.")
+    numbers = ((codes, PATTERN_BITS), (malformed, _MALFORMED_AT), (flags, _FLAGS_AT))
+    for number, place in numbers:
+        patterns = patterns | number << place
+    return patterns
+
+
+def flags_of_codes(codes: Codes) -> Numbers:
+    """Return what the checks of values ask about the codes of some texts, as bits: see `count_flags`."""
+    flags = [codes.codes > 0, codes.is_malformed, codes.is_short, codes.is_filler, codes.is_not_codable]
+    return packed(flags, len(codes.codes))
+
+
+def count_flags(words: Numbers, rows: Numbers | None = None) -> Numbers:
+    """Return the number of rows with each combination of flags; such counts add up.
+
+    Args:
+        words: The answers.
+        rows: How many rows have each of them; by default one.
+    """
+    flags = words >> _FLAGS_AT
+    return np.bincount(flags, rows, minlength=2**_FLAG_BITS).astype(np.int64)
+
+
+def rows_with_flags(counts: Numbers) -> list[int]:
+    """Return the number of all rows, of those with codes, with a malformed or a short first code, and so on."""
+    combinations = np.arange(2**_FLAG_BITS)
+    by_flag = [int(counts[combinations >> bit & 1 == 1].sum()) for bit in range(_FLAG_BITS)]
+    return [int(counts.sum()), *by_flag]
+
+
+def pattern_of(words: Numbers) -> Numbers:
+    """Return the numbers of the patterns of answers."""
+    found: Numbers = words & (2**PATTERN_BITS - 1)
+    return found
+
+
+def codes_of(words: Numbers) -> Numbers:
+    """Return the numbers of codes."""
+    found: Numbers = words >> PATTERN_BITS & _MOST_CODES
+    return found
+
+
+def malformed_of(words: Numbers) -> Numbers:
+    """Return the numbers of malformed codes."""
+    found: Numbers = words >> _MALFORMED_AT & _MOST_CODES
+    return found
+
+
+def packed(truths: Sequence[Truths], rows: int) -> Numbers:
+    """Return truths as the bits of one number per row, the first the lowest."""
+    word = np.zeros(rows, np.int64)
+    for bit, truth in enumerate(truths):
+        word |= truth.astype(np.int64) << bit
+    return word

@@ -1,0 +1,88 @@
+"""Read a coded field row by row: each distinct value has a number, and atoms are decided once for each."""
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+
+import numpy as np
+import polars as pl
+
+from ebi_rules.criteria.nodes import FieldAtom
+from ebi_rules.engines.code_tokens import Truths
+from ebi_rules.engines.coded_values import ROWS, VALUE, truth_of_values
+from ebi_rules.engines.packed_keys import PREFIX
+from ebi_rules.engines.text_numbers import Numbers, TextNumbers
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.translate.polars import raw_code
+
+
+class CodedField:
+    """The values of one coded field, numbered as they are met; 0 stands for a missing value and for an empty text.
+
+    Args:
+        name: The field.
+        binding: The extract's layout, bound to its columns.
+        schema: The types of its columns.
+        atoms: The atoms to decide, all about this field.
+        label: Return the label of a value, for a field of labels; None for one that has no label.
+
+    Attributes:
+        texts: The values by number.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        binding: Binding,
+        schema: Mapping[str, pl.DataType],
+        atoms: Sequence[FieldAtom] = (),
+    ) -> None:
+        self.column = f"{PREFIX}coded_{name}"
+        self.texts: list[str] = []
+        self._name = name
+        self._binding, self._schema = binding, schema
+        self._atoms = list(atoms)
+        self._truths = np.zeros((0, len(self._atoms)), np.bool_)
+        self._lock = Lock()
+        self._rows = np.zeros(1, np.int64)
+        self._nulls = 0
+        self._numbers = TextNumbers(self._learn)
+
+    def input(self) -> pl.Expr:
+        """Return the column to read."""
+        return raw_code(self._binding, self._name, self._schema).alias(self.column)
+
+    def read(self, batch: pl.DataFrame) -> Numbers:
+        """Return the number of each row's value."""
+        values = batch[self.column]
+        numbers = self._numbers.of(values)
+        rows = np.bincount(numbers)
+        with self._lock:
+            if len(rows) > len(self._rows):
+                self._rows = np.pad(self._rows, (0, len(rows) - len(self._rows)))
+            self._rows[: len(rows)] += rows
+            self._nulls += values.null_count()
+        return numbers
+
+    def truth(self, atom: FieldAtom, numbers: Numbers) -> Truths:
+        """Return whether an atom holds for rows with these values."""
+        found: Truths = self._truths[:, self._atoms.index(atom)][numbers]
+        return found
+
+    def distinct(self) -> pl.DataFrame:
+        """Return one row per distinct value, `VALUE`, with the number of rows that have it (`ROWS`)."""
+        rows = [int(self._rows[0]) - self._nulls, *map(int, self._rows[1:])]
+        frame = pl.DataFrame(
+            {VALUE: [None, *self.texts], ROWS: [self._nulls, *rows[: len(self.texts)]]},
+            schema={VALUE: pl.String, ROWS: pl.Int64},
+        )
+        return frame.filter(pl.col(ROWS) > 0)
+
+    def _learn(self, numbers: Numbers, texts: pl.Series) -> None:
+        room = int(numbers.max()) + 1 - len(self.texts)
+        if room > 0:
+            self._truths = np.concatenate([self._truths, np.zeros((room, len(self._atoms)), np.bool_)])
+            self.texts += [""] * room
+        for place, atom in enumerate(self._atoms):
+            self._truths[numbers, place] = truth_of_values(self._binding, self._name, texts, atom)
+        for number, text in zip(numbers, texts, strict=True):
+            self.texts[number] = text

@@ -1,0 +1,61 @@
+"""Answer a question about each different text once, over batches of rows that are read in parallel.
+
+Texts are numbered, and answers are looked up by number. Where almost every text is different, what is known would grow
+with the rows: from then on every row is answered by itself.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from ebi_rules.engines.text_numbers import Numbers, TextNumbers
+
+_MOST_TEXTS = 1_000_000
+_MOST_SHARE = 0.25
+"""With more different texts than both, the number and the share of the rows, none are remembered any more."""
+
+
+class DistinctAnswers:
+    """Look up the answers to a question about texts.
+
+    Args:
+        answer: Return the answer to each of a series of texts, a whole number. Several threads may call it at once.
+    """
+
+    def __init__(self, answer: Callable[[pl.Series], Numbers]) -> None:
+        self._answer = answer
+        self._rows = 0
+        self._known = np.zeros(1, np.int64)
+        self._numbers: TextNumbers | None = TextNumbers(self._learn)
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether every row is answered by itself."""
+        return self._numbers is None
+
+    def of(self, texts: pl.Series) -> Numbers:
+        """Return the answer for each row; a row without text has that of an empty text."""
+        numbers = self._numbers
+        if numbers is None:
+            return self._of_rows(texts)
+        found: Numbers = numbers.of(texts)
+        answers: Numbers = self._known[found]
+        self._rows += len(texts)
+        if numbers.highest > _MOST_TEXTS and numbers.highest > _MOST_SHARE * self._rows:
+            self._numbers = None
+        return answers
+
+    def _learn(self, numbers: Numbers, texts: pl.Series) -> None:
+        highest = int(numbers.max())
+        if highest >= len(self._known):
+            grown = np.zeros(max(2 * len(self._known), highest + 1), np.int64)
+            grown[: len(self._known)] = self._known
+            self._known = grown
+        self._known[numbers] = self._answer(texts)
+
+    def _of_rows(self, texts: pl.Series) -> Numbers:
+        has_text = texts.is_not_null()
+        found = np.full(len(texts), self._known[0], np.int64)
+        found[has_text.to_numpy()] = self._answer(texts.filter(has_text).cast(pl.String))
+        return found

@@ -1,0 +1,295 @@
+"""Read the rows of an extract once, batch by batch: check their values, and answer atoms about them.
+
+`RowReader.inputs` says which columns to select; each batch of these goes through `RowReader.read`, which notes what it
+finds and returns what callers ask about its rows. Batches may be read by several threads, in any order. What was found
+is complete when all rows were read.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import numpy as np
+import polars as pl
+
+from ebi_rules._support.clock import today
+from ebi_rules._support.errors import EbiError
+from ebi_rules.criteria.fields import FIELDS, TEXTS, Kind
+from ebi_rules.criteria.nodes import CODE_FIELDS, IMAGING_FIELD, CodeAtom, Compare, FieldAtom, IsNull, Recorded
+from ebi_rules.engines.child_codes import ChildAnswers
+from ebi_rules.engines.code_answers import CodeAnswers
+from ebi_rules.engines.code_tokens import Truths
+from ebi_rules.engines.code_words import codes_of, pattern_of
+from ebi_rules.engines.coded_fields import CodedField
+from ebi_rules.engines.coded_values import CodedValues
+from ebi_rules.engines.extract import FrameExtract
+from ebi_rules.engines.findings import Finding
+from ebi_rules.engines.imaging_findings import examination_findings
+from ebi_rules.engines.key_checks import KeyChecks
+from ebi_rules.engines.packed_keys import PREFIX
+from ebi_rules.engines.polars_dates import day_of
+from ebi_rules.engines.text_numbers import Numbers
+from ebi_rules.engines.value_checks import are_dates, coded_findings, row_checks, text_date_findings
+from ebi_rules.statements.check_sql import BOOKED, STATUS
+from ebi_rules.translate.polars import Answering, field_value
+
+DAY = f"{PREFIX}day"
+"""The column with the day of the activity."""
+
+_KEY = f"{PREFIX}key"
+_ACTIVITY_DATE = "activity_date"
+_IS_BOOKED = Compare(STATUS.name, "=", BOOKED)
+_PAIR_BITS = 31
+
+
+@dataclass(frozen=True)
+class ReadRows:
+    """Some rows that were read.
+
+    Attributes:
+        rows: How many they are.
+        values: The whole numbers of fields by `number_column`, and the day of the activity.
+        numbers: For each coded field, the number of each row's value.
+        words: For each field of codes, the answers to all its atoms (`code_words`).
+    """
+
+    reader: "RowReader"
+    rows: int
+    values: pl.DataFrame
+    numbers: Mapping[str, Numbers]
+    words: Mapping[str, Numbers]
+
+    def truth(self, atom: CodeAtom | FieldAtom) -> Truths:
+        """Return whether an atom holds, by row."""
+        if isinstance(atom, CodeAtom):
+            words = self.words[atom.code_field]
+            if isinstance(atom, Recorded):
+                return codes_of(words) > 0
+            meanings = self.reader.codes[atom.code_field].patterns.meanings()
+            place = self.reader.code_atoms[atom.code_field].index(atom)
+            return meanings[:, place][pattern_of(words)]
+        if atom.field in self.numbers:
+            return self.reader.coded[atom.field].truth(atom, self.numbers[atom.field])
+        if not self.reader.extract.binding.fields[atom.field]:
+            # An imaging code of the kind that the extract does not have.
+            return np.full(self.rows, isinstance(atom, IsNull))
+        translator = Answering(lambda _: None, lambda name: pl.col(number_column(name)))
+        return self.values.select(translator.visit(atom)).to_series().to_numpy()
+
+
+class RowReader:
+    """Read the rows of an extract.
+
+    Args:
+        extract: The extract; its columns have types that their fields can have.
+        fields: The canonical fields to check, among them those that atoms are about.
+        atoms: The atoms to answer.
+        code_fields: Further fields of codes to read.
+
+    Attributes:
+        extract: The extract.
+        fields: The fields that are read.
+        code_atoms: The atoms about each field of codes, without `Recorded`.
+        codes: The answers about codes, by field.
+        coded: The coded fields.
+        rows: How many rows were read.
+        failure: What went wrong with rows, if anything.
+    """
+
+    def __init__(
+        self,
+        extract: FrameExtract,
+        fields: Iterable[str],
+        atoms: Iterable[CodeAtom | FieldAtom] = (),
+        code_fields: Iterable[str] = tuple(CODE_FIELDS),
+    ) -> None:
+        self.extract = extract
+        self.rows = 0
+        self.failure: EbiError | None = None
+        binding = extract.binding
+        self.fields = [name for name in fields if name in binding.fields and name != "id"]
+        self._checked = [name for name in self.fields if name not in binding.recodings]
+        asked = list(dict.fromkeys(atoms))
+        self.code_atoms = {
+            name: [a for a in asked if isinstance(a, CodeAtom) and a.code_field == name and not isinstance(a, Recorded)]
+            for name in code_fields
+            if binding.codes.get(name)
+        }
+        self.codes: dict[str, CodeAnswers | ChildAnswers] = {}
+        for name, of_field in self.code_atoms.items():
+            child = binding.child(name)
+            self.codes[name] = (
+                ChildAnswers(name, extract, of_field, child) if child else CodeAnswers(name, extract, of_field)
+            )
+        self.coded = {name: self._coded_field(name, asked) for name in self._coded_names()}
+        self._checks = [check for name in self._checked for check in row_checks(name, extract)]
+        self._keys = KeyChecks(binding.keys)
+        self._is_attached = False
+        self._lock = Lock()
+        self._sums = np.zeros((len(self._checks), 2), np.int64)
+        self._days: list[pl.DataFrame] = []
+        self._pairs: list[pl.DataFrame] = []
+        self._booked = 0
+
+    def attach(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Return rows with what child tables say of their codes; without it, such codes are only checked."""
+        self._is_attached = True
+        for codes in self.codes.values():
+            frame = codes.attach(frame)
+        return frame
+
+    def inputs(self) -> Iterator[pl.Expr]:
+        """Yield the columns to read, over rows from `attach`."""
+        binding, schema = self.extract.binding, self.extract.table.schema
+        yield pl.col(binding.key).alias(_KEY)
+        for coded in self.coded.values():
+            yield coded.input()
+        for codes in self._attached():
+            yield from codes.inputs()
+        for name in self.fields:
+            if FIELDS[name].kind is Kind.NUMBER and name not in binding.recodings:
+                yield field_value(binding, name, schema).alias(number_column(name))
+        if _ACTIVITY_DATE in self.fields:
+            yield day_of(self.extract).alias(DAY)
+        for place, check in enumerate(self._checks):
+            for part, expression in enumerate((check.holds, check.otherwise)):
+                if expression is not None:
+                    yield expression.alias(_check_column(place, part))
+
+    def noting(self, use: Callable[[ReadRows], pl.DataFrame]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        """Return a function that reads a batch and passes its rows on.
+
+        Polars hides what a function raises: an error of ours is kept in `failure`.
+        """
+
+        def read(batch: pl.DataFrame) -> pl.DataFrame:
+            try:
+                return use(self.read(batch))
+            except EbiError as error:
+                self.failure = error
+                raise
+
+        return read
+
+    def read(self, batch: pl.DataFrame) -> ReadRows:
+        """Note what is found in rows with the columns of `inputs`, and return what they contain."""
+        numbers = {name: coded.read(batch) for name, coded in self.coded.items()}
+        words = {name: codes.read(batch) for name, codes in self.codes.items() if codes in self._attached()}
+        self._keys.read(batch[_KEY])
+        found = ReadRows(self, batch.height, batch, numbers, words)
+        days = [batch[DAY].value_counts(name="rows")] if DAY in batch.columns else []
+        booked = self._count_booked(found)
+        pairs = self._pairs_of(numbers)
+        sums = [
+            [int(batch[name].sum()) if (name := _check_column(place, part)) in batch.columns else 0 for part in (0, 1)]
+            for place in range(len(self._checks))
+        ]
+        with self._lock:
+            self.rows += batch.height
+            self._days += days
+            self._booked += booked
+            self._pairs += pairs
+            if sums:
+                self._sums += sums
+        return found
+
+    def days(self) -> pl.DataFrame:
+        """Return the days of the extract in order, each with its number of rows: `day`, `rows`."""
+        if not self._days:
+            return pl.DataFrame(schema={"day": pl.Date, "rows": pl.UInt32})
+        days = pl.concat(self._days).rename({DAY: "day"})
+        return days.drop_nulls("day").group_by("day").agg(pl.col("rows").sum()).sort("day")
+
+    def values(self) -> CodedValues:
+        """Return the distinct values of coded fields."""
+        binding = self.extract.binding
+        by_field = {name: coded.distinct() for name, coded in self.coded.items()}
+        by_field |= {
+            name: by_field[recoding.field] for name, recoding in binding.recodings.items() if recoding.field in by_field
+        }
+        return CodedValues(binding, self.extract.table.schema, by_field)
+
+    def findings(self) -> list[Finding]:
+        """Return what was found in the values of all rows that were read."""
+        binding, rows = self.extract.binding, self.rows
+        findings: list[Finding] = []
+        recorded = dict.fromkeys(self._checked, rows)
+        for check, (found, other) in zip(self._checks, self._sums.tolist(), strict=True):
+            name, count = check.name, 0 if other else found
+            if check.check == "missing":
+                recorded[name] = rows - count
+            # Dates and times are malformed beyond the calendar alone, which is not asked of a warehouse.
+            if count or check.check != "malformed" or not are_dates(name, self.extract):
+                of = rows if check.check == "missing" else recorded[name]
+                findings.append(Finding(name, binding.named_columns(name), check.check, count, of, check.advice))
+        for name in self._checked:
+            if FIELDS[name].kind is Kind.CODE and name in self.coded:
+                findings += coded_findings(name, self.coded[name].distinct(), binding, rows)
+            if FIELDS[name].kind is Kind.DATE:
+                findings += text_date_findings(name, self.extract, rows)
+        if set(IMAGING_FIELD.values()) & set(self._checked):
+            findings += examination_findings(binding, self._pairs_found())
+        if {_ACTIVITY_DATE, STATUS.name} <= set(self._checked):
+            column = " and ".join(binding.fields[_ACTIVITY_DATE])
+            findings.append(Finding(_ACTIVITY_DATE, column, "booked", self._booked, recorded[_ACTIVITY_DATE]))
+        for codes in self.codes.values():
+            findings += codes.findings()
+        return findings + self._keys.findings(self.extract.table.frame, rows)
+
+    def _attached(self) -> list[CodeAnswers | ChildAnswers]:
+        """Return the fields of codes whose answers the rows have."""
+        return [codes for codes in self.codes.values() if self._is_attached or isinstance(codes, CodeAnswers)]
+
+    def _coded_names(self) -> list[str]:
+        """Return the coded fields to read: those asked for, and those on which fields of labels depend."""
+        recodings = self.extract.binding.recodings
+        names = [
+            source for name in self.fields for source in (recodings[name].fields if name in recodings else (name,))
+        ]
+        fields = self.extract.binding.fields
+        return [name for name in dict.fromkeys(names) if FIELDS[name].kind in TEXTS and fields.get(name)]
+
+    def _coded_field(self, name: str, atoms: Sequence[CodeAtom | FieldAtom]) -> CodedField:
+        of_field = [atom for atom in atoms if not isinstance(atom, CodeAtom) and atom.field == name]
+        if name == STATUS.name:
+            of_field.append(_IS_BOOKED)
+        return CodedField(name, self.extract.binding, self.extract.table.schema, list(dict.fromkeys(of_field)))
+
+    def _count_booked(self, rows: ReadRows) -> int:
+        """Return how many appointments are booked for a later day than today."""
+        if STATUS.name not in rows.numbers or DAY not in rows.values.columns:
+            return 0
+        is_later = (rows.values[DAY] > today()).fill_null(False).to_numpy()
+        return int((is_later & rows.truth(_IS_BOOKED)).sum()) if is_later.any() else 0
+
+    def _pairs_of(self, numbers: Mapping[str, Numbers]) -> list[pl.DataFrame]:
+        """Return the pairs of imaging codes in some rows, by the numbers of both codes."""
+        asked = [name for name in IMAGING_FIELD.values() if name in numbers]
+        if not asked:
+            return []
+        first, *others = (numbers[name] for name in asked)
+        pairs = first << _PAIR_BITS | others[0] if others else first
+        return [pl.Series("pair", pairs).value_counts(name="rows")]
+
+    def _pairs_found(self) -> pl.DataFrame:
+        """Return the pairs of imaging codes, each with the number of rows that have it."""
+        counted = pl.concat(self._pairs).group_by("pair").agg(pl.col("rows").sum())
+        pairs = counted["pair"].to_numpy()
+        asked = [name for name in IMAGING_FIELD.values() if name in self.coded]
+        places = [pairs >> _PAIR_BITS, pairs & 2**_PAIR_BITS - 1] if asked[1:] else [pairs]
+        columns: dict[str, pl.Series] = dict.fromkeys(
+            IMAGING_FIELD.values(), pl.Series([None] * len(pairs), dtype=pl.String)
+        )
+        for name, place in zip(asked, places, strict=True):
+            texts = pl.Series([None, *self.coded[name].texts[1:]], dtype=pl.String)
+            columns[name] = texts.gather(place)
+        return pl.DataFrame({**columns, "rows": counted["rows"]})
+
+
+def number_column(name: str) -> str:
+    """Return the column with the whole numbers of a field."""
+    return f"{PREFIX}field_{name}"
+
+
+def _check_column(place: int, part: int) -> str:
+    return f"{PREFIX}check_{place}_{part}"
