@@ -201,8 +201,9 @@ class _Counting:
         for name in grouping.code_fields:
             words = rows.words[name]
             values[_pattern(name)] = pattern_of(words)
-            sums[coded_counts(name)] = codes_of(words) | malformed_of(words) << 32
-            sums[with_codes(name)] = (codes_of(words) > 0).astype(np.int64)
+            codes = codes_of(words)
+            sums[coded_counts(name)] = codes | malformed_of(words) << 32
+            sums[with_codes(name)] = (codes > 0).astype(np.int64)
             if name in grouping.asks_recorded:
                 values[_recorded(name)] = sums[with_codes(name)]
         for place, atom in enumerate(grouping.field_atoms):

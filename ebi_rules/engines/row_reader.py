@@ -40,6 +40,8 @@ _KEY = f"{PREFIX}key"
 _ACTIVITY_DATE = "activity_date"
 _IS_BOOKED = Compare(STATUS.name, "=", BOOKED)
 _PAIR_BITS = 31
+_LONGEST_CALENDAR = 100_000
+"""Up to so many days from the first to the last, rows are counted by the number of the day."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ class RowReader:
         words = {name: codes.read(batch) for name, codes in self.codes.items() if codes in self._attached()}
         self._keys.read(batch[_KEY])
         found = ReadRows(self, batch.height, batch, numbers, words)
-        days = [batch[DAY].value_counts(name="rows")] if DAY in batch.columns else []
+        days = _counted_days(batch[DAY]) if DAY in batch.columns else []
         booked = self._count_booked(found)
         pairs = self._pairs_of(numbers)
         sums = [
@@ -197,7 +199,7 @@ class RowReader:
         """Return the days of the extract in order, each with its number of rows: `day`, `rows`."""
         if not self._days:
             return pl.DataFrame(schema={"day": pl.Date, "rows": pl.UInt32})
-        days = pl.concat(self._days).rename({DAY: "day"})
+        days = pl.concat(self._days, how="vertical_relaxed").rename({DAY: "day"})
         return days.drop_nulls("day").group_by("day").agg(pl.col("rows").sum()).sort("day")
 
     def values(self) -> CodedValues:
@@ -284,6 +286,19 @@ class RowReader:
             texts = pl.Series([None, *self.coded[name].texts[1:]], dtype=pl.String)
             columns[name] = texts.gather(place)
         return pl.DataFrame({**columns, "rows": counted["rows"]})
+
+
+def _counted_days(days: pl.Series) -> list[pl.DataFrame]:
+    """Return the days of some rows, each with its number of rows."""
+    numbers = days.drop_nulls().to_physical().to_numpy()
+    if not len(numbers):
+        return []
+    first, last = int(numbers.min()), int(numbers.max())
+    if last - first > _LONGEST_CALENDAR:
+        return [days.drop_nulls().value_counts(name="rows")]
+    counts = np.bincount(numbers - first)
+    found = np.flatnonzero(counts)
+    return [pl.DataFrame({DAY: pl.Series(found + first, dtype=pl.Int32).cast(pl.Date), "rows": counts[found]})]
 
 
 def number_column(name: str) -> str:

@@ -51,6 +51,7 @@ class TextNumbers:
         # Numbers last as long as a series that has them.
         self._dictionary = pl.Series([""]).cast(pl.Categorical(pl.Categories.random()))
         self._is_known = np.zeros(1, np.bool_)
+        self._all_known = 0  # All numbers below it are known.
         self._table = _Table(_FIRST_BITS)
         self._is_used = self._has_long_texts = False
         self.highest = -1
@@ -94,9 +95,11 @@ class TextNumbers:
         return numbers
 
     def _by_dictionary(self, texts: pl.Series) -> Numbers:
-        numbers = texts.cast(self._dictionary.dtype).to_physical().fill_null(0).to_numpy().astype(np.int64)
-        with self._lock:
-            self._announce(numbers, texts)
+        placed = texts.cast(self._dictionary.dtype).to_physical()
+        numbers = (placed.fill_null(0) if placed.null_count() else placed).to_numpy().astype(np.int64)
+        if numbers.max(initial=-1) >= self._all_known:
+            with self._lock:
+                self._announce(numbers, texts)
         return numbers
 
     def _announce(self, numbers: Numbers, texts: pl.Series) -> None:
@@ -112,6 +115,8 @@ class TextNumbers:
             self._learn(new, texts.gather(rows[first]).fill_null(""))
             self._is_known[new] = True
             self.highest = max(self.highest, highest)
+        if self._is_known[self._all_known : self.highest + 1].all():
+            self._all_known = self.highest + 1
 
 
 class _Table:
