@@ -9,14 +9,14 @@ from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, NamedCodes, lists_na
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.code_tokens import CodeTokens
 from ebi_rules.engines.code_words import Patterns, code_words, count_flags, flags_of_codes
-from ebi_rules.engines.distinct_answers import DistinctAnswers
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX
-from ebi_rules.engines.text_numbers import Numbers
 from ebi_rules.layouts.layout import ChildTable
+from ebi_rules.translate.distinct_answers import DistinctAnswers
 from ebi_rules.translate.polars import stems
+from ebi_rules.translate.text_numbers import Numbers
 from opcs_icd import WHITE_SPACE
 
 _NOTHING = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPACE + "\"'.") + "]"

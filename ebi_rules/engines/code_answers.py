@@ -10,11 +10,11 @@ from ebi_rules.criteria.nodes import CodeAtom
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.code_tokens import CodeTokens
 from ebi_rules.engines.code_words import Patterns, code_words, count_flags, flags_of_codes
-from ebi_rules.engines.distinct_answers import DistinctAnswers
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.packed_keys import PREFIX
-from ebi_rules.engines.text_numbers import Numbers
+from ebi_rules.translate.distinct_answers import DistinctAnswers
+from ebi_rules.translate.text_numbers import Numbers
 
 _SAMPLE = 1000
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.engines.code_tokens import Codes, Truths
-from ebi_rules.engines.text_numbers import Numbers
+from ebi_rules.translate.text_numbers import Numbers
 
 PATTERN_BITS, _COUNT_BITS, _FLAG_BITS = 24, 17, 5
 _MOST_CODES = 2**_COUNT_BITS - 1

@@ -1,6 +1,6 @@
 """Read a coded field row by row: each distinct value has a number, and atoms are decided once for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 
 import numpy as np
@@ -10,9 +10,9 @@ from ebi_rules.criteria.nodes import FieldAtom
 from ebi_rules.engines.code_tokens import Truths
 from ebi_rules.engines.coded_values import ROWS, VALUE, truth_of_values
 from ebi_rules.engines.packed_keys import PREFIX
-from ebi_rules.engines.text_numbers import Numbers, TextNumbers
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.polars import raw_code
+from ebi_rules.translate.text_numbers import Numbers, TextNumbers
 
 
 class CodedField:
@@ -42,6 +42,7 @@ class CodedField:
         self._binding, self._schema = binding, schema
         self._atoms = list(atoms)
         self._truths = np.zeros((0, len(self._atoms)), np.bool_)
+        self._places: dict[str, tuple[Callable[[str], int], Numbers]] = {}
         self._lock = Lock()
         self._rows = np.zeros(1, np.int64)
         self._nulls = 0
@@ -68,6 +69,15 @@ class CodedField:
         found: Truths = self._truths[:, self._atoms.index(atom)][numbers]
         return found
 
+    def place_by(self, name: str, place: Callable[[str], int]) -> None:
+        """Work out a further number for each value as it is met, for `places`; to be called before rows are read."""
+        self._places[name] = (place, np.array([place(text) for text in self.texts], np.int64))
+
+    def places(self, name: str, numbers: Numbers) -> Numbers:
+        """Return the further number of rows with these values."""
+        found: Numbers = self._places[name][1][numbers]
+        return found
+
     def distinct(self) -> pl.DataFrame:
         """Return one row per distinct value, `VALUE`, with the number of rows that have it (`ROWS`)."""
         rows = [int(self._rows[0]) - self._nulls, *map(int, self._rows[1:])]
@@ -82,7 +92,11 @@ class CodedField:
         if room > 0:
             self._truths = np.concatenate([self._truths, np.zeros((room, len(self._atoms)), np.bool_)])
             self.texts += [""] * room
-        for place, atom in enumerate(self._atoms):
-            self._truths[numbers, place] = truth_of_values(self._binding, self._name, texts, atom)
+            for name, (place, places) in self._places.items():
+                self._places[name] = (place, np.concatenate([places, np.zeros(room, np.int64)]))
+        for column, atom in enumerate(self._atoms):
+            self._truths[numbers, column] = truth_of_values(self._binding, self._name, texts, atom)
         for number, text in zip(numbers, texts, strict=True):
             self.texts[number] = text
+            for place_of, places in self._places.values():
+                places[number] = place_of(text)

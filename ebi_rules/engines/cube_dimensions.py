@@ -15,7 +15,7 @@ from ebi_rules.engines.packed_keys import Part
 from ebi_rules.engines.polars_answers import decide
 from ebi_rules.engines.polars_dates import age_band_number
 from ebi_rules.engines.row_reader import DAY, ReadRows, RowReader, number_column
-from ebi_rules.engines.text_numbers import Numbers
+from ebi_rules.translate.text_numbers import Numbers
 
 _WIDE = 2**32 - 1
 _FEW, _SOME, _MANY = 2**6 - 1, 2**12 - 1, 2**18 - 1
@@ -156,16 +156,11 @@ class _Labels(Dimension):
     def __init__(self, recoding: Recoding, coded: CodedField) -> None:
         self._labels = dict(zip(recoding.known, range(1, len(recoding.known) + 1), strict=True))
         super().__init__(recoding.name, len(self._labels))
-        self._recoding, self._coded = recoding, coded
-        self._keys = np.zeros(0, np.int64)
+        self._field, self._coded = recoding.field, coded
+        coded.place_by(self.name, lambda text: self._labels.get(recoding.label(text) or "", 0))
 
     def read(self, rows: ReadRows) -> Numbers:
-        texts, keys = self._coded.texts, self._keys
-        if len(keys) < len(texts):
-            labels = (self._recoding.label(text) for text in texts[len(keys) :])
-            new = [self._labels[label] if label is not None else 0 for label in labels]
-            keys = self._keys = np.concatenate([keys, np.array(new, np.int64)])
-        return keys[rows.numbers[self._recoding.field]]
+        return self._coded.places(self.name, rows.numbers[self._field])
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         return _looked_up(list(self._labels), key)

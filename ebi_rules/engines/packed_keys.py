@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ebi_rules.engines.text_numbers import Numbers
+from ebi_rules.translate.text_numbers import Numbers
 
 PREFIX = "__ebi_"
 """What the names of our own columns begin with, to distinguish them from an extract's."""

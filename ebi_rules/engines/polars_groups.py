@@ -22,8 +22,8 @@ from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
 from ebi_rules.engines.polars_answers import all_hold
 from ebi_rules.engines.row_reader import ReadRows, RowReader
-from ebi_rules.engines.text_numbers import Numbers
 from ebi_rules.translate.polars import Answering
+from ebi_rules.translate.text_numbers import Numbers
 
 ROWS = f"{PREFIX}rows"
 """The column of groups that counts their rows."""
@@ -100,7 +100,7 @@ class Grouping:
         for name in self.code_fields:
             if atoms_of_field := self.reader.code_atoms[name]:
                 columns = [_verdict(name, place) for place in range(len(atoms_of_field))]
-                meanings = pl.DataFrame(self.reader.codes[name].patterns.meanings(), schema=columns)
+                meanings = pl.DataFrame(self.reader.codes[name].patterns.meanings(), columns, orient="row")
                 numbered = meanings.with_row_index(_pattern(name)).cast({_pattern(name): pl.Int64})
                 groups = groups.join(numbered, on=_pattern(name), how="left")
         translator = Answering(self.answer)

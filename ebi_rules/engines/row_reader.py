@@ -28,10 +28,10 @@ from ebi_rules.engines.imaging_findings import examination_findings
 from ebi_rules.engines.key_checks import KeyChecks
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.polars_dates import day_of
-from ebi_rules.engines.text_numbers import Numbers
 from ebi_rules.engines.value_checks import are_dates, coded_findings, row_checks, text_date_findings
 from ebi_rules.statements.check_sql import BOOKED, STATUS
 from ebi_rules.translate.polars import Answering, field_value
+from ebi_rules.translate.text_numbers import Numbers
 
 DAY = f"{PREFIX}day"
 """The column with the day of the activity."""

@@ -231,5 +231,5 @@ def _flag(
         if logic.key in extract.table.columns:
             raise UsageError(f"the extract already has a column {logic.key}, where the rule's flag would go.")
     criteria = criteria_of(logics)
-    with_fields, _ = fields_to_read(extract, criteria)
-    return _Flagged(with_fields, logics, criteria, decide_rows(with_fields, criteria, explain), tuple(warnings))
+    with_fields, fields = fields_to_read(extract, criteria)
+    return _Flagged(with_fields, logics, criteria, decide_rows(with_fields, criteria, explain, fields), tuple(warnings))

@@ -5,11 +5,12 @@ verdicts in as columns; the rest of the expression is the same. Nothing here run
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import polars as pl
 
 from ebi_rules._support.errors import UsageError
+from ebi_rules.criteria.code_need import needs_codes
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import (
     And,
@@ -28,10 +29,14 @@ from ebi_rules.criteria.nodes import (
     Position,
     Recorded,
     StartsWith,
+    code_atoms,
     fields_needed,
+    lists_named,
 )
 from ebi_rules.criteria.normal_values import BABY_AGES
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.translate.distinct_answers import DistinctAnswers
+from ebi_rules.translate.text_numbers import Numbers
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import MISSING_TEXTS, SEPARATORS, WHITE_SPACE
 
@@ -63,11 +68,96 @@ def expression(criteria: Mapping[str, Criterion], binding: Binding) -> pl.Expr:
     if binding.derives_age and any("age" in fields_needed(criterion) for criterion in criteria.values()):
         raise UsageError("age is worked out from the date of birth, which an expression cannot do: use flag.")
 
+    translated = _translated(criteria.values(), binding, {})
+    needing_codes = next(filter(needs_codes, criteria.values()), None)
+    if needing_codes is None:
+        return pl.all_horizontal(list(translated.values()))
+    rare_first = [needing_codes, *(criterion for criterion in translated if criterion != needing_codes)]
+    may_hold = _may_hold(needing_codes, binding)
+    columns = list(dict.fromkeys(name for each in translated.values() for name in each.meta.root_names()))
+    flags = _Flags(rare_first, may_hold, binding, columns)
+    return pl.map_batches(columns, flags.of, return_dtype=pl.Boolean(), is_elementwise=True)
+
+
+def _translated(
+    criteria: Iterable[Criterion], binding: Binding, schema: Mapping[str, pl.DataType]
+) -> dict[Criterion, pl.Expr]:
+    """Return the expression of each criterion, over columns whose types need not be known."""
+
     def codes(atom: CodeAtom) -> pl.Expr:
         return verdict(atom, code_text(binding.code_columns(atom.code_field), binding, atom.code_field))
 
-    translator = PolarsTranslator(lambda name: field_value(binding, name), codes)
-    return pl.all_horizontal([translator.visit(criterion) for criterion in criteria.values()])
+    translator = PolarsTranslator(lambda name: field_value(binding, name, schema), codes)
+    return {criterion: translator.visit(criterion) for criterion in criteria}
+
+
+def _may_hold(criterion: Criterion, binding: Binding) -> pl.Expr:
+    """Return the expression that an activity may have a code of the lists of a criterion: a cheap test of raw texts."""
+    lists: dict[str, list[NamedCodes]] = {}
+    for atom in code_atoms(criterion):
+        lists.setdefault(atom.code_field, []).extend(lists_named(atom))
+    tests = [
+        pl.col(column).cast(pl.String).str.contains_any(stems(named), ascii_case_insensitive=True)
+        for name, named in lists.items()
+        for column in binding.code_columns(name)
+    ]
+    return pl.any_horizontal(tests).fill_null(False)
+
+
+class _Flags:
+    """Work criteria out only for the few rows where they may hold, one after another.
+
+    Args:
+        criteria: The criteria; those that few rows meet come first.
+        may_hold: The expression of a cheap test that all of them may hold.
+        binding: The layout matched to the columns.
+        columns: The columns that they need.
+    """
+
+    def __init__(
+        self, criteria: Sequence[Criterion], may_hold: pl.Expr, binding: Binding, columns: Sequence[str]
+    ) -> None:
+        self._criteria, self._may_hold, self._binding, self._columns = criteria, may_hold, binding, columns
+        self._truths: dict[tuple[pl.DataType, ...], list[_Truth]] = {}
+
+    def of(self, series: Sequence[pl.Series]) -> pl.Series:
+        """Return whether all criteria hold, by row, from the columns."""
+        batch = pl.DataFrame([each.alias(name) for each, name in zip(series, self._columns, strict=True)])
+        truths = self._truths_for(batch.schema)
+        rows = batch.select(self._may_hold).to_series().arg_true()
+        asked = batch[rows]
+        for truth in truths:
+            holds = truth.of(asked)
+            rows, asked = rows.filter(holds), asked.filter(holds)
+        return pl.repeat(False, batch.height, dtype=pl.Boolean, eager=True).scatter(rows, True)
+
+    def _truths_for(self, schema: pl.Schema) -> list["_Truth"]:
+        """Return the conditions for columns of some types, with what is known of their texts."""
+        types = tuple(schema.values())
+        if types not in self._truths:
+            translated = _translated(self._criteria, self._binding, schema)
+            self._truths[types] = [_Truth(condition, schema) for condition in translated.values()]
+        return self._truths[types]
+
+
+class _Truth:
+    """Whether a condition holds for rows; one about a single column of text is worked out once for each text."""
+
+    def __init__(self, condition: pl.Expr, schema: Mapping[str, pl.DataType]) -> None:
+        self._condition = condition
+        self._columns = list(dict.fromkeys(condition.meta.root_names()))
+        is_one_text = len(self._columns) == 1 and schema[self._columns[0]] == pl.String
+        self._known = DistinctAnswers(self._answer) if is_one_text else None
+
+    def of(self, rows: pl.DataFrame) -> pl.Series:
+        """Return whether the condition holds, by row."""
+        if self._known is None:
+            return rows.select(self._condition).to_series()
+        return pl.Series(self._known.of(rows[self._columns[0]]) != 0)
+
+    def _answer(self, texts: pl.Series) -> Numbers:
+        truths = texts.alias(self._columns[0]).to_frame().select(self._condition).to_series()
+        return truths.cast(pl.Int64).to_numpy()
 
 
 class PolarsTranslator(Visitor[pl.Expr]):

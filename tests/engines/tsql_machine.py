@@ -157,8 +157,7 @@ class _Machine:
         for condition in _conjunction(join.SearchCondition):
             assert _kind(condition) == "BooleanComparisonExpression" and str(condition.ComparisonType) == "Equals"
             sides = {
-                _column_parts(side)[0]: self.compile(side)
-                for side in (condition.FirstExpression, condition.SecondExpression)
+                _table_of(side): self.compile(side) for side in (condition.FirstExpression, condition.SecondExpression)
             }
             own.append(sides.pop(joined))
             other += sides.values()
@@ -372,6 +371,11 @@ def _aggregates(element: Any) -> bool:
     """Whether a column of a SELECT is an aggregate: then, without GROUP BY, all rows are one group."""
     found = element.Expression
     return _kind(found) == "FunctionCall" and str(found.FunctionName.Value).upper() in _AGGREGATES
+
+
+def _table_of(side: Any) -> str:
+    """Return the table of one side of a join's condition: a column, or COALESCE of a column."""
+    return _column_parts(side.Expressions[0] if _kind(side) == "CoalesceExpression" else side)[0]
 
 
 def _column_parts(node: Any) -> list[str]:

@@ -143,7 +143,7 @@ def test_a_grouping_is_text_whatever_its_type(extract: Path) -> None:
 def test_keys_that_are_all_different_raise_no_warning(
     extract: Path, keys: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ebi_rules.engines import value_checks as checks
+    from ebi_rules.engines import key_checks as checks
 
     monkeypatch.setattr(checks, "_KEYS_AT_ONCE", 2)
     few = pl.read_parquet(extract).head(4).with_columns(pl.Series("OPA_Ident", keys))
@@ -164,7 +164,7 @@ def test_columns_of_an_extract_may_have_any_name(extract: Path) -> None:
 
 
 def test_keys_are_counted_in_parts_too(extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ebi_rules.engines import value_checks as checks
+    from ebi_rules.engines import key_checks as checks
 
     keys = [1, 2, 2, None, 3, 3, 3, None, 4]
     few = pl.read_parquet(extract).head(9).with_columns(pl.Series("OPA_Ident", keys))

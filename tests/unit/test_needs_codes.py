@@ -2,9 +2,9 @@
 
 import pytest
 
+from ebi_rules.criteria.code_need import needs_codes
 from ebi_rules.criteria.nodes import NamedCodes
 from ebi_rules.criteria.parser import parse
-from ebi_rules.criteria.code_need import needs_codes
 from opcs_icd import CodeList
 
 LISTS = {"scan": NamedCodes("scan", CodeList.opcs(["U05"])), "cancer": NamedCodes("cancer", CodeList.icd(["C00-C99"]))}

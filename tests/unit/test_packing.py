@@ -1,33 +1,40 @@
-"""Keys packed into words unpack to the same values: nulls, the largest values, several words, late parts."""
+"""Keys packed into words unpack to the same values: 0, the largest values, several words."""
 
+import numpy as np
 import polars as pl
 import pytest
 
 from ebi_rules.engines.packed_keys import Packed, Part
 
 
-@pytest.mark.parametrize("size", [1, 2, 7, 8, 2**20, 2**31])
-def test_parts_unpack_to_the_same_values(size: int) -> None:
-    values = [0, size - 1, None, size // 2]
-    rows = pl.LazyFrame({"a": values, "b": values[::-1], "c": [True, False, True, True], "late": values})
-    parts = [Part("a", pl.col("a"), size), Part("b", pl.col("b"), size), Part.of_truth("c", pl.col("c"))]
-    packed = Packed(parts, [Part("late", pl.col("late"), size), Part.of_truth("never", pl.lit(False))])
-    early = rows.select(*packed.early_keys(), "late")
-    words = early.select(packed.keys())
+@pytest.mark.parametrize("highest", [1, 2, 7, 8, 2**20, 2**31, 2**62])
+def test_parts_unpack_to_the_same_values(highest: int) -> None:
+    values = np.array([0, highest, 1, highest // 2])
+    truth = np.array([1, 0, 1, 1])
+    parts = {"a": values, "b": values[::-1], "c": truth, "late": values, "never": np.zeros(4, np.int64)}
+    packed = Packed([Part(name, 1 if name in ("c", "never") else highest) for name in parts])
+    assert packed.has_room(parts)
+    words = pl.DataFrame(dict(zip(packed.words, packed.pack(parts, 4), strict=True)))
     unpacked = words.select(
-        *(packed.value(name).cast(pl.Int64).alias(name) for name in ("a", "b", "late")),
+        *(packed.value(name).alias(name) for name in ("a", "b", "late")),
         packed.truth("c").alias("c"),
         packed.truth("never").alias("never"),
-    ).collect(engine="streaming")
-    assert unpacked["a"].to_list() == unpacked["late"].to_list() == values
-    assert unpacked["b"].to_list() == values[::-1]
+    )
+    assert unpacked["a"].to_list() == unpacked["late"].to_list() == values.tolist()
+    assert unpacked["b"].to_list() == values[::-1].tolist()
     assert unpacked["c"].to_list() == [True, False, True, True]
     assert not unpacked["never"].any()
-    assert (len(packed.words) > 1) == (size > 2**10)
+    assert (len(packed.words) > 1) == (highest >= 2**20)
 
 
-def test_a_part_without_values_is_null() -> None:
-    packed = Packed([Part("nothing", pl.lit(None), 0), Part("a", pl.col("a"), 2)], [])
-    words = pl.LazyFrame({"a": [0, 1]}).select(packed.early_keys())
-    unpacked = words.select(packed.keys()).select(packed.value("nothing"), packed.value("a").alias("a")).collect()
-    assert unpacked.rows() == [(None, 0), (None, 1)]
+def test_a_part_without_values_takes_no_room() -> None:
+    packed = Packed([Part("nothing", 0), Part("a", 2)])
+    values = {"nothing": np.zeros(2, np.int64), "a": np.array([0, 1])}
+    words = pl.DataFrame(dict(zip(packed.words, packed.pack(values, 2), strict=True)))
+    assert words.select(packed.value("nothing").alias("nothing"), packed.value("a")).rows() == [(0, 0), (0, 1)]
+
+
+def test_a_value_above_the_highest_has_no_room() -> None:
+    packed = Packed([Part("a", 3)])
+    assert packed.has_room({"a": np.array([3])})
+    assert not packed.has_room({"a": np.array([0, 4])})

@@ -90,6 +90,6 @@ def test_progress_shows_rows_done_and_time_left(extract: Path, monkeypatch: pyte
     monkeypatch.setattr(progress, "_EVERY_SECONDS", 0)
     messages: list[str] = []
     ebi.audit(extract, ["2S"], progress=messages.append)
-    rows = [text for text in messages if text.startswith("counting: ")]
-    assert rows[-1] == "counting: 20,000 of 20,000 rows, 0:00 left"
+    rows = [text for text in messages if text.startswith("checking and counting: ")]
+    assert rows[-1] == "checking and counting: 20,000 of 20,000 rows, 0:00 left"
     assert messages[-1] == "adding up"

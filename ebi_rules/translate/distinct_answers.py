@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from ebi_rules.engines.text_numbers import Numbers, TextNumbers
+from ebi_rules.translate.text_numbers import Numbers, TextNumbers
 
 _MOST_TEXTS = 1_000_000
 _MOST_SHARE = 0.25
