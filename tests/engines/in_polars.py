@@ -3,7 +3,7 @@
 import polars as pl
 
 from ebi_rules.engines import lazy_frames
-from ebi_rules.engines.checked_extract import check_extract
+from ebi_rules.engines.checked_extract import checked_rows, fields_to_read, reading
 from ebi_rules.engines.polars_flags import decide_rows, flag_columns
 from ebi_rules.layouts.layout import Layout
 from ebi_rules.rule_model.rule_logic import criteria_of
@@ -14,10 +14,12 @@ from tests.engines.engine import Evaluator
 def streaming(case: Case) -> Flags:
     rules = [rule.logic for rule in case.rules]
     criteria = criteria_of(rules)
-    decided = decide_rows(check_extract(case.extract, criteria), criteria)
+    decided = decide_rows(fields_to_read(case.extract, criteria)[0], criteria)
     names = [f"flag {place}" for place in range(len(case.rules))]
     columns = [flag_columns(decided, [rule])[0].alias(name) for rule, name in zip(rules, names, strict=True)]
-    frame = lazy_frames.collect(decided.frame.select(pl.col(case.binding.key), *columns))
+    with reading(decided.reader):
+        frame = lazy_frames.collect(decided.frame.select(pl.col(case.binding.key), *columns))
+    checked_rows(decided.reader, criteria)
     assert frame[case.binding.key].to_list() == case.activity[case.binding.key].to_list(), "rows lost their order"
     return case.flags([frame[name].to_list() for name in names])
 
