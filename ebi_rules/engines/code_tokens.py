@@ -107,7 +107,10 @@ class CodeTokens:
         """Put the pieces of each text together."""
         texts = len(lengths)
         is_code = table.kind[numbers] == _CODE
-        rows, numbers = np.repeat(np.arange(texts), lengths)[is_code], numbers[is_code]
+        rows = np.repeat(np.arange(texts), lengths)
+        is_not_codable = np.zeros(texts, np.bool_)
+        is_not_codable[rows[table.not_codable[numbers]]] = True
+        rows, numbers = rows[is_code], numbers[is_code]
         codes = np.bincount(rows, minlength=texts)
         is_filler = np.zeros(texts, np.bool_)
         if self._lone:
@@ -115,7 +118,7 @@ class CodeTokens:
             is_filler[rows[is_alone & table.lone[numbers]]] = True
             is_code = ~is_filler[rows]
             rows, numbers, codes = rows[is_code], numbers[is_code], np.where(is_filler, 0, codes)
-        return self._answers(table, rows, numbers, codes, is_filler)
+        return self._answers(table, rows, numbers, codes, is_filler, is_not_codable)
 
     def _answers(
         self,
@@ -124,6 +127,7 @@ class CodeTokens:
         numbers: Numbers,
         codes: Numbers,
         is_filler: Truths,
+        is_not_codable: Truths,
     ) -> Codes:
         """Return what texts contain, from the number of each code and of its text, in order."""
         texts = len(codes)
@@ -168,7 +172,7 @@ class CodeTokens:
             is_filler,
             of_first(table.malformed),
             of_first(table.short),
-            counted(table.not_codable) > 0,
+            is_not_codable,
         )
 
     def _has(self, words: npt.NDArray[np.uint64], named: NamedCodes) -> Truths:

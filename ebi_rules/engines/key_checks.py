@@ -70,7 +70,7 @@ def key_findings(key: str, rows: int, missing: int, distinct: int) -> list[Findi
 
 
 def _ascend(keys: pl.Series) -> bool:
-    return bool((keys.slice(1) > keys.slice(0, len(keys) - 1)).all())
+    return len(keys) < 2 or bool((keys.slice(1) > keys.slice(0, len(keys) - 1)).all())
 
 
 def _count_distinct(frame: pl.LazyFrame, columns: Sequence[str], rows: int) -> int:

@@ -275,7 +275,8 @@ class RowReader:
 
     def _pairs_found(self) -> pl.DataFrame:
         """Return the pairs of imaging codes, each with the number of rows that have it."""
-        counted = pl.concat(self._pairs).group_by("pair").agg(pl.col("rows").sum())
+        none = pl.DataFrame(schema={"pair": pl.Int64, "rows": pl.UInt32})
+        counted = pl.concat([none, *self._pairs]).group_by("pair").agg(pl.col("rows").sum())
         pairs = counted["pair"].to_numpy()
         asked = [name for name in IMAGING_FIELD.values() if name in self.coded]
         places = [pairs >> _PAIR_BITS, pairs & 2**_PAIR_BITS - 1] if asked[1:] else [pairs]

@@ -7,9 +7,10 @@ from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.signals import variance_of
 from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.report.chart_style import Chart
 from ebi_rules.report.count_charts import attrition, sensitivity
+from ebi_rules.report.drawing import Chart
 from ebi_rules.report.provider_charts import breakdown, funnel, rates
+from ebi_rules.report.report_words import CHART_NAMES, breakdown_title
 from ebi_rules.report.trend_charts import trend
 from ebi_rules.report.trend_data import chosen_trend
 from ebi_rules.rule_model.audited_rule import AuditedRule
@@ -31,25 +32,30 @@ def chart_of(audit: AuditTables, name: str, rule: str | None, provider: str | No
     """
     entry = _entry(audit, rule)
     of_rule = pl.col("rule") == entry.key
+    title = entry.counted.title
     if name == "attrition":
         documentation = entry.counted.documentation
+        said = CHART_NAMES[name].format(title=title)
         phrases = {criterion: documentation.phrase(criterion) for criterion in entry.counted.criteria}
-        return attrition(audit.attrition.filter(of_rule, pl.col("provider") == ALL_PROVIDERS), phrases)
+        return attrition(audit.attrition.filter(of_rule, pl.col("provider") == ALL_PROVIDERS), phrases, said)
     if name == "funnel":
         providers = audit.providers.filter(of_rule)
-        return funnel(providers, variance_of(compared(providers, audit.counts), audit.settings, audit.counts.method))
+        tau2 = variance_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
+        return funnel(providers, tau2, CHART_NAMES[name].format(title=title))
     if name == "rates":
-        return rates(audit.providers.filter(of_rule))
+        return rates(audit.providers.filter(of_rule), CHART_NAMES[name].format(title=title))
     if name == "sensitivity":
-        return sensitivity(audit.sensitivity.filter(of_rule))
+        return sensitivity(audit.sensitivity.filter(of_rule), CHART_NAMES[name].format(title=title))
     if name == "trend":
         code = provider or ALL_PROVIDERS
         series = chosen_trend(audit, entry.key, code)
         if not series.height:
             raise UsageError(unknown("provider", code, audit.trend["provider"].drop_nulls().unique().sort()))
-        return trend(series)
+        period = "quarter" if "quarter" in series.columns else "month"
+        return trend(series, CHART_NAMES[name].format(period=period, who=provider or "all providers", title=title))
     if name in audit.counts.fields:
-        return breakdown(audit.by_field(name).filter(of_rule), name)
+        said = CHART_NAMES["breakdown"].format(by=breakdown_title(name).lower(), title=title)
+        return breakdown(audit.by_field(name).filter(of_rule), name, said)
     raise UsageError(unknown("chart", name, [*_CHARTS, *audit.counts.fields]))
 
 

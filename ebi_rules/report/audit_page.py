@@ -4,10 +4,8 @@ This module puts sections into the page's template; it does not compute rates.
 """
 
 import json
-from functools import cache
 
 import polars as pl
-import vl_convert
 from markupsafe import Markup
 
 from ebi_rules.disclosure.rounding import ABOUT
@@ -45,7 +43,6 @@ def audit_page(audit: AuditTables) -> str:
             method=method(audit),
             counted=count_text,
             trends=None if trends is None else _json(trends),
-            vega=_chart_script() if trends else None,
             style=Markup(resource("style.css")),
             script=Markup(resource("script.js")),
         )
@@ -56,13 +53,6 @@ def _json(data: object) -> Markup:
     """Return data as JSON for a script element, escaped so that no text can end the element."""
     text = json.dumps(data, separators=(",", ":"))
     return Markup(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
-
-
-@cache
-def _chart_script() -> Markup:
-    """Return the script that draws trends of single providers: Vega-Lite, bundled by vl-convert."""
-    script = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
-    return Markup(script.replace("</script", "<\\/script"))
 
 
 def _quality(audit: AuditTables) -> PageTable:

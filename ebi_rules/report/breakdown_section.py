@@ -11,8 +11,7 @@ from ebi_rules.provider_audit.signals import variance_of
 from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.report.page_tables import PageTable, page_table
 from ebi_rules.report.provider_charts import MOST_NAMED, RATE, breakdown, drawable, funnel
-from ebi_rules.report.report_words import field_label, value_label, with_signal_words
-from ebi_rules.report.svg_charts import svg
+from ebi_rules.report.report_words import CHART_NAMES, breakdown_title, field_label, value_label, with_signal_words
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
 RATIOS = ("expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95")
@@ -33,35 +32,6 @@ _COMPARISON_SCHEMA = {
     "95% upper": pl.Float64,
 }
 
-_TITLES = {
-    "age_band": "By age",
-    "sex": "By sex",
-    "ethnic_category": "By ethnic category",
-    "imd_decile": "By deprivation (1 is the most deprived tenth)",
-    "referral_source": "By source of referral",
-    "referral_setting": "By referral setting",
-    "source_setting": "By code of the setting of the request",
-    "request_setting": "By setting of the request",
-    "referrer_type": "By type of referrer",
-    "referring_organisation": "By referring organisation",
-    "modality": "By modality",
-    "region": "By region of the body",
-    "pcn": "By primary care network",
-    "icb": "By integrated care board",
-}
-
-
-def breakdown_title(field: str) -> str:
-    """Return the title of a breakdown by a field.
-
-    Example:
-        >>> breakdown_title("age_band")
-        'By age'
-        >>> breakdown_title("treatment_function")
-        'By treatment function'
-    """
-    return _TITLES.get(field, f"By {field.replace('_', ' ')}")
-
 
 def breakdowns(audit: AuditTables, entry: AuditedRule, title: str) -> list[dict[str, Any]]:
     """Return the title, chart and table of a rule's breakdown by each field that was counted.
@@ -79,7 +49,8 @@ def breakdowns(audit: AuditTables, entry: AuditedRule, title: str) -> list[dict[
         if field in UNITS:
             chart = _funnel(audit, table, field, f"Funnel of standardised ratios {heading.lower()}, {title}")
         elif 0 < table[RATE[0]].count() <= MOST_NAMED:
-            chart = svg(breakdown(table, field), f"Rates {heading.lower()}, {title}")
+            name = CHART_NAMES["breakdown"].format(by=heading.lower(), title=title)
+            chart = breakdown(table, field, name).svg()
         ratios = [column for column in (*RATIOS, "signal") if column in table.columns]
         columns = [field, "activity", "eligible", "flagged", *RATE, *ratios]
         worded = with_signal_words(with_value_labels(table, field))
@@ -93,7 +64,8 @@ def _funnel(audit: AuditTables, table: pl.DataFrame, field: str, name: str) -> M
     units = table.rename({field: "provider"})
     if not drawable(units).height:
         return None
-    return svg(funnel(units, variance_of(compared(units, audit.counts), audit.settings, audit.counts.method)), name)
+    tau2 = variance_of(compared(units, audit.counts), audit.settings, audit.counts.method)
+    return funnel(units, tau2, name).svg()
 
 
 def with_value_labels(table: pl.DataFrame, field: str) -> pl.DataFrame:

@@ -3,9 +3,8 @@
 Colours are from the Okabe-Ito set and differ in lightness. Whatever a colour shows, a shape shows too.
 """
 
-import altair as alt
-
 BLUE, ORANGE, VERMILION, SKY, BLACK, GREY = "#0072B2", "#E69F00", "#D55E00", "#56B4E9", "#000000", "#767676"
+FRAME = "#bbbbbb"
 BAR_PARTS = (BLUE, SKY, ORANGE, BLACK, "#CC79A7", "#BBBBBB")
 """Colours of the parts of a bar; neighbours differ in lightness."""
 
@@ -13,5 +12,3 @@ WIDTH = 640
 """Width of a chart, in pixels."""
 ROW = 20
 """Height of a row in a chart with one row per provider or value, in pixels."""
-
-Chart = alt.Chart | alt.LayerChart | alt.FacetChart

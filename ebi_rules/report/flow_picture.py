@@ -6,14 +6,14 @@ It draws counts as they may be shown, and counts nothing itself.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import altair as alt
 import numpy as np
 import polars as pl
 
 from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow
 from ebi_rules.pathways.flow_moves import FURTHER
 from ebi_rules.provider_audit.shown_counts import STAND_IN
-from ebi_rules.report.chart_style import GREY, Chart
+from ebi_rules.report.chart_style import GREY
+from ebi_rules.report.drawing import Chart, Drawing, Point
 from ebi_rules.report.page_tables import count_text
 
 # Sizes in pixels.
@@ -42,42 +42,33 @@ class _Bar:
     height: float
 
 
-def flow_picture(moves: pl.DataFrame, places: Mapping[Node, int | None], flow: Flow) -> Chart:
+def flow_picture(moves: pl.DataFrame, places: Mapping[Node, int | None], flow: Flow, name: str) -> Chart:
     """Draw the moves of all providers, or of one.
 
     Args:
         moves: Has the columns step, from, to, pathways, as they may be shown. A suppressed count (null) is drawn as 4.
         places: How many pathways reach each stage at each step; None if suppressed, which is written as `*`.
         flow: The flow.
+        name: What the picture shows.
     """
     rows = moves.select("step", "from", "to", pl.col("pathways").fill_null(STAND_IN)).rows()
     order = [BEGINS, *(stage.name for stage in flow.stages if not stage.ends), FURTHER, *flow.ends]
     bars = _place_bars(_node_sizes(rows), order)
-    width = _STEP_WIDTH * max(step for step, _ in bars) + _LAST_STEP_WIDTH
-    height = max(bar.top + bar.height for bar in bars.values())
-    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[0, width], nice=False))
-    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[height, 0], nice=False))
     colours = _colours(flow)
-    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    points = pl.DataFrame(list(_bands(rows, bars, order)), schema=["band", "to", "x", "y", "y2"], orient="row")
-    bands = (
-        alt.Chart(points)
-        .mark_area(opacity=0.4)
-        .encode(x=x, y=y, y2="y2:Q", detail="band:N", color=alt.Color("to:N", scale=scale, legend=None))
-    )
-    corners = _corners(bars, places)
-    blocks = (
-        alt.Chart(corners)
-        .mark_rect()
-        .encode(x=x, x2="x2:Q", y=y, y2="y2:Q", color=alt.Color("stage:N", scale=scale, legend=None))
-    )
-    named = corners.filter(pl.col("y2") - pl.col("y") >= _LOWEST_NAMED)
-    beside = named.with_columns(x=pl.col("x2") + 4, y=pl.mean_horizontal("y", "y2"))
-    names = alt.Chart(beside).encode(x=x, y=y, text="label:N")
-    halo = names.mark_text(align="left", baseline="middle", fontSize=11, stroke="white", strokeWidth=3)
-    words = names.mark_text(align="left", baseline="middle", fontSize=11)
-    no_frame = alt.ViewBackground(stroke=None)
-    return alt.layer(bands, blocks, halo, words).properties(width=width, height=height, view=no_frame)
+    drawing = Drawing()
+    with drawing.group(opacity=0.4):
+        for stage, outline in _bands(rows, bars, order):
+            drawing.area(outline, fill=colours[stage])
+    for (_, stage), bar in bars.items():
+        drawing.box((bar.left, bar.top), _BAR_WIDTH, bar.height, fill=colours[stage])
+    # A white edge behind the letters keeps them readable over a band.
+    with drawing.group(font_size=11, stroke="white", stroke_width=3, paint_order="stroke"):
+        for (step, stage), bar in bars.items():
+            if bar.height >= _LOWEST_NAMED:
+                label = f"{stage} {count_text(places.get((step, stage)))}"
+                drawing.words((bar.left + _BAR_WIDTH + 4, bar.top + bar.height / 2), label)
+    width = _STEP_WIDTH * max(step for step, _ in bars) + _LAST_STEP_WIDTH
+    return Chart(drawing.body, width, max(bar.top + bar.height for bar in bars.values()), name)
 
 
 def _node_sizes(moves: Sequence[Move]) -> dict[Node, int]:
@@ -98,15 +89,6 @@ def _colours(flow: Flow) -> dict[str, str]:
     return {**stages, **_OTHER_COLOURS}
 
 
-def _corners(bars: Mapping[Node, _Bar], places: Mapping[Node, int | None]) -> pl.DataFrame:
-    """Return the corners of every bar, and its label."""
-    rows = []
-    for (step, name), bar in bars.items():
-        label = f"{name} {count_text(places.get((step, name)))}"
-        rows.append((name, bar.left, bar.left + _BAR_WIDTH, bar.top, bar.top + bar.height, label))
-    return pl.DataFrame(rows, schema=["stage", "x", "x2", "y", "y2", "label"], orient="row")
-
-
 def _place_bars(sizes: Mapping[Node, int], order: Sequence[str]) -> dict[Node, _Bar]:
     """Place the bars of every step below each other, in the order of stages."""
     steps = sorted({step for step, _ in sizes})
@@ -122,10 +104,8 @@ def _place_bars(sizes: Mapping[Node, int], order: Sequence[str]) -> dict[Node, _
     return bars
 
 
-def _bands(
-    moves: Sequence[Move], bars: Mapping[Node, _Bar], order: Sequence[str]
-) -> Iterator[tuple[str, str, float, float, float]]:
-    """Yield the points of every band: its name, next stage, x, and upper and lower edge from one bar to the next."""
+def _bands(moves: Sequence[Move], bars: Mapping[Node, _Bar], order: Sequence[str]) -> Iterator[tuple[str, list[Point]]]:
+    """Yield the next stage and the outline of every band, from one bar to the next."""
     leaving = dict.fromkeys(bars, 0)
     entering = dict.fromkeys(bars, 0)
     for step, stage, next_stage, count in moves:
@@ -144,7 +124,7 @@ def _bands(
         x = bars[start].left + _BAR_WIDTH + along * (bars[end].left - bars[start].left - _BAR_WIDTH)
         upper = right_top[start] + (left_top[end] - right_top[start]) * bend
         thickness = start_height + (end_height - start_height) * bend
-        for at, top, bottom in zip(x, upper, upper + thickness, strict=True):
-            yield f"{step} {stage} {next_stage}", next_stage, float(at), float(top), float(bottom)
+        edge = [*zip(x, upper, strict=True), *zip(x[::-1], (upper + thickness)[::-1], strict=True)]
+        yield next_stage, [(float(at), float(down)) for at, down in edge]
         right_top[start] += start_height
         left_top[end] += end_height

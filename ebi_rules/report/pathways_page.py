@@ -17,12 +17,11 @@ from ebi_rules.provider_audit.percentages import PERCENT
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report import provider_charts, trend_charts
 from ebi_rules.report.audit_sentences import control_words
-from ebi_rules.report.breakdown_section import breakdown_title, comparison_table, with_value_labels
+from ebi_rules.report.breakdown_section import comparison_table, with_value_labels
 from ebi_rules.report.flow_picture import flow_picture
 from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
 from ebi_rules.report.page_templates import environment, resource
-from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS
-from ebi_rules.report.svg_charts import svg
+from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS, breakdown_title
 from ebi_rules.report.trend_data import without_limits_words
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WITHOUT
 
@@ -71,7 +70,7 @@ def picture(tables: PathwayTables, place: int, provider: str | None) -> Markup |
     if not moves.height:
         return None
     name = provider or "provider not recorded"
-    return svg(flow_picture(moves, places(cells, provider), flow), f"{flow.title}, {name}")
+    return flow_picture(moves, places(cells, provider), flow, f"{flow.title}, {name}").svg()
 
 
 def _lead(tables: PathwayTables) -> str:
@@ -106,15 +105,15 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
     name = f"{measure.title}, {share}"
     providers_chart = numbers_table = trend_chart = None
     if provider_charts.ranked(providers, "percent").height:
-        providers_chart = svg(provider_charts.rates(providers, PERCENT, share), f"{name}, by provider")
+        providers_chart = provider_charts.rates(providers, f"{name}, by provider", PERCENT, share).svg()
     if numbers.height:
         columns = ["provider", "followed", *_NUMBERS]
         numbers_table = page_table(_with_words(tables, numbers), _numbers_caption(measure), columns)
     if overall_trend["percent"].count():
         period = "quarter" if "quarter" in overall_trend.columns else "month"
         points = tables.counts.quarters if period == "quarter" else tables.counts.months
-        drawn = trend_charts.trend(overall_trend, "percent", share, points)
-        trend_chart = svg(drawn, f"{name}, by {period} of the index")
+        shown = f"{name}, by {period} of the index"
+        trend_chart = trend_charts.trend(overall_trend, shown, "percent", share, points).svg()
     days_chart, days_table = _waits(tables, measure)
     return {
         "key": f"measure{place}",
@@ -150,7 +149,7 @@ def _waits(tables: PathwayTables, measure: Measure) -> tuple[Markup | None, Page
     table = page_table(waits, f"Days waited by month, and the share within {measure.standard_days} days", columns)
     if not waits["median"].count():
         return None, table
-    return svg(trend_charts.waits(waits), f"{measure.title}: median and 90th percentile by month"), table
+    return trend_charts.waits(waits, f"{measure.title}: median and 90th percentile by month").svg(), table
 
 
 def _trend(tables: PathwayTables, measure: Measure) -> pl.DataFrame:
@@ -205,8 +204,8 @@ def _breakdown(tables: PathwayTables, measure: Measure, field: str) -> dict[str,
     title = breakdown_title(field)
     chart = None
     if 0 < table["percent"].count() <= provider_charts.MOST_NAMED:
-        drawn = provider_charts.breakdown(table, field, PERCENT, f"per cent {outcome}")
-        chart = svg(drawn, f"{measure.title}, {title.lower()}")
+        name = f"{measure.title}, {title.lower()}"
+        chart = provider_charts.breakdown(table, field, name, PERCENT, f"per cent {outcome}").svg()
     caption = f"{title}: those followed and those {outcome}"
     return {
         "title": title,
@@ -228,8 +227,8 @@ def _flow_section(tables: PathwayTables, place: int) -> dict[str, Any]:
     names = tables.settings.names
     quarters_chart = None
     if quarters["per_100_pathways"].count():
-        chart = trend_charts.by_quarter(quarters.filter(pl.col("stage") != BEGINS))
-        quarters_chart = svg(chart, f"Per 100 pathways, by quarter of their beginning, {flow.title}")
+        name = f"Per 100 pathways, by quarter of their beginning, {flow.title}"
+        quarters_chart = trend_charts.by_quarter(quarters.filter(pl.col("stage") != BEGINS), name).svg()
     return {
         "key": f"flow{place}",
         "flow": flow,

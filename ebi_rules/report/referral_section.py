@@ -10,7 +10,6 @@ from ebi_rules.provider_audit.referral_shares import EVERY_UNIT, parted, setting
 from ebi_rules.report.page_tables import page_table
 from ebi_rules.report.provider_charts import MOST_NAMED, referral_sources
 from ebi_rules.report.report_words import NOT_RECORDED
-from ebi_rules.report.svg_charts import svg
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
 _COLUMNS = ["count", "of_all", "percent", "percent_lower_95", "percent_upper_95"]
@@ -44,7 +43,8 @@ def referral_section(audit: AuditTables, entry: AuditedRule, title: str) -> dict
         heading = "Overall" if level == EVERY_UNIT else f"By {level.replace('_', ' ')}"
         chart = None
         if shares["label"].n_unique() <= MOST_NAMED and (shares["percent"] > 0).any():
-            chart = svg(referral_sources(shares, field, settings), f"Who asked, {heading.lower()}, {title}")
+            name = f"Who asked, {heading.lower()}, {title}"
+            chart = referral_sources(shares, field, settings, name).svg()
         columns = [*([] if level == EVERY_UNIT else [level]), field, *_COLUMNS]
         caption = f"Who asked, {heading.lower()}: shares of {of_what}"
         shown = shares.with_columns(pl.col("label").alias(level))

@@ -10,6 +10,16 @@ from ebi_rules.provider_audit.signals import SUPPRESSED
 
 NOT_RECORDED = "not recorded"
 
+CHART_NAMES = {
+    "attrition": "Activity left after each criterion, {title}",
+    "sensitivity": "In scope under each variant, {title}",
+    "funnel": "Funnel of standardised ratios by provider, {title}",
+    "rates": "Rates by provider, ranked, {title}",
+    "trend": "Rate by {period}, {who}, {title}",
+    "breakdown": "Rates {by}, {title}",
+}
+"""What charts show, for those who hear them read."""
+
 FIELD_LABELS = {"imd_decile": "deprivation", "age_band": "age"}
 """Names of fields for readers, where the field's own name is unclear."""
 
@@ -28,6 +38,24 @@ SIGNAL_WORDS = {
     "shift_below": "shift downwards",
 }
 """Signals of funnels and trends in words."""
+
+
+_BREAKDOWN_TITLES = {
+    "age_band": "By age",
+    "sex": "By sex",
+    "ethnic_category": "By ethnic category",
+    "imd_decile": "By deprivation (1 is the most deprived tenth)",
+    "referral_source": "By source of referral",
+    "referral_setting": "By referral setting",
+    "source_setting": "By code of the setting of the request",
+    "request_setting": "By setting of the request",
+    "referrer_type": "By type of referrer",
+    "referring_organisation": "By referring organisation",
+    "modality": "By modality",
+    "region": "By region of the body",
+    "pcn": "By primary care network",
+    "icb": "By integrated care board",
+}
 
 
 def with_labels(table: pl.DataFrame) -> pl.DataFrame:
@@ -75,3 +103,15 @@ def field_label(field: str) -> str:
         'ethnic category'
     """
     return FIELD_LABELS.get(field, field.replace("_", " "))
+
+
+def breakdown_title(field: str) -> str:
+    """Return the title of a breakdown by a field.
+
+    Example:
+        >>> breakdown_title("age_band")
+        'By age'
+        >>> breakdown_title("treatment_function")
+        'By treatment function'
+    """
+    return _BREAKDOWN_TITLES.get(field, f"By {field.replace('_', ' ')}")

@@ -21,8 +21,7 @@ from ebi_rules.report.breakdown_section import RATIOS, breakdowns, comparison_ta
 from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
 from ebi_rules.report.provider_charts import RATE, drawable, ranked
 from ebi_rules.report.referral_section import referral_section
-from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS, with_labels, with_signal_words
-from ebi_rules.report.svg_charts import svg
+from ebi_rules.report.report_words import CHART_NAMES, NOT_RECORDED, SIGNAL_WORDS, with_labels, with_signal_words
 from ebi_rules.report.trend_data import chosen_trend, trend_providers
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_description import described_codes, origin
@@ -52,7 +51,11 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
     steps = audit.attrition.filter(of_rule)
     overall_steps = steps.filter(pl.col("provider") == ALL_PROVIDERS)
     overall_trend = chosen_trend(audit, entry.key, ALL_PROVIDERS)
-    points = audit.counts.quarters if "quarter" in overall_trend.columns else audit.counts.months
+    period, points = "month", audit.counts.months
+    if "quarter" in overall_trend.columns:
+        period, points = "quarter", audit.counts.quarters
+    words = {"period": period, "who": "all providers", "by": "", "title": title}
+    names = {kind: text.format(**words) for kind, text in CHART_NAMES.items()}
     variants = audit.sensitivity.filter(of_rule)
     variation = variation_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
     is_compared = entry.key not in rules_not_compared(audit.counts, audit.settings)
@@ -82,13 +85,11 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
         "funnel_words": audit_sentences.funnel_words(audit, entry, providers, variation),
         "trend_words": audit_sentences.trend_words(audit, overall_trend),
         "charts": {
-            "attrition": svg(
-                count_charts.attrition(overall_steps, phrases), f"Activity left after each criterion, {title}"
-            ),
-            "sensitivity": svg(count_charts.sensitivity(variants), f"In scope under each variant, {title}"),
-            "funnel": _funnel_chart(providers, variation.tau2, title),
-            "rates": _rates_chart(providers, title) if is_compared else None,
-            "trend": _trend_chart(overall_trend, points, title, entry.start),
+            "attrition": count_charts.attrition(overall_steps, phrases, names["attrition"]).svg(),
+            "sensitivity": count_charts.sensitivity(variants, names["sensitivity"]).svg(),
+            "funnel": _funnel_chart(providers, variation.tau2, names["funnel"]),
+            "rates": _rates_chart(providers, names["rates"]) if is_compared else None,
+            "trend": _trend_chart(overall_trend, points, names["trend"], entry.start),
         },
         "attrition": page_table(
             overall_steps.with_columns(_criterion_text(phrases)),
@@ -141,28 +142,26 @@ def overview(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> PageTabl
     return replace(table, rows=tuple(rows))
 
 
-def _funnel_chart(providers: pl.DataFrame, tau2: float, title: str) -> Markup | None:
+def _funnel_chart(providers: pl.DataFrame, tau2: float, name: str) -> Markup | None:
     """Draw the funnel; return None if no provider can be drawn."""
     if not drawable(providers).height:
         return None
-    chart = provider_charts.funnel(providers, tau2)
-    return svg(chart, f"Funnel of standardised ratios by provider, {title}")
+    return provider_charts.funnel(providers, tau2, name).svg()
 
 
-def _rates_chart(providers: pl.DataFrame, title: str) -> Markup | None:
+def _rates_chart(providers: pl.DataFrame, name: str) -> Markup | None:
     """Draw the rates; return None if every rate is suppressed."""
     if not ranked(providers).height:
         return None
-    return svg(provider_charts.rates(providers), f"Rates by provider, ranked, {title}")
+    return provider_charts.rates(providers, name).svg()
 
 
-def _trend_chart(series: pl.DataFrame, points: Sequence[str], title: str, start: str | None) -> Markup | None:
+def _trend_chart(series: pl.DataFrame, points: Sequence[str], name: str, start: str | None) -> Markup | None:
     """Draw the trend; return None if there are no months, or most are suppressed."""
     drawn = series.filter(pl.col("eligible").is_null() | (pl.col("eligible") > 0))["rate_per_1000_eligible"]
     if not drawn.len() or drawn.count() * 2 < drawn.len():
         return None
-    period = "quarter" if "quarter" in series.columns else "month"
-    return svg(trend_charts.trend(series, points=points, start=start), f"Rate by {period}, all providers, {title}")
+    return trend_charts.trend(series, name, points=points, start=start).svg()
 
 
 def _providers(providers: pl.DataFrame) -> PageTable:

@@ -1,21 +1,36 @@
-"""Charts over time: rates by month with XmR limits, and the stages of a flow by quarter."""
+"""Charts over time: rates by month with XmR limits, and the stages of a flow by quarter.
 
-from collections.abc import Sequence
+The page's script draws the trend of a single provider; `drawTrend` in script.js paints what `trend` paints here.
+"""
 
-import altair as alt
+from collections.abc import Mapping, Sequence
+
 import polars as pl
 
-from ebi_rules.report.chart_style import BLACK, BLUE, GREY, VERMILION, WIDTH, Chart
+from ebi_rules.report.axes import Names, from_zero
+from ebi_rules.report.chart_style import BLACK, BLUE, GREY, VERMILION, WIDTH
+from ebi_rules.report.drawing import Chart, Point, in_rows, text_width
+from ebi_rules.report.plot import Plot
 from ebi_rules.report.provider_charts import RATE, RATE_TITLE
 
-_KINDS = ("no signal", "high", "low", "incomplete")
-"""The kinds of months, in the order of their shapes and colours."""
-_KIND_SHAPES = ("circle", "triangle-up", "triangle-down", "cross")
-_KIND_COLOURS = (BLUE, VERMILION, BLACK, GREY)
+HEIGHT = 260
+"""The height of a trend, in pixels."""
+
+KINDS = {
+    "no signal": ("circle", BLUE),
+    "high": ("up", VERMILION),
+    "low": ("down", BLACK),
+    "incomplete": ("cross", GREY),
+}
+"""The shape and colour of each kind of month."""
+
+SYMBOL_SIZE = 4.5
+"""Half the width of a month's symbol, in pixels."""
 
 
 def trend(
     series: pl.DataFrame,
+    name: str,
     figure: str = RATE[0],
     title: str = RATE_TITLE,
     points: Sequence[str] = (),
@@ -27,59 +42,84 @@ def trend(
 
     Args:
         series: One series of an audit's trend: month or quarter, mean, lower, upper, signal, partial, and the figure.
+        name: What the chart shows.
         figure: The column to draw.
         title: The title of the vertical axis.
         points: All months or quarters of the axis; by default those of the series.
         start: The month in which the policy begins, which has a line of its own; None for guidance.
     """
     period = "quarter" if "quarter" in series.columns else "month"
-    kind = (
-        pl.when("partial")
-        .then(pl.lit("incomplete"))
-        .when(pl.col("signal").is_null())
-        .then(pl.lit("no signal"))
-        .when(pl.col("signal").str.contains("above|up"))
-        .then(pl.lit("high"))
-        .otherwise(pl.lit("low"))
-    )
-    shown = series.select(month=period, rate=pl.col(figure), mean="mean", lower="lower", upper="upper", kind=kind)
-    axis = pl.DataFrame({"month": points or series[period]}, schema={"month": pl.String})
-    every = axis.join(shown, on="month", how="left", maintain_order="left")
-    chart = trend_chart(every.with_columns(pl.col("month").map_elements(axis_label, return_dtype=pl.String)), title)
-    begins = [point for point in axis["month"] if start and point[-7:] >= start]
-    if not begins or begins[0] == axis["month"][0]:
-        return chart
-    return alt.layer(chart, _start_of_policy(axis_label(begins[0]))).properties(width=WIDTH)
+    every = list(points or series[period])
+    columns = series.select(period, figure, "mean", "lower", "upper", "signal", "partial").rows()
+    by_point = {row[0]: row[1:] for row in columns}
+    drawn = [by_point.get(point, (None,) * 4 + (None, False)) for point in every]
+    y = from_zero(title, [value for row in drawn for value in row[:4]])
+    plot = Plot(Names(axis_label(point) for point in every), y, HEIGHT, upright=True)
+    for place, style in (
+        (2, {"stroke": GREY, "stroke_width": 1.2, "stroke_dasharray": "5 4"}),
+        (3, {"stroke": GREY, "stroke_width": 1.2, "stroke_dasharray": "5 4"}),
+        (1, {"stroke": BLACK}),
+        (0, {"stroke": BLUE, "stroke_width": 1.5}),
+    ):
+        plot.drawing.curve(_points(plot, [row[place] for row in drawn]), **style)
+    with plot.drawing.group(class_="units", stroke="white", stroke_width=0.5):
+        for at, (point, row) in enumerate(zip(every, drawn, strict=True)):
+            if row[0] is not None:
+                kind = _kind(row[4], row[5])
+                shape, colour = KINDS[kind]
+                outline = {"stroke": colour, "stroke_width": 1.5} if shape == "cross" else {}
+                told = f"{axis_label(point)}: {row[0]:,.2f}" + ("" if kind == "no signal" else f", {kind}")
+                plot.drawing.symbol(plot.at(at, row[0]), shape, SYMBOL_SIZE, told, fill=colour, **outline)
+    begins = [place for place, point in enumerate(every) if start and point[-7:] >= start]
+    if begins and begins[0] > 0:
+        _draw_start(plot, begins[0])
+    return plot.chart(name)
 
 
-def _start_of_policy(point: str) -> Chart:
-    """Draw a line at the point in which a policy begins, with a label."""
-    base = alt.Chart(pl.DataFrame({"month": [point], "label": ["the policy begins"]})).encode(x="month:O")
-    text = base.mark_text(align="left", dx=4, dy=8, color=BLACK).encode(y=alt.value(0), text="label:N")
-    return alt.layer(base.mark_rule(color=BLACK, strokeDash=[2, 2]), text)
-
-
-def waits(table: pl.DataFrame) -> Chart:
+def waits(table: pl.DataFrame, name: str) -> Chart:
     """Draw the median and the 90th percentile of days by month.
 
     Args:
         table: One provider's rows: month, median, percentile_90 (null where too few are followed).
+        name: What the chart shows.
     """
-    names = {"median": "median", "percentile_90": "90th percentile"}
-    long = table.select("month", **{word: pl.col(name) for name, word in names.items()}).unpivot(
-        index="month", variable_name="figure", value_name="days"
-    )
-    colour = alt.Scale(domain=list(names.values()), range=[BLUE, VERMILION])
-    shape = alt.Scale(domain=list(names.values()), range=["circle", "square"])
-    line = alt.Chart(long).encode(
-        x=alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True)),
-        y=alt.Y("days:Q", title="days waited", scale=alt.Scale(zero=True)),
-        color=alt.Color("figure:N", title=None, scale=colour, legend=alt.Legend(orient="top")),
-    )
-    points = line.mark_point(filled=True, size=40).encode(
-        shape=alt.Shape("figure:N", title=None, scale=shape, legend=alt.Legend(orient="top"))
-    )
-    return alt.layer(line.mark_line(strokeWidth=1.5), points).properties(width=WIDTH, height=260)
+    styles = {"median": ("circle", BLUE), "percentile_90": ("square", VERMILION)}
+    y = from_zero("days waited", [*table["median"], *table["percentile_90"]])
+    legend = [("median", *styles["median"]), ("90th percentile", *styles["percentile_90"])]
+    plot = Plot(Names(axis_label(month) for month in table["month"]), y, HEIGHT, upright=True, legend=legend)
+    for column, (shape, colour) in styles.items():
+        points = _points(plot, table[column].to_list())
+        plot.drawing.curve(points, stroke=colour, stroke_width=1.5)
+        with plot.drawing.group(fill=colour):
+            for point in points:
+                if point:
+                    plot.drawing.symbol(point, shape, 3.5)
+    return plot.chart(name)
+
+
+def by_quarter(table: pl.DataFrame, name: str) -> Chart:
+    """Draw how many of 100 pathways reach each stage, by the quarter in which they begin: one small chart per stage.
+
+    Args:
+        table: Has the columns quarter, stage (text) and per_100_pathways (number, null if suppressed).
+        name: What the chart shows.
+    """
+    quarters = table["quarter"].unique().sort().to_list()
+    shown = table.filter(pl.col("per_100_pathways").is_not_null())
+    charts = []
+    for (stage,), rows in shown.partition_by("stage", as_dict=True, maintain_order=True).items():
+        values: Mapping[str, float] = dict(rows.select("quarter", "per_100_pathways").iter_rows())
+        y = from_zero("per 100", values.values(), 4)
+        plot = Plot(Names(axis_label(quarter) for quarter in quarters), y, 110, WIDTH // 3 - 30, upright=True)
+        points = _points(plot, [values.get(quarter) for quarter in quarters])
+        plot.drawing.words(((plot.left + plot.right) / 2, 0), str(stage), text_anchor="middle")
+        plot.drawing.curve(points, stroke=BLUE, stroke_width=1.5)
+        with plot.drawing.group(fill=BLUE):
+            for point in points:
+                if point:
+                    plot.drawing.symbol(point, "circle", 2.5)
+        charts.append(plot.chart(str(stage)))
+    return in_rows(charts, columns=3).named(name)
 
 
 def axis_label(point: str) -> str:
@@ -92,50 +132,23 @@ def axis_label(point: str) -> str:
     return f"{point[:7]} to {point[-2:]}" if len(point) > len("2024-04") else point
 
 
-def trend_chart(data: pl.DataFrame, title: str = RATE_TITLE) -> Chart:
-    """Return the trend chart of the columns month, rate, mean, lower, upper, kind; the frame may be empty."""
-    base = alt.Chart(data)
-    x = alt.X("month:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True))
-    y = alt.Y("rate:Q", title=title, scale=alt.Scale(zero=True))
-    limits = [
-        base.mark_line(color=GREY, strokeDash=[5, 4], strokeWidth=1.2).encode(x=x, y=alt.Y(f"{end}:Q"))
-        for end in ("lower", "upper")
-    ]
-    mean = base.mark_line(color=BLACK, strokeWidth=1).encode(x=x, y="mean:Q")
-    line = base.mark_line(color=BLUE, strokeWidth=1.5).encode(x=x, y=y)
-    shapes = alt.Scale(domain=list(_KINDS), range=list(_KIND_SHAPES))
-    colours = alt.Scale(domain=list(_KINDS), range=list(_KIND_COLOURS))
-    points = (
-        base.mark_point(filled=True, size=60, stroke="white", strokeWidth=0.5)
-        .encode(
-            x=x,
-            y=y,
-            tooltip=["month:O", alt.Tooltip("rate:Q", format=".2f"), "kind:N"],
-            shape=alt.Shape("kind:N", legend=None, scale=shapes),
-            color=alt.Color("kind:N", legend=None, scale=colours),
-        )
-        .transform_filter("isValid(datum.rate)")
-    )
-    return alt.layer(*limits, mean, line, points).properties(width=WIDTH, height=260)
+def _points(plot: Plot, values: Sequence[float | None]) -> list[Point | None]:
+    return [None if value is None else plot.at(place, value) for place, value in enumerate(values)]
 
 
-def by_quarter(table: pl.DataFrame) -> Chart:
-    """Draw how many of 100 pathways reach each stage, by the quarter in which they begin: one small chart per stage.
+def _kind(signal: str | None, is_incomplete: bool) -> str:
+    """Return the kind of a month: one of `KINDS`."""
+    if is_incomplete:
+        return "incomplete"
+    if signal is None:
+        return "no signal"
+    return "high" if "above" in signal or "up" in signal else "low"
 
-    Args:
-        table: Has the columns quarter, stage (text) and per_100_pathways (number, null if suppressed).
-    """
-    shown = table.filter(pl.col("per_100_pathways").is_not_null())
-    stages = shown["stage"].unique(maintain_order=True).to_list()
-    dots = alt.OverlayMarkDef(color=BLUE, size=22)
-    lines = (
-        alt.Chart(shown)
-        .mark_line(color=BLUE, strokeJoin="round", point=dots)
-        .encode(
-            x=alt.X("quarter:O", title=None, axis=alt.Axis(labelAngle=-90, labelOverlap=True)),
-            y=alt.Y("per_100_pathways:Q", title="per 100", scale=alt.Scale(zero=True), axis=alt.Axis(tickCount=4)),
-            facet=alt.Facet("stage:N", title=None, sort=stages, columns=3),
-        )
-    )
-    chart: Chart = lines.properties(width=WIDTH // 3 - 20, height=110).resolve_scale(y="independent")
-    return chart
+
+def _draw_start(plot: Plot, place: int) -> None:
+    """Draw a line at the point in which a policy begins, with a label."""
+    across, words = plot.x(place), "the policy begins"
+    plot.drawing.line((across, plot.top), (across, plot.bottom), stroke=BLACK, stroke_dasharray="2 2")
+    is_right = across + text_width(words) + 4 <= plot.right
+    anchor = "start" if is_right else "end"
+    plot.drawing.words((across + (4 if is_right else -4), plot.top + 8), words, text_anchor=anchor)

@@ -9,18 +9,11 @@ from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.judged_series import BY, RARE
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
+from ebi_rules.report.chart_style import WIDTH
+from ebi_rules.report.drawing import symbol_path
+from ebi_rules.report.provider_charts import RATE_TITLE
 from ebi_rules.report.report_words import SIGNAL_WORDS
-from ebi_rules.report.svg_charts import styled
-from ebi_rules.report.trend_charts import axis_label, trend_chart
-
-_CHART_COLUMNS = {
-    "rate": pl.Float64,
-    "mean": pl.Float64,
-    "lower": pl.Float64,
-    "upper": pl.Float64,
-    "month": pl.String,
-    "kind": pl.String,
-}
+from ebi_rules.report.trend_charts import HEIGHT, KINDS, SYMBOL_SIZE, axis_label
 
 
 def chosen_trend(audit: AuditTables, rule: str, provider: str | None) -> pl.DataFrame:
@@ -44,7 +37,7 @@ def trend_providers(audit: AuditTables, rule: str) -> list[str | None]:
 
 
 def trend_data(audit: AuditTables) -> dict[str, Any] | None:
-    """Return months, quarters, series by rule, and the chart to draw them with; None if there are no months."""
+    """Return months, quarters, series by rule, and how they are drawn; None if there are no months."""
     months, quarters = audit.counts.months, audit.counts.quarters
     if not months:
         return None
@@ -68,7 +61,7 @@ def trend_data(audit: AuditTables) -> dict[str, Any] | None:
         "months": months,
         "quarters": [axis_label(quarter) for quarter in quarters],
         "rules": rules,
-        "chart": _chart_without_data(),
+        "style": _style(),
     }
 
 
@@ -115,11 +108,10 @@ def _series(trend: pl.DataFrame, points: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _chart_without_data() -> dict[str, Any]:
-    """Return the specification of a trend chart whose data, `shown`, the script adds."""
-    specification = styled(trend_chart(pl.DataFrame(schema=_CHART_COLUMNS)))
-    specification.pop("datasets", None)
-    specification["data"] = {"name": "shown"}
-    for layer in specification["layer"]:
-        layer.pop("data", None)
-    return specification
+def _style() -> dict[str, Any]:
+    """Return the sizes, colours and symbols of a trend, which the script shares with `trend_charts`."""
+    symbols = {
+        kind: {"d": symbol_path(shape, SYMBOL_SIZE), "shape": shape, "colour": colour}
+        for kind, (shape, colour) in KINDS.items()
+    }
+    return {"width": WIDTH, "height": HEIGHT, "title": RATE_TITLE, "symbols": symbols}

@@ -20,7 +20,7 @@ from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
-    import altair as alt
+    from ebi_rules.report.drawing import Chart
 
 OUR_FILES = re.compile(
     r"(providers|attrition|trend(_quarters)?|sensitivity(_providers)?|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
@@ -147,8 +147,8 @@ class Audit:
         """
         return Audit(replace(self.tables, settings=replace(self.settings, disclosure=disclosure)))
 
-    def chart(self, name: str, rule: str | None = None, provider: str | None = None) -> "alt.TopLevelMixin":
-        """Return a chart of one rule as an altair chart.
+    def chart(self, name: str, rule: str | None = None, provider: str | None = None) -> "Chart":
+        """Return a chart of one rule: a notebook shows it, and `save` writes it as SVG.
 
         Args:
             name: attrition, funnel, rates, trend, sensitivity, or one of `fields`.

@@ -6,12 +6,14 @@ Run as `python -m tests.bench.page docs/performance.json`. The text is written h
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import altair as alt
-import polars as pl
-
+from ebi_rules.report.axes import Logarithmic
+from ebi_rules.report.chart_style import BLACK, BLUE, GREY, ORANGE, VERMILION
+from ebi_rules.report.drawing import Chart
+from ebi_rules.report.plot import Plot
 from tests.bench.national import WORK
 
 Figure = dict[str, Any]
@@ -28,6 +30,7 @@ _TARGETS = {
     "all rules, full cube": "8x",
     "flag, one rule, file to file": "4x",
 }
+_COLOURS = (BLUE, ORANGE, VERMILION, BLACK, GREY)
 _TARGETS_AT = "ncdr-opa-20000000"
 
 
@@ -41,7 +44,7 @@ def main() -> None:
     before, after = page.read_text(encoding="utf-8").split(_BEGIN)[0], page.read_text(encoding="utf-8").split(_END)[1]
     text = "\n".join([_BEGIN, "", *_machine(recorded["machine"]), "", *_tables(figures), _END])
     page.write_text(before + text + after, encoding="utf-8")
-    _chart(figures).save(path.with_suffix(".svg"))
+    _chart(figures).save(path.with_suffix(".svg"), force=True)
 
 
 _BEGIN = "<!-- figures: written by python -m tests.bench.page -->"
@@ -82,36 +85,27 @@ def _place(extract: str) -> tuple[int, bool, int]:
     return list(_NAMES).index(layout), hostile, rows
 
 
-def _chart(figures: Sequence[Figure]) -> alt.Chart:
+def _chart(figures: Sequence[Figure]) -> Chart:
     """Draw seconds against rows on logarithmic axes, one line per kind of work, for delimited texts."""
-    drawn = [
-        {"work": each["work"], "rows": rows, "seconds": each["seconds"]}
-        for each in figures
-        for layout, rows, hostile in [_parts(each["extract"])]
-        if layout == "ncdr-opa" and not hostile and not each["work"].endswith("counts per provider")
-    ]
-    legend = alt.Legend(title=None, labelLimit=400)
-    colours = alt.Scale(scheme="tableau20")
-    return (
-        alt.Chart(pl.DataFrame(drawn), width=480, height=380, padding={"left": 8, "right": 60, "top": 8, "bottom": 8})
-        .mark_line(point={"size": 60})
-        .encode(
-            x=alt.X(
-                "rows:Q",
-                scale=alt.Scale(type="log"),
-                title="rows",
-                axis=alt.Axis(values=[1_000_000, 20_000_000, 100_000_000], format=","),
-            ),
-            y=alt.Y(
-                "seconds:Q",
-                scale=alt.Scale(type="log"),
-                title="seconds",
-                axis=alt.Axis(values=[0.1, 1, 10, 100], format=",~g"),
-            ),
-            color=alt.Color("work:N", legend=legend, scale=colours),
-            shape=alt.Shape("work:N", legend=None),
-        )
-    )
+    drawn = {}
+    for each in figures:
+        layout, rows, hostile = _parts(each["extract"])
+        if layout == "ncdr-opa" and not hostile and not each["work"].endswith("counts per provider"):
+            drawn.setdefault(each["work"], []).append((rows, each["seconds"]))
+    rows = [row for points in drawn.values() for row, _ in points]
+    seconds = [second for points in drawn.values() for _, second in points]
+    styles = dict(zip(drawn, product(("circle", "square", "up", "down"), _COLOURS), strict=False))
+    x = Logarithmic("rows", min(rows) * 0.9, max(rows) * 1.1)
+    y = Logarithmic("seconds", min(seconds) * 0.9, max(seconds) * 1.1)
+    legend = [(work, shape, colour) for work, (shape, colour) in styles.items()]
+    plot = Plot(x, y, height=380, legend=legend)
+    for work, points in drawn.items():
+        shape, colour = styles[work]
+        places = [plot.at(*point) for point in sorted(points)]
+        plot.drawing.curve(places, stroke=colour, stroke_width=1.5)
+        for place in places:
+            plot.drawing.symbol(place, shape, 4, fill=colour)
+    return plot.chart("Seconds by rows, for each kind of work")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.engines.coded_values import distinct_values
+from ebi_rules.engines.checked_extract import fields_to_read, read_all
 from ebi_rules.engines.extract import ExtractSource
 from ebi_rules.engines.polars_engine import open_source
-from ebi_rules.engines.value_checks import find_odd_values
+from ebi_rules.engines.row_reader import RowReader
 from ebi_rules.statements.check_sql import STANDARD_FIELDS
 from tests.engines.evaluators import EVERY_SQL_ENGINE, SQL_ENGINES, started
 
@@ -44,9 +44,9 @@ def test_it_finds_what_polars_finds(name: str) -> None:
     engine, dialect = SQL_ENGINES[name]
     frame = odd_frame()
     extract = open_source(ExtractSource(frame))
-    values = distinct_values(frame.lazy(), extract.binding, FIELDS, extract.table.schema)
-    _, findings = find_odd_values(extract, FIELDS, values)
-    expected = {(found.field, found.check): found.rows for found in findings if found.field != "id"}
+    reader = RowReader(*fields_to_read(extract, [], FIELDS))
+    read_all(reader)
+    expected = {(found.field, found.check): found.rows for found in reader.findings() if found.field != "id"}
     assert sum(map(bool, expected.values())) > 10
     table = "odd_values"
     engine.load(table, frame, dialect)

@@ -9,7 +9,6 @@ from markupsafe import Markup
 import ebi_rules as ebi
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report.pathways_page import picture
-from ebi_rules.report.svg_charts import svg
 from ebi_rules.synth.made_up_extract import write_extract
 from ebi_rules.synth.made_up_people import write_population
 
@@ -24,7 +23,8 @@ def main() -> None:
 
 def _funnel(folder: Path) -> Markup:
     write_extract(folder / "opa.parquet", 1_000_000)
-    return svg(ebi.audit(folder / "opa.parquet", "2S").chart("funnel"), "Funnel plot of made-up providers")  # type: ignore[arg-type]
+    chart = ebi.audit(folder / "opa.parquet", "2S").chart("funnel")
+    return chart.named("Funnel plot of made-up providers").svg()
 
 
 def _flow(folder: Path) -> Markup | None:

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -14,6 +16,7 @@ from opcs_icd.reference import Reference
 from tests.report.conftest import Open
 from tests.report.large import large_audit
 
+_SVG = "{http://www.w3.org/2000/svg}"
 EXACT = ebi.Settings(disclosure="none")
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</script><b>", "=HYPERLINK(1)", "{{ 7*7 }}"]
 
@@ -56,7 +59,7 @@ def test_axe_finds_no_violation(opened: Open, extract: Path, disclosure: str, ru
     page = opened(ebi.audit(extract, rules, by=["ethnic_category"], settings=ebi.Settings(disclosure=disclosure)))
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     page.locator("select[data-trend]").first.select_option(index=2)
-    page.wait_for_selector("figure div[role=img] svg" if disclosure == "none" else "text=Too few in scope")
+    page.wait_for_selector("[id$=-drawn] figure svg" if disclosure == "none" else "text=Too few in scope")
     violations = Axe().run(page).response["violations"]
     assert [(each["id"], each["nodes"][0]["html"][:200]) for each in violations] == []
 
@@ -87,7 +90,7 @@ def test_tables_sort_filter_and_answer_the_keyboard(opened: Open, extract: Path)
 def test_a_symbol_of_the_funnel_is_linked_with_its_row(opened: Open, extract: Path) -> None:
     page = opened(ebi.audit(extract, "2S"))
     rows = page.locator("#rule0-providers tbody tr[data-funnel]")
-    symbols = page.locator("figure[data-chart=funnel] [class*=units_marks] path")
+    symbols = page.locator("figure[data-chart=funnel] .units > path")
     assert rows.count() == symbols.count() > 10
     for place in (0, 5, rows.count() - 1):
         row = rows.nth(place)
@@ -104,7 +107,7 @@ def test_the_trend_of_one_provider_can_be_chosen(opened: Open, extract: Path) ->
     page = opened(audit)
     code = audit.providers.sort("flagged", descending=True, nulls_last=True)["provider"][0]
     page.select_option("#rule0-of", label=code)
-    page.wait_for_selector(f"#rule0-drawn div[role=img][aria-label='Rate by month, {code}'] svg")
+    page.wait_for_selector(f"#rule0-drawn svg[role=img][aria-label='Rate by month, {code}']")
     page.locator("#rule0-months").evaluate("table => { table.closest('details').open = true; }")
     rows = [row.split("\t") for row in page.locator("#rule0-months tbody tr").all_inner_texts()]
     series = audit.trend.filter(pl.col("provider") == code)
@@ -114,6 +117,35 @@ def test_the_trend_of_one_provider_can_be_chosen(opened: Open, extract: Path) ->
         assert float(cells[3].replace(",", "")) == pytest.approx(row["rate_per_1000_eligible"] or 0, abs=0.0051)
     page.select_option("#rule0-of", index=0)
     assert page.locator("#rule0-drawn svg").get_attribute("aria-label").startswith("Rate by month, all providers")
+
+
+def test_the_script_draws_what_the_library_draws(opened: Open, extract: Path) -> None:
+    audit = ebi.audit(extract, "2S", settings=EXACT)
+    page = opened(audit)
+    drawn_here, drawn_there = audit.chart("trend", "2S", provider="ZZ1"), page.locator("#rule0-drawn svg")
+    page.select_option("#rule0-of", label="ZZ1")
+    here = ElementTree.fromstring(str(drawn_here.svg()))
+    there = ElementTree.fromstring(drawn_there.evaluate("svg => new XMLSerializer().serializeToString(svg)"))
+    for tag, places in (
+        ("svg", ("width", "height")),
+        ("rect", ("x", "y", "width", "height")),
+        ("path", ("d", "transform")),
+        ("line", ("x1", "y1", "x2", "y2")),
+    ):
+        assert _places(here, tag, places) == pytest.approx(_places(there, tag, places), abs=0.3)
+    for style in ("fill", "stroke-dasharray"):
+        assert [path.get(style) for path in here.iter(f"{_SVG}path")] == [
+            path.get(style) for path in there.iter(f"{_SVG}path")
+        ]
+    for tag in ("text", "title"):
+        texts_here, texts_there = (sorted(str(each.text) for each in root.iter(_SVG + tag)) for root in (here, there))
+        assert texts_here == texts_there
+
+
+def _places(root: ElementTree.Element, tag: str, attributes: Sequence[str]) -> list[float]:
+    """Return the numbers in some attributes of all elements of a kind."""
+    texts = [each.get(name) or "" for each in root.iter(_SVG + tag) for name in attributes]
+    return [float(number) for text in texts for number in re.findall(r"-?\d+\.?\d*", text)]
 
 
 def test_the_page_says_what_the_tables_say(extract: Path, tmp_path: Path) -> None:
@@ -168,11 +200,11 @@ def test_names_and_codes_are_never_markup(opened: Open, tmp_path: Path) -> None:
         audit = ebi.audit(frame, "2S", settings=settings)
         page = opened(audit)
         assert page.locator("body img, body b").count() == 0
-        assert page.evaluate("document.scripts.length") == 3
+        assert page.evaluate("document.scripts.length") == 2
         text = page.inner_text("#rule0-providers").upper().replace(" ", "")
         assert all(name.replace(" ", "").upper() in text for name in HOSTILE)
         page.select_option("#rule0-of", index=1)
-        page.wait_for_selector("#rule0-drawn div[role=img] svg")
+        page.wait_for_selector("#rule0-drawn svg[role=img]")
         assert json.loads(page.evaluate("document.getElementById('trends').textContent"))["months"]
         (tmp_path / "report.html").unlink()
 
@@ -226,12 +258,19 @@ def test_many_rules_and_providers_are_one_small_page(
     assert page.locator("#rule3-providers tbody tr").count() == providers
 
 
-def test_charts_are_altair_charts(extract: Path) -> None:
+def test_charts_are_pictures_that_a_notebook_shows(extract: Path, tmp_path: Path) -> None:
     audit = ebi.audit(extract)
     for name in ("attrition", "funnel", "rates", "trend", "sensitivity", "age_band", "sex"):
         for rule in ("2S", "2T"):
-            assert audit.chart(name, rule).to_dict()["$schema"].endswith("json")
-    assert audit.chart("trend", "2S", provider="ZZ1").to_dict()
+            picture = ElementTree.fromstring(audit.chart(name, rule)._repr_html_())
+            assert picture.get("role") == "img"
+            assert ebi.rule(rule).title in str(picture.get("aria-label"))
+    chart = audit.chart("trend", "2S", provider="ZZ1")
+    assert "ZZ1" in repr(chart)
+    chart.save(tmp_path / "trend.svg")
+    assert ElementTree.parse(tmp_path / "trend.svg").getroot().get("aria-label") == chart.name
+    with pytest.raises(ebi.UsageError, match="exists"):
+        chart.save(tmp_path / "trend.svg")
     for arguments, message in (
         (("funel",), "no chart 'funel'; the nearest is funnel"),
         (("funnel", "2X"), "no rule '2X'"),

@@ -76,7 +76,7 @@ function link(symbol, row, kind) {
 
 for (const figure of document.querySelectorAll("figure[data-chart]")) {
   const kind = figure.dataset.chart;
-  const symbols = figure.querySelectorAll("[class*='units_marks'] path");
+  const symbols = figure.querySelectorAll(".units > path");
   for (const row of document.getElementById(figure.dataset.table).tBodies[0].rows) {
     const place = row.dataset[kind];
     if (place !== undefined && symbols[place]) link(symbols[place], row, kind);
@@ -109,6 +109,81 @@ function number(value, digits) {
     { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+// What trend_charts.py, plot.py and axes.py paint for all providers, painted here for one: the same sizes and symbols.
+
+function svgPart(parent, tag, attributes, text) {
+  const part = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    part.setAttribute(name, typeof value === "number" ? String(Math.round(value * 10) / 10) : value);
+  }
+  if (text !== undefined) part.textContent = text;
+  parent.append(part);
+  return part;
+}
+
+function roundStep(span, most) {
+  const power = 10 ** Math.floor(Math.log10(span / most));
+  return [1, 2, 5, 10].map((factor) => factor * power).find((step) => step * most * 1.2 >= span);
+}
+
+function digitsWidth(text) {
+  return Array.from(text).reduce((sum, letter) => sum + (",. ".includes(letter) ? 0.278 : letter === "-" ? 0.333
+    : letter === "t" ? 0.278 : 0.556), 0) * 12 * 1.2;
+}
+
+function trendPicture(data, name) {
+  const { width, height, title, symbols } = trends.style;
+  const largest = Math.max(...data.flatMap((point) => [point.rate, point.mean, point.lower, point.upper])) || 1;
+  const step = roundStep(largest, 8), top = Math.ceil(largest / step - 1e-9) * step;
+  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const ticks = Array.from({ length: Math.round(top / step) + 1 }, (_, at) => at * step);
+  const left = Math.max(...ticks.map((tick) => digitsWidth(number(tick, decimals)))) + 31;
+  const upper = 8, bottom = upper + height, below = bottom + 9;
+  const labels = Math.max(...data.map((point) => digitsWidth(point.month)));
+  const x = (place) => left + (place + 0.5) / data.length * width;
+  const y = (value) => bottom - value / top * height;
+  const svg = svgPart(document.createElement("div"), "svg", { role: "img", "aria-label": name, width: left + width + 12,
+    height: below + labels, viewBox: `0 0 ${left + width + 12} ${below + labels}`, "font-size": 12 });
+  svgPart(svg, "rect", { x: left, y: upper, width, height, fill: "none", stroke: "#bbbbbb" });
+  const every = Math.max(1, Math.ceil(1.15 * 12 / (width / data.length)));
+  data.forEach((point, place) => {
+    if (place % every) return;
+    svgPart(svg, "line", { x1: x(place), y1: bottom, x2: x(place), y2: bottom + 5, stroke: "#bbbbbb" });
+    svgPart(svg, "text", { x: x(place), y: below, dy: ".35em", "text-anchor": "end",
+      transform: `rotate(-90 ${x(place)} ${below})` }, point.month);
+  });
+  for (const tick of ticks) {
+    svgPart(svg, "line", { x1: left - 5, y1: y(tick), x2: left, y2: y(tick), stroke: "#bbbbbb" });
+    svgPart(svg, "text", { x: left - 9, y: y(tick), dy: ".35em", "text-anchor": "end" }, number(tick, decimals));
+  }
+  svgPart(svg, "text", { x: 9, y: upper + height / 2, dy: ".35em", "text-anchor": "middle",
+    transform: `rotate(-90 9 ${upper + height / 2})` }, title);
+  const curve = (figure, attributes) => {
+    let path = "";
+    data.forEach((point, place) => {
+      if (point[figure] === null) return;
+      const at = `${x(place).toFixed(1)},${y(point[figure]).toFixed(1)}`;
+      path += place && data[place - 1][figure] !== null ? `L${at}` : `M${at}`;
+    });
+    if (path) svgPart(svg, "path", { d: path, fill: "none", ...attributes });
+  };
+  curve("lower", { stroke: "#767676", "stroke-width": 1.2, "stroke-dasharray": "5 4" });
+  curve("upper", { stroke: "#767676", "stroke-width": 1.2, "stroke-dasharray": "5 4" });
+  curve("mean", { stroke: "#000000" });
+  curve("rate", { stroke: "#0072B2", "stroke-width": 1.5 });
+  const units = svgPart(svg, "g", { class: "units", stroke: "white", "stroke-width": 0.5 });
+  data.forEach((point, place) => {
+    if (point.rate === null) return;
+    const { d, shape, colour } = symbols[point.kind];
+    const outline = shape === "cross" ? { stroke: colour, "stroke-width": 1.5 } : {};
+    const transform = `translate(${x(place).toFixed(1)},${y(point.rate).toFixed(1)})`;
+    const symbol = svgPart(units, "path", { d, transform, fill: colour, ...outline });
+    const said = point.kind === "no signal" ? "" : `, ${point.kind}`;
+    svgPart(symbol, "title", {}, `${point.month}: ${number(point.rate, 2)}${said}`);
+  });
+  return svg;
+}
+
 function drawTrend(place, data, label, series) {
   const figure = document.createElement("figure");
   place.replaceChildren(figure);
@@ -123,21 +198,7 @@ function drawTrend(place, data, label, series) {
     reason.textContent = series.j;
     figure.append(reason);
   }
-  const picture = document.createElement("div");
-  picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", `Rate by ${series.q ? "quarter" : "month"}, ${label}`);
-  // Vega gives the element that it draws in a role and a name of its own.
-  const inner = document.createElement("div");
-  picture.append(inner);
-  figure.append(picture);
-  const spec = structuredClone(trends.chart);
-  spec.datasets = { shown: data };
-  vegaEmbed(inner, spec, { actions: false, renderer: "svg", logLevel: 1 }).then(() => {
-    // The picture has one name, and its figures stand in the table: its parts are not read one by one.
-    for (const part of [inner, ...inner.querySelectorAll("[role]")]) {
-      for (const name of ["role", "aria-roledescription", "aria-label"]) part.removeAttribute(name);
-    }
-  });
+  figure.append(trendPicture(data, `Rate by ${series.q ? "quarter" : "month"}, ${label}`));
 }
 
 function trendRow(month, gone) {
