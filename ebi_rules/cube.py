@@ -12,7 +12,7 @@ This module also reads cubes that were counted elsewhere. It counts nothing itse
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from math import prod
 from pathlib import Path
@@ -136,28 +136,55 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     columns = _cube_columns(frame)
     others = [name for name in columns if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
     dimensions = [*STANDARD_DIMENSIONS, *others]
-    texts = [_text(columns[name]).alias(name) for name in ("rule", *dimensions, "measure", "item")]
-    cube = frame.select(*texts, _whole_number(columns["count"], frame.schema).alias("count"))
-    month = pl.col("month").str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
-    cube = cube.with_columns(month, _normal_item(cube))
+    texts = {name: _changed(frame[columns[name]], _clean).alias(name) for name in schema(dimensions) if name in columns}
+    count = frame.select(_whole_number(columns["count"], frame.schema)).to_series()
+    cube = pl.DataFrame({**texts, "count": count})
+    cube = cube.with_columns(_changed(cube["month"], _clean_months))
     _check(cube)
-    normal = [normal_values(cube[name]).alias(name) for name in dimensions if name in FIELDS]
-    # Warehouses return the days of each group: without other dimensions, those of each month remain.
-    of_days, of_treatment = pl.col("measure").is_in(DAY_MEASURES), pl.col("measure") == TREATMENT
-    unused = {name: of_days | of_treatment for name in dimensions if name != "month"} | {"provider": of_days}
-    of_all = [pl.when(~is_unused).then(pl.col(name)).alias(name) for name, is_unused in unused.items()]
+    cube = cube.with_columns(_changed(cube[name], normal_values) for name in dimensions if name in FIELDS)
+    is_day, is_treatment = pl.col("measure").is_in(DAY_MEASURES), pl.col("measure") == TREATMENT
+    parts = [cube.filter(~is_day, ~is_treatment), _days(cube.filter(is_day)), _treatments(cube.filter(is_treatment))]
+    return _added_up(pl.concat(part.cast(pl.Schema(schema(dimensions))) for part in parts), dimensions)
+
+
+def _days(cube: pl.DataFrame) -> pl.DataFrame:
+    """Return the days of months. Warehouses count them in each group: here they have their month alone."""
     day = pl.col("count").cast(pl.String)
     month_of_day = pl.concat_str([day.str.slice(0, 4), pl.lit("-"), day.str.slice(4, 2)])
     is_day = pl.col("measure").is_in([FIRST_DATE, LAST_DATE])
-    own_month = pl.when(is_day).then(month_of_day).when(~of_treatment).then("month").alias("month")
-    return in_order(_summed(cube.with_columns(normal).with_columns(*of_all, own_month), dimensions), dimensions)
+    month = pl.when(is_day).then(month_of_day).otherwise(pl.col("month").cast(pl.String))
+    return cube.with_columns(_nothing(cube, ["month"]), month=month)
 
 
-def _normal_item(cube: pl.DataFrame) -> pl.Expr:
-    """Return the items of a cube, with treatment functions in normal form."""
-    is_treatment = pl.col("measure") == TREATMENT
-    functions = normal_values(cube.select(pl.when(is_treatment).then("item").alias("treatment_function")).to_series())
-    return pl.when(is_treatment).then(pl.lit(functions)).otherwise("item").alias("item")
+def _treatments(cube: pl.DataFrame) -> pl.DataFrame:
+    """Return activity by treatment function. Warehouses count it in each group: here it has its provider alone."""
+    functions = cube["item"].cast(pl.String).alias("treatment_function")
+    return cube.with_columns(_nothing(cube, ["provider"]), item=normal_values(functions))
+
+
+def _nothing(cube: pl.DataFrame, kept: Sequence[str]) -> list[pl.Expr]:
+    """Return all fields of a cube but some as missing."""
+    return [pl.lit(None, pl.String).alias(name) for name in dimensions_of(cube) if name not in kept]
+
+
+def _changed(values: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Return texts after a change, which is made once for each different text: there are far fewer than rows."""
+    if values.dtype not in (pl.String, pl.Categorical):
+        values = values.cast(pl.String)
+    texts = values.drop_nulls().unique().cast(pl.String)
+    return change(texts).cast(pl.Categorical()).gather(values.cast(pl.Enum(texts)).to_physical())
+
+
+def _clean(texts: pl.Series) -> pl.Series:
+    """Return texts without white space around them; null for those that say that a value is missing."""
+    stripped = texts.str.strip_chars(WHITE_SPACE)
+    is_missing = stripped.str.to_uppercase().is_in(MISSING_TEXTS)
+    return stripped.set(is_missing, None)
+
+
+def _clean_months(texts: pl.Series) -> pl.Series:
+    """Return months as 2024-04, also where they were 202404 or 2024-04-01."""
+    return texts.str.replace(r"^([0-9]{4})-?([0-9]{2})(-[0-9]{2}.*)?$", "$1-$2")
 
 
 def _cube_columns(frame: pl.DataFrame) -> dict[str, str]:
@@ -218,7 +245,7 @@ def add_up(cubes: Sequence[pl.DataFrame], replace_months: bool = False) -> tuple
             codes = ", ".join(gone.unique().sort())
             warnings.append(f"months that a later cube restates do not have these providers there any more: {codes}.")
         total = pl.concat([total.filter(~is_restated.fill_null(False)), cube])
-    return in_order(_summed(total, dimensions), dimensions), warnings
+    return _added_up(total.cast(pl.Schema(schema(dimensions))), dimensions), warnings
 
 
 _PART = ["rule", "provider", "month"]
@@ -266,14 +293,19 @@ def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     )
 
 
-def _summed(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
-    """Add up rows of the same count, and remove those of 0."""
-    measure = pl.col("measure").cast(pl.String).first()
-    day = pl.when(measure == FIRST_DATE).then(pl.col("count").min()).otherwise(pl.col("count").max())
-    total = pl.when(measure.is_in([FIRST_DATE, LAST_DATE])).then(day).otherwise(pl.col("count").sum())
-    typed = cube.cast(pl.Schema(schema(dimensions)))
-    summed = typed.group_by(list(schema(dimensions))[:-1]).agg(total.alias("count"))
-    return summed.filter(pl.col("count") > 0)
+def _added_up(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return a cube in order, with rows of the same count added up, and without those of 0."""
+    ordered = in_order(cube.filter(pl.col("count") > 0), dimensions)
+    keys = list(schema(dimensions))[:-1]
+    is_repeated = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in keys)
+    if not ordered.select(is_repeated.slice(1).any()).item():
+        return ordered
+    counts = {FIRST_DATE: pl.col("count").min(), LAST_DATE: pl.col("count").max()}
+    parts = [
+        ordered.filter(pl.col("measure") == measure).group_by(keys).agg(count) for measure, count in counts.items()
+    ]
+    others = ordered.filter(~pl.col("measure").is_in(list(counts))).group_by(keys).agg(pl.col("count").sum())
+    return in_order(pl.concat([*parts, others]), dimensions)
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -285,11 +317,6 @@ def _read(path: Path) -> pl.DataFrame:
         return pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError):
         raise ExtractError(f"{path} cannot be read as a cube: it must be parquet or CSV.") from None
-
-
-def _text(column: str) -> pl.Expr:
-    text = pl.col(column).cast(pl.String).str.strip_chars(WHITE_SPACE)
-    return pl.when(~text.str.to_uppercase().is_in(MISSING_TEXTS)).then(text)
 
 
 def _whole_number(column: str, schema: pl.Schema) -> pl.Expr:
@@ -316,15 +343,20 @@ def normal_values(values: pl.Series) -> pl.Series:
 
 def _check(cube: pl.DataFrame) -> None:
     """Raise `ExtractError` for values that no cube can have."""
-    wrong = {
-        "count": pl.col("count").is_null() | (pl.col("count") < 0),
-        "measure": ~pl.col("measure").is_in(list(MEASURES)).fill_null(False),
-        "age_band": ~pl.col("age_band").is_in(list(AGE_BANDS)),
-        "month": ~pl.col("month").str.contains(r"^[0-9]{4}-(0[1-9]|1[0-2])$"),
-        "count (of days)": pl.col("measure").is_in([FIRST_DATE, LAST_DATE])
-        & pl.col("count").cast(pl.String).str.to_date("%Y%m%d", strict=False).is_null(),
-        "rule": pl.col("rule").is_null() == pl.col("measure").is_in(list(OF_RULES)),
+    bad_texts = {
+        "measure": lambda texts: ~texts.is_in(list(MEASURES)),
+        "age_band": lambda texts: ~texts.is_in(list(AGE_BANDS)),
+        "month": lambda texts: ~texts.str.contains(r"^[0-9]{4}-(0[1-9]|1[0-2])$"),
     }
+    days = cube.filter(pl.col("measure").is_in([FIRST_DATE, LAST_DATE]))["count"].cast(pl.String)
+    is_of_rule = pl.col("measure").is_in(list(OF_RULES))
+    wrong = {
+        "count": int((cube["count"].is_null() | (cube["count"] < 0)).sum()),
+        **{name: _rows_with(cube[name], is_bad) for name, is_bad in bad_texts.items()},
+        "count (of days)": days.str.to_date("%Y%m%d", strict=False).null_count(),
+        "rule": cube.select((pl.col("rule").is_null() == is_of_rule).sum()).item(),
+    }
+    wrong["measure"] += cube["measure"].null_count()
     requirements = {
         "count": "a whole number, 0 or more",
         "measure": f"one of {', '.join(MEASURES)}",
@@ -333,11 +365,15 @@ def _check(cube: pl.DataFrame) -> None:
         "count (of days)": "a day as a number, such as 20240328",
         "rule": "a rule's key for measures of rules, and empty for others",
     }
-    counts = cube.select([expression.fill_null(False).sum().alias(name) for name, expression in wrong.items()]).row(0)
-    for name, rows in zip(wrong, counts, strict=True):
-        if rows:
-            raise ExtractError(
-                f"the cube's column {name} is wrong in {rows:,} of its rows: it must be {requirements[name]}."
-            )
-    if not cube["measure"].is_in(["activity"]).any() and cube.height:
+    for name, requirement in requirements.items():
+        if rows := wrong[name]:
+            raise ExtractError(f"the cube's column {name} is wrong in {rows:,} of its rows: it must be {requirement}.")
+    if cube.height and not (cube["measure"] == "activity").any():
         raise ExtractError("the cube has no row whose measure is activity.")
+
+
+def _rows_with(values: pl.Series, is_bad: Callable[[pl.Series], pl.Series]) -> int:
+    """Return how many rows have a text of which something holds."""
+    counted = values.drop_nulls().value_counts(name="rows")
+    bad = is_bad(counted[values.name].cast(pl.String))
+    return int(counted["rows"].filter(bad).sum())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from ebi_rules._support.progress import Progress, RowsDone, quiet
@@ -31,6 +32,7 @@ from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.polars_groups import ROWS, UPPER_HALF, Grouping, coded_counts, with_codes
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_logic import criteria_of
+from ebi_rules.translate.text_numbers import Numbers
 
 
 @dataclass(frozen=True)
@@ -109,9 +111,9 @@ def _cube(
     parts = [_days_of_months(grouping.reader.days(), dimensions), _treatments(grouping, dimensions)]
     for frame, counts in ((groups, over_all), (few, over_few)):
         wide = _normalised(_summed(frame, counts, dimensions), dimensions)
-        parts += _long(wide, counts, dimensions)
+        parts.append(_long(wide, counts, dimensions))
         if counts is over_all:
-            parts += _missing_dimensions(wide, dimensions)
+            parts.append(_missing_dimensions(wide, dimensions))
     return in_order(pl.concat(parts).filter(pl.col("count") > 0), dimensions)
 
 
@@ -154,35 +156,50 @@ def _summed(groups: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence
     return collect(groups.lazy().group_by(dimensions).agg(sums))
 
 
-def _long(wide: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> Iterator[pl.DataFrame]:
+def _long(wide: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> pl.DataFrame:
     """Return the rows of each count that are above 0."""
     places = {text: str(place) for place, text in enumerate(dict.fromkeys(str(count.expression) for count in counts))}
-    for count in counts:
-        column = pl.col(places[str(count.expression)])
-        yield _rows(wide, column, count.rule, count.measure, count.item, dimensions)
+    columns = [wide[places[str(count.expression)]].to_numpy() for count in counts]
+    rows = [np.flatnonzero(column > 0) for column in columns]
+    labels = [(count.rule, count.measure, count.item) for count in counts]
+    return _labelled(wide, rows, columns, labels, dimensions)
 
 
-def _missing_dimensions(wide: pl.DataFrame, dimensions: Sequence[str]) -> Iterator[pl.DataFrame]:
+def _missing_dimensions(wide: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     """Return the counts of activity without a value in a dimension: those of its group null."""
-    activity = pl.col("0")  # The first count is of all activity.
-    for name in missing_counted(dimensions):
-        if name in dimensions:
-            yield _rows(wide.filter(pl.col(name).is_null()), activity, None, "missing", name, dimensions)
+    activity = wide["0"].to_numpy()  # The first count is of all activity.
+    names = [name for name in missing_counted(dimensions) if name in dimensions]
+    rows = [np.flatnonzero(wide[name].is_null().to_numpy() & (activity > 0)) for name in names]
+    labels = [(None, "missing", name) for name in names]
+    return _labelled(wide, rows, [activity] * len(names), labels, dimensions)
 
 
-def _rows(
-    wide: pl.DataFrame, count: pl.Expr, rule: str | None, measure: str, item: str | None, dimensions: Sequence[str]
+def _labelled(
+    wide: pl.DataFrame,
+    rows: Sequence[Numbers],
+    columns: Sequence[Numbers],
+    labels: Sequence[tuple[str | None, str, str | None]],
+    dimensions: Sequence[str],
 ) -> pl.DataFrame:
-    return (
-        wide.filter(count > 0)
-        .select(
-            pl.lit(rule, dtype=pl.String).alias("rule"),
-            *dimensions,
-            pl.lit(measure).alias("measure"),
-            pl.lit(item, dtype=pl.String).alias("item"),
-            count.alias("count"),
-        )
-        .cast(pl.Schema(schema(dimensions)))
+    """Return rows of the cube.
+
+    Args:
+        wide: Has the dimensions.
+        rows: For each count, the rows of `wide` in which it is above 0.
+        columns: For each count, its value in every row of `wide`.
+        labels: The rule, measure and item of each count.
+        dimensions: The names of the dimensions.
+    """
+    every = schema(dimensions)
+    if not labels:
+        return pl.DataFrame(schema=every)
+    names = pl.DataFrame(labels, schema=dict.fromkeys(("rule", "measure", "item"), pl.String), orient="row")
+    names = names.cast({name: every[name] for name in names.columns})
+    label = np.repeat(np.arange(len(labels)), [len(each) for each in rows])
+    values = np.concatenate([column[each] for column, each in zip(columns, rows, strict=True)])
+    found = wide.select(dimensions)[np.concatenate(rows)]
+    return pl.concat([found, names[label]], how="horizontal").select(
+        *(pl.col(name).cast(dtype) for name, dtype in every.items() if name != "count"), pl.Series("count", values)
     )
 
 

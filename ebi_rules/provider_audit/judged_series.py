@@ -5,14 +5,14 @@ narrow above and below 0, and signals are false. This module decides whether a s
 none.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from ebi_rules.provider_audit.settings import Settings
-from ebi_rules.statistics.xmr import xmr
+from ebi_rules.statistics.xmr import SIGNALS, xmr_charts
 
 FEWEST_POINTS = 12
 """With fewer points than this, a trend has no limits and no signals (NHS England, Making Data Count)."""
@@ -38,7 +38,6 @@ BY: dict[Period, str] = {"month": "by month", "quarter": "by quarter"}
 RARE = "too few to judge"
 
 LIMITS = {"mean": pl.Float64, "lower": pl.Float64, "upper": pl.Float64}
-CHART = {**LIMITS, "signal": pl.String, "judged": pl.String}
 
 
 @dataclass(frozen=True)
@@ -63,76 +62,73 @@ class Judging:
 
 
 def judge(points: pl.DataFrame, judging: Judging) -> pl.DataFrame:
-    """Return the mean, limits and signals of a series.
+    """Return the mean, limits and signals of series.
 
     Args:
-        points: One row per point in order: start (its first month, "2024-04"), value (what is charted, null where there
-            is none), unit (what one event is of the value), count (the events, or what stands for them), hidden
-            (whether a count is suppressed), partial (whether the extract does not cover it), thin (whether its activity
-            is too little to judge).
-        judging: How the series is judged.
+        points: One row per point, series by series and in order: series (a number), start (its first month, "2024-04"),
+            value (what is charted, null where there is none), unit (what one event is of the value), count (the events,
+            or what stands for them), hidden (whether a count is suppressed), partial (whether the extract does not
+            cover it), thin (whether its activity is too little to judge).
+        judging: How the series are judged.
 
     Returns:
         One row per point: mean, lower, upper, signal (see `statistics.xmr.xmr`), judged (`by month` or `by quarter`, or
         why the series has no limits).
     """
-    is_used = pl.col("value").is_not_null() & ~pl.col("partial") & ~pl.col("thin")
-    used = points.with_row_index("place").filter(is_used)
-    reason = _why_not(used, judging)
-    if reason:
-        return _without_limits(points.height, reason)
-    chart = _charted(used, judging)
-    if chart is None:
-        return _without_limits(points.height, RARE)
-    every = pl.DataFrame({"place": range(points.height)}, schema={"place": pl.UInt32})
-    placed = every.join(chart, on="place", how="left", maintain_order="left")
-    is_gap, is_partial = pl.lit(points["value"].is_null()), pl.lit(points["partial"])
+    placed = points.with_row_index("place")
+    used = placed.filter(pl.col("value").is_not_null(), ~pl.col("partial"), ~pl.col("thin"))
+    reasons = used.group_by("series").agg(reason=_why_not(judging))
+    has_limits = used.join(reasons, on="series", how="left", maintain_order="left").filter(pl.col("reason").is_null())
+    chart = _charted(has_limits, judging)
+    every = placed.join(reasons, on="series", how="left", maintain_order="left")
+    every = every.join(chart, on="place", how="left", maintain_order="left")
+    is_charted = pl.col("charted").any().over("series")
+    reason = pl.when(is_charted).then(pl.lit(BY[judging.period])).otherwise(pl.col("reason").fill_null(RARE))
     limits = []
     for name in LIMITS:
-        onwards = pl.col(name).forward_fill()
-        drawn = pl.when(is_partial).then(onwards).otherwise(onwards.backward_fill())
-        limits.append(pl.when(~is_gap).then(drawn).alias(name))
-    return placed.select(*limits, "signal", judged=pl.lit(BY[judging.period]))
+        onwards = pl.col(name).forward_fill().over("series")
+        drawn = pl.when("partial").then(onwards).otherwise(onwards.backward_fill().over("series"))
+        limits.append(pl.when(pl.col("value").is_not_null()).then(drawn).alias(name))
+    return every.select(*limits, "signal", judged=reason)
 
 
-def is_rare(chart: pl.DataFrame) -> bool:
-    """Return whether a series that was judged has no limits because its counts are rare."""
-    return chart.height > 0 and chart["judged"][0] == RARE
-
-
-def _why_not(used: pl.DataFrame, judging: Judging) -> str | None:
-    """Return why the points that can be judged have no limits; None if they may have them."""
-    if not used.height:
-        return RARE
-    is_above_0 = used["hidden"] | (used["count"] > 0)
-    mean_count, share_above_0 = float(used["count"].mean()), float(is_above_0.mean())  # type: ignore[arg-type]
-    if mean_count < LOWEST_MEAN[judging.method] or share_above_0 < FEWEST_ABOVE_0:
-        return RARE
-    if float(used["hidden"].mean()) > MOST_HIDDEN:  # type: ignore[arg-type]
-        return RARE
-    if used.height < FEWEST_POINTS:
-        more = FEWEST_POINTS - used.height
-        return f"needs {more} more {judging.period}{'' if more == 1 else 's'}"
-    return None
-
-
-def _charted(used: pl.DataFrame, judging: Judging) -> pl.DataFrame | None:
-    """Return the chart of the points that are judged: place, mean, lower, upper, signal; None if nothing moves."""
-    starts = used["start"].to_list()
-    rebase = sorted({sum(start < month for start in starts) for month in judging.settings.rebase})
-    chart = xmr(
-        used["value"].to_list(),
-        baseline=judging.baseline,
-        tolerance=(used["unit"] * HALF_UNIT[judging.method]).to_list(),
-        rebase=[place for place in rebase if place < len(starts)],
+def _why_not(judging: Judging) -> pl.Expr:
+    """Return why the points of a series that can be judged have no limits; null if they may have them."""
+    is_above_0 = pl.col("hidden") | (pl.col("count") > 0)
+    is_rare = (
+        (pl.col("count").mean() < LOWEST_MEAN[judging.method])
+        | (is_above_0.mean() < FEWEST_ABOVE_0)
+        | (pl.col("hidden").mean() > MOST_HIDDEN)
     )
-    if (chart["upper"] - chart["mean"]).fill_null(0).max() == 0:
-        return None
-    hidden = used["hidden"]
-    signal = pl.when(~hidden).then(chart["signal"])
-    return chart.select(place=used["place"], mean="mean", lower="lower", upper="upper", signal=signal)
+    more = FEWEST_POINTS - pl.len().cast(pl.Int64)
+    plural = pl.when(more == 1).then(pl.lit("")).otherwise(pl.lit("s"))
+    needs = pl.format("needs {} more {}{}", more, pl.lit(judging.period), plural)
+    return pl.when(is_rare).then(pl.lit(RARE)).when(more > 0).then(needs)
 
 
-def _without_limits(points: int, reason: str) -> pl.DataFrame:
-    columns: dict[str, Sequence[object]] = {name: [None] * points for name in CHART}
-    return pl.DataFrame({**columns, "judged": [reason] * points}, schema=CHART)
+def _charted(used: pl.DataFrame, judging: Judging) -> pl.DataFrame:
+    """Return the charts of the points that are judged, without series in which nothing moves.
+
+    They have the columns place, mean, lower, upper, signal, charted (always true).
+    """
+    phase = pl.sum_horizontal(pl.lit(0), *(pl.col("start") >= month for month in judging.settings.rebase))
+    phases = used.select(pl.struct("series", phase.alias("phase")).rle_id()).to_series().to_numpy().astype(np.int64)
+    charts = xmr_charts(
+        used["value"].to_numpy(),
+        phases,
+        np.ones(used.height, np.bool_),
+        judging.baseline,
+        (used["unit"] * HALF_UNIT[judging.method]).to_numpy(),
+    )
+    names = pl.Series([*SIGNALS, None], dtype=pl.String)
+    signals = names.gather(np.where(charts.signal < 0, len(SIGNALS), charts.signal))
+    chart = used.select("place", "series", "hidden").with_columns(
+        pl.Series("mean", charts.mean), pl.Series("lower", charts.lower), pl.Series("upper", charts.upper)
+    )
+    moves = (pl.col("upper") - pl.col("mean")).fill_nan(0).max().over("series") > 0
+    return chart.filter(moves).select(
+        "place",
+        pl.col(list(LIMITS)).fill_nan(None),
+        signal=pl.when(~pl.col("hidden")).then(signals.filter(chart.select(moves).to_series())),
+        charted=pl.lit(True),
+    )

@@ -3,14 +3,13 @@
 It is made only from counts that may be shown.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.disclosure.rounding import WITHHELD
-from ebi_rules.provider_audit.judged_series import CHART, LIMITS, Judging, Period, is_rare, judge
+from ebi_rules.provider_audit.judged_series import LIMITS, RARE, Judging, Period, judge
 from ebi_rules.provider_audit.policy_periods import BEFORE_THE_POLICY
 from ebi_rules.provider_audit.quarters import months_of
 from ebi_rules.provider_audit.settings import Settings
@@ -125,17 +124,10 @@ def _judged(
         start=pl.col("point").str.slice(0, 7),
     )
     judging = Judging(period, counts.method, settings)
-    parts = list(_charts(points, judging))
-    chart = pl.concat(parts) if parts else pl.DataFrame(schema={**CHART, "rare": pl.Boolean})
+    columns = ["start", "unit", "count", "hidden", "partial", "thin"]
+    chart = judge(points.select(pl.struct(_KEYS).rle_id().alias("series"), *columns, value="rate"), judging)
+    chart = chart.with_columns(rare=pl.col("judged") == RARE)
     return pl.concat([points, chart], how="horizontal").with_columns(pl.col("lower").clip(lower_bound=0))
-
-
-def _charts(points: pl.DataFrame, judging: Judging) -> Iterator[pl.DataFrame]:
-    """Return the chart of each series in turn."""
-    columns = points.select("start", "unit", "count", "hidden", "partial", "thin", value="rate")
-    for _, rows in points.with_row_index("row").group_by(_KEYS, maintain_order=True):
-        chart = judge(columns.slice(int(rows["row"][0]), rows.height), judging)
-        yield chart.with_columns(rare=pl.lit(is_rare(chart)))
 
 
 def _columns(series: pl.DataFrame, counts: Counts, period: Period) -> pl.DataFrame:

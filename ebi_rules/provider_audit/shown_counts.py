@@ -185,6 +185,11 @@ class Counts:
         )
 
     @cached_property
+    def _cells_of(self) -> dict[tuple[object, ...], pl.DataFrame]:
+        """The cells of each table."""
+        return self.cells.partition_by("table", as_dict=True, maintain_order=True)
+
+    @cached_property
     def starts(self) -> dict[str, str]:
         """The month in which each rule that has one begins, by rule; none if the cube has no months."""
         starts = {entry.key: entry.start for entry in self.audited if entry.start is not None}
@@ -219,9 +224,11 @@ class Counts:
         return {**_KEYS, **_QUARTERS, **fields, **self.crossed}
 
     @cached_property
-    def _by_quarter(self) -> pl.DataFrame:
-        """The cube with the quarter of each month."""
-        return self.exact_cube.with_columns(quarter=self._quarter.cast(pl.Categorical))
+    def _by_month(self) -> pl.DataFrame:
+        """The cube by provider, month and quarter alone, from which most tables are added up."""
+        keys = ["rule", "measure", "item", "provider", "month"]
+        summed = self.exact_cube.group_by(keys).agg(pl.col("count").sum())
+        return summed.with_columns(quarter=self._quarter.cast(pl.Categorical))
 
     @cached_property
     def _quarter(self) -> pl.Expr:
@@ -245,7 +252,8 @@ class Counts:
             measures.append("left")
         if table in ("total", "provider"):
             measures += _OF_PROVIDERS
-        cube = self._by_quarter.filter(pl.col("measure").is_in(measures))
+        source = self._by_month if {"provider", "month", "quarter"}.issuperset(keys) else self.exact_cube
+        cube = source.filter(pl.col("measure").is_in(measures))
         counts = cube.group_by("rule", "measure", "item", *keys).agg(pl.col("count").sum())
         rows = self._series(measures)
         if keys:
@@ -322,7 +330,7 @@ class Counts:
         measures = [each for each in (*_COMPARED, *_IN_EVERY_TABLE) if each in _IN_EVERY_TABLE or each in self._counted]
         if name in (*_KEYS, *_QUARTERS) and name not in ("total", "provider"):
             measures = list(_IN_EVERY_TABLE)
-        cells = self.cells.filter(pl.col("table") == name, pl.col("measure").is_in(measures))
+        cells = self._cells_of.get((name,), self.cells.clear()).filter(pl.col("measure").is_in(measures))
         keys = ["provider", "month", *(["unit"] if name in self.crossed else []), "value"]
         by_measure = {
             measure: cells.filter(measure=measure).select("rule", *keys, shown_as(measure), withheld_as(measure))

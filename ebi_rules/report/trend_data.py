@@ -41,22 +41,13 @@ def trend_data(audit: AuditTables) -> dict[str, Any] | None:
     months, quarters = audit.counts.months, audit.counts.quarters
     if not months:
         return None
-    rules = {}
-    for place, entry in enumerate(audit.audited):
-        by_provider = [
-            frame.partition_by("provider", as_dict=True, include_key=True)
-            for frame in (
-                audit.trend.filter(rule=entry.key),
-                audit.trends.quarters.filter(rule=entry.key),
-            )
-        ]
-        series = []
-        for provider in trend_providers(audit, entry.key):
-            by_month = by_provider[0][(provider,)]
-            is_by_quarter = "quarter" in by_month["judged"][0]
-            trend = by_provider[1][(provider,)] if is_by_quarter else by_month
-            series.append(_series(trend, quarters if is_by_quarter else months))
-        rules[f"rule{place}"] = series
+    by_month = _series_of(audit.trend, "month", months)
+    by_quarter = _series_of(audit.trends.quarters, "quarter", quarters)
+    rules: dict[str, list[dict[str, Any]]] = {f"rule{place}": [] for place in range(len(audit.audited))}
+    places = {entry.key: f"rule{place}" for place, entry in enumerate(audit.audited)}
+    judged = audit.trend.group_by("rule", "provider", maintain_order=True).agg(pl.col("judged").first())
+    for rule, provider, how in judged.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)).iter_rows():
+        rules[places[rule]].append((by_quarter if "quarter" in how else by_month)[rule, provider])
     return {
         "months": months,
         "quarters": [axis_label(quarter) for quarter in quarters],
@@ -81,31 +72,37 @@ def without_limits_words(judged: str) -> str:
     return f"Shown without limits: {judged} of data before it can be judged."
 
 
-def _series(trend: pl.DataFrame, points: Sequence[str]) -> dict[str, Any]:
-    """Return one provider's trend under short names, as there are many.
+def _series_of(trend: pl.DataFrame, period: str, points: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return each rule's and provider's trend under short names, as there are many.
 
     They are q(uarters, if it is by quarter), a(t which point it begins), e(ligible), f(lagged), s(ignals by place),
     x (places of incomplete points), w(ithheld), m(ean), l(ower), u(pper), j(udged: why there are no limits).
     """
-    period = "quarter" if "quarter" in trend.columns else "month"
-    limits = {key: trend[name].round(2).to_list() for key, name in (("m", "mean"), ("l", "lower"), ("u", "upper"))}
-    # Without rebasing these are the same at every point: once is enough.
-    short = {key: values[:1] if len(set(values)) == 1 else values for key, values in limits.items()}
-    signals = {place: SIGNAL_WORDS[signal] for place, signal in enumerate(trend["signal"]) if signal}
-    incomplete = [place for place, partial in enumerate(trend["partial"]) if partial]
-    reason = without_limits_words(trend["judged"][0])
-    is_withheld = trend[f"flagged{WITHHELD}"].any() or trend[f"eligible{WITHHELD}"].any()
-    return {
-        **({"q": 1} if period == "quarter" else {}),
-        "a": points.index(trend[period][0]),
-        "e": trend["eligible"].to_list(),
-        "f": trend["flagged"].to_list(),
-        "s": signals,
-        **({"x": incomplete} if incomplete else {}),
-        **({"w": 1} if is_withheld else {}),
-        **({"j": reason} if reason else {}),
-        **{key: values for key, values in short.items() if values[0] is not None},
-    }
+    place_of = {point: place for place, point in enumerate(points)}
+    columns = trend.with_columns(
+        pl.col("mean", "lower", "upper").round(2),
+        withheld=pl.col(f"flagged{WITHHELD}") | pl.col(f"eligible{WITHHELD}"),
+        signal=pl.col("signal").replace(SIGNAL_WORDS),
+    )
+    series = {}
+    for row in columns.group_by("rule", "provider", maintain_order=True).agg(pl.all()).iter_rows(named=True):
+        limits = {key: row[name] for key, name in (("m", "mean"), ("l", "lower"), ("u", "upper"))}
+        # Without rebasing these are the same at every point: once is enough.
+        short = {key: values[:1] if len(set(values)) == 1 else values for key, values in limits.items()}
+        incomplete = [place for place, partial in enumerate(row["partial"]) if partial]
+        reason = without_limits_words(row["judged"][0])
+        series[row["rule"], row["provider"]] = {
+            **({"q": 1} if period == "quarter" else {}),
+            "a": place_of[row[period][0]],
+            "e": row["eligible"],
+            "f": row["flagged"],
+            "s": {place: signal for place, signal in enumerate(row["signal"]) if signal},
+            **({"x": incomplete} if incomplete else {}),
+            **({"w": 1} if any(row["withheld"]) else {}),
+            **({"j": reason} if reason else {}),
+            **{key: values for key, values in short.items() if values[0] is not None},
+        }
+    return series
 
 
 def _style() -> dict[str, Any]:

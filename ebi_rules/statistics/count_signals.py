@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import special, stats
+from scipy import special
 
 from ebi_rules._support.errors import InvalidInputError
 
@@ -126,14 +126,12 @@ def proportion_signals(count: Column, n: Column, expected: Column, tau2: float =
     is_judged = (expected_counts >= SMALLEST_EXPECTED) & (share < 1)
     inside = np.clip(share, 1e-12, 1 - 1e-12)
     if tau2 <= 0:
-        tails = stats.binom.cdf(counts, sizes, inside), stats.binom.sf(counts - 1, sizes, inside)
+        low, high = _binomial_tails(counts, sizes, inside)
     else:
         # A beta distribution has the variance p (1 - p) / (a + b + 1), and that of the share is tau2 p squared.
         total = (1 - inside) / (tau2 * inside) - 1
         first, second = (np.maximum(total, 1e-6) * part for part in (inside, 1 - inside))
-        shape = (sizes, first, second)
-        tails = stats.betabinom.cdf(counts, *shape), stats.betabinom.sf(counts - 1, *shape)
-    low, high = (np.asarray(tail, dtype=np.float64) for tail in tails)
+        low, high = _beta_binomial_tails(counts, sizes, first, second)
     return _signals(low, high, is_judged)
 
 
@@ -236,6 +234,30 @@ def smallest_signal(expected: float, tau2: float, level: float, above: bool = Tr
     return None if np.isnan(lowest) else lowest / expected
 
 
+def _binomial_tails(counts: Numbers, sizes: Numbers, shares: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the probabilities of counts as low or lower, and as high or higher, of so many with these shares."""
+    below = np.clip(counts, 0, sizes - 1)
+    low = special.betainc(sizes - below, below + 1, 1 - shares)
+    above = np.clip(counts, 1, sizes)
+    high = special.betainc(above, sizes - above + 1, shares)
+    return np.where(counts >= sizes, 1.0, low), np.where(counts <= 0, 1.0, np.where(counts > sizes, 0.0, high))
+
+
+def _beta_binomial_tails(counts: Numbers, sizes: Numbers, first: Numbers, second: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the same where shares have a beta distribution with these parameters, each unit by a sum."""
+    low, high = np.ones_like(counts), np.ones_like(counts)
+    for unit, (count, size, a, b) in enumerate(zip(counts, sizes, first, second, strict=True)):
+        # The shorter side is added up, and the other is what is left.
+        is_low = 2 * count < size
+        k = np.arange(count + 1) if is_low else np.arange(count, size + 1)
+        ways = -np.log(size + 1) - special.betaln(size - k + 1, k + 1)
+        mass = np.exp(ways + special.betaln(k + a, size - k + b) - special.betaln(a, b))
+        here = mass[-1] if is_low else mass[0] if mass.size else 0.0
+        tail = min(mass.sum(), 1.0)
+        low[unit], high[unit] = (tail, 1 - tail + here) if is_low else (1 - tail + here, tail)
+    return low, high
+
+
 def _signals(low: Numbers, high: Numbers, is_judged: npt.NDArray[np.bool_]) -> pl.Series:
     """Return the signals of counts from their one-sided probabilities: the widest level that applies."""
     signals = np.full(low.shape, None, dtype=object)
@@ -275,5 +297,6 @@ def _winsorised_square(trim: float) -> float:
     """Return the mean square of standard normal scores that are moved in to the quantiles `trim` and 1 - `trim`."""
     if trim == 0:
         return 1.0
-    end = float(stats.norm.isf(trim))
-    return float(1 - 2 * trim - 2 * end * stats.norm.pdf(end) + 2 * trim * end**2)
+    end = -float(special.ndtri(trim))
+    density = np.exp(-(end**2) / 2) / np.sqrt(2 * np.pi)
+    return float(1 - 2 * trim - 2 * end * density + 2 * trim * end**2)

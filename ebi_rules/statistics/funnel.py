@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import stats
+from scipy import special
 
 from ebi_rules._support.errors import InvalidInputError
 from ebi_rules.statistics.intervals import normal_quantile
@@ -284,17 +284,17 @@ def _is_untrimmed(z: Numbers, trim: float) -> npt.NDArray[np.bool_]:
     if trim == 0:
         return np.ones(len(z), dtype=bool)
     groups = 1 / trim
-    group = np.floor(np.asarray(stats.rankdata(z)) * groups / (len(z) + 1))
+    group = np.floor(pl.Series(z).rank().to_numpy() * groups / (len(z) + 1))
     kept: npt.NDArray[np.bool_] = (group != 0) & (group != groups - 1)
     return kept
 
 
 def _exact_limits(expected: Numbers, level: float) -> Limits:
-    """Return Poisson limits of O/E: the quantiles of chi-square at 2E and 2(E + 1), over 2E."""
+    """Return Poisson limits of O/E: quantiles of the gamma distribution (chi-square, halved) of E and E + 1, over E."""
     tail = (1 - level) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        lower = stats.chi2.ppf(tail, 2 * expected) / 2 / expected
-        upper = stats.chi2.isf(tail, 2 * (expected + 1)) / 2 / expected
+        lower = special.gammaincinv(expected, tail) / expected
+        upper = special.gammainccinv(expected + 1, tail) / expected
     return lower, upper
 
 

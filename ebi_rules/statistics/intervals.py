@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from ebi_rules._support.errors import InvalidInputError
 
@@ -33,8 +33,8 @@ def poisson(count: NumberOrArray, confidence: float = 0.95) -> tuple[Any, Any]:
         InvalidInputError: A count is negative, or the confidence is not between 0 and 1.
 
     Source:
-        Below 10 events: Garwood (1936), exact, from quantiles of chi-square. From 10 events: Byar's approximation
-        (Breslow and Day, 1987; PHE, 2018).
+        Below 10 events: Garwood (1936), exact, from quantiles of the gamma distribution (chi-square, halved). From 10
+        events: Byar's approximation (Breslow and Day, 1987; PHE, 2018).
 
     Example:
         >>> [round(limit, 3) for limit in poisson(100)]
@@ -43,8 +43,8 @@ def poisson(count: NumberOrArray, confidence: float = 0.95) -> tuple[Any, Any]:
     tail = _tail(confidence)
     counts = _non_negative("count", count)
     with np.errstate(invalid="ignore", divide="ignore"):
-        exact_lower = np.where(counts == 0, 0.0, stats.chi2.ppf(tail, 2 * counts) / 2)
-        exact_upper = stats.chi2.ppf(1 - tail, 2 * counts + 2) / 2
+        exact_lower = np.where(counts == 0, 0.0, special.gammaincinv(counts, tail))
+        exact_upper = special.gammaincinv(counts + 1, 1 - tail)
         z = normal_quantile(confidence)
         above = counts + 1
         byar_lower = counts * (1 - 1 / (9 * counts) - z / (3 * np.sqrt(counts))) ** 3
@@ -107,7 +107,7 @@ def normal_quantile(confidence: float) -> float:
         >>> round(normal_quantile(0.95), 2), round(normal_quantile(0.998), 2)
         (1.96, 3.09)
     """
-    return float(stats.norm.ppf(1 - _tail(confidence)))
+    return float(special.ndtri(1 - _tail(confidence)))
 
 
 def _tail(confidence: float) -> float:

@@ -118,6 +118,7 @@ def _trend_table(sets: int) -> None:
                         signals = xmr(values.tolist(), baseline=18)["signal"].is_not_null().to_numpy() & ~hidden
                     frame = pl.DataFrame(
                         {
+                            "series": [0] * POINTS,
                             "start": months(POINTS),
                             "value": values,
                             "count": values,

@@ -54,6 +54,29 @@ def test_no_count_inside_a_drawn_limit_is_signalled(tau2: float) -> None:
         assert (signals.is_in(wide[1]).fill_null(False) == below).all()
 
 
+@pytest.mark.parametrize("tau2", [0.0, 0.05])
+def test_proportions_are_signalled_by_binomial_and_beta_binomial_probabilities(tau2: float) -> None:
+    sizes = np.repeat([1.0, 2.0, 40.0, 3000.0], 300)
+    rng = np.random.default_rng(1)
+    shares = rng.uniform(0.001, 0.999, sizes.size)
+    counts = np.concatenate(
+        [np.zeros(5), sizes[5:10], rng.binomial(sizes[10:].astype(int), rng.permutation(shares[10:]))]
+    )
+    total = (1 - shares) / (tau2 * shares) - 1 if tau2 else np.ones_like(shares)
+    first, second = np.maximum(total, 1e-6) * shares, np.maximum(total, 1e-6) * (1 - shares)
+    law = stats.betabinom(sizes, first, second) if tau2 else stats.binom(sizes, shares)
+    low, high = law.cdf(counts), law.sf(counts - 1)
+    names = np.select(
+        [high <= 0.001, low <= 0.001, high <= 0.025, low <= 0.025],
+        ["above_998", "below_998", "above_95", "below_95"],
+        default="within",
+    )
+    is_judged = sizes * shares >= 1
+    signals = proportion_signals(counts, sizes, sizes * shares, tau2).fill_null("within").to_numpy()
+    assert signals[is_judged].tolist() == names[is_judged].tolist()
+    assert len(set(signals)) == 5
+
+
 def test_below_one_expected_nothing_is_signalled() -> None:
     assert count_signals([9, 9], [0.99, 1.0]).to_list() == [None, "above_998"]
     assert smallest_signal(0.5, 0.0, 0.998) is None

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from ebi_rules.pathways.measure_trend import measure_trends
-from ebi_rules.provider_audit.judged_series import CHART, Judging, judge
+from ebi_rules.provider_audit.judged_series import LIMITS, Judging, judge
 from ebi_rules.provider_audit.quarters import quarter_of
 from ebi_rules.provider_audit.settings import Settings
 from tests.report.made_up import months, trend_audit
@@ -15,6 +15,7 @@ def points(counts: list[int | None], **columns: list[bool]) -> pl.DataFrame:
     size = len(counts)
     return pl.DataFrame(
         {
+            "series": [0] * size,
             "start": months(size),
             "value": [None if count is None else float(count) for count in counts],
             "unit": [1.0] * size,
@@ -29,7 +30,7 @@ def points(counts: list[int | None], **columns: list[bool]) -> pl.DataFrame:
 
 def judged(counts: list[int | None], method: str = "none", **columns: list[bool]) -> str:
     chart = judge(points(counts, **columns), Judging("month", method, Settings()))
-    assert chart.columns == list(CHART)
+    assert chart.columns == [*LIMITS, "signal", "judged"]
     return str(chart["judged"][0])
 
 
