@@ -62,7 +62,7 @@ def distances(counts: Counts) -> pl.DataFrame:
         differences of shares, from 0 for the same to 1 for no function in common).
     """
     rows = counts.exact_cube.filter(
-        pl.col("measure").cast(pl.String) == TREATMENT, pl.col("item").is_not_null(), pl.col("provider").is_not_null()
+        pl.col("measure") == TREATMENT, pl.col("item").is_not_null(), pl.col("provider").is_not_null()
     )
     # As shown, so that the answer tells nothing about small counts.
     shown = controlled(pl.col("count"), counts.method).fill_null(SMALLEST_SHOWN // 2).cast(pl.Float64)

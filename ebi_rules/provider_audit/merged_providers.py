@@ -129,9 +129,7 @@ def merger_hints(cube: pl.DataFrame) -> list[str]:
     Args:
         cube: A cube.
     """
-    activity = cube.filter(pl.col("measure").cast(pl.String) == "activity").with_columns(
-        pl.col("provider", "month").cast(pl.String)
-    )
+    activity = cube.filter(pl.col("measure") == "activity").with_columns(pl.col("provider", "month").cast(pl.String))
     by_provider = activity.drop_nulls("provider").group_by("provider").agg(pl.col("count").sum())
     hints = list(_sites(set(by_provider["provider"])))
     hints += _successions(activity.drop_nulls(["provider", "month"]))

@@ -137,5 +137,5 @@ def _end_of_bulk(activity: pl.DataFrame) -> str:
 
 def _by_month(cube: pl.DataFrame, measure: str) -> pl.DataFrame:
     """Return a count of all activity by month, in order: month, count."""
-    rows = cube.filter(pl.col("measure").cast(pl.String) == measure, pl.col("month").is_not_null())
+    rows = cube.filter(pl.col("measure") == measure, pl.col("month").is_not_null())
     return rows.group_by(pl.col("month").cast(pl.String)).agg(pl.col("count").sum()).sort("month")

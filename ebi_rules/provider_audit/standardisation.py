@@ -230,10 +230,11 @@ def _strata(counts: Counts, field: str, strata: Sequence[str], compared_rules: C
     For some rules they are the counts within what the rule compares.
     """
     keys = list(dict.fromkeys(["rule", field, *strata]))
-    is_part = pl.col("rule").cast(pl.String).is_in(list(compared_rules))
-    measure = pl.col("measure").cast(pl.String)
     of_rule = {"eligible": "comparable", "flagged": "compared"}
+    cube = counts.exact_cube.filter(pl.col("measure").is_in([*of_rule, *of_rule.values()]))
+    # Added up before anything is asked of texts: there are far fewer sums than rows.
+    added = cube.group_by([*keys, "measure"]).agg(pl.col("count").sum()).cast(dict.fromkeys(keys, pl.String))
+    is_part, measure = pl.col("rule").is_in(list(compared_rules)), pl.col("measure")
     chosen = {name: pl.when(is_part).then(measure == part).otherwise(measure == name) for name, part in of_rule.items()}
     sums = [pl.col("count").filter(is_counted).sum().alias(name) for name, is_counted in chosen.items()]
-    cube = counts.exact_cube.filter(pl.any_horizontal(chosen.values()))
-    return cube.group_by(keys).agg(sums).cast(dict.fromkeys(keys, pl.String))
+    return added.filter(pl.any_horizontal(chosen.values())).group_by(keys).agg(sums)

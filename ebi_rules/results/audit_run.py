@@ -146,9 +146,11 @@ def audit_cube(
     paths, counts, warnings = _read_cubes(cube, replace_months)
     _require_dimensions(dimensions_of(counts), chosen_settings)
     chosen = _rules_of_cube(counts, rules)
-    audited = _safe_first(_audited_in(counts, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
+    sums = counts.group_by("rule", "measure", "item").agg(pl.col("count").sum())
+    audited = _safe_first(_audited_in(sums, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
     keys = [rule.key for rule in chosen]
-    counts = counts.filter(pl.col("rule").is_null() | pl.col("rule").cast(pl.String).is_in(keys))
+    if not set(sums["rule"].drop_nulls().cast(pl.String)).issubset(keys):
+        counts = counts.filter(pl.col("rule").is_null() | pl.col("rule").is_in(keys))
     run = {
         **program_record(started, clock),
         "rules": _rules_record(audited),
@@ -261,11 +263,16 @@ def _rules_of_cube(cube: pl.DataFrame, names: RuleNames | None) -> list[Rule]:
     return chosen
 
 
-def _audited_in(cube: pl.DataFrame, rule: Rule, counted: Rule) -> AuditedRule:
-    """Check that what a cube counts of a rule fits the variant that was counted."""
-    rows = cube.filter(pl.col("rule").cast(pl.String) == rule.key).cast({"measure": pl.String, "item": pl.String})
-    sums = rows.group_by("measure", "item").agg(pl.col("count").sum())
-    counts = {(measure, item): count for measure, item, count in sums.iter_rows()}
+def _audited_in(sums: pl.DataFrame, rule: Rule, counted: Rule) -> AuditedRule:
+    """Check that what a cube counts of a rule fits the variant that was counted.
+
+    Args:
+        sums: The counts of all rules: rule, measure, item, count.
+        rule: The rule.
+        counted: The variant that was counted.
+    """
+    rows = sums.filter(pl.col("rule") == rule.key).select("measure", "item", "count")
+    counts = {(measure, item): count for measure, item, count in rows.iter_rows()}
     steps = [str(item) for measure, item in counts if measure == "left"]
     for step in steps:
         if step not in counted.criteria:

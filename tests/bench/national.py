@@ -38,11 +38,8 @@ from tests.bench.literal import script
 from tests.bench.low_back import peak_memory
 
 ONE = "2S"
-STAND_INS = {
-    "admission_method": ("priority", "referral_source", "sex"),
-    "patient_classification": ("attendance_status", "sex"),
-}
-"""The outpatient fields used in place of fields that only admitted care has, so that all rules can run."""
+OF_ADMITTED_CARE = {"admission_method": ("11", "12", "13", "21", "28", "81"), "patient_classification": ("1", "2", "3")}
+"""Fields that only admitted care has, and values that made-up outpatient extracts get, so that all rules can run."""
 
 _FIELDS_OF_CUBE = ("id", "provider", "activity_date", "age", "sex", "administrative_category")
 
@@ -53,11 +50,7 @@ class MadeUpExtract:
     def __init__(self, path: Path, layout: str) -> None:
         self.path = path
         fields = find_layout(layout).fields
-        self.columns = {
-            name: next(fields[other][0] for other in others if other in fields)
-            for name, others in STAND_INS.items()
-            if name not in fields
-        }
+        self.columns = {name: f"made_up_{name}" for name in OF_ADMITTED_CARE if name not in fields}
         codes = find_layout(layout).codes.items()
         self.children = {
             name: path.with_name(f"{path.stem}.{name}.parquet")
@@ -74,7 +67,7 @@ class MadeUpExtract:
         return self.open().binding
 
     def rules(self, name: str) -> list[Rule]:
-        names = [ONE] if name == "one" else [rule.key for rule in rules()]
+        names = [ONE] if name == "one" else [rule.key for rule in rules() if rule.dataset != "imaging"]
         return [variant for _, variant in choose_rules(names, "default", self.binding, any_dataset=True)[0]]
 
 
@@ -89,6 +82,23 @@ def flag(extract: MadeUpExtract) -> None:
     with tempfile.TemporaryDirectory() as folder:
         flags = Path(folder) / "flags.parquet"
         write_flags(extract.open(), flags, [ONE], any_dataset=True)
+
+
+def expression(extract: MadeUpExtract) -> None:
+    (rule,) = extract.rules("one")
+    frame = pl.scan_parquet(extract.path)
+    flag = rule.expr(extract.layout, available=frame.collect_schema().names(), any_dataset=True)
+    (provider,) = extract.binding.fields["provider"]
+    frame.group_by(provider).agg(flag.sum().alias("flagged")).collect(engine="streaming")
+
+
+def audit_command(extract: MadeUpExtract) -> None:
+    """Run the command, with all rules that the extract can answer, report included."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "ebi_rules", "audit", str(extract.path), "--layout", extract.layout]
+        for name, path in extract.children.items():
+            command += [f"--{name}", str(path)]
+        subprocess.run([*command, "-o", f"{folder}/audit"], check=True, capture_output=True)
 
 
 def literal_in_duckdb(extract: MadeUpExtract, chosen: str, together: bool) -> None:
@@ -156,6 +166,8 @@ WORK: dict[str, tuple[str, Callable[[MadeUpExtract], None]]] = {
     "one rule, full cube": ("one", lambda extract: count(extract, "one", STANDARD_DIMENSIONS)),
     "all rules, full cube": ("all", lambda extract: count(extract, "all", STANDARD_DIMENSIONS)),
     "flag, one rule, file to file": ("one", flag),
+    "rule.expr, flagged per provider": ("one", expression),
+    "the command audit": ("all", audit_command),
     "one rule, full cube, DuckDB": ("one", lambda extract: count(extract, "one", STANDARD_DIMENSIONS, "duckdb")),
     "all rules, full cube, DuckDB": ("all", lambda extract: count(extract, "all", STANDARD_DIMENSIONS, "duckdb")),
     "one rule, full cube, Spark": ("one", cube_in_spark),
@@ -173,7 +185,7 @@ WORK: dict[str, tuple[str, Callable[[MadeUpExtract], None]]] = {
 }
 """What is timed: whose columns are read for comparison (one rule or all), and the work itself."""
 
-_DELIMITED_ONLY = tuple(name for name in WORK if name.startswith("script"))
+_DELIMITED_ONLY = tuple(name for name in WORK if name.startswith(("script", "rule.expr")))
 
 
 def read(extract: MadeUpExtract, chosen: str) -> None:
@@ -275,8 +287,23 @@ def _seconds(work: Callable[[], None]) -> float:
 def _make(extract: MadeUpExtract, rows: int, hostile: bool) -> None:
     extract.path.parent.mkdir(parents=True, exist_ok=True)
     write_extract(extract.path, rows, layout=extract.layout)
+    _add_columns(extract)
     if hostile:
         _make_different(extract)
+
+
+def _add_columns(extract: MadeUpExtract) -> None:
+    """Give an extract the columns of admitted care that its layout lacks, with values in no order."""
+    if not extract.columns:
+        return
+    place = pl.int_range(pl.len(), dtype=pl.UInt64)
+    columns = [
+        pl.lit(pl.Series(OF_ADMITTED_CARE[name])).gather(place.hash(seed) % len(OF_ADMITTED_CARE[name])).alias(column)
+        for seed, (name, column) in enumerate(extract.columns.items())
+    ]
+    made = extract.path.with_name("made.parquet")
+    pl.scan_parquet(extract.path).with_columns(columns).sink_parquet(made, row_group_size=250_000)
+    made.replace(extract.path)
 
 
 def _make_different(extract: MadeUpExtract) -> None:
