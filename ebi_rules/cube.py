@@ -44,7 +44,7 @@ MEASURES: Mapping[str, str] = {
     "last_date": "the latest day of the month in the extract, as a number such as 20240328",
     "early": "activity on the first ten days of the month",
     "late": "activity after the 20th day of the month",
-    "treatment": "activity with the treatment function `item`, by provider alone",
+    "treatment": "activity with the treatment function `item`, by provider and month alone",
     "eligible": "activity in the rule's denominator",
     "comparable": "eligible activity within which the rule compares providers",
     "compared": "activity in scope within which the rule compares providers",
@@ -61,7 +61,7 @@ OF_RULES = ("eligible", "comparable", "compared", "undiagnosed", "left", "flagge
 
 STANDARD_DIMENSIONS = ("provider", "month", "age_band", "sex")
 TREATMENT = "treatment"
-"""What a cube counts of treatment functions, by provider alone: which providers can be compared."""
+"""What a cube counts of treatment functions, by provider and month alone: which providers can be compared."""
 
 FIRST_DATE, LAST_DATE, EARLY, LATE = DAY_MEASURES = ("first_date", "last_date", "early", "late")
 """What a cube counts of the days in a month, by month alone: which months are partial."""
@@ -157,9 +157,9 @@ def _days(cube: pl.DataFrame) -> pl.DataFrame:
 
 
 def _treatments(cube: pl.DataFrame) -> pl.DataFrame:
-    """Return activity by treatment function. Warehouses count it in each group: here it has its provider alone."""
+    """Return activity by treatment function, with its provider and month alone."""
     functions = cube["item"].cast(pl.String).alias("treatment_function")
-    return cube.with_columns(_nothing(cube, ["provider"]), item=normal_values(functions))
+    return cube.with_columns(_nothing(cube, ["provider", "month"]), item=normal_values(functions))
 
 
 def _nothing(cube: pl.DataFrame, kept: Sequence[str]) -> list[pl.Expr]:
@@ -236,8 +236,8 @@ def add_up(cubes: Sequence[pl.DataFrame], replace_months: bool = False) -> tuple
         if shared.height and not replace_months:
             raise ExtractError(_shared_words(shared))
         # A month is replaced as a whole, for the rules that the later cube has: a provider may have been renamed.
-        is_restated = pl.col("month").is_in(shared["month"].unique()) & (
-            pl.col("rule").is_null() | pl.col("rule").is_in(cube["rule"].drop_nulls().unique())
+        is_restated = pl.col("month").is_in(shared["month"].unique().to_list()) & (
+            pl.col("rule").is_null() | pl.col("rule").is_in(cube["rule"].drop_nulls().unique().to_list())
         )
         replaced = total.filter(is_restated.fill_null(False))
         gone = _counted(replaced).join(_counted(cube), on=_PART, how="anti", nulls_equal=True)["provider"].drop_nulls()

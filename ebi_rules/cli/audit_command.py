@@ -153,6 +153,19 @@ _comparison_options = combined(
     metavar="FILE",
     help="Also write the cube, which has exact counts, as parquet or .csv.",
 )
+@click.option(
+    "--append",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Add months to this cube, which an earlier run of the same command saved: only the last months and later ones "
+    "are counted, and the cube is saved again. Without such a file yet, everything is counted.",
+)
+@click.option(
+    "--recount", type=int, metavar="MONTHS", help="With --append: how many of its last months are counted again (3)."
+)
+@click.option(
+    "--recount-from", metavar="MONTH", help="With --append: or the first month that is counted again (2024-04)."
+)
 @rules_option
 @variant_option
 @click.option(
@@ -174,6 +187,9 @@ def audit(
     from_cube: Sequence[Path],
     replace_months: bool,
     save_cube: Path | None,
+    append: Path | None,
+    recount: int | None,
+    recount_from: str | None,
     rules: Sequence[str],
     places: Sequence[str],
     by: Sequence[str],
@@ -191,21 +207,27 @@ def audit(
     from ebi_rules.criteria.labels import settings_files
     from ebi_rules.results.audit_run import audit as audit_extract
     from ebi_rules.results.audit_run import audit_cube
+    from ebi_rules.results.earlier_cube import read_earlier_cube
+    from ebi_rules.results.earlier_cube import save_cube as write_cube
     from ebi_rules.rule_model.code_titles import find_reference
 
     extract = extracts[0] if extracts else None
     require_one_of(extract, from_cube, "name either an extract, or a cube with --from-cube.")
     if replace_months and not from_cube:
         raise UsageError("--replace is for several cubes with --from-cube.")
+    if append is None and (recount is not None or recount_from is not None):
+        raise UsageError("--recount and --recount-from are for --append.")
+    if append is not None and (from_cube or save_cube):
+        raise UsageError("--append counts an extract and saves the cube itself: leave --from-cube and --save-cube out.")
     files = [*extracts, *from_cube, *(options[name] for name in _INPUT_FILES), *settings_files().values()]
     inputs = [Path(path) for path in files if path]
-    for path in (output, save_cube):
+    for path in (output, save_cube, append):
         if path is not None:
             require_apart(path, inputs)
     if extract is None:
         _refuse_extract_options({"by": by, **options})
     if len(extracts) > 1:
-        _refuse_for_several({**options, "save_cube": save_cube, "release": release})
+        _refuse_for_several({**options, "save_cube": save_cube, "append": append, "release": release})
     extract_settings = {name: options.pop(name) for name in _EXTRACT_OPTIONS}
     settings = _settings(**options)
     titles = find_reference(reference)
@@ -226,26 +248,30 @@ def audit(
         for path in (output, save_cube):
             if path is not None:
                 outputs.enter_context(reserved_output(path, force))
+        if append is not None:
+            outputs.enter_context(reserved_output(append, force=True))
         if extract is not None:
             progress("opening the extract")
-            result = audit_extract(opened(extract, **extract_settings), chosen, by, settings, titles, progress)
+            earlier = read_earlier_cube(append, recount, recount_from) if append else None
+            source = opened(extract, **extract_settings)
+            result = audit_extract(source, chosen, by, settings, titles, progress, earlier)
         else:
             progress("reading the cube")
             result = audit_cube(from_cube, chosen, settings, titles, replace_months)
-        if save_cube is not None:
-            target = outputs.enter_context(whole_file(save_cube, force))
-            write = result.exact_cube.write_csv if target.suffix == ".csv" else result.exact_cube.write_parquet
-            write(target)
+        for path, may_exist in ((save_cube, force), (append, True)):
+            if path is not None:
+                target = outputs.enter_context(whole_file(path, may_exist))
+                write_cube(result.exact_cube, result.tables.exact_run, target)
         result.write(output, force, xlsx, progress, release, release_override)
     show_audit(result)
-    if save_cube is not None:
-        click.echo(f"Wrote {save_cube}, which has exact counts: keep it inside your organisation.")
+    if saved := save_cube or append:
+        click.echo(f"Wrote {saved}, which has exact counts: keep it inside your organisation.")
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
 
 
 def _refuse_for_several(options: Mapping[str, Any]) -> None:
     """Raise `UsageError` for options that say something about one extract only."""
-    alone = (*_EXTRACT_OPTIONS, "months", "providers", "save_cube", "release")
+    alone = (*_EXTRACT_OPTIONS, "months", "providers", "save_cube", "append", "release")
     used = [name for name in alone if options[name] and (name, options[name]) != ("engine", DEFAULT_ENGINE)]
     if used:
         flags = ", ".join(f"--{_FLAGS.get(name, name).replace('_', '-')}" for name in used)

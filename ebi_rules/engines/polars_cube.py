@@ -134,13 +134,16 @@ def _days_of_months(days: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFra
 
 
 def _treatments(grouping: Grouping, dimensions: Sequence[str]) -> pl.DataFrame:
-    """Return how much activity each provider has by treatment function."""
+    """Return how much activity each provider has by treatment function and month."""
     fields, counts = treatment_fields(grouping.binding), grouping.treatments
     if not counts.height:
         return pl.DataFrame(schema=schema(dimensions))
     rows = counts.with_columns(normal_values(counts[name]) for name in fields).select(
         pl.lit(None, pl.String).alias("rule"),
-        *(pl.col(name) if name == "provider" else pl.lit(None, pl.String).alias(name) for name in dimensions),
+        *(
+            pl.col(name) if name in ("provider", "month") else pl.lit(None, pl.String).alias(name)
+            for name in dimensions
+        ),
         pl.lit(TREATMENT).alias("measure"),
         pl.col(fields[-1]).alias("item"),
         pl.col(ROWS).cast(pl.Int64).alias("count"),

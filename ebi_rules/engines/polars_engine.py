@@ -8,6 +8,7 @@ import polars as pl
 
 from ebi_rules._support.errors import UsageError
 from ebi_rules._support.progress import Progress, quiet
+from ebi_rules.cube import EARLIEST
 from ebi_rules.engines.child_tables import is_child_file, open_children
 from ebi_rules.engines.coded_values import distinct_values
 from ebi_rules.engines.counted_cube import CountedCube
@@ -66,6 +67,10 @@ def within_scope(extract: FrameExtract, scope: Scope) -> FrameExtract:
     if scope.months:
         first, last = (date(number // 100, number % 100, 1) for number in scope.months)
         frame = frame.filter(day_of(extract).is_between(first, _end_of_month(last)))
+    if scope.since:
+        day = day_of(extract)
+        first = date(scope.since // 100, scope.since % 100, 1)
+        frame = frame.filter(day.is_null() | ~day.is_between(EARLIEST, first, closed="left"))
     provider = scope.provider_criterion()
     if provider:
         values = distinct_values(table.frame, extract.binding, ["provider"], table.schema)

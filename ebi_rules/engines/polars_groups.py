@@ -5,7 +5,7 @@ dimensions they are packed into whole numbers to group by (`packed_keys`). The c
 the groups, of which there are few.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 
 import numpy as np
@@ -32,6 +32,9 @@ UPPER_HALF = 2**32
 """The factor that puts a number of malformed codes into one word with a number of codes; such words add up."""
 
 _NARROW_PATTERN_BITS = 14
+_MONTH = "month"
+_MOST_BINS = 5_000_000
+"""Numbers up to this are counted in a bin each, and larger ones by sorting."""
 
 
 class Grouping:
@@ -47,7 +50,7 @@ class Grouping:
         reader: What reads the rows, and finds what is odd in them.
         code_fields: The fields of codes that criteria are about or that an audit counts.
         missing: The atom that a field is missing, for the fields whose missing values are counted and not grouped by.
-        treatments: The number of rows by provider and treatment function, if the extract has both.
+        treatments: The number of rows by provider, treatment function and month, if the extract has the first two.
     """
 
     def __init__(
@@ -183,15 +186,17 @@ class _Counting:
         return grouped.select(*dimensions, *truths, *patterns, pl.exclude(keys.words))
 
     def treatments(self) -> pl.DataFrame:
-        """Return the number of rows (`ROWS`) by provider and treatment function, as the extract spells them."""
+        """Return the number of rows (`ROWS`) by provider, treatment function and month, as the extract spells them."""
         if not self._treatments:
             return pl.DataFrame()
-        counted = pl.concat(self._treatments).group_by(self._treatment_fields).agg(pl.col(ROWS).sum())
+        keys = [*self._treatment_fields, _MONTH]
+        counted = pl.concat(self._treatments).group_by(keys).agg(pl.col(ROWS).sum())
         spelt = [
             pl.lit(pl.Series([None, *self.reader.coded[name].texts[1:]], dtype=pl.String)).gather(name).alias(name)
             for name in self._treatment_fields
         ]
-        return counted.select(*spelt, ROWS)
+        month = next((each.spelt(pl.col(_MONTH)) for each in self._dimensions if each.name == _MONTH), pl.lit(None))
+        return counted.select(*spelt, month.cast(pl.String).alias(_MONTH), ROWS)
 
     def _read(self, rows: ReadRows) -> pl.DataFrame:
         """Return the words of the keys of rows, and what to add up."""
@@ -208,7 +213,7 @@ class _Counting:
                 values[_recorded(name)] = sums[with_codes(name)]
         for place, atom in enumerate(grouping.field_atoms):
             values[_answer(place)] = rows.truth(atom).astype(np.int64)
-        treatments = self._treatments_of(rows)
+        treatments = self._treatments_of(rows, values)
         with self._lock:
             self.lacks_room = self.lacks_room or not self._keys.has_room(values)
             self._treatments += treatments
@@ -218,16 +223,26 @@ class _Counting:
         keys = zip(self._keys.words, self._keys.pack(values, rows.rows), strict=True)
         return pl.DataFrame({**dict(keys), **sums})
 
-    def _treatments_of(self, rows: ReadRows) -> list[pl.DataFrame]:
-        """Return the numbers of rows by the numbers of provider and treatment function."""
-        if not self._treatment_fields:
+    def _treatments_of(self, rows: ReadRows, values: Mapping[str, Numbers]) -> list[pl.DataFrame]:
+        """Return the numbers of rows by the numbers of provider, treatment function and month."""
+        if not self._treatment_fields or not rows.rows:
             return []
+        months = values.get(_MONTH, np.zeros(rows.rows, np.int64))
+        known = np.flatnonzero(np.bincount(months))
+        month = np.zeros(known[-1] + 1, np.int64)
+        month[known] = np.arange(len(known))
         providers, functions = (rows.numbers[name] for name in self._treatment_fields)
-        several = int(functions.max(initial=0)) + 1
-        counts = np.bincount(providers * several + functions)
-        found = np.flatnonzero(counts)
-        columns = dict(zip(self._treatment_fields, np.divmod(found, several), strict=True))
-        return [pl.DataFrame({**columns, ROWS: counts[found]})]
+        several = int(functions.max()) + 1
+        keys = (providers * several + functions) * len(known) + month[months]
+        if keys.max() < _MOST_BINS:
+            counts = np.bincount(keys)
+            found = np.flatnonzero(counts)
+            counts = counts[found]
+        else:
+            found, counts = np.unique(keys, return_counts=True)
+        units, place = np.divmod(found, len(known))
+        columns = dict(zip(self._treatment_fields, np.divmod(units, several), strict=True))
+        return [pl.DataFrame({**columns, _MONTH: known[place], ROWS: counts})]
 
 
 def _answer(place: int) -> str:

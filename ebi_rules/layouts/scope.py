@@ -21,10 +21,12 @@ class Scope:
     Attributes:
         months: The first and last month, as numbers such as 202404; None for all.
         providers: The provider codes in normal form; None for all.
+        since: The first month to count, with all activity that has no plausible date before it; None for all.
     """
 
     months: tuple[int, int] | None = None
     providers: tuple[str, ...] | None = None
+    since: int | None = None
 
     @classmethod
     def of(cls, months: str | None, providers: Iterable[str]) -> "Scope":
@@ -51,7 +53,7 @@ class Scope:
 
     def check(self, binding: Binding) -> None:
         """Raise `ExtractError` if the extract lacks a column that this scope requires."""
-        for name, restriction in (("activity_date", self.months), ("provider", self.providers)):
+        for name, restriction in (("activity_date", self.months or self.since), ("provider", self.providers)):
             if restriction and not binding.fields.get(name):
                 raise ExtractError(f"this extract has no column for {name}. {binding.why_lacking(name)}")
 
@@ -65,6 +67,26 @@ class Scope:
 
 
 EVERYTHING = Scope()
+
+
+def read_month(text: str, flag: str) -> int:
+    """Return a month as a number.
+
+    Args:
+        text: The month, 2024-04 or 202404.
+        flag: The option that it comes from, for the error.
+
+    Raises:
+        UsageError: It is no month.
+
+    Example:
+        >>> read_month("2024-04", "--recount-from")
+        202404
+    """
+    match = _MONTH.fullmatch(text.strip())
+    if not match:
+        raise UsageError(f"{flag} {text}: write a month such as 2024-04.")
+    return int(match[1] + match[2])
 
 
 def _read_months(text: str) -> tuple[int, int]:

@@ -225,6 +225,20 @@ class Audit:
             self._write_report(target)
             recorded()
 
+    def save_cube(self, path: str | Path, force: bool = False) -> None:
+        """Write the cube, with exact counts, as parquet or .csv: keep it inside your organisation.
+
+        Parquet also says how it was counted, so that later months can be added to it.
+
+        Raises:
+            UsageError: The file exists, or is an input.
+        """
+        from ebi_rules.results.earlier_cube import save_cube
+
+        require_apart(Path(path), self._inputs())
+        with whole_file(Path(path), force) as target:
+            save_cube(self.exact_cube, self.tables.exact_run, target)
+
     def with_inputs_in(self, folder: str) -> "Audit":
         """Return the same audit with its inputs recorded in another folder, where they will be moved."""
         inputs = [

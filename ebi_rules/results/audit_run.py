@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
+from ebi_rules.results.earlier_cube import EarlierCube
 from ebi_rules.results.input_records import file_record, input_records, settings_records
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
@@ -46,6 +48,7 @@ def audit(
     settings: Settings | None = None,
     reference: Reference | None = None,
     progress: Progress = quiet,
+    earlier: EarlierCube | None = None,
 ) -> Audit:
     """Count rules over an extract, and compare providers.
 
@@ -58,6 +61,8 @@ def audit(
         settings: What is counted, and how it is shown and compared.
         reference: The user's own classification files, for the titles of codes in the report.
         progress: Is called with each step.
+        earlier: A cube that an earlier audit of the same kind saved (`read_earlier_cube`): only the months from
+            `earlier.since` on, and activity without a plausible date, are counted, and take the place of its own.
 
     Returns:
         The tables of the audit, under disclosure control, which can be written with a report.
@@ -81,6 +86,9 @@ def audit(
     started, clock = now(), time.perf_counter()
     chosen_settings = settings or Settings()
     scope = chosen_settings.scope
+    if earlier is not None:
+        _require_appendable(by, chosen_settings)
+        scope = replace(scope, since=earlier.since)
     dimensions = _dimensions(by, chosen_settings)
     progress("opening the extract")
     opened = as_extract(extract).with_labels(recodings(chosen_settings.areas))
@@ -90,21 +98,35 @@ def audit(
         rules, chosen_settings.variant, binding, chosen_settings.skip_unavailable, chosen_settings.any_dataset
     )
     audited = _safe_first(AuditedRule.of(rule, counted, binding) for rule, counted in chosen)
-    progress("counting")
-    counts = find_engine(opened.engine).count_cube(opened, audited, dimensions, scope, progress)
-    notices += [*_missing_comparisons(binding), *counts.notices, *_missing_activity(scope, counts)]
-    run = {
+    areas = chosen_settings.areas
+    run: dict[str, Any] = {
         **program_record(started, clock),
         "rules": _rules_record(audited),
         "layout": binding.layout.name,
         "columns": {name: list(columns) for name, columns in binding.fields.items()},
-        "options": {"by": dimensions, "variant": chosen_settings.variant, **scope.as_record()},
-        "inputs": input_records(opened, counts.rows),
+        "options": {
+            "by": dimensions,
+            "variant": chosen_settings.variant,
+            **scope.as_record(),
+            "merged_providers": dict(chosen_settings.merged.codes),
+        },
         "settings_files": settings_records(),
+        **({"areas": file_record(Path(areas), None)} if areas else {}),
         "engine": opened.engine,
-        "rows": counts.rows,
     }
-    return _result(counts.cube, audited, run, notices, chosen_settings, reference, counts.findings)
+    if earlier is not None:
+        earlier.require_counted_as(run)
+    progress("counting")
+    counts = find_engine(opened.engine).count_cube(opened, audited, dimensions, scope, progress)
+    notices += [*_missing_comparisons(binding), *counts.notices, *_missing_activity(scope, counts)]
+    cube, rows = counts.cube, counts.rows
+    if earlier is not None:
+        cube = earlier.with_months(cube)
+        rows = int(cube.filter(pl.col("measure") == "activity")["count"].sum())
+        run["earlier_cube"] = {**file_record(earlier.path, None), "counted_again_from": earlier.month}
+        notices.append(f"the months before {earlier.month} were not counted now: they are those of {earlier.path}.")
+    run.update(seconds=program_record(started, clock)["seconds"], inputs=input_records(opened, counts.rows), rows=rows)
+    return _result(cube, audited, run, notices, chosen_settings, reference, counts.findings)
 
 
 def audit_cube(
@@ -226,12 +248,23 @@ def _missing_comparisons(binding: Binding) -> list[str]:
     ]
 
 
+def _require_appendable(by: Sequence[str], settings: Settings) -> None:
+    """Raise `UsageError` for settings with which months cannot be added to an earlier cube."""
+    if settings.months:
+        raise UsageError("--months and --append: --append counts the months from the first that it counts again.")
+    if practitioner_fields(by) and not settings.real_codes:
+        raise UsageError(
+            "practitioners have pseudonyms that are new in every run, so that months cannot be added to a cube by "
+            "practitioner: use --real-codes, inside your organisation."
+        )
+
+
 def _missing_activity(scope: Scope, counts: CountedCube) -> list[str]:
     """Return warnings about an empty extract, and about providers that were named and have no activity."""
     if counts.rows == 0 and (scope.months or scope.providers):
         raise ExtractError("there is no activity in these months for these providers: check --months and --provider.")
     if counts.rows == 0:
-        return ["the extract has no rows."]
+        return ["there is nothing to count again in the extract." if scope.since else "the extract has no rows."]
     providers = set(counts.cube["provider"].cast(pl.String))
     return [f"there is no activity of the provider {code}." for code in scope.providers or () if code not in providers]
 

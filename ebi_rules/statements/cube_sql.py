@@ -200,12 +200,12 @@ class _CubeWriter(Steps):
         return select.group_by(*(key.copy() for key in keys))
 
     def _treatments_step(self, dimensions: Sequence[str]) -> exp.Expr:
-        """Count activity by provider and treatment function; any value stands for the other dimensions."""
-        keys = [self._column("provider"), self._column(_TREATMENT)]
+        """Count activity by provider, month and treatment function; any value stands for the other dimensions."""
+        keys = [self._column("provider"), self._column("month"), self._column(_TREATMENT)]
         columns: list[exp.Expr] = [text("").as_(self._name("rule"))]
         for name in dimensions:
             column = self._column(name)
-            columns.append(column if name == "provider" else exp.Min(this=column).as_(self._name(name)))
+            columns.append(column if name in ("provider", "month") else exp.Min(this=column).as_(self._name(name)))
         columns += [
             text(TREATMENT).as_(self._name("measure")),
             self._column(_TREATMENT).as_(self._name("item")),

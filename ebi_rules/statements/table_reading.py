@@ -7,13 +7,14 @@ from sqlglot import exp
 
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CodeAtom, InList
+from ebi_rules.cube import EARLIEST
 from ebi_rules.layouts.binding import BIRTH_AND_ACTIVITY, Binding
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.statements.step_names import Naming
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.printing import identifier, table_name
 from ebi_rules.translate.sql import SqlTranslator
-from ebi_rules.translate.sql_parts import as_number, number, text
+from ebi_rules.translate.sql_parts import as_number, negate, number, text
 from ebi_rules.translate.sql_values import as_text, as_whole_number
 
 
@@ -49,6 +50,11 @@ class TableReading(Naming):
             first, last = self.scope.months
             month = self._month(self._raw_field("activity_date"))
             select = select.where(exp.Between(this=month, low=number(first), high=number(last)))
+        if self.scope.since:
+            month = exp.Coalesce(this=self._month(self._raw_field("activity_date")), expressions=[number(0)])
+            earliest = EARLIEST.year * 100 + EARLIEST.month
+            before = exp.Between(this=month, low=number(earliest), high=number(self.scope.since - 1))
+            select = select.where(negate(before))
         provider = self.scope.provider_criterion()
         if provider:
             select = select.where(SqlTranslator(self.dialect, self._raw_field, no_codes).visit(provider))
