@@ -41,7 +41,7 @@ class Scope:
 
         Example:
             >>> Scope.of("2024-04..2025-03", ["rj1"])
-            Scope(months=(202404, 202503), providers=('RJ1',))
+            Scope(months=(202404, 202503), providers=('RJ1',), since=None)
         """
         codes = tuple(dict.fromkeys(code.replace(" ", "").upper() for code in providers))
         scope = cls(_read_months(months) if months else None, codes or None)

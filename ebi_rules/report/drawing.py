@@ -196,7 +196,7 @@ def shortened(text: str, width: float) -> str:
 
     Example:
         >>> shortened("Royal Infirmary", 72)
-        'Royal Inf…'
+        'Royal Infi…'
     """
     if text_width(text) <= width:
         return text

@@ -7,6 +7,7 @@ import polars as pl
 from markupsafe import Markup
 
 from ebi_rules.disclosure.rounding import SUPPRESSED
+from ebi_rules.provider_audit.table_columns import SUPPRESSIBLE
 from ebi_rules.provider_audit.table_files import mark
 
 HEADINGS = {
@@ -82,15 +83,15 @@ def page_table(
         columns: The columns to show.
         data: Attributes of rows by name, one value per row; None for a row without the attribute.
     """
-    values = table.select(columns)
-    marks = table.with_columns(mark(table, name).alias(name) for name in columns).select(columns)
-    attributes = data or {}
+    cells = {name: [_cell_text(name, value) for value in table[name]] for name in columns}
+    # Only what is null can be suppressed.
+    missing = [name for name in columns if name in SUPPRESSIBLE and table[name].has_nulls()]
+    for signs in table.select(mark(table, name).alias(name) for name in missing):
+        cells[signs.name] = [sign or text for sign, text in zip(signs, cells[signs.name], strict=True)]
     rows = []
-    for place, (row_values, row_marks) in enumerate(zip(values.iter_rows(), marks.iter_rows(), strict=True)):
-        triples = zip(columns, row_values, row_marks, strict=True)
-        cells = tuple(sign or _cell_text(name, value) for name, value, sign in triples)
-        row_data = {name: numbers[place] for name, numbers in attributes.items()}
-        rows.append(Row(cells, {name: number for name, number in row_data.items() if number is not None}))
+    for place, texts in enumerate(zip(*cells.values(), strict=True)):
+        numbers = {name: places[place] for name, places in (data or {}).items()}
+        rows.append(Row(texts, {name: number for name, number in numbers.items() if number is not None}))
     headings = tuple((HEADINGS.get(name, name.replace("_", " ")), table.schema[name].is_numeric()) for name in columns)
     return PageTable(caption, headings, tuple(rows))
 
