@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from ebi_rules.results.audit_run import audit, audit_cube
     from ebi_rules.results.combined_audit import CombinedAudit, audit_together
     from ebi_rules.results.descriptions import describe
-    from ebi_rules.results.earlier_cube import EarlierCube, read_earlier_cube
     from ebi_rules.results.explanations import explain
     from ebi_rules.results.flags import flag, write_flags
     from ebi_rules.results.measure_result import MeasureResult
@@ -58,7 +57,6 @@ __all__ = [
     "CombinedAudit",
     "DataFileError",
     "DialectError",
-    "EarlierCube",
     "EbiError",
     "EngineError",
     "Explanation",
@@ -88,7 +86,6 @@ __all__ = [
     "measure_sql",
     "measures",
     "open",
-    "read_earlier_cube",
     "rule",
     "rules",
     "run_measures",
@@ -110,7 +107,6 @@ _MODULES = {
     "results.audit_run": "audit audit_cube",
     "results.combined_audit": "CombinedAudit audit_together",
     "results.descriptions": "describe",
-    "results.earlier_cube": "EarlierCube read_earlier_cube",
     "results.explanations": "explain",
     "results.flags": "flag write_flags",
     "results.measure_result": "MeasureResult",

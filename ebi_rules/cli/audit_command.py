@@ -207,7 +207,6 @@ def audit(
     from ebi_rules.criteria.labels import settings_files
     from ebi_rules.results.audit_run import audit as audit_extract
     from ebi_rules.results.audit_run import audit_cube
-    from ebi_rules.results.earlier_cube import read_earlier_cube
     from ebi_rules.results.earlier_cube import save_cube as write_cube
     from ebi_rules.rule_model.code_titles import find_reference
 
@@ -252,9 +251,9 @@ def audit(
             outputs.enter_context(reserved_output(append, force=True))
         if extract is not None:
             progress("opening the extract")
-            earlier = read_earlier_cube(append, recount, recount_from) if append else None
             source = opened(extract, **extract_settings)
-            result = audit_extract(source, chosen, by, settings, titles, progress, earlier)
+            months = (append, recount, recount_from)
+            result = audit_extract(source, chosen, by, settings, titles, progress, *months)
         else:
             progress("reading the cube")
             result = audit_cube(from_cube, chosen, settings, titles, replace_months)

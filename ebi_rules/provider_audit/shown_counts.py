@@ -139,7 +139,7 @@ class Counts:
     def months(self) -> list[str]:
         """Every month from the first to the last with any activity, in order: "2024-04"."""
         known = self.exact_cube.filter(pl.col("measure") == "activity", pl.col("month").is_not_null())
-        months = known["month"].cast(pl.String)
+        months = known["month"].unique().cast(pl.String)
         if not months.len():
             return []
         first, last = (date.fromisoformat(f"{month}-01") for month in (str(months.min()), str(months.max())))
@@ -198,7 +198,7 @@ class Counts:
     @cached_property
     def _counted(self) -> dict[str, set[str]]:
         """The rules of which each measure that not every rule has was counted."""
-        rows = self.exact_cube.select(pl.col("rule", "measure").cast(pl.String)).unique()
+        rows = self._by_month.select("rule", "measure").unique().cast(pl.String)
         return {
             name: set(rows.filter(measure=name)["rule"])
             for name in (*_COMPARED, "undiagnosed")
@@ -227,13 +227,13 @@ class Counts:
     def _by_month(self) -> pl.DataFrame:
         """The cube by provider, month and quarter alone, from which most tables are added up."""
         keys = ["rule", "measure", "item", "provider", "month"]
-        summed = self.exact_cube.group_by(keys).agg(pl.col("count").sum())
+        summed = _added_up(self.exact_cube, keys)
         return summed.with_columns(quarter=self._quarter.cast(pl.Categorical))
 
     @cached_property
     def _quarter(self) -> pl.Expr:
         """The quarter of a row's month."""
-        months = self.exact_cube["month"].cast(pl.String).drop_nulls().unique()
+        months = self.exact_cube["month"].drop_nulls().unique().cast(pl.String)
         quarters = {month: quarter_of(month) for month in months}
         return pl.col("month").cast(pl.String).replace_strict(quarters, default=None, return_dtype=pl.String)
 
@@ -253,8 +253,7 @@ class Counts:
         if table in ("total", "provider"):
             measures += _OF_PROVIDERS
         source = self._by_month if {"provider", "month", "quarter"}.issuperset(keys) else self.exact_cube
-        cube = source.filter(pl.col("measure").is_in(measures))
-        counts = cube.group_by("rule", "measure", "item", *keys).agg(pl.col("count").sum())
+        counts = _added_up(source.filter(pl.col("measure").is_in(measures)), ["rule", "measure", "item", *keys])
         rows = self._series(measures)
         if keys:
             groups = counts.filter(pl.col("measure") == "activity").select(keys)
@@ -360,6 +359,11 @@ class Counts:
     def _totals(self) -> dict[tuple[str | None, str, str | None], tuple[int | None, bool]]:
         rows = self.cells.filter(pl.col("table") == "total").select("rule", "measure", "item", "shown", "withheld")
         return {tuple(series): (shown, is_withheld) for *series, shown, is_withheld in rows.iter_rows()}
+
+
+def _added_up(cube: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
+    """Return counts added up by some columns; in streams, which use all cores where there are few groups."""
+    return cube.lazy().group_by(keys).agg(pl.col("count").sum()).collect(engine="streaming")
 
 
 def shown_as(name: str) -> pl.Expr:

@@ -27,7 +27,7 @@ from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
-from ebi_rules.results.earlier_cube import EarlierCube
+from ebi_rules.results.earlier_cube import read_earlier_cube
 from ebi_rules.results.input_records import file_record, input_records, settings_records
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
@@ -48,7 +48,9 @@ def audit(
     settings: Settings | None = None,
     reference: Reference | None = None,
     progress: Progress = quiet,
-    earlier: EarlierCube | None = None,
+    append: str | Path | None = None,
+    recount: int | None = None,
+    recount_from: str | None = None,
 ) -> Audit:
     """Count rules over an extract, and compare providers.
 
@@ -61,8 +63,11 @@ def audit(
         settings: What is counted, and how it is shown and compared.
         reference: The user's own classification files, for the titles of codes in the report.
         progress: Is called with each step.
-        earlier: A cube that an earlier audit of the same kind saved (`read_earlier_cube`): only the months from
-            `earlier.since` on, and activity without a plausible date, are counted, and take the place of its own.
+        append: A cube that an earlier audit of the same kind saved (`Audit.save_cube`): only its last months and later
+            ones, and activity without a plausible date, are counted, and take the place of its own. Without such a file
+            yet, everything is counted.
+        recount: How many of its last months are counted again; by default 3.
+        recount_from: Or the first month that is counted again, "2024-04".
 
     Returns:
         The tables of the audit, under disclosure control, which can be written with a report.
@@ -86,6 +91,7 @@ def audit(
     started, clock = now(), time.perf_counter()
     chosen_settings = settings or Settings()
     scope = chosen_settings.scope
+    earlier = read_earlier_cube(append, recount, recount_from) if append else None
     if earlier is not None:
         _require_appendable(by, chosen_settings)
         scope = replace(scope, since=earlier.since)

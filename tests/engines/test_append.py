@@ -45,9 +45,7 @@ def test_the_cube_is_that_of_everything(
     before(frame, "2025-12").write_parquet(first)
     frame.write_parquet(everything)
     audit(first, engine).save_cube(tmp_path / "cube.parquet")
-    earlier = ebi.read_earlier_cube(tmp_path / "cube.parquet", **recount)
-    assert earlier is not None
-    appended = audit(everything, engine, earlier=earlier)
+    appended = audit(everything, engine, append=tmp_path / "cube.parquet", **recount)
     assert appended.exact_cube.equals(audit(everything, engine).exact_cube)
     assert appended.run["rows"] == frame.height
     assert any("were not counted now" in text for text in appended.warnings)
@@ -59,8 +57,8 @@ def test_restated_months_are_counted_again_and_earlier_ones_are_not(frame: pl.Da
     restated = frame.filter(day.is_null() | ~day.is_between(date(2025, 12, 1), date(2026, 12, 31)))
     gone = frame.filter(day.is_null() | ~day.is_between(date(2023, 6, 1), date(2023, 6, 30)))
     for recount, now, expected in ((4, restated, restated), (3, gone, frame)):
-        earlier = ebi.read_earlier_cube(tmp_path / "cube.parquet", recount)
-        assert audit(now, earlier=earlier).exact_cube.equals(audit(expected).exact_cube)
+        appended = audit(now, append=tmp_path / "cube.parquet", recount=recount)
+        assert appended.exact_cube.equals(audit(expected).exact_cube)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +74,9 @@ def test_a_cube_that_was_counted_otherwise_is_refused(
     frame: pl.DataFrame, tmp_path: Path, change: dict[str, Any], words: str
 ) -> None:
     audit(frame).save_cube(tmp_path / "cube.parquet")
-    earlier = ebi.read_earlier_cube(tmp_path / "cube.parquet")
     arguments = {"rules": ["2S", "2T"], "by": ["referral_source"], "settings": EXACT, **change}
     with pytest.raises(ebi.ExtractError, match=f"other settings than these: {words} differ"):
-        ebi.audit(frame, earlier=earlier, **arguments)
+        ebi.audit(frame, append=tmp_path / "cube.parquet", **arguments)
 
 
 def test_the_command_keeps_its_own_cube(frame: pl.DataFrame, tmp_path: Path) -> None:
