@@ -159,6 +159,7 @@ def codes(
     help="distinct decides each distinct text of codes once, inline is shorter to paste; by default whichever the "
     "dialect runs faster.",
 )
+@click.option("--plain", is_flag=True, help="Compare every code by plain LIKE alone, without regular expressions.")
 @scope_options
 @areas_option
 @variant_option
@@ -174,6 +175,7 @@ def sql(
     shape: str,
     by: Sequence[str],
     strategy: str | None,
+    plain: bool,
     months: str | None,
     providers: Sequence[str],
     areas: str | None,
@@ -204,6 +206,7 @@ def sql(
         areas,
         any_dataset,
         strategy,
+        plain,
     )
     click.echo(text)
 

@@ -20,6 +20,7 @@ from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.measure_sql import ROWS, measure_statement
 from ebi_rules.statements.rule_sql import SHAPES, rule_statement
 from ebi_rules.statements.table_source import TableSource
+from ebi_rules.translate.dialects.dialect import find_dialect, in_plain_words
 
 CUBE, CHECKS = "cube", "checks"
 
@@ -38,6 +39,7 @@ def sql(
     areas: str | Path | None = None,
     any_dataset: bool = False,
     strategy: str | None = None,
+    plain: bool = False,
 ) -> str:
     """Return rules as SQL text in a warehouse's dialect.
 
@@ -58,6 +60,7 @@ def sql(
         any_dataset: Allow rules for another dataset than the layout's.
         strategy: `distinct` decides each distinct text of codes once, `inline` decides every row; by default
             whichever the dialect runs faster.
+        plain: Compare every code by plain LIKE, also where the dialect has regular expressions or classes.
 
     Raises:
         UsageError: A name is unknown, or options do not fit together.
@@ -70,22 +73,23 @@ def sql(
         WITH activity
     """
     chosen = find_rules(rules)
+    target = in_plain_words(find_dialect(dialect)) if plain else find_dialect(dialect)
     source = TableSource(bind(find_layout(layout), None, columns).recoded(recodings(areas)), table, child_tables or {})
     available_rules([rule.logic for rule in chosen], source.binding, any_dataset=any_dataset)
     scope = Scope.of(months, providers)
     if shape == CUBE:
         audited = [AuditedRule.of(rule, rule, source.binding) for rule in chosen]
-        return cube_statement(audited, cube_dimensions(by), dialect, source, strategy, scope)
+        return cube_statement(audited, cube_dimensions(by), target, source, strategy, scope)
     if shape == CHECKS:
         fields = [name for rule in chosen for name in rule.logic.fields_needed]
-        return check_statement(dialect, source, [*fields, *STANDARD_FIELDS], scope)
+        return check_statement(target, source, [*fields, *STANDARD_FIELDS], scope)
     if shape not in SHAPES:
         raise UsageError(unknown("shape", shape, [*SHAPES, CUBE, CHECKS]))
     if by:
         raise UsageError("--by is for the shape cube.")
     if scope != Scope():
         raise UsageError("--months and --provider are for the shape cube.")
-    return rule_statement([rule.logic for rule in chosen], dialect, source, shape, strategy)
+    return rule_statement([rule.logic for rule in chosen], target, source, shape, strategy)
 
 
 def measure_sql(

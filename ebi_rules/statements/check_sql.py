@@ -16,7 +16,7 @@ from ebi_rules.cube import OLDEST
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.statements.code_steps import Steps
 from ebi_rules.statements.table_source import TableSource
-from ebi_rules.translate.dialects.dialect import find_dialect
+from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
 from ebi_rules.translate.sql_parts import (
     all_of,
     any_of,
@@ -83,11 +83,13 @@ class _Check:
     condition: exp.Expr | None
 
 
-def check_statement(dialect: str | Path, source: TableSource, fields: Iterable[str], scope: Scope = EVERYTHING) -> str:
+def check_statement(
+    dialect: str | Path | Dialect, source: TableSource, fields: Iterable[str], scope: Scope = EVERYTHING
+) -> str:
     """Return the SQL text that counts what is odd in a table.
 
     Args:
-        dialect: The name of a dialect, or a dialect file.
+        dialect: A dialect, its name, or a dialect file.
         source: The table.
         fields: The canonical fields to check; codes are always checked.
         scope: The months and providers to read.

@@ -9,8 +9,8 @@ from ebi_rules.criteria.nodes import CodeAtom, FollowedBy, HasCode, Position, Re
 from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.statements.table_reading import TableReading
 from ebi_rules.translate.dialects.printing import identifier, table_name
-from ebi_rules.translate.sql import like_patterns
-from ebi_rules.translate.sql_parts import all_of, any_of, as_number, like
+from ebi_rules.translate.sql import has_any
+from ebi_rules.translate.sql_parts import all_of, as_number
 from ebi_rules.translate.sql_values import is_code, single_code
 from opcs_icd import CodeList
 
@@ -99,7 +99,7 @@ class ChildSteps(TableReading):
         return beside
 
     def _begins(self, column: exp.Expr, codes: CodeList) -> exp.Expr:
-        return any_of([like(column, f"{code}%") for code in like_patterns(codes, self.dialect)])
+        return has_any(column, codes, "", self.dialect)
 
     def _position(self, child: ChildTable, table: str) -> exp.Expr:
         assert child.position, "a criterion about order needs a position"

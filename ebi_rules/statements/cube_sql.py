@@ -35,7 +35,7 @@ from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdic
 from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_reading import no_codes
 from ebi_rules.statements.table_source import TableSource
-from ebi_rules.translate.dialects.dialect import find_dialect
+from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
 from ebi_rules.translate.sql import SqlTranslator
 from ebi_rules.translate.sql_parts import all_of, any_of, as_number, negate, number, text
 from ebi_rules.translate.sql_values import as_text
@@ -72,7 +72,7 @@ class _Count:
 def cube_statement(
     audited: Sequence[AuditedRule],
     dimensions: Sequence[str],
-    dialect: str | Path,
+    dialect: str | Path | Dialect,
     source: TableSource,
     strategy: str | None = None,
     scope: Scope = EVERYTHING,
@@ -84,7 +84,7 @@ def cube_statement(
     Args:
         audited: The rules to count.
         dimensions: provider, month, age_band, sex and further fields.
-        dialect: The name of a dialect, or a dialect file.
+        dialect: A dialect, its name, or a dialect file.
         source: The table.
         strategy: `distinct` or `inline`; by default what the dialect runs faster.
         scope: The months and providers to count.

@@ -43,7 +43,7 @@ _OUTCOMES = "outcomes"
 
 def measure_statement(
     measure: MeasureLogic,
-    dialect: str | Path,
+    dialect: str | Path | Dialect,
     sources: Sequence[TableSource],
     shape: str = ROWS,
     strategy: str | None = None,
@@ -52,7 +52,7 @@ def measure_statement(
 
     Args:
         measure: The measure.
-        dialect: The name of a dialect, or a dialect file.
+        dialect: A dialect, its name, or a dialect file.
         sources: The tables.
         shape: `rows` or `counts`, see below.
         strategy: `distinct` or `inline` (`code_steps.STRATEGIES`); by default what the dialect runs faster.

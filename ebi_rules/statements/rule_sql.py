@@ -4,19 +4,18 @@ A statement has named steps that a reader can follow (`code_steps`), and a last 
 """
 
 from collections.abc import Sequence
-from math import prod
 from pathlib import Path
 
 from sqlglot import exp
 
 from ebi_rules._support.errors import DialectError, UsageError, unknown
-from ebi_rules.criteria.nodes import CodeAtom, lists_named
+from ebi_rules.criteria.nodes import CodeAtom
 from ebi_rules.rule_model.rule_logic import RuleLogic, criteria_of
 from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts, verdict_name
 from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_source import TableSource
-from ebi_rules.translate.dialects.dialect import find_dialect
-from ebi_rules.translate.sql import SqlTranslator, like_patterns, needs_order, text_condition
+from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
+from ebi_rules.translate.sql import SqlTranslator, count_comparisons, needs_order, text_condition
 from ebi_rules.translate.sql_parts import all_of, as_number, number, text
 
 SHAPES = ("flags", "predicate", "case", "counts", "view")
@@ -28,7 +27,7 @@ _LONGEST_PREDICATE = 250_000
 
 def rule_statement(
     rules: Sequence[RuleLogic],
-    dialect: str | Path,
+    dialect: str | Path | Dialect,
     source: TableSource,
     shape: str = "flags",
     strategy: str | None = None,
@@ -37,7 +36,7 @@ def rule_statement(
 
     Args:
         rules: The rules; exactly one for the shapes `predicate` and `case`.
-        dialect: The name of a dialect, or a dialect file.
+        dialect: A dialect, its name, or a dialect file.
         source: The table.
         shape: `flags` selects the key and a 1/0 column per rule; `view` wraps that; `counts` groups by rule, provider
             and month (year * 100 + month); `predicate` is the bare condition over the table's own columns, and `case`
@@ -138,8 +137,7 @@ class _RuleWriter(Steps):
             )
         raw = [self._raw_column(column) for column in self.binding.code_columns(atom.code_field)]
         codes = self._normal_text(raw, atom.code_field, [atom])
-        comparisons = prod(len(like_patterns(named.codes, self.dialect)) for named in lists_named(atom))
-        size = len(self._print(codes)) * comparisons
+        size = len(self._print(codes)) * count_comparisons(atom, self.dialect)
         if size > _LONGEST_PREDICATE:
             raise DialectError(
                 f"{verdict_name(atom)} would make a predicate of about {size:,} characters, because it compares every "

@@ -1,11 +1,14 @@
 """Turn criteria into sqlglot trees, from the few nodes that mean the same in every dialect.
 
 Every condition is true or false, never unknown: columns that may be null are inside COALESCE. Codes are found by plain
-LIKE over text in one normal form. Whole statements are built in `statements`.
+LIKE over text in one normal form or, where there are many and the dialect's file says how, by a regular expression of
+classes and alternatives. Whole statements are built in `statements`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, product
+from math import prod
 
 from sqlglot import exp
 
@@ -32,6 +35,7 @@ from ebi_rules.criteria.normal_values import BABY_AGES, DECIMAL, raw_spellings
 from ebi_rules.criteria.value_patterns import DIGIT, OTHER, ValuePattern
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.dialects.dialect import Dialect
+from ebi_rules.translate.dialects.printing import from_template
 from ebi_rules.translate.sql_parts import NOTHING, all_of, any_of, coalesce, like, negate, number, text
 from ebi_rules.translate.sql_values import ORDERED_CLOSE, ORDERED_OPEN, replace_each, without_white_space
 from ebi_rules.translate.visitor import Visitor
@@ -39,6 +43,14 @@ from opcs_icd import MISSING_TEXTS, CodeList
 
 _MOST_PAIRS = 2_500
 """The most pairs of codes that one condition may compare to find one followed by the other."""
+_FEW_LIKES = 4
+"""So few codes are compared by LIKE, also where more are searched for at once."""
+_LONGEST_GROUP = 72
+_ANYTHING = "[^ ]"
+"""Any character of a text in normal form, in which blanks have become commas: a dot would leave line ends out."""
+_SEARCHED = {"": "^", ",": "^,", "%,": ",", "_%,": f"{_ANYTHING},"}
+"""Regular expressions for what LIKE patterns say before a code."""
+_SAFE_PATTERN = re.compile(r"[A-Z0-9,^ *()|\[\]-]+")
 
 
 class SqlTranslator(Visitor[exp.Expr]):
@@ -227,6 +239,9 @@ def _text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect) -> exp.E
     start = ORDERED_OPEN
     match atom:
         case FollowedBy(first, second):
+            if dialect.search:
+                between = f"{_ANYTHING}*{start}"
+                return search(column, f"{start}{_one_of(first.codes)}{between}{_one_of(second.codes)}", dialect)
             pairs = list(product(like_patterns(first.codes, dialect), like_patterns(second.codes, dialect)))
             if len(pairs) > _MOST_PAIRS:
                 raise DialectError(
@@ -235,11 +250,11 @@ def _text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect) -> exp.E
                 )
             return any_of([like(column, f"%{start}{before}%{start}{after}%") for before, after in pairs])
         case HasCode(codes, Position.ANY):
-            return any_of([like(column, f"%{start}{code}%") for code in like_patterns(codes.codes, dialect)])
+            return has_any(column, codes.codes, f"%{start}", dialect)
         case HasCode(codes, Position.PRIMARY | Position.SPELL):
-            return any_of([like(column, f"{start}{code}%") for code in like_patterns(codes.codes, dialect)])
+            return has_any(column, codes.codes, start, dialect)
         case HasCode(codes, Position.SECONDARY):
-            return any_of([like(column, f"_%{start}{code}%") for code in like_patterns(codes.codes, dialect)])
+            return has_any(column, codes.codes, f"_%{start}", dialect)
         case Recorded():
             return like(column, f"{start}%")
     assert False, f"Unhandled node: {atom}"
@@ -260,13 +275,72 @@ def _can_be_met_by(atom: CodeAtom, code: str) -> bool:
     return any(code.startswith(tuple(named.codes.prefixes)) for named in lists_named(atom))
 
 
+def has_any(column: exp.Expr, codes: CodeList, before: str, dialect: Dialect) -> exp.Expr:
+    """Return the condition that a text has a code of a list after something.
+
+    A few codes are compared by LIKE, which everybody reads; more are searched for at once where the dialect can.
+
+    Args:
+        column: The text, in normal form.
+        codes: The list.
+        before: A LIKE pattern of what stands before the code: nothing, a comma, `%,` or `_%,`.
+        dialect: The dialect.
+    """
+    likes = like_patterns(codes, dialect)
+    if len(likes) <= _FEW_LIKES or not (dialect.search or dialect.glob):
+        return any_of([like(column, f"{before}{code}%") for code in likes])
+    patterns = class_patterns(codes)
+    if dialect.search:
+        return any_of([search(column, _SEARCHED[before] + group, dialect) for group in _in_groups(patterns)])
+    globs = [before.replace("%", "*").replace("_", "?") + pattern for pattern in patterns]
+    return any_of([from_template(f"{{}} GLOB '{pattern}*'", column.copy(), dialect) for pattern in globs])
+
+
+def search(column: exp.Expr, pattern: str, dialect: Dialect) -> exp.Expr:
+    """Return the condition that a text has something that a regular expression describes.
+
+    The expression has letters, digits, commas, classes and alternatives alone, which mean the same everywhere.
+    """
+    assert _SAFE_PATTERN.fullmatch(pattern), pattern
+    value = column.copy() if isinstance(column, exp.Column | exp.Func) else exp.Paren(this=column.copy())
+    return from_template(dialect.search.replace("{pattern}", f"'{pattern}'"), value, dialect)
+
+
+def count_comparisons(atom: CodeAtom, dialect: Dialect) -> int:
+    """Return how many times a text is compared to decide a code atom."""
+    lists = [named.codes for named in lists_named(atom)]
+    if dialect.search:
+        searches = [len(list(_in_groups(class_patterns(codes)))) for codes in lists]
+        return 1 if isinstance(atom, FollowedBy) else sum(searches)
+    return prod(len(like_patterns(codes, dialect)) for codes in lists)
+
+
+def _one_of(codes: CodeList) -> str:
+    """Return a list of codes as one group of a regular expression."""
+    return "(" + "|".join(class_patterns(codes)) + ")"
+
+
+def _in_groups(patterns: Sequence[str]) -> Iterator[str]:
+    """Yield patterns as groups of alternatives that are not too long for a line."""
+    group: list[str] = []
+    for pattern in patterns:
+        if group and len("|".join([*group, pattern])) > _LONGEST_GROUP:
+            yield f"({'|'.join(group)})"
+            group = []
+        group.append(pattern)
+    yield f"({'|'.join(group)})" if len(group) > 1 else group[0]
+
+
 def like_patterns(codes: CodeList, dialect: Dialect) -> list[str]:
     """Return LIKE patterns, without wildcards, for the beginnings of the codes in a list.
 
     They have classes of characters, such as U05[45] and C[0-9][0-9], where the dialect's LIKE supports them.
     """
-    if not dialect.like_classes:
-        return list(codes.prefixes)
+    return class_patterns(codes) if dialect.like_classes else list(codes.prefixes)
+
+
+def class_patterns(codes: CodeList) -> list[str]:
+    """Return patterns with classes of characters for the beginnings of the codes in a list: U05[45], C[0-9][0-9]."""
     categories = [prefix for prefix in codes.prefixes if len(prefix) == 3]
     tens = [
         (stem, _class(prefix[2] for prefix in group))

@@ -1,5 +1,6 @@
 """SQL text: the safe subset, its shapes in every dialect, and lists far longer than those of any rule."""
 
+import re
 import sqlite3
 import tomllib
 from collections.abc import Callable
@@ -42,6 +43,15 @@ def test_every_dialect_file_is_a_dialect_of_its_name() -> None:
     assert promised <= set(builtin_dialects()), "a dialect that users rely on is gone"
 
 
+_SEARCH = {
+    name: re.compile(
+        re.escape(dialect.search).replace(r"\{\}", r".*").replace(r"\{pattern\}", r"'[A-Z0-9,^ *()|\[\]-]+'")
+    )
+    for name, dialect in builtin_dialects().items()
+    if dialect.search
+}
+
+
 @pytest.mark.parametrize("dialect", NAMES)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("layout", ["ncdr-opa", "hes-op", "unified-sus-op"])
@@ -63,7 +73,10 @@ def test_every_shape_can_be_parsed_in_its_own_dialect(dialect: str, shape: str, 
         # Only a dialect without TRY_CAST asks by a pattern whether a text is a number, as its file says.
         pattern = "'^[+-]?[0-9]+([.][0-9]*)?$'"
         numbers = text.count(pattern) if pattern in builtin_dialects()[dialect].number else 0
-        assert text.upper().count("REGEXP") + text.count("~") == numbers
+        asked = len(_SEARCH[dialect].findall(text)) if dialect in _SEARCH else 0
+        assert len(re.findall(r"REGEXP|~|RLIKE|\bmatch\(", text, re.IGNORECASE)) == numbers + asked
+        plain = ebi.sql(interpretation, dialect, layout, "sus.opa", shape, plain=True)
+        assert len(re.findall(r"REGEXP|~|RLIKE|\bmatch\(", plain, re.IGNORECASE)) == numbers
 
 
 @pytest.mark.parametrize(
@@ -106,7 +119,7 @@ def test_classes_are_only_used_by_dialects_that_have_them() -> None:
     without_classes = [name for name, dialect in builtin_dialects().items() if not dialect.like_classes]
     assert len(without_classes) > 1
     for dialect in without_classes:
-        assert "[4" not in ebi.sql(RULE, dialect, "ncdr-opa", "sus.opa")
+        assert "[4" not in ebi.sql(RULE, dialect, "ncdr-opa", "sus.opa", plain=True)
 
 
 _prefixes = st.from_regex(r"[ACU][0-9][0-9]([0-9]([0-9])?)?", fullmatch=True)
@@ -144,7 +157,8 @@ def test_followed_by_is_refused_where_it_would_explode() -> None:
     many = [f"{letter}{number:03d}" for letter in "AB" for number in range(0, 1000, 10)]
     rule = make_rule({"order": "procedure_followed_by(many, many)"}, {"many": many})
     with pytest.raises(ebi.DialectError, match="40,000 comparisons"):
-        ebi.sql(rule, "duckdb", "ncdr-opa", "t")
+        ebi.sql(rule, "duckdb", "ncdr-opa", "t", plain=True)
+    assert ebi.sql(rule, "duckdb", "ncdr-opa", "t").count("regexp_matches") == 1
     assert "MIN(" in ebi.sql(rule, "duckdb", "unified-sus-op", "t")
 
 
@@ -153,8 +167,9 @@ def test_a_predicate_too_long_to_paste_is_refused() -> None:
     rule = make_rule({"many": "procedure(many)"}, {"many": many})
     for shape in ("predicate", "case"):
         with pytest.raises(ebi.DialectError, match=r"many would make a predicate of about .* use --shape flags"):
-            ebi.sql(rule, "duckdb", "hes-op", "t", shape)
-    assert ebi.sql(rule, "duckdb", "hes-op", "t").count("LIKE") == 2_000
+            ebi.sql(rule, "duckdb", "hes-op", "t", shape, plain=True)
+    assert ebi.sql(rule, "duckdb", "hes-op", "t", plain=True).count("LIKE") == 2_000
+    assert ebi.sql(rule, "duckdb", "hes-op", "t").count("LIKE") == 0
 
 
 def test_a_list_with_the_name_of_a_field_has_its_own_column() -> None:

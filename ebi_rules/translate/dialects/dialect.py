@@ -1,7 +1,8 @@
 """What a dialect is: its name in sqlglot, and the few ways in which our subset of SQL must differ for it."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,9 @@ class Dialect:
         title: The name of the product.
         sqlglot: The name of the dialect in sqlglot.
         like_classes: LIKE knows classes of characters such as [0-9].
+        search: How a text is searched for a regular expression, with {} for the text and {pattern} for the expression;
+            empty where the engine has no such search.
+        glob: GLOB knows classes of characters such as [0-9].
         empty_is_null: An empty text is NULL.
         concat_with_pipes: Texts are joined by ||.
         extract: Dates know EXTRACT(MONTH FROM ...).
@@ -41,6 +45,8 @@ class Dialect:
     title: str
     sqlglot: str
     like_classes: bool = False
+    search: str = ""
+    glob: bool = False
     empty_is_null: bool = False
     concat_with_pipes: bool = False
     extract: bool = True
@@ -65,19 +71,26 @@ def builtin_dialects() -> Mapping[str, Dialect]:
     return {dialect.name: dialect for dialect in dialects}
 
 
-def find_dialect(name: str | Path) -> Dialect:
-    """Return a dialect by its name, without regard to case, or read one from a TOML file.
+def find_dialect(name: str | Path | Dialect) -> Dialect:
+    """Return a dialect by its name, without regard to case, or read one from a TOML file; or a dialect itself.
 
     Raises:
         UsageError: There is no dialect of that name.
         DataFileError: The file is wrong.
     """
+    if isinstance(name, Dialect):
+        return name
     text = str(name)
     if text.lower() in builtin_dialects():
         return builtin_dialects()[text.lower()]
     if text.endswith(".toml"):
         return read_dialect(read_text_file(text, "the dialect file"), text)
     raise UsageError(unknown("dialect", text, builtin_dialects()))
+
+
+def in_plain_words(dialect: Dialect) -> Dialect:
+    """Return a dialect that compares codes by plain LIKE alone."""
+    return replace(dialect, search="", glob=False, like_classes=False)
 
 
 def read_dialect(content: str, file: str) -> Dialect:
@@ -100,6 +113,8 @@ def read_dialect(content: str, file: str) -> Dialect:
         source.fail(("folds",), "this must be 'lower' or 'upper'.")
     if "{}" not in dialect.number:
         source.fail(("number",), "this must have {} in the place of the text.")
+    if dialect.search and not {"{}", "{pattern}"}.issubset(re.findall(r"\{\w*\}", dialect.search)):
+        source.fail(("search",), "this must have {} in the place of the text, and {pattern} in that of the expression.")
     known = [each.value for each in Dialects if each.value]
     if dialect.sqlglot not in known:
         source.fail(("sqlglot",), unknown("dialect of sqlglot", dialect.sqlglot, known))
