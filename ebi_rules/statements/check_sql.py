@@ -34,10 +34,10 @@ from ebi_rules.translate.sql_values import (
     as_whole_number,
     code_text,
     is_code,
+    normal_text,
     separated_text,
     single_code,
     without_fillers,
-    without_white_space,
 )
 from opcs_icd import MISSING_TEXTS, NOT_CODABLE, OPCS4, CodeSystem
 
@@ -83,6 +83,9 @@ class _Check:
     condition: exp.Expr | None
 
 
+_BY_ROW, _ROWS = "activity", "n_rows"
+
+
 def check_statement(
     dialect: str | Path | Dialect, source: TableSource, fields: Iterable[str], scope: Scope = EVERYTHING
 ) -> str:
@@ -115,10 +118,18 @@ class _CheckWriter(Steps):
         checks = [check for name in fields for check in self._of_field(name, fields)]
         checks += [check for name in codes for check in self._of_codes(name)]
         checks.append(
-            _Check("id", "missing", "activity", exp.Is(this=self._column("activity_key"), expression=exp.Null()))
+            _Check("id", "missing", _BY_ROW, exp.Is(this=self._column("activity_key"), expression=exp.Null()))
         )
-        checks.append(_Check("id", "rows", "activity", None))
-        steps = [("texts", self._values_step(fields, inside)), ("activity", self._without_fillers_step(fields, inside))]
+        checks.append(_Check("id", "rows", _BY_ROW, None))
+        by_row = [name for name in fields if self._step_of(name) == _BY_ROW]
+        if any(check.check == "booked" for check in checks) and "attendance_status" not in by_row:
+            by_row.append("attendance_status")
+        codes_by_row = [name for name in inside if self._step_of(name) == _BY_ROW]
+        steps = [("texts", self._values_step(by_row, codes_by_row))]
+        steps.append((_BY_ROW, self._without_fillers_step(["activity_key", *by_row], codes_by_row, "texts")))
+        for name in (*fields, *inside):
+            if self._step_of(name) != _BY_ROW:
+                steps += self._distinct_steps(name)
         steps += [(_rows_of(name), self._child_step(name)) for name in outside]
         counted = list(dict.fromkeys(check.step for check in checks))
         steps += [(f"{step}_counts", self._counts_step(step, checks)) for step in counted]
@@ -143,33 +154,58 @@ class _CheckWriter(Steps):
     def _values_step(self, fields: Sequence[str], codes: Sequence[str]) -> exp.Expr:
         """Select every field as bare text, dates as they are, and the first column of codes in normal form."""
         columns = [self._raw_column(self.binding.key).as_(self._name("activity_key"))]
-        for name in fields:
-            if name == "age" and self.binding.derives_age:
-                columns.append(self._raw_field(name).as_(self._name(name)))
-                continue
-            raw: list[exp.Expr] = [self._raw_column(column) for column in self.binding.fields[name]]
-            if FIELDS[name].kind is not Kind.DATE:
-                raw = [without_white_space(as_text(column, self.dialect), self.dialect) for column in raw]
-                raw = [exp.Upper(this=column) for column in raw]
-            value = raw[0] if len(raw) == 1 else exp.Coalesce(this=raw[0], expressions=raw[1:])
-            columns.append(value.as_(self._name(name)))
-        for name in codes:
-            column = [self._raw_column(self.binding.code_columns(name)[0])]
-            columns.append(separated_text(column, self.dialect).as_(self._name(name)))
-            if CODE_FIELDS[name] is OPCS4:
-                loose = code_text(column, self.dialect, False, self.binding, name)
-                columns.append(concat([loose, text(",")], self.dialect).as_(self._name(f"{name}_all")))
+        columns += [self._value(name) for name in fields]
+        columns += [column for name in codes for column in self._texts(name)]
         return self._within_scope(exp.Select(expressions=columns).from_(self._activity_table()))
 
-    def _without_fillers_step(self, fields: Sequence[str], codes: Sequence[str]) -> exp.Expr:
-        """Select the same, with texts of codes that have codes only."""
-        columns: list[exp.Expr] = [self._column(name) for name in ("activity_key", *fields)]
+    def _value(self, name: str) -> exp.Expr:
+        """Return a field as bare text, or as the date or derived age that it is."""
+        if name == "age" and self.binding.derives_age:
+            return self._raw_field(name).as_(self._name(name))
+        raw: list[exp.Expr] = [self._raw_column(column) for column in self.binding.fields[name]]
+        if FIELDS[name].kind is not Kind.DATE:
+            raw = [normal_text(as_text(column, self.dialect), self.dialect) for column in raw]
+        value = raw[0] if len(raw) == 1 else exp.Coalesce(this=raw[0], expressions=raw[1:])
+        return value.as_(self._name(name))
+
+    def _texts(self, name: str) -> Iterator[exp.Expr]:
+        """Yield the first column of codes, each between a comma and a bar, and of procedures also every code."""
+        column = [self._raw_column(self.binding.code_columns(name)[0])]
+        yield separated_text(column, self.dialect).as_(self._name(name))
+        if CODE_FIELDS[name] is OPCS4:
+            loose = code_text(column, self.dialect, False, self.binding, name)
+            yield concat([loose, text(",")], self.dialect).as_(self._name(f"{name}_all"))
+
+    def _step_of(self, name: str) -> str:
+        """Return the step that has the values of a field: every row, or every different value with its rows."""
+        by_row = name == "age" and self.binding.derives_age
+        if not self.dialect.distinct or by_row or (name in FIELDS and FIELDS[name].kind is Kind.DATE):
+            return _BY_ROW
+        return f"{name}_values"
+
+    def _distinct_steps(self, name: str) -> Iterator[tuple[str, exp.Expr]]:
+        """Yield the steps with the different values of a field, or texts of codes, and how many rows have each."""
+        is_of_codes = name in CODE_FIELDS
+        columns = [*self._texts(name)] if is_of_codes else [self._value(name)]
+        raw = self.binding.code_columns(name)[:1] if is_of_codes else self.binding.fields[name]
+        rows = exp.Count(this=exp.Star()).as_(self._name(_ROWS))
+        select = exp.Select(expressions=[*columns, rows]).from_(self._activity_table())
+        grouped = self._within_scope(select).group_by(*(self._raw_column(column) for column in raw))
+        if not is_of_codes:
+            yield self._step_of(name), grouped
+            return
+        yield f"{name}_texts", grouped
+        yield self._step_of(name), self._without_fillers_step([_ROWS], [name], f"{name}_texts")
+
+    def _without_fillers_step(self, fields: Sequence[str], codes: Sequence[str], step: str) -> exp.Expr:
+        """Select the same as a step, with texts of codes that have codes only."""
+        columns: list[exp.Expr] = [self._column(name) for name in fields]
         for name in codes:
             bare = without_fillers(self._column(name), self.dialect, self.binding, name)
             columns.append(bare.as_(self._name(name)))
             if CODE_FIELDS[name] is OPCS4:
                 columns.append(self._column(f"{name}_all"))
-        return exp.Select(expressions=columns).from_(self._step("texts"))
+        return exp.Select(expressions=columns).from_(self._step(step))
 
     def _child_step(self, name: str) -> exp.Expr:
         """Select the codes of a child table, each between a comma and a bar."""
@@ -185,41 +221,41 @@ class _CheckWriter(Steps):
         return exp.Select(expressions=columns).from_(self._child_table(name, child))
 
     def _of_field(self, name: str, fields: Sequence[str]) -> Iterator[_Check]:
-        definition, column = FIELDS[name], self._column(name)
+        definition, column, step = FIELDS[name], self._column(name), self._step_of(name)
         if definition.kind is Kind.DATE:
-            yield _Check(name, "missing", "activity", exp.Is(this=column, expression=exp.Null()))
+            yield _Check(name, "missing", step, exp.Is(this=column, expression=exp.Null()))
             if name == "activity_date" and "attendance_status" in fields:
                 is_later = exp.GT(this=as_day(column.copy(), self.dialect), expression=exp.CurrentDate())
                 is_booked = self._is_one_of(self._column("attendance_status"), raw_spellings(STATUS, BOOKED))
-                yield _Check(name, "booked", "activity", all_of([is_booked, is_later]))
+                yield _Check(name, "booked", step, all_of([is_booked, is_later]))
             return
         if name == "age" and self.binding.derives_age:
-            yield _Check(name, "missing", "activity", exp.Is(this=column, expression=exp.Null()))
+            yield _Check(name, "missing", step, exp.Is(this=column, expression=exp.Null()))
             low, high = LIMITS[name]
             within = exp.Between(this=coalesce(column.copy(), number(low)), low=number(low), high=number(high))
-            yield _Check(name, "implausible", "activity", negate(within))
+            yield _Check(name, "implausible", step, negate(within))
             return
         recorded = negate(self._is_one_of(column, MISSING_TEXTS))
-        yield _Check(name, "missing", "activity", negate(recorded))
+        yield _Check(name, "missing", step, negate(recorded))
         if definition.kind is Kind.NUMBER:
             value = as_whole_number(column, self.dialect)
             decimals = any_of([like(column, f"%.%{digit}%") for digit in _DIGITS[1:]])
             unread = any_of([exp.Is(this=value, expression=exp.Null()), self._holds(decimals, column)])
-            yield _Check(name, "malformed", "activity", all_of([recorded, unread]))
+            yield _Check(name, "malformed", step, all_of([recorded, unread]))
             low, high = LIMITS[name]
             never_null = coalesce(as_whole_number(column, self.dialect), number(low))
             within = exp.Between(this=never_null, low=number(low), high=number(high))
             babies = exp.Between(this=never_null.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
-            yield _Check(name, "implausible", "activity", negate(any_of([within, babies])))
+            yield _Check(name, "implausible", step, negate(any_of([within, babies])))
             return
         if definition.width and definition.width > 1:
             lengths = ["_" * length for length in range(1, definition.width)]
             patterns = [pattern + end for pattern in lengths for end in ("", DECIMAL)]
             is_short = any_of([self._matches(column, pattern) for pattern in patterns])
             known = [self._is_known(column, definition)] if definition.is_closed else []
-            yield _Check(name, "short", "activity", all_of([recorded, is_short, *known]))
+            yield _Check(name, "short", step, all_of([recorded, is_short, *known]))
         if definition.is_closed:
-            yield _Check(name, "unknown", "activity", all_of([recorded, negate(self._is_known(column, definition))]))
+            yield _Check(name, "unknown", step, all_of([recorded, negate(self._is_known(column, definition))]))
 
     def _is_known(self, column: exp.Expr, definition: Field) -> exp.Expr:
         spellings = [raw for value in definition.meanings for raw in raw_spellings(definition, value)]
@@ -229,7 +265,7 @@ class _CheckWriter(Steps):
         return any_of([known, *(self._matches(column, f"{code}_") for code in definition.meanings if len(code) == 1)])
 
     def _of_codes(self, name: str) -> Iterator[_Check]:
-        step = _rows_of(name) if self.binding.child(name) else "activity"
+        step = _rows_of(name) if self.binding.child(name) else self._step_of(name)
         column, system = self._column(name), CODE_FIELDS[name]
         lone = [f",{code}|" for code in self.binding.lone_fillers(name)]
         has_code = self._matches(column, ",%")
@@ -288,11 +324,17 @@ class _CheckWriter(Steps):
         sums = []
         for place, check in enumerate(checks, 1):
             if check.step == step:
-                value = (
-                    exp.Count(this=exp.Star()) if check.condition is None else exp.Sum(this=as_number(check.condition))
-                )
-                sums.append(value.as_(self._name(f"n{place}")))
+                sums.append(self._count(step, check.condition).as_(self._name(f"n{place}")))
         return exp.Select(expressions=sums).from_(self._step(step))
+
+    def _count(self, step: str, condition: exp.Expr | None) -> exp.Expr:
+        """Return the number of rows for which a condition holds, or of all."""
+        if not step.endswith("_values"):
+            return exp.Count(this=exp.Star()) if condition is None else exp.Sum(this=as_number(condition))
+        rows = self._column(_ROWS)
+        if condition is None:
+            return exp.Sum(this=rows)
+        return exp.Sum(this=exp.Case(ifs=[exp.If(this=condition, true=rows)], default=number(0)))
 
     def _list_step(self, checks: Sequence[_Check]) -> exp.Expr:
         """List the counts as rows: field, finding, and the number of the count."""

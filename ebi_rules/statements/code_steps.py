@@ -99,6 +99,7 @@ class Steps(ExaminationSteps, ChildSteps):
             self._column,
             self._is_true,
             self._is_true,
+            self._is_normal,
         )
 
     def _is_true(self, atom: CodeAtom | InList) -> exp.Expr:
@@ -147,7 +148,7 @@ class Steps(ExaminationSteps, ChildSteps):
         """
         inside = [name for name in _code_fields(atoms) if not self.binding.child(name)]
         ordered = [name for name in inside if not self.distinct and self._is_ordered(name, atoms)]
-        columns = [self._raw_field(name).as_(self._name(self._carried(name))) for name in fields]
+        columns = [self._read_field(name).as_(self._name(self._carried(name))) for name in fields]
         columns += [self._text_column(name, atoms, name in ordered) for name in inside]
         if self.has_further_keys:
             further = self._further_keys().items()

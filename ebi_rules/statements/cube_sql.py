@@ -1,8 +1,9 @@
 """The cube as one SQL statement, which a warehouse runs so that only counts leave it.
 
-After the steps that decide codes, `criteria` decides every criterion once, `grouped` counts the rows that are alike in
-all of these, `variants` decides every variant of every rule, `counted` adds up, and the last steps turn one column per
-count into one row per count above 0, as in `ebi_rules.cube`. The steps after `grouped` work on groups, not on rows.
+After the steps that decide codes, `criteria` decides every criterion once, `packed` puts several answers into one
+number, `grouped` counts the rows that are alike in all of these, `answers` takes the numbers apart again, `variants`
+decides every variant of every rule, `counted` adds up, and the last steps turn one column per count into one row per
+count above 0, as in `ebi_rules.cube`. The steps after `grouped` work on groups, not on rows.
 Values of fields are returned as the table has them: `cube.read_cube` puts them into normal form and adds up again.
 """
 
@@ -13,16 +14,11 @@ from pathlib import Path
 from sqlglot import exp
 
 from ebi_rules._support.errors import ExtractError
-from ebi_rules.criteria.labels import Recoding
-from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, In, Recorded
-from ebi_rules.criteria.normal_values import BABY_AGES
+from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, Recorded
 from ebi_rules.cube import (
-    AGE_BAND_STARTS,
-    AGE_BANDS,
     DAY_MEASURES,
     EARLY_DAYS,
     LATE_DAYS,
-    OLDEST,
     STANDARD_DIMENSIONS,
     TREATMENT,
     missing_counted,
@@ -31,23 +27,24 @@ from ebi_rules.cube import (
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_logic import RuleLogic, criteria_of
-from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts
+from ebi_rules.statements.code_steps import decides_distinct, name_verdicts
+from ebi_rules.statements.cube_columns import CubeColumns
 from ebi_rules.statements.step_names import union
-from ebi_rules.statements.table_reading import no_codes
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
-from ebi_rules.translate.sql import SqlTranslator
-from ebi_rules.translate.sql_parts import all_of, any_of, as_number, negate, number, text
-from ebi_rules.translate.sql_values import as_text
+from ebi_rules.translate.sql_parts import all_of, as_number, negate, number, text
 
 _ACTIVITY = "n_activity"
 _DAYS = _FIRST, _LAST, _EARLY, _LATE = ("n_first_date", "n_last_date", "n_early", "n_late")
 _ROWS = "n_rows"
 _DAY = "day_number"
 _DAY_OF_MONTH = "month_day"
-_TREATMENT = "function_treated"
-_NOT_GROUPED = (_DAY, _DAY_OF_MONTH, _TREATMENT)
+_NOT_GROUPED = (_DAY, _DAY_OF_MONTH)
 """Columns of the step `criteria` that rows are not grouped by."""
+
+
+_IN_WORD = 6
+"""So many answers are in one number: it is taken apart by a list of the numbers in which an answer is 1."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def criteria_counted(audited: Sequence[AuditedRule]) -> list[Criterion]:
     return list(dict.fromkeys([*criteria_of(variants), *further]))
 
 
-class _CubeWriter(Steps):
+class _CubeWriter(CubeColumns):
     """Write the cube's statement for one dialect, layout and table."""
 
     def cube(
@@ -141,7 +138,9 @@ class _CubeWriter(Steps):
         criteria = self._criteria_step(recorded, dimensions)
         steps = [
             ("criteria", criteria),
-            ("grouped", self._grouped_step(criteria.named_selects)),
+            ("packed", self._packed_step(criteria.named_selects, dimensions)),
+            ("grouped", self._grouped_step(criteria.named_selects, dimensions)),
+            ("answers", self._answers_step(criteria.named_selects, dimensions)),
             ("variants", self._variants_step(criteria.named_selects)),
             ("counted", self._counted_step(counts, dimensions)),
             ("measures", self._measures_step(counts)),
@@ -149,10 +148,10 @@ class _CubeWriter(Steps):
         ]
         counted = exp.Select(expressions=self._long_columns(dimensions)).from_(self._step("cube_rows"))
         selects: list[exp.Expr] = [counted.where(exp.GT(this=self._column("count"), expression=number(0)))]
-        if _TREATMENT in criteria.named_selects:
+        if treatment_fields(self.binding):
             steps.append(("treatments", self._treatments_step(dimensions)))
             selects.append(exp.Select(expressions=self._long_columns(dimensions)).from_(self._step("treatments")))
-        further = ("activity_date", "age", *missing_counted(dimensions), *treatment_fields(self.binding))
+        further = ("activity_date", "age", *missing_counted(dimensions))
         split = [self.binding.recodings[name] for name in dimensions if name in self.binding.recodings]
         sources = {name for recoding in split if recoding.is_split for name in recoding.fields}
         carried = [name for name in self.binding.fields if name in {*dimensions, *further, *sources}]
@@ -177,13 +176,34 @@ class _CubeWriter(Steps):
         if self.binding.fields.get("activity_date"):
             columns.append(self._day(self._column("activity_date")).as_(self._name(_DAY)))
             columns.append(self._date_part(self._column("activity_date"), "DAY").as_(self._name(_DAY_OF_MONTH)))
-        if treatment_fields(self.binding):
-            columns.append(as_text(self._column("treatment_function"), self.dialect).as_(self._name(_TREATMENT)))
         return exp.Select(expressions=columns).from_(self._step("codes"))
 
-    def _grouped_step(self, carried: Sequence[str]) -> exp.Expr:
+    def _packed_step(self, carried: Sequence[str], dimensions: Sequence[str]) -> exp.Expr:
+        """Put several answers into one number each: rows group by few numbers much faster than by many."""
+        columns: list[exp.Expr] = [self._column(name) for name in dimensions]
+        for word, names in _words(carried, dimensions).items():
+            number_of_all: exp.Expr = self._column(names[0])
+            for place, name in enumerate(names[1:], start=1):
+                part = exp.Mul(this=self._column(name), expression=number(2**place))
+                number_of_all = exp.Add(this=number_of_all, expression=part)
+            columns.append(number_of_all.as_(self._name(word)))
+        columns += [self._column(name) for name in (_DAY, _DAY_OF_MONTH) if name in carried]
+        return exp.Select(expressions=columns).from_(self._step("criteria"))
+
+    def _answers_step(self, carried: Sequence[str], dimensions: Sequence[str]) -> exp.Expr:
+        """Take the numbers of groups apart into answers again."""
+        columns: list[exp.Expr] = [self._column(name) for name in dimensions]
+        for word, names in _words(carried, dimensions).items():
+            for place, name in enumerate(names):
+                values = [number(value) for value in range(2 ** len(names)) if value >> place & 1]
+                holds = exp.In(this=self._column(word), expressions=values)
+                columns.append(as_number(holds).as_(self._name(name)))
+        columns += [self._column(name) for name in (_ROWS, *(_DAYS if _DAY in carried else ()))]
+        return exp.Select(expressions=columns).from_(self._step("grouped"))
+
+    def _grouped_step(self, carried: Sequence[str], dimensions: Sequence[str]) -> exp.Expr:
         """Count the rows that are alike, and select the first and the latest of their days."""
-        keys = [self._column(name) for name in carried if name not in _NOT_GROUPED]
+        keys = [self._column(name) for name in (*dimensions, *_words(carried, dimensions))]
         counts: list[exp.Expr] = [exp.Count(this=exp.Star()).as_(self._name(_ROWS))]
         if _DAY in carried:
             counts += [
@@ -196,32 +216,40 @@ class _CubeWriter(Steps):
                     self._name(_LATE)
                 ),
             ]
-        select = exp.Select(expressions=[*keys, *counts]).from_(self._step("criteria"))
+        select = exp.Select(expressions=[*keys, *counts]).from_(self._step("packed"))
         return select.group_by(*(key.copy() for key in keys))
 
     def _treatments_step(self, dimensions: Sequence[str]) -> exp.Expr:
-        """Count activity by provider, month and treatment function; any value stands for the other dimensions."""
-        keys = [self._column("provider"), self._column("month"), self._column(_TREATMENT)]
+        """Count activity by provider, month and treatment function; any value stands for the other dimensions.
+
+        It reads the table by itself: a step that two others read is kept in memory as a whole.
+        """
+        has_date = self.binding.fields.get("activity_date")
+        month = self._month(self._raw_field("activity_date")) if has_date else text("")
+        keys = {"provider": self._raw_field("provider"), **({"month": month} if has_date else {})}
+        function = self._read_field("treatment_function")
         columns: list[exp.Expr] = [text("").as_(self._name("rule"))]
         for name in dimensions:
-            column = self._column(name)
-            columns.append(column if name in ("provider", "month") else exp.Min(this=column).as_(self._name(name)))
+            is_plain = name in self.binding.fields and name not in self.binding.recodings
+            value = exp.Min(this=self._raw_field(name)) if is_plain else text("")
+            columns.append(keys.get(name, value).as_(self._name(name)))
         columns += [
             text(TREATMENT).as_(self._name("measure")),
-            self._column(_TREATMENT).as_(self._name("item")),
+            function.as_(self._name("item")),
             exp.Count(this=exp.Star()).as_(self._name("count")),
         ]
-        return exp.Select(expressions=columns).from_(self._step("criteria")).group_by(*keys)
+        select = self._within_scope(exp.Select(expressions=columns).from_(self._activity_table()))
+        return select.group_by(*(key.copy() for key in (*keys.values(), function)))
 
     def _variants_step(self, carried: Sequence[str]) -> exp.Expr:
-        """Add 1 or 0 for every variant to the columns of the step `grouped`."""
+        """Add 1 or 0 for every variant to the columns of the step `answers`."""
         of_days = _DAYS if _DAY in carried else ()
         kept = [name for name in carried if name not in _NOT_GROUPED]
         columns: list[exp.Expr] = [self._column(name) for name in (*kept, _ROWS, *of_days)]
         for variant in self._variants:
             holds = all_of([self._is_one(self._criterion_column(criterion)) for criterion in variant.criteria.values()])
             columns.append(as_number(holds).as_(self._name(self._variant_column(variant))))
-        return exp.Select(expressions=columns).from_(self._step("grouped"))
+        return exp.Select(expressions=columns).from_(self._step("answers"))
 
     def _counted_step(self, counts: Sequence[_Count], dimensions: Sequence[str]) -> exp.Expr:
         """Add up every count, one column each, by the dimensions."""
@@ -309,61 +337,6 @@ class _CubeWriter(Steps):
         columns = [self._column("rule"), *(self._column(name) for name in dimensions)]
         return [*columns, self._column("measure"), self._column("item"), self._column("count")]
 
-    def _dimension(self, name: str) -> exp.Expr:
-        if name == "month":
-            has_date = self.binding.fields.get("activity_date")
-            return self._month(self._column("activity_date")) if has_date else text("")
-        if name == "age_band":
-            return self._age_band() if "age" in self.binding.fields else text("")
-        if name in self.binding.recodings:
-            return self._label(self.binding.recodings[name])
-        return self._column(name) if name in self.binding.fields else text("")
-
-    def _label(self, recoding: Recoding) -> exp.Expr:
-        """Return the label of an activity's code."""
-        named = [label for label in recoding.known if label != recoding.otherwise]
-        if recoding.is_split:
-            conditions = [self._translator().visit(recoding.among([label])) for label in named]
-        else:
-            conditions = [self._is_labelled(recoding, label) for label in named]
-        labels = [exp.If(this=has, true=text(label)) for has, label in zip(conditions, named, strict=True)]
-        return exp.Case(ifs=labels, default=text(recoding.otherwise) if recoding.otherwise else None)
-
-    def _is_labelled(self, recoding: Recoding, *labels: str) -> exp.Expr:
-        """Return the condition that an activity's code has one of some labels, or any label if none is named."""
-        translator = SqlTranslator(self.dialect, lambda _: self._column(self._carried(recoding.name)), no_codes)
-        if recoding.patterns:
-            patterns = [pattern for pattern, label in recoding.patterns if not labels or label in labels]
-            return translator.fits_any(recoding.field, patterns)
-        codes = [code for code, label in recoding.labels.items() if not labels or label in labels]
-        return translator.visit(In(recoding.field, tuple(codes)))
-
-    def _is_missing(self, name: str) -> exp.Expr:
-        """Return 1 where a field has no value, or its recoding has no label for the value; else 0."""
-        recoding = self.binding.recodings.get(name)
-        if recoding is None:
-            return as_number(self._translator().is_missing(name))
-        return number(0) if recoding.otherwise else as_number(negate(self._is_labelled(recoding)))
-
-    def _age_band(self) -> exp.Expr:
-        age = self._column("age")
-        ends = [*(start - 1 for start in AGE_BAND_STARTS[1:]), OLDEST]
-        bands = []
-        for band, low, high in zip(AGE_BANDS, AGE_BAND_STARTS, ends, strict=True):
-            within: exp.Expr = exp.Between(this=age.copy(), low=number(low), high=number(high))
-            if low == 0:
-                babies = exp.Between(this=age.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
-                within = any_of([within, babies])
-            bands.append(exp.If(this=within, true=text(band)))
-        return exp.Case(ifs=bands)
-
-    def _day(self, date: exp.Expr) -> exp.Expr:
-        """Return a day as a number: 20240328."""
-        if not self.dialect.extract:
-            return exp.cast(exp.TimeToStr(this=date.copy(), format=text("%Y%m%d")), "int")
-        month = exp.Mul(this=exp.Paren(this=self._month(date)), expression=number(100))
-        return exp.Add(this=month, expression=self._date_part(date, "DAY"))
-
     def _all(self, criteria: Sequence[Criterion]) -> exp.Expr:
         """Return 1 where all criteria hold, else 0."""
         if not criteria:
@@ -378,3 +351,10 @@ class _CubeWriter(Steps):
 
     def _variant_column(self, variant: RuleLogic) -> str:
         return f"variant_{self._variants.index(variant) + 1}"
+
+
+def _words(carried: Sequence[str], dimensions: Sequence[str]) -> dict[str, list[str]]:
+    """Return the columns of answers in each number that rows are grouped by."""
+    answers = [name for name in carried if name not in (*_NOT_GROUPED, *dimensions)]
+    starts = range(0, len(answers), _IN_WORD)
+    return {f"answers_{place}": answers[start : start + _IN_WORD] for place, start in enumerate(starts, start=1)}

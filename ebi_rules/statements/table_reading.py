@@ -15,7 +15,9 @@ from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.printing import identifier, table_name
 from ebi_rules.translate.sql import SqlTranslator
 from ebi_rules.translate.sql_parts import as_number, negate, number, text
-from ebi_rules.translate.sql_values import as_text, as_whole_number
+from ebi_rules.translate.sql_values import as_text, as_whole_number, normal_text
+
+TREATMENT_FUNCTION = "treatment_function"
 
 
 @dataclass
@@ -82,6 +84,17 @@ class TableReading(Naming):
             return self._age_at_activity() if name == "age" else text("")
         first, *rest = [self._typed(FIELDS[name].kind, column) for column in self.binding.fields[name]]
         return exp.Coalesce(this=first, expressions=rest) if rest else first
+
+    def _read_field(self, name: str) -> exp.Expr:
+        """Return a field as the steps read it: as `_raw_field`, and in normal form if `_is_normal`."""
+        raw = self._raw_field(name)
+        return normal_text(raw, self.dialect) if self._is_normal(name) and self.binding.fields[name] else raw
+
+    def _is_normal(self, name: str) -> bool:
+        """Return whether the steps put a field into normal form as they read it: fields with few different values."""
+        recoding = self.binding.recodings.get(name)
+        source = name if recoding is None or recoding.is_split else recoding.field
+        return bool(FIELDS[source].meanings) or source == TREATMENT_FUNCTION
 
     def _age_at_activity(self) -> exp.Expr:
         """Return the age in completed years at the date of the activity; NULL where either date is missing."""

@@ -5,7 +5,6 @@ LIKE over text in one normal form or, where there are many and the dialect's fil
 classes and alternatives. Whole statements are built in `statements`.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, product
 from math import prod
@@ -37,7 +36,7 @@ from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.dialects.printing import from_template
 from ebi_rules.translate.sql_parts import NOTHING, all_of, any_of, coalesce, like, negate, number, text
-from ebi_rules.translate.sql_values import ORDERED_CLOSE, ORDERED_OPEN, replace_each, without_white_space
+from ebi_rules.translate.sql_values import ORDERED_CLOSE, ORDERED_OPEN, replace_each, search, without_white_space
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import MISSING_TEXTS, CodeList
 
@@ -50,7 +49,6 @@ _ANYTHING = "[^ ]"
 """Any character of a text in normal form, in which blanks have become commas: a dot would leave line ends out."""
 _SEARCHED = {"": "^", ",": "^,", "%,": ",", "_%,": f"{_ANYTHING},"}
 """Regular expressions for what LIKE patterns say before a code."""
-_SAFE_PATTERN = re.compile(r"[A-Z0-9,^ *()|\[\]-]+")
 
 
 class SqlTranslator(Visitor[exp.Expr]):
@@ -61,6 +59,7 @@ class SqlTranslator(Visitor[exp.Expr]):
         field: Return the raw column of a canonical field.
         codes: Return the condition of a code atom.
         listed: Return the condition that an imaging code is in a list; by default that of the code itself.
+        is_normal: Return whether the column of a field is in normal form already.
     """
 
     def __init__(
@@ -69,11 +68,13 @@ class SqlTranslator(Visitor[exp.Expr]):
         field: Callable[[str], exp.Expr],
         codes: Callable[[CodeAtom], exp.Expr],
         listed: Callable[[InList], exp.Expr] | None = None,
+        is_normal: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self.dialect = dialect
         self.field = field
         self.codes = codes
         self.listed = listed
+        self.is_normal = is_normal
 
     def visit_and(self, node: And) -> exp.Expr:
         return all_of([self.visit(operand) for operand in node.operands])
@@ -145,7 +146,7 @@ class SqlTranslator(Visitor[exp.Expr]):
     def fits_any(self, field: str, patterns: Iterable[ValuePattern]) -> exp.Expr:
         """Return the condition that a coded field has one of some patterns, by its text with every digit as 9."""
         patterns = list(patterns)
-        column = exp.Upper(this=self._bare(field))
+        column = self._normal(field)
         digits = [character for character in "0123456789" if character != DIGIT]
         shape = coalesce(replace_each(column, digits, DIGIT, self.dialect), text(NOTHING))
         literals = [each.text for each in patterns if each.is_literal]
@@ -164,7 +165,7 @@ class SqlTranslator(Visitor[exp.Expr]):
         """Return the condition that a field has no value."""
         if FIELDS[field].kind is Kind.NUMBER:
             return exp.Is(this=self.field(field), expression=exp.Null())
-        return self._is_one_of(exp.Upper(this=self._bare(field)), self._missing_texts())
+        return self._is_one_of(self._normal(field), self._missing_texts())
 
     def _number(
         self,
@@ -208,11 +209,14 @@ class SqlTranslator(Visitor[exp.Expr]):
 
     def _cased(self, field: str, values: Iterable[str]) -> exp.Expr:
         """Return the column in capitals, or as it is where the values to compare have no letters."""
-        bare = self._bare(field)
-        return bare if all(value.isdigit() for value in values) else exp.Upper(this=bare)
-
-    def _bare(self, field: str) -> exp.Expr:
+        if self.is_normal(field) or not all(value.isdigit() for value in values):
+            return self._normal(field)
         return without_white_space(self.field(field), self.dialect)
+
+    def _normal(self, field: str) -> exp.Expr:
+        """Return the column in capitals and without white space."""
+        column = self.field(field)
+        return column if self.is_normal(field) else exp.Upper(this=without_white_space(column, self.dialect))
 
 
 def text_condition(atom: CodeAtom, column: exp.Expr, dialect: Dialect, binding: Binding) -> exp.Expr:
@@ -294,16 +298,6 @@ def has_any(column: exp.Expr, codes: CodeList, before: str, dialect: Dialect) ->
         return any_of([search(column, _SEARCHED[before] + group, dialect) for group in _in_groups(patterns)])
     globs = [before.replace("%", "*").replace("_", "?") + pattern for pattern in patterns]
     return any_of([from_template(f"{{}} GLOB '{pattern}*'", column.copy(), dialect) for pattern in globs])
-
-
-def search(column: exp.Expr, pattern: str, dialect: Dialect) -> exp.Expr:
-    """Return the condition that a text has something that a regular expression describes.
-
-    The expression has letters, digits, commas, classes and alternatives alone, which mean the same everywhere.
-    """
-    assert _SAFE_PATTERN.fullmatch(pattern), pattern
-    value = column.copy() if isinstance(column, exp.Column | exp.Func) else exp.Paren(this=column.copy())
-    return from_template(dialect.search.replace("{pattern}", f"'{pattern}'"), value, dialect)
 
 
 def count_comparisons(atom: CodeAtom, dialect: Dialect) -> int:

@@ -1,5 +1,6 @@
 """Values of a table in normal form: text and numbers of any type, and codes as one text with marks between them."""
 
+import re
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -10,6 +11,7 @@ from ebi_rules.translate.dialects.printing import from_template, function
 from ebi_rules.translate.sql_parts import NOTHING, coalesce, concat, negate, number, replace, text
 from opcs_icd import SEPARATORS, WHITE_SPACE
 
+_SAFE_PATTERN = re.compile(r"[A-Z0-9,^ *()|\[\]-]+")
 ORDERED_OPEN, ORDERED_CLOSE = ",", "|"
 """What stands before and after each code of a text in order."""
 
@@ -91,7 +93,29 @@ def as_text(column: exp.Expr, dialect: Dialect) -> exp.Expr:
 
 def as_whole_number(column: exp.Expr, dialect: Dialect) -> exp.Expr:
     """Return a column as a number, whatever its type; NULL where it is none."""
-    return from_template(dialect.number, without_white_space(as_text(column, dialect), dialect), dialect)
+    cell = as_text(column, dialect)
+    bare = from_template(dialect.number, without_white_space(cell, dialect), dialect)
+    # What is a number as it is needs no characters replaced, which is slow.
+    return coalesce(from_template(dialect.number, cell.copy(), dialect), bare) if dialect.search else bare
+
+
+def normal_text(value: exp.Expr, dialect: Dialect) -> exp.Expr:
+    """Return a text in capitals and without white space; faster where it is so already."""
+    normal = exp.Upper(this=without_white_space(value, dialect))
+    if not dialect.search:
+        return normal
+    is_normal = negate(search(value, "[^A-Z0-9]", dialect))
+    return exp.Case(ifs=[exp.If(this=is_normal, true=value.copy())], default=normal)
+
+
+def search(column: exp.Expr, pattern: str, dialect: Dialect) -> exp.Expr:
+    """Return the condition that a text has something that a regular expression describes.
+
+    The expression has letters, digits, commas, classes and alternatives alone, which mean the same everywhere.
+    """
+    assert _SAFE_PATTERN.fullmatch(pattern), pattern
+    value = column.copy() if isinstance(column, exp.Column | exp.Func) else exp.Paren(this=column.copy())
+    return from_template(dialect.search.replace("{pattern}", f"'{pattern}'"), value, dialect)
 
 
 def without_white_space(value: exp.Expr, dialect: Dialect) -> exp.Expr:

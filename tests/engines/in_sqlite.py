@@ -111,11 +111,11 @@ def _replace(text: str | None, old: str | None, new: str | None) -> str | None:
     return str(text).replace(old, new or "") or None if text is not None and old else text
 
 
-def _regexp_like(text: str | None, pattern: str) -> bool | None:
-    return None if text is None else re.search(pattern, text) is not None
+def _regexp_like(text: str | int | None, pattern: str) -> bool | None:
+    return None if text is None else re.search(pattern, str(text)) is not None
 
 
-def _to_number(text: str | None) -> float | None:
+def _to_number(text: str | int | None) -> float | None:
     return None if text is None else float(text)
 
 
@@ -133,19 +133,21 @@ def _upper(text: str | None) -> str | None:
 
 def _without_empty_texts(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.DPipe):
-        return exp.Anonymous(this="concat_", expressions=[node.this, node.expression])
+        return _call("concat_", node.this, node.expression)
     if isinstance(node, exp.Extract):
-        return exp.Anonymous(this="date_part_", expressions=[exp.Literal.string(node.name), node.expression])
+        return _call("date_part_", exp.Literal.string(node.name), node.expression)
     if isinstance(node, exp.Add | exp.Sub) and isinstance(node.this, exp.Column) and node.this.name == _DAY:
         if node.expression.is_number:  # A day, and the number of days that another is away from it.
             away = node.expression if isinstance(node, exp.Add) else exp.Neg(this=node.expression)
-            return exp.Anonymous(this="days_later_", expressions=[node.this, away])
-        return exp.Anonymous(this="days_between_", expressions=[node.this, node.expression])
+            return _call("days_later_", node.this, away)
+        return _call("days_between_", node.this, node.expression)
     if isinstance(node, exp.ToNumber):
-        return exp.Anonymous(this="to_number_", expressions=[node.this])
+        return _call("to_number_", node.this)
     if isinstance(node, exp.RegexpLike):
-        return exp.Anonymous(this="regexp_like_", expressions=[node.this, node.expression])
+        return _call("regexp_like_", node.this, node.expression)
     return exp.Null() if node.is_string and not node.name else node
 
 
-ENGINES = (SQLite(), Oracle())
+def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
+    """Return a call of one of our functions: what stands inside is not visited again."""
+    return exp.Anonymous(this=name, expressions=[each.transform(_without_empty_texts) for each in arguments])
