@@ -114,7 +114,8 @@ def search(column: exp.Expr, pattern: str, dialect: Dialect) -> exp.Expr:
     The expression has letters, digits, commas, classes and alternatives alone, which mean the same everywhere.
     """
     assert _SAFE_PATTERN.fullmatch(pattern), pattern
-    value = column.copy() if isinstance(column, exp.Column | exp.Func) else exp.Paren(this=column.copy())
+    is_operator = dialect.search.startswith("{}") and not isinstance(column, exp.Column | exp.Func)
+    value = exp.Paren(this=column.copy()) if is_operator else column.copy()
     return from_template(dialect.search.replace("{pattern}", f"'{pattern}'"), value, dialect)
 
 

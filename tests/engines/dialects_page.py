@@ -113,6 +113,11 @@ def _differences() -> Iterator[Sequence[str]]:
 def _switches(dialect: Dialect) -> Iterator[str]:
     if dialect.like_classes:
         yield "LIKE has classes of characters, `U05[45]`, and they are used"
+    if dialect.search:
+        search = dialect.search.format("codes", pattern="',U13[2356]'")
+        yield f"many codes are searched for at once, by `{search}`, unless `--plain`"
+    if dialect.glob:
+        yield "many codes are compared by GLOB, whose classes of characters are used"
     if dialect.empty_is_null:
         yield "an empty text is NULL, so another stands for it"
     if dialect.concat_with_pipes:

@@ -66,11 +66,13 @@ class Oracle(SQLite):
             "to_number_": _to_number,
             "translate": _translate,
             "regexp_like_": _regexp_like,
-            "replace": _replace,
+            "replace_each_": _replace_each,
             "trunc": _trunc,
             "upper": _upper,
         }.items():
             arguments = function.__code__.co_argcount if isinstance(function, FunctionType) else 1
+            if function is _replace_each:
+                arguments = -1
             self.connection.create_function(name, arguments, function)
         self.connection.execute("CREATE TABLE DUAL AS SELECT 'X' AS DUMMY")
 
@@ -107,8 +109,11 @@ def _days_later(day: str | None, days: int) -> str | None:
     return None if day is None else str(date.fromisoformat(day) + timedelta(days=days))
 
 
-def _replace(text: str | None, old: str | None, new: str | None) -> str | None:
-    return str(text).replace(old, new or "") or None if text is not None and old else text
+def _replace_each(text: str | int | None, *pairs: str | None) -> str | None:
+    for old, new in zip(pairs[::2], pairs[1::2], strict=True):
+        if text is not None and old:
+            text = str(text).replace(old, new or "") or None
+    return None if text is None else str(text)
 
 
 def _regexp_like(text: str | int | None, pattern: str) -> bool | None:
@@ -145,9 +150,20 @@ def _without_empty_texts(node: exp.Expr) -> exp.Expr:
         return _call("to_number_", node.this)
     if isinstance(node, exp.RegexpLike):
         return _call("regexp_like_", node.this, node.expression)
+    if isinstance(node, exp.Replace):
+        # Nested calls as one: SQLite's parser nests fewer than Oracle's.
+        pairs: list[exp.Expr] = []
+        inside: exp.Expr = node
+        while isinstance(inside, exp.Replace):
+            pairs = [inside.expression, inside.args["replacement"], *pairs]
+            inside = inside.this
+        return _call("replace_each_", inside, *pairs)
     return exp.Null() if node.is_string and not node.name else node
 
 
 def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
     """Return a call of one of our functions: what stands inside is not visited again."""
     return exp.Anonymous(this=name, expressions=[each.transform(_without_empty_texts) for each in arguments])
+
+
+ENGINES = (SQLite(), Oracle())
