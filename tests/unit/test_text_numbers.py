@@ -1,0 +1,129 @@
+"""Texts are numbered, and questions about them answered, the same whatever the batches, the threads and the memory."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import ebi_rules as ebi
+from ebi_rules.engines import cube_dimensions
+from ebi_rules.engines.code_tokens import CodeTokens
+from ebi_rules.engines.code_words import Patterns
+from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.synth.made_up_extract import write_extract
+from ebi_rules.translate import distinct_answers
+from ebi_rules.translate.distinct_answers import DistinctAnswers
+from ebi_rules.translate.text_numbers import Numbers, TextNumbers
+from opcs_icd import OPCS4, split_codes
+
+SHORT, LONG = ["", "a", "U054", "twelve chars", "é"], ["thirteen chars", "U054,Z665,U055,Y981", "x" * 400]
+_texts = st.one_of(st.none(), st.sampled_from([*SHORT, *LONG]), st.text(max_size=20))
+
+
+def lengths(texts: pl.Series) -> Numbers:
+    """Return an answer to each text, by which it can be told from most others."""
+    return texts.map_elements(
+        lambda text: len(text) * 1000 + sum(map(ord, text)) % 997, return_dtype=pl.Int64
+    ).to_numpy()
+
+
+@given(st.lists(st.lists(_texts, max_size=30), max_size=6))
+def test_equal_texts_have_equal_numbers_in_every_batch(batches: list[list[str | None]]) -> None:
+    learnt: dict[int, str] = {}
+    numbers = TextNumbers(lambda new, texts: learnt.update(zip(new.tolist(), texts, strict=True)))
+    for batch in batches:
+        found = numbers.of(pl.Series(batch, dtype=pl.String)).tolist()
+        assert [learnt[number] for number in found] == [text or "" for text in batch]
+        assert all(number == 0 for number, text in zip(found, batch, strict=True) if text is None)
+    assert len(set(learnt.values())) == len(learnt)
+
+
+def test_views_of_rows_without_text_mean_nothing() -> None:
+    """What Polars leaves in the place of a missing text may be the view of another."""
+    hidden = pl.select(
+        pl.when(pl.Series([True, False, True])).then(pl.Series(["a", "b", "thirteen chars"]))
+    ).to_series()
+    numbers = TextNumbers(lambda new, texts: None)
+    first = numbers.of(hidden)
+    assert first[1] == 0
+    assert numbers.of(pl.Series(["a", "", "thirteen chars"])).tolist() == [first[0], 0, first[2]]
+
+
+def test_slices_are_read_at_their_own_place() -> None:
+    texts = pl.Series([f"text {number}" for number in range(100)])
+    answers = DistinctAnswers(lengths)
+    assert (answers.of(texts) == lengths(texts)).all()
+    for start, size in ((0, 10), (37, 20), (95, 5)):
+        assert (answers.of(texts.slice(start, size)) == lengths(texts.slice(start, size))).all()
+
+
+@pytest.mark.parametrize("most", [1_000_000, 50])
+def test_threads_agree_also_while_one_gives_up(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distinct_answers, "_MOST_TEXTS", most)
+    answers = DistinctAnswers(lengths)
+    rng = np.random.default_rng(1)
+    every = pl.Series([None, *SHORT, *LONG, *(f"{number}" * (number % 9) for number in range(3_000))], dtype=pl.String)
+    batches = [every.gather(rng.integers(0, len(every), 400)) for _ in range(120)]
+    with ThreadPoolExecutor(8) as pool:
+        for batch, found in zip(batches, pool.map(answers.of, batches), strict=True):
+            assert (found == lengths(batch.fill_null(""))).all()
+    assert answers.has_given_up == (most == 50)
+
+
+_pieces = st.text(alphabet="UM05C4|;, .-\t\u00a0x'&", max_size=12)
+
+
+@given(st.lists(_pieces, min_size=1, max_size=20))
+def test_codes_of_texts_are_those_of_the_reference(texts: list[str]) -> None:
+    layout = find_layout("ncdr-opa")
+    binding = Binding(layout, layout.fields, {}, None)
+    found = CodeTokens("procedures", binding, []).read(pl.Series(texts, dtype=pl.String))
+    assert found.codes.tolist() == [len(split_codes(text, OPCS4)) for text in texts]
+
+
+def test_combinations_of_truths_keep_their_numbers_and_meanings() -> None:
+    rng = np.random.default_rng(1)
+    patterns = Patterns(130)
+    batches = [[rng.random(200) < 0.02 for _ in range(130)] for _ in range(5)]
+    numbers = [patterns.numbers(batch, 200) for batch in batches]
+    meanings = patterns.meanings()
+    for batch, found in zip(batches, numbers, strict=True):
+        assert (meanings[found] == np.array(batch).T).all()
+    assert not meanings[0].any()
+
+
+def test_more_values_than_there_is_room_for_are_counted_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_extract(tmp_path / "opa.parquet", 3_000)
+    expected = ebi.audit(tmp_path / "opa.parquet", "2S", by=["gp_practice"]).exact_cube
+    monkeypatch.setattr(cube_dimensions, "_SOME", 3)
+    monkeypatch.setattr(cube_dimensions, "_MANY", 3)
+    found = ebi.audit(tmp_path / "opa.parquet", "2S", by=["gp_practice"]).exact_cube
+    assert found.equals(expected)
+
+
+def test_one_expression_answers_frames_of_other_types() -> None:
+    flag = ebi.rule("2S").expr("ncdr-opa")
+    columns = {
+        "OPA_Ident": [1, 2, 3],
+        "Der_Procedure_All": ["||U055", None, "||U055"],
+        "Der_Diagnosis_All": [None, None, "C509"],
+        "Age_at_Start_of_Episode_SUS": [45, 45, 45],
+        "Der_Age_at_CDS_Activity_Date": [None, 45, None],
+        "Administrative_Category": ["01", "01", "01"],
+    }
+    frame = pl.DataFrame(columns)
+    texts = frame.cast({"Age_at_Start_of_Episode_SUS": pl.String, "Der_Procedure_All": pl.Categorical})
+    numbers = frame.cast({"Administrative_Category": pl.Int8, "Age_at_Start_of_Episode_SUS": pl.Float64})
+    for each in (frame, texts, numbers, frame.clear()):
+        assert each.select(flag).to_series().to_list() == [True, False, False][: each.height]
+        assert (
+            each.lazy().select(flag).collect(engine="streaming").to_series().to_list()
+            == [True, False, False][: each.height]
+        )
