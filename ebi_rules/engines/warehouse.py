@@ -108,11 +108,13 @@ def count_cube(
     assert isinstance(extract, WarehouseExtract), "an engine counts what it opened"
     criteria = criteria_counted(audited)
     needed = {name for criterion in criteria for name in fields_needed(criterion)}
+    progress(f"{extract.engine}: checking values, 1 of 3")
     findings = find_odd_values(extract, [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED], scope)
     notices = [*notices_of(findings, needed), *absence_remarks(extract.binding, needed)]
+    progress(f"{extract.engine}: counting, 2 of 3")
     statement = cube_statement(audited, dimensions, extract.dialect, extract.source, scope=scope)
     cube = read_cube(extract.query(statement.rstrip(";")))
-    progress("looking for repeated keys")
+    progress(f"{extract.engine}: looking for repeated keys, 3 of 3")
     rows, keyed, distinct = _count_keys(extract, scope)
     keys = notices_of(key_findings(" and ".join(extract.binding.keys), rows, rows - keyed, distinct))
     return CountedCube(cube, rows, (*notices, *keys, *extract.remarks), tuple(findings))
