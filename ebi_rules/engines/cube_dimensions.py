@@ -107,8 +107,10 @@ class _Months(Dimension):
         numbers = days.to_physical().fill_null(self._first_day).to_numpy() - self._first_day
         if len(numbers) and (numbers.min() < 0 or numbers.max() >= len(self._months)):
             year = pl.col(DAY).dt.year().cast(pl.Int64) - self._first
-            months = rows.values.select((year * 12 + pl.col(DAY).dt.month()).fill_null(0)).to_series()
-            return months.to_numpy()
+            month = year * 12 + pl.col(DAY).dt.month()
+            # Before the first month there is no room or, if the first year is 0, one month for all: 0 means missing.
+            month = month.clip(lower_bound=1) if self._first == 0 else pl.when(month < 1).then(-1).otherwise(month)
+            return rows.values.select(month.fill_null(0)).to_series().to_numpy()
         found: Numbers = self._months[numbers]
         if days.null_count():
             found[days.is_null().to_numpy()] = 0

@@ -60,9 +60,10 @@ class Packed:
         return words
 
     def has_room(self, values: Mapping[str, Numbers]) -> bool:
-        """Return whether no value is above the highest of its key."""
+        """Return whether every value is from 0 to the highest of its key."""
         return all(
-            not len(values[name]) or values[name].max() <= part.highest for name, (part, _, _) in self._places.items()
+            not len(values[name]) or (values[name].min() >= 0 and values[name].max() <= part.highest)
+            for name, (part, _, _) in self._places.items()
         )
 
     def value(self, name: str) -> pl.Expr:

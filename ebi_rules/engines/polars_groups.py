@@ -213,9 +213,11 @@ class _Counting:
                 values[_recorded(name)] = sums[with_codes(name)]
         for place, atom in enumerate(grouping.field_atoms):
             values[_answer(place)] = rows.truth(atom).astype(np.int64)
-        treatments = self._treatments_of(rows, values)
+        # A key without room may even be below 0.
+        has_room = self._keys.has_room(values)
+        treatments = self._treatments_of(rows, values) if has_room else []
         with self._lock:
-            self.lacks_room = self.lacks_room or not self._keys.has_room(values)
+            self.lacks_room = self.lacks_room or not has_room
             self._treatments += treatments
         self._passed.add(rows.rows)
         if self.lacks_room:

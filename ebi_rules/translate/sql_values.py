@@ -105,7 +105,8 @@ def normal_text(value: exp.Expr, dialect: Dialect) -> exp.Expr:
     if not dialect.search:
         return normal
     is_normal = negate(search(value, "[^A-Z0-9]", dialect))
-    return exp.Case(ifs=[exp.If(this=is_normal, true=value.copy())], default=normal)
+    # UPPER makes a text of a number, as the other branch does.
+    return exp.Case(ifs=[exp.If(this=is_normal, true=exp.Upper(this=value.copy()))], default=normal)
 
 
 def search(column: exp.Expr, pattern: str, dialect: Dialect) -> exp.Expr:

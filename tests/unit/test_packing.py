@@ -38,3 +38,4 @@ def test_a_value_above_the_highest_has_no_room() -> None:
     packed = Packed([Part("a", 3)])
     assert packed.has_room({"a": np.array([3])})
     assert not packed.has_room({"a": np.array([0, 4])})
+    assert not packed.has_room({"a": np.array([-1, 2])})

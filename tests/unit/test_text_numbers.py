@@ -1,6 +1,7 @@
 """Texts are numbered, and questions about them answered, the same whatever the batches, the threads and the memory."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,18 @@ def test_more_values_than_there_is_room_for_are_counted_all_the_same(
     monkeypatch.setattr(cube_dimensions, "_MANY", 3)
     found = ebi.audit(tmp_path / "opa.parquet", "2S", by=["gp_practice"]).exact_cube
     assert found.equals(expected)
+
+
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(1899, 12, 31), date(2070, 1, 1), date(9999, 12, 31)])
+def test_days_far_away_do_not_disturb_other_keys(tmp_path: Path, day: date) -> None:
+    write_extract(tmp_path / "opa.parquet", 2_000)
+    frame = pl.read_parquet(tmp_path / "opa.parquet")
+    is_far = pl.int_range(pl.len()) % 7 == 0
+    far = frame.with_columns(pl.when(is_far).then(day).otherwise("Appointment_Date").alias("Appointment_Date"))
+    none = frame.with_columns(pl.when(~is_far).then("Appointment_Date").alias("Appointment_Date"))
+    found, expected = (ebi.audit(each, "2S") for each in (far, none))
+    assert found.exact_cube.equals(expected.exact_cube)
+    assert any("a date before 1990 or after" in text for text in found.warnings)
 
 
 def test_one_expression_answers_frames_of_other_types() -> None:
