@@ -35,6 +35,7 @@ class Plot:
         upright: bool = False,
         right: float = 0,
         legend: Sequence[Key] = (),
+        heading: str = "",
     ) -> None:
         """Paint the axes.
 
@@ -46,14 +47,16 @@ class Plot:
             upright: Whether the labels of the axis across are turned by a right angle.
             right: Room to the right of the rectangle, in pixels.
             legend: What the marks mean, written above the rectangle.
+            heading: What a small chart among others shows, written above all.
         """
         self.drawing = Drawing()
         self._x, self._y = x, y
         names = [(share, shortened(text, _MOST_LABEL)) for share, text in y.labels]
         widest = max((text_width(text) for _, text in names), default=0)
         self.left = round(widest + _TICK + 2 * _SPACE + (_LINE if y.title else 0), 1)
-        self.top = self._legend(legend, self.left + width) + _SPACE * 2
+        self.top = self._legend(legend, self.left + width) + _SPACE * 2 + (_LINE if heading else 0)
         self.right, self.bottom = self.left + width, self.top + height
+        self.drawing.words(((self.left + self.right) / 2, _LINE / 2), heading, text_anchor="middle")
         ends = max((text_width(text) / 2 for share, text in x.labels if share > 0.9), default=0)
         self._room = max(right, FONT_SIZE if upright else ends, _SPACE)
         self._height = self.bottom + _SPACE

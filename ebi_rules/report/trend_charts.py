@@ -110,9 +110,9 @@ def by_quarter(table: pl.DataFrame, name: str) -> Chart:
     for (stage,), rows in shown.partition_by("stage", as_dict=True, maintain_order=True).items():
         values: Mapping[str, float] = dict(rows.select("quarter", "per_100_pathways").iter_rows())
         y = from_zero("per 100", values.values(), 4)
-        plot = Plot(Names(axis_label(quarter) for quarter in quarters), y, 110, WIDTH // 3 - 30, upright=True)
+        axis = Names(axis_label(quarter) for quarter in quarters)
+        plot = Plot(axis, y, 110, WIDTH // 3 - 30, upright=True, heading=str(stage))
         points = _points(plot, [values.get(quarter) for quarter in quarters])
-        plot.drawing.words(((plot.left + plot.right) / 2, 0), str(stage), text_anchor="middle")
         plot.drawing.curve(points, stroke=BLUE, stroke_width=1.5)
         with plot.drawing.group(fill=BLUE):
             for point in points:
