@@ -277,18 +277,23 @@ def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
         cube: The cube.
         dimensions: The fields by which it counts.
     """
-    keys = list(schema(dimensions))[:-1]
-    typed = cube.cast(pl.Schema(schema(dimensions)))
-    # Sorting categories compares texts row by row. It is faster to sort by one number, made of each text's place.
+    return sorted_by_texts(cube.cast(pl.Schema(schema(dimensions))), list(schema(dimensions))[:-1])
+
+
+def sorted_by_texts(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return rows sorted by some columns of categories, by their texts; missing ones come last.
+
+    Sorting categories compares texts row by row. It is faster to sort by one number, made of each text's place.
+    """
     places, sizes = [], []
-    for name in keys:
-        texts = typed[name].unique().drop_nulls().cast(pl.String).sort()
+    for name in names:
+        texts = frame[name].unique().drop_nulls().cast(pl.String).sort()
         places.append(pl.col(name).cast(pl.Enum(texts)).to_physical().cast(pl.UInt64).fill_null(texts.len()))
         sizes.append(texts.len() + 1)
     if prod(sizes) >= 2**64:
-        return typed.sort(places)
+        return frame.sort(places)
     weights = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
-    return typed.sort(
+    return frame.sort(
         pl.sum_horizontal(place * pl.lit(weight, pl.UInt64) for place, weight in zip(places, weights, strict=True))
     )
 

@@ -1,6 +1,6 @@
 """Count an extract into the cube with Polars: `polars_groups` groups the rows in one pass, and this adds groups up."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from ebi_rules.cube import (
     missing_counted,
     normal_values,
     schema,
+    sorted_by_texts,
     treatment_fields,
 )
 from ebi_rules.engines.checked_extract import checked_rows, fields_to_read
@@ -34,8 +35,10 @@ from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_logic import criteria_of
 from ebi_rules.translate.text_numbers import Numbers
 
+_ROWS_AT_ONCE = 250_000
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class _Count:
     """One count of the cube.
 
@@ -108,13 +111,18 @@ def _cube(
             over_few.append(count)
             conditions.append(needing_codes)
     few = groups.filter(grouping.any_holds(dict.fromkeys(conditions)))
-    parts = [_days_of_months(grouping.reader.days(), dimensions), _treatments(grouping, dimensions)]
-    for frame, counts in ((groups, over_all), (few, over_few)):
-        wide = _normalised(_summed(frame, counts, dimensions), dimensions)
-        parts.append(_long(wide, counts, dimensions))
-        if counts is over_all:
-            parts.append(_missing_dimensions(wide, dimensions))
-    return in_order(pl.concat(parts).filter(pl.col("count") > 0), dimensions)
+    whole = sorted_by_texts(_normalised(_summed(groups, over_all, dimensions), dimensions), dimensions)
+    part = _normalised(_summed(few, over_few, dimensions), dimensions)
+    columns = {**_columns(whole, over_all), **_placed(whole, part, _columns(part, over_few), dimensions)}
+    of_activity = {count: column for count, column in columns.items() if count.rule is None}
+    parts = [
+        _days_of_months(grouping.reader.days(), dimensions),
+        _treatments(grouping, dimensions),
+        _long(whole, of_activity, dimensions),
+        _missing_dimensions(whole, dimensions),
+    ]
+    last = in_order(pl.concat(parts).filter(pl.col("count") > 0), dimensions)
+    return pl.concat([_of_rules(whole, columns, dimensions), last])
 
 
 def _days_of_months(days: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
@@ -159,50 +167,94 @@ def _summed(groups: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence
     return collect(groups.lazy().group_by(dimensions).agg(sums))
 
 
-def _long(wide: pl.DataFrame, counts: Sequence[_Count], dimensions: Sequence[str]) -> pl.DataFrame:
-    """Return the rows of each count that are above 0."""
+def _columns(wide: pl.DataFrame, counts: Sequence[_Count]) -> dict[_Count, Numbers]:
+    """Return the value of each count in every row."""
     places = {text: str(place) for place, text in enumerate(dict.fromkeys(str(count.expression) for count in counts))}
-    columns = [wide[places[str(count.expression)]].to_numpy() for count in counts]
-    rows = [np.flatnonzero(column > 0) for column in columns]
-    labels = [(count.rule, count.measure, count.item) for count in counts]
-    return _labelled(wide, rows, columns, labels, dimensions)
+    return {count: wide[places[str(count.expression)]].to_numpy() for count in counts}
+
+
+def _placed(
+    whole: pl.DataFrame, part: pl.DataFrame, columns: Mapping[_Count, Numbers], dimensions: Sequence[str]
+) -> dict[_Count, Numbers]:
+    """Return the values of counts over the rows of `part` as values over those of `whole`, of which they are some."""
+    numbered = whole.select(dimensions).with_row_index("place")
+    found = part.select(dimensions).join(numbered, on=dimensions, how="left", nulls_equal=True, maintain_order="left")
+    places = found["place"].to_numpy()
+    placed = {}
+    for count, column in columns.items():
+        placed[count] = np.zeros(whole.height, np.int64)
+        placed[count][places] = column
+    return placed
+
+
+def _of_rules(whole: pl.DataFrame, columns: Mapping[_Count, Numbers], dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of the cube about rules, in order: the rows of `whole` are, and so are the counts of a rule."""
+    by_rule: dict[str, list[_Count]] = {}
+    for count in sorted(columns, key=lambda count: (count.measure, count.item is None, count.item or "")):
+        if count.rule is not None:
+            by_rule.setdefault(count.rule, []).append(count)
+    labels = [count for rule in sorted(by_rule) for count in by_rule[rule]]
+    rows, label, values, before = [], [], [], 0
+    for rule in sorted(by_rule):
+        counts = by_rule[rule]
+        for start in range(0, whole.height, _ROWS_AT_ONCE):
+            table = np.stack([columns[count][start : start + _ROWS_AT_ONCE] for count in counts], axis=1).ravel()
+            found = np.flatnonzero(table > 0)
+            row, place = np.divmod(found, len(counts))
+            rows.append(row + start)
+            label.append(place + before)
+            values.append(table[found])
+        before += len(counts)
+    return _labelled(whole, rows, label, values, labels, dimensions)
+
+
+def _long(wide: pl.DataFrame, columns: Mapping[_Count, Numbers], dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of each count that are above 0."""
+    rows = [np.flatnonzero(column > 0) for column in columns.values()]
+    label = [np.full(len(found), place) for place, found in enumerate(rows)]
+    values = [column[found] for column, found in zip(columns.values(), rows, strict=True)]
+    return _labelled(wide, rows, label, values, list(columns), dimensions)
 
 
 def _missing_dimensions(wide: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     """Return the counts of activity without a value in a dimension: those of its group null."""
     activity = wide["0"].to_numpy()  # The first count is of all activity.
-    names = [name for name in missing_counted(dimensions) if name in dimensions]
-    rows = [np.flatnonzero(wide[name].is_null().to_numpy() & (activity > 0)) for name in names]
-    labels = [(None, "missing", name) for name in names]
-    return _labelled(wide, rows, [activity] * len(names), labels, dimensions)
+    counts = {
+        _Count(None, "missing", name, pl.col("0")): np.where(wide[name].is_null().to_numpy(), activity, 0)
+        for name in missing_counted(dimensions)
+        if name in dimensions
+    }
+    return _long(wide, counts, dimensions)
 
 
 def _labelled(
     wide: pl.DataFrame,
     rows: Sequence[Numbers],
-    columns: Sequence[Numbers],
-    labels: Sequence[tuple[str | None, str, str | None]],
+    label: Sequence[Numbers],
+    values: Sequence[Numbers],
+    counts: Sequence[_Count],
     dimensions: Sequence[str],
 ) -> pl.DataFrame:
     """Return rows of the cube.
 
     Args:
         wide: Has the dimensions.
-        rows: For each count, the rows of `wide` in which it is above 0.
-        columns: For each count, its value in every row of `wide`.
-        labels: The rule, measure and item of each count.
+        rows: The rows of `wide`, in pieces.
+        label: The place in `counts` of what is counted in each row, in the same pieces.
+        values: The counts.
+        counts: What is counted.
         dimensions: The names of the dimensions.
     """
     every = schema(dimensions)
-    if not labels:
+    if not rows:
         return pl.DataFrame(schema=every)
+    labels = [(count.rule, count.measure, count.item) for count in counts]
     names = pl.DataFrame(labels, schema=dict.fromkeys(("rule", "measure", "item"), pl.String), orient="row")
     names = names.cast({name: every[name] for name in names.columns})
-    label = np.repeat(np.arange(len(labels)), [len(each) for each in rows])
-    values = np.concatenate([column[each] for column, each in zip(columns, rows, strict=True)])
     found = wide.select(dimensions)[np.concatenate(rows)]
-    return pl.concat([found, names[label]], how="horizontal").select(
-        *(pl.col(name).cast(dtype) for name, dtype in every.items() if name != "count"), pl.Series("count", values)
+    return pl.concat([found, names[np.concatenate(label)]], how="horizontal").select(
+        *(pl.col(name).cast(dtype) for name, dtype in every.items() if name != "count"),
+        pl.Series("count", np.concatenate(values)),
     )
 
 
