@@ -156,6 +156,6 @@ def test_no_judge_complains(name: str) -> None:
     schema = {name: {column: kinds[kind] for column, kind in frame.schema.items()} for name, frame in frames.items()}
     wanted = _measures()[:2] if judge.slow else _measures()
     for measure in wanted:
-        for shape in ("rows", "counts"):
+        for shape in ("counts",) if judge.slow else ("rows", "counts"):  # Counts have the steps of rows.
             text = measure_statement(measure, judge.dialect, sources, shape)
             assert complaints(judge, text, schema) == [], text
