@@ -21,7 +21,8 @@ def test_a_list_of_two_thousand_prefixes_runs(name: str, layout: str) -> None:
     assert len(many) == 2_000
     rule = make_rule({"many": "procedure(many)", "not_first": "NOT primary_procedure(many)"}, {"many": many})
     rows = [{"procedures": codes} for codes in (["A000", "K995"], ["X001", "K995"], ["A001"], ["X001", "E0051"], [])]
-    case = make_case(layout, [rule], rows)
+    # As a bare predicate it has the raw text once for every few codes, which some parsers take half a minute to read.
+    case = replace(make_case(layout, [rule], rows), with_predicates=False)
     assert [flag for (flag,) in REFERENCE(case).values()] == [False, True, False, True, False]
     _agrees(name, case)
 

@@ -53,7 +53,7 @@ def _case() -> Case:
     columns[layout.fields["birth_date"][0]] = pl.Series(births, dtype=pl.Date)
     columns[layout.fields["activity_date"][0]] = pl.Series(days, dtype=pl.Date)
     rules = [*open_policy("imaging-dataset"), *open_policy("nwl-msk-imaging")]
-    chosen = [rule for rule in rules if rule.key in ("did_low_back_imaging", "nwl_did_any", "nwl_did_knee")]
+    chosen = [rule for rule in rules if rule.key in ("did_low_back_imaging", "nwl_did_any")]
     return Case(layout, chosen, pl.DataFrame(columns))
 
 
