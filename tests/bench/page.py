@@ -25,10 +25,8 @@ _NAMES = {
     "ncdr-apcs": "delimited texts, admitted care",
 }
 _TARGETS = {
-    "one rule, counts per provider": "2x",
-    "all rules, counts per provider": "4x",
-    "all rules, full cube": "8x",
-    "flag, one rule, file to file": "4x",
+    "all rules, full cube": "7x",
+    "flag, one rule, file to file": "3.5x",
 }
 _COLOURS = (BLUE, ORANGE, VERMILION, BLACK, GREY)
 _TARGETS_AT = "ncdr-opa-20000000"
