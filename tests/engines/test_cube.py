@@ -9,7 +9,9 @@ import pytest
 from ebi_rules.criteria.labels import Recoding, referral_settings
 from ebi_rules.cube import STANDARD_DIMENSIONS, read_cube, schema
 from ebi_rules.engines.polars_cube import count_frame
+from ebi_rules.engines.polars_engine import within_scope
 from ebi_rules.layouts.layout import find_layout
+from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.catalogue import rule
 from ebi_rules.statements.cube_sql import cube_statement
@@ -24,7 +26,7 @@ DIMENSIONS = (*STANDARD_DIMENSIONS, "referral_source", "referral_setting", "pcn"
 _NETWORKS = Recoding("pcn", "gp_practice", {"A1": "Network one", "A2": "Network one", "B07": "Two's"})
 NOT_IN_SQL = ("codes", "invalid")
 
-_DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 2, 29), None, date(2024, 10, 5)]
+_DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 2, 29), None, date(2024, 10, 5), date(1900, 1, 1)]
 _CODED = {
     "provider": ["ZZ1", "zz1", " ZZ2", None, ""],
     "sex": ["1", "2", " 1", "x", None, "NULL", ""],
@@ -38,7 +40,7 @@ def _case(layout_name: str) -> Case:
     layout = find_layout(layout_name)
     activity, children = random_extract(layout, 300, seed=11)
     rows = range(activity.height)
-    columns = {layout.fields["activity_date"][0]: pl.Series([_DATES[row % 5] for row in rows], dtype=pl.Date)}
+    columns = {layout.fields["activity_date"][0]: pl.Series([_DATES[row % len(_DATES)] for row in rows], dtype=pl.Date)}
     for name, values in _CODED.items():
         columns[layout.fields[name][0]] = pl.Series([values[row * 7 % len(values)] for row in rows], dtype=pl.String)
     return Case(layout, [rule(name) for name in RULES], activity.with_columns(**columns), children)
@@ -51,9 +53,20 @@ def _audited(case: Case) -> list[AuditedRule]:
     return [AuditedRule.of(each, each, case.binding) for each in case.rules]
 
 
-def _by_polars(case: Case) -> pl.DataFrame:
-    cube = count_frame(case.extract.with_labels(_LABELS), _audited(case), DIMENSIONS).cube
+def _by_polars(case: Case, scope: Scope = EVERYTHING) -> pl.DataFrame:
+    extract = within_scope(case.extract.with_labels(_LABELS), scope)
+    cube = count_frame(extract, _audited(case), DIMENSIONS).cube
     return cube.filter(~pl.col("measure").is_in(list(NOT_IN_SQL)))
+
+
+def _by_sql(name: str, case: Case, strategy: str | None, scope: Scope = EVERYTHING) -> pl.DataFrame:
+    engine, dialect = SQL_ENGINES[name]
+    source = TableSource(case.binding.recoded(_LABELS), ACTIVITY, {field: CHILDREN[field] for field in case.children})
+    text = cube_statement(_audited(case), DIMENSIONS, dialect, source, strategy, scope)
+    engine.load_all(tables(case), dialect)
+    found = [[None if value is None else str(value) for value in row] for row in engine.rows(text.rstrip(";"))]
+    columns = dict.fromkeys(schema(DIMENSIONS), pl.String)
+    return read_cube(pl.DataFrame(found, schema=columns, orient="row"))
 
 
 @pytest.mark.parametrize(
@@ -69,15 +82,20 @@ def _by_polars(case: Case) -> pl.DataFrame:
 @pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
 def test_the_cube(name: str, layout: str, strategy: str | None) -> None:
     started(name)
-    engine, dialect = SQL_ENGINES[name]
-    case = engine.stores(_case(layout))
-    source = TableSource(case.binding.recoded(_LABELS), ACTIVITY, {field: CHILDREN[field] for field in case.children})
-    text = cube_statement(_audited(case), DIMENSIONS, dialect, source, strategy)
-    engine.load_all(tables(case), dialect)
-    found = [[None if value is None else str(value) for value in row] for row in engine.rows(text.rstrip(";"))]
-    columns = dict.fromkeys(schema(DIMENSIONS), pl.String)
-    cube = read_cube(pl.DataFrame(found, schema=columns, orient="row"))
-    expected = _by_polars(case)
+    case = SQL_ENGINES[name][0].stores(_case(layout))
+    cube, expected = _by_sql(name, case, strategy), _by_polars(case)
     assert cube.equals(expected), cube.join(expected, on=cube.columns, how="anti", nulls_equal=True)
     assert expected.filter(pl.col("measure") == "flagged")["count"].sum() >= 5
     assert {"Network one", "Two's", None} == set(expected["pcn"].cast(pl.String))
+
+
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
+def test_a_part_of_the_cube(name: str) -> None:
+    """From a month on, with what has no plausible date; and some months of one provider."""
+    started(name)
+    case = SQL_ENGINES[name][0].stores(_case("ncdr-opa"))
+    for scope in (Scope(since=202402), Scope(months=(202312, 202401), providers=("ZZ1",))):
+        cube, expected = _by_sql(name, case, None, scope), _by_polars(case, scope)
+        assert cube.equals(expected), cube.join(expected, on=cube.columns, how="anti", nulls_equal=True)
+    later = _by_polars(case, Scope(since=202402))
+    assert {None, "1900-01", "2024-02", "2024-10"} == set(later["month"].cast(pl.String))
