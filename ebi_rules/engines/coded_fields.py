@@ -23,7 +23,6 @@ class CodedField:
         binding: The extract's layout, bound to its columns.
         schema: The types of its columns.
         atoms: The atoms to decide, all about this field.
-        label: Return the label of a value, for a field of labels; None for one that has no label.
 
     Attributes:
         texts: The values by number.

@@ -190,7 +190,7 @@ def _placed(
 def _of_rules(whole: pl.DataFrame, columns: Mapping[_Count, Numbers], dimensions: Sequence[str]) -> pl.DataFrame:
     """Return the rows of the cube about rules, in order: the rows of `whole` are, and so are the counts of a rule."""
     by_rule: dict[str, list[_Count]] = {}
-    for count in sorted(columns, key=lambda count: (count.measure, count.item is None, count.item or "")):
+    for count in sorted(columns, key=lambda count: (count.measure, count.item or "")):
         if count.rule is not None:
             by_rule.setdefault(count.rule, []).append(count)
     labels = [count for rule in sorted(by_rule) for count in by_rule[rule]]

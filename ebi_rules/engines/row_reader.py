@@ -49,6 +49,7 @@ class ReadRows:
     """Some rows that were read.
 
     Attributes:
+        reader: What read them.
         rows: How many they are.
         values: The whole numbers of fields by `number_column`, and the day of the activity.
         numbers: For each coded field, the number of each row's value.

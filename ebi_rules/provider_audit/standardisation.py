@@ -232,7 +232,7 @@ def _strata(counts: Counts, field: str, strata: Sequence[str], compared_rules: C
     keys = list(dict.fromkeys(["rule", field, *strata]))
     of_rule = {"eligible": "comparable", "flagged": "compared"}
     cube = counts.exact_cube.filter(pl.col("measure").is_in([*of_rule, *of_rule.values()]))
-    # Added up before anything is asked of texts: there are far fewer sums than rows.
+    # Rules and measures are compared after adding up, when far fewer rows are left.
     added = cube.group_by([*keys, "measure"]).agg(pl.col("count").sum()).cast(dict.fromkeys(keys, pl.String))
     is_part, measure = pl.col("rule").is_in(list(compared_rules)), pl.col("measure")
     chosen = {name: pl.when(is_part).then(measure == part).otherwise(measure == name) for name, part in of_rule.items()}

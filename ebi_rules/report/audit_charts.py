@@ -35,9 +35,9 @@ def chart_of(audit: AuditTables, name: str, rule: str | None, provider: str | No
     title = entry.counted.title
     if name == "attrition":
         documentation = entry.counted.documentation
-        said = CHART_NAMES[name].format(title=title)
+        shows = CHART_NAMES[name].format(title=title)
         phrases = {criterion: documentation.phrase(criterion) for criterion in entry.counted.criteria}
-        return attrition(audit.attrition.filter(of_rule, pl.col("provider") == ALL_PROVIDERS), phrases, said)
+        return attrition(audit.attrition.filter(of_rule, pl.col("provider") == ALL_PROVIDERS), phrases, shows)
     if name == "funnel":
         providers = audit.providers.filter(of_rule)
         tau2 = variance_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
@@ -51,11 +51,14 @@ def chart_of(audit: AuditTables, name: str, rule: str | None, provider: str | No
         series = chosen_trend(audit, entry.key, code)
         if not series.height:
             raise UsageError(unknown("provider", code, audit.trend["provider"].drop_nulls().unique().sort()))
-        period = "quarter" if "quarter" in series.columns else "month"
-        return trend(series, CHART_NAMES[name].format(period=period, who=provider or "all providers", title=title))
+        period, points = "month", audit.counts.months
+        if "quarter" in series.columns:
+            period, points = "quarter", audit.counts.quarters
+        words = {"period": period, "who": provider or "all providers", "title": title}
+        return trend(series, CHART_NAMES[name].format(**words), points=points)
     if name in audit.counts.fields:
-        said = CHART_NAMES["breakdown"].format(by=breakdown_title(name).lower(), title=title)
-        return breakdown(audit.by_field(name).filter(of_rule), name, said)
+        shows = CHART_NAMES["breakdown"].format(by=breakdown_title(name).lower(), title=title)
+        return breakdown(audit.by_field(name).filter(of_rule), name, shows)
     raise UsageError(unknown("chart", name, [*_CHARTS, *audit.counts.fields]))
 
 

@@ -38,7 +38,9 @@ class Axis(ABC):
 class Linear(Axis):
     """Equal steps between two ends."""
 
-    def __init__(self, title: str, lowest: float, highest: float, most_labels: int = 8) -> None:
+    def __init__(
+        self, title: str, lowest: float, highest: float, most_labels: int = 8, step: float | None = None
+    ) -> None:
         """Name round numbers from one end to the other.
 
         Args:
@@ -46,10 +48,11 @@ class Linear(Axis):
             lowest: The value at its start.
             highest: The value at its end.
             most_labels: About how many values are named.
+            step: The difference between these; by default it follows from their number.
         """
         self.title = title
         self._lowest, self._span = lowest, (highest - lowest) or 1
-        step = round_step(self._span, most_labels)
+        step = step or round_step(self._span, most_labels)
         first, last = math.ceil(lowest / step - 1e-9), math.floor(highest / step + 1e-9)
         self.labels = [(self.share(at * step), number_text(at * step, step)) for at in range(first, last + 1)]
 
@@ -102,7 +105,7 @@ def from_zero(title: str, values: Iterable[float | None], most_labels: int = 8) 
     """
     largest = max((value for value in values if value is not None), default=0) or 1
     step = round_step(largest, most_labels)
-    return Linear(title, 0, math.ceil(largest / step - 1e-9) * step, most_labels)
+    return Linear(title, 0, math.ceil(largest / step - 1e-9) * step, step=step)
 
 
 def round_step(span: float, most: int) -> float:

@@ -141,18 +141,18 @@ class Drawing:
         if text:
             self._element("text", {"x": at[0], "y": at[1], "dy": ".35em", **attributes}, str(escape(text)))
 
-    def symbol(self, at: Point, shape: str, size: float, told: str = "", **attributes: object) -> None:
+    def symbol(self, at: Point, shape: str, size: float, tooltip: str = "", **attributes: object) -> None:
         """Paint a symbol around a point.
 
         Args:
             at: Its centre.
             shape: circle, square, up, down (triangles) or cross.
             size: Half its width, in pixels.
-            told: What a pointer over it is told.
+            tooltip: What is shown to a pointer over it; empty for nothing.
             attributes: Its colours.
         """
         path = symbol_path(shape, size)
-        inside = f"<title>{escape(told)}</title>" if told else ""
+        inside = f"<title>{escape(tooltip)}</title>" if tooltip else ""
         place = f"translate({_number(at[0])},{_number(at[1])})"
         self._element("path", {"d": path, "transform": place, **attributes}, inside)
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from ebi_rules.disclosure.rounding import SUPPRESSED
 from ebi_rules.provider_audit.table_columns import SUPPRESSIBLE
 from ebi_rules.provider_audit.table_files import mark
+from ebi_rules.report.report_words import figure_text
 
 HEADINGS = {
     "flagged": "in scope",
@@ -115,5 +116,5 @@ def _cell_text(name: str, value: object) -> str:
         return _NOTHING
     if isinstance(value, float):
         has_one_decimal = name == "expected" or name.startswith(("percent", "per_100_p"))
-        return f"{value:,.1f}" if has_one_decimal else f"{value:,.2f}"
+        return figure_text(value, 1 if has_one_decimal else 2)
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -13,7 +13,7 @@ from ebi_rules.report.axes import Linear, Logarithmic, Names, from_zero
 from ebi_rules.report.chart_style import BAR_PARTS, BLACK, BLUE, GREY, ORANGE, ROW, SKY, VERMILION, WIDTH
 from ebi_rules.report.drawing import Chart, shortened, text_width
 from ebi_rules.report.plot import Plot
-from ebi_rules.report.report_words import SIGNAL_WORDS, value_label, with_labels
+from ebi_rules.report.report_words import SIGNAL_WORDS, figure_text, value_label, with_labels
 from ebi_rules.statistics.count_signals import signal_limits
 
 MOST_NAMED = 60
@@ -72,7 +72,8 @@ def funnel(providers: pl.DataFrame, tau2: float, name: str) -> Chart:
         for row in shown.iter_rows(named=True):
             shape, colour = _SIGNAL_SYMBOLS.get(row["signal"], ("circle", BLUE))
             place = plot.at(row["expected"], row["standardised_ratio"])
-            told = f"{row['label']}: ratio {row['standardised_ratio']:.2f}, expected {row['expected']:,.1f}"
+            ratio, expected_text = figure_text(row["standardised_ratio"]), figure_text(row["expected"], 1)
+            told = f"{row['label']}: ratio {ratio}, expected {expected_text}"
             outline = colour if shape == "cross" else None
             width = 1.5 if shape == "cross" else None
             plot.drawing.symbol(place, shape, 5, told, fill=colour, stroke=outline, stroke_width=width)
@@ -178,7 +179,7 @@ def _intervals(values: Sequence[tuple[Any, ...]], title: str, row: float, name: 
 
 
 def _told(label: str, value: float, low: float, high: float) -> str:
-    return f"{label}: {value:,.2f} ({low:,.2f} to {high:,.2f})"
+    return f"{label}: {figure_text(value)} ({figure_text(low)} to {figure_text(high)})"
 
 
 def _draw_limits(plot: Plot, limits: pl.DataFrame, grid: np.ndarray[Any, Any], top: float) -> None:

@@ -3,6 +3,8 @@
 This module draws nothing; sentences are in `audit_sentences`.
 """
 
+import math
+
 import polars as pl
 
 from ebi_rules.criteria.fields import FIELDS
@@ -56,6 +58,16 @@ _BREAKDOWN_TITLES = {
     "pcn": "By primary care network",
     "icb": "By integrated care board",
 }
+
+
+def figure_text(value: float, decimals: int = 2) -> str:
+    """Return a figure as a page shows it: halves are rounded away from 0, as the page's script does.
+
+    Example:
+        >>> figure_text(15.625), figure_text(45.455), figure_text(-1.5, 0)
+        ('15.63', '45.46', '-2')
+    """
+    return f"{value + math.copysign(1e-9, value):,.{decimals}f}"
 
 
 def with_labels(table: pl.DataFrame) -> pl.DataFrame:

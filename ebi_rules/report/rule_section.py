@@ -21,7 +21,14 @@ from ebi_rules.report.breakdown_section import RATIOS, breakdowns, comparison_ta
 from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
 from ebi_rules.report.provider_charts import RATE, drawable, ranked
 from ebi_rules.report.referral_section import referral_section
-from ebi_rules.report.report_words import CHART_NAMES, NOT_RECORDED, SIGNAL_WORDS, with_labels, with_signal_words
+from ebi_rules.report.report_words import (
+    CHART_NAMES,
+    NOT_RECORDED,
+    SIGNAL_WORDS,
+    figure_text,
+    with_labels,
+    with_signal_words,
+)
 from ebi_rules.report.trend_data import chosen_trend, trend_providers
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_description import described_codes, origin
@@ -76,7 +83,7 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
         "totals": {
             "flagged": count_text(totals["flagged"]),
             "eligible": count_text(totals["eligible"]),
-            "rate": "–" if totals[RATE[0]] is None else f"{totals[RATE[0]]:.2f}",
+            "rate": "–" if totals[RATE[0]] is None else figure_text(totals[RATE[0]]),
             "providers": providers.height,
         },
         "headline": audit_sentences.headline(totals, providers, is_compared),

@@ -12,6 +12,7 @@ from ebi_rules.report.chart_style import BLACK, BLUE, GREY, VERMILION, WIDTH
 from ebi_rules.report.drawing import Chart, Point, in_rows, text_width
 from ebi_rules.report.plot import Plot
 from ebi_rules.report.provider_charts import RATE, RATE_TITLE
+from ebi_rules.report.report_words import figure_text
 
 HEIGHT = 260
 """The height of a trend, in pixels."""
@@ -68,7 +69,7 @@ def trend(
                 kind = _kind(row[4], row[5])
                 shape, colour = KINDS[kind]
                 outline = {"stroke": colour, "stroke_width": 1.5} if shape == "cross" else {}
-                told = f"{axis_label(point)}: {row[0]:,.2f}" + ("" if kind == "no signal" else f", {kind}")
+                told = f"{axis_label(point)}: {figure_text(row[0])}" + ("" if kind == "no signal" else f", {kind}")
                 plot.drawing.symbol(plot.at(at, row[0]), shape, SYMBOL_SIZE, told, fill=colour, **outline)
     begins = [place for place, point in enumerate(every) if start and point[-7:] >= start]
     if begins and begins[0] > 0:

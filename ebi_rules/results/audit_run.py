@@ -91,9 +91,11 @@ def audit(
     started, clock = now(), time.perf_counter()
     chosen_settings = settings or Settings()
     scope = chosen_settings.scope
-    earlier = read_earlier_cube(append, recount, recount_from) if append else None
-    if earlier is not None:
+    earlier = None
+    if append is not None:
         _require_appendable(by, chosen_settings)
+        earlier = read_earlier_cube(append, recount, recount_from)
+    if earlier is not None:
         scope = replace(scope, since=earlier.since)
     dimensions = _dimensions(by, chosen_settings)
     progress("opening the extract")

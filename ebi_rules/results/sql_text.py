@@ -20,7 +20,7 @@ from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.measure_sql import ROWS, measure_statement
 from ebi_rules.statements.rule_sql import SHAPES, rule_statement
 from ebi_rules.statements.table_source import TableSource
-from ebi_rules.translate.dialects.dialect import find_dialect, in_plain_words
+from ebi_rules.translate.dialects.dialect import find_dialect, with_like_alone
 
 CUBE, CHECKS = "cube", "checks"
 
@@ -73,7 +73,7 @@ def sql(
         WITH activity
     """
     chosen = find_rules(rules)
-    target = in_plain_words(find_dialect(dialect)) if plain else find_dialect(dialect)
+    target = with_like_alone(find_dialect(dialect)) if plain else find_dialect(dialect)
     source = TableSource(bind(find_layout(layout), None, columns).recoded(recodings(areas)), table, child_tables or {})
     available_rules([rule.logic for rule in chosen], source.binding, any_dataset=any_dataset)
     scope = Scope.of(months, providers)

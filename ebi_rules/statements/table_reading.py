@@ -17,8 +17,6 @@ from ebi_rules.translate.sql import SqlTranslator
 from ebi_rules.translate.sql_parts import as_number, negate, number, text
 from ebi_rules.translate.sql_values import as_text, as_whole_number, normal_text
 
-TREATMENT_FUNCTION = "treatment_function"
-
 
 @dataclass
 class TableReading(Naming):
@@ -94,7 +92,7 @@ class TableReading(Naming):
         """Return whether the steps put a field into normal form as they read it: fields with few different values."""
         recoding = self.binding.recodings.get(name)
         source = name if recoding is None or recoding.is_split else recoding.field
-        return bool(FIELDS[source].meanings) or source == TREATMENT_FUNCTION
+        return bool(FIELDS[source].meanings or FIELDS[source].width)
 
     def _age_at_activity(self) -> exp.Expr:
         """Return the age in completed years at the date of the activity; NULL where either date is missing."""

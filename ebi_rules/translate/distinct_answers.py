@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from ebi_rules.translate.text_numbers import Numbers, TextNumbers
+from ebi_rules.translate.text_numbers import Numbers, TextNumbers, with_room
 
 _MOST_TEXTS = 1_000_000
 _MOST_SHARE = 0.25
@@ -47,11 +47,7 @@ class DistinctAnswers:
         return answers
 
     def _learn(self, numbers: Numbers, texts: pl.Series) -> None:
-        highest = int(numbers.max())
-        if highest >= len(self._known):
-            grown = np.zeros(max(2 * len(self._known), highest + 1), np.int64)
-            grown[: len(self._known)] = self._known
-            self._known = grown
+        self._known = with_room(self._known, int(numbers.max()))
         self._known[numbers] = self._answer(texts)
 
     def _of_rows(self, texts: pl.Series) -> Numbers:

@@ -8,11 +8,13 @@ has the last word where a view is new.
 
 from collections.abc import Callable
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+_Item = TypeVar("_Item", bound=np.generic)
 Numbers = npt.NDArray[np.int64]
 """One whole number per row or text."""
 
@@ -38,8 +40,7 @@ class TextNumbers:
     """Number texts as they are met; 0 is the number of the empty text, and of rows without text.
 
     Args:
-        learn: Is told the numbers and texts that are new, before any row has these numbers. One thread at a time calls
-            it.
+        learn: Called with the new numbers and their texts before any row has these numbers, by one thread at a time.
 
     Attributes:
         highest: The highest number so far.
@@ -105,10 +106,7 @@ class TextNumbers:
     def _announce(self, numbers: Numbers, texts: pl.Series) -> None:
         """Tell of the texts that are new."""
         highest = int(numbers.max())
-        if highest >= len(self._is_known):
-            grown = np.zeros(max(2 * len(self._is_known), highest + 1), np.bool_)
-            grown[: len(self._is_known)] = self._is_known
-            self._is_known = grown
+        self._is_known = with_room(self._is_known, highest)
         rows = np.flatnonzero(~self._is_known[numbers])
         if len(rows):
             new, first = np.unique(numbers[rows], return_index=True)
@@ -158,6 +156,15 @@ class _Table:
         table._views[places], table._numbers[places] = views, numbers
         table._taken = taken
         return table
+
+
+def with_room(values: npt.NDArray[_Item], place: int) -> npt.NDArray[_Item]:
+    """Return values with room for one at a place; as they often grow, for twice as many as there are."""
+    if place < len(values):
+        return values
+    grown = np.zeros(max(2 * len(values), place + 1), values.dtype)
+    grown[: len(values)] = values
+    return grown
 
 
 def _views(texts: pl.Series) -> Views:

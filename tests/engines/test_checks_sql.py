@@ -53,3 +53,6 @@ def test_it_finds_what_polars_finds(name: str) -> None:
     text = ebi.sql("2S", dialect, "ncdr-opa", table, "checks").rstrip(";")
     found = {(field, check): int(count) for field, check, count in engine.rows(text)}
     assert {key: count for key, count in found.items() if key in expected} == expected
+    assert {field: count for (field, check), count in found.items() if check == "rows"} == dict.fromkeys(
+        ("id", "procedures", "diagnoses"), ROWS
+    )

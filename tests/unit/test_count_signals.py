@@ -8,6 +8,8 @@ from scipy import stats
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.signals import variance_of, variation_of, with_signals
 from ebi_rules.statistics.count_signals import (
+    _beta_binomial_tails,
+    _binomial_tails,
     between_variance,
     count_signals,
     proportion_signals,
@@ -66,6 +68,8 @@ def test_proportions_are_signalled_by_binomial_and_beta_binomial_probabilities(t
     first, second = np.maximum(total, 1e-6) * shares, np.maximum(total, 1e-6) * (1 - shares)
     law = stats.betabinom(sizes, first, second) if tau2 else stats.binom(sizes, shares)
     low, high = law.cdf(counts), law.sf(counts - 1)
+    tails = _beta_binomial_tails(counts, sizes, first, second) if tau2 else _binomial_tails(counts, sizes, shares)
+    assert np.allclose(tails, (low, high), rtol=0, atol=1e-9)
     names = np.select(
         [high <= 0.001, low <= 0.001, high <= 0.025, low <= 0.025],
         ["above_998", "below_998", "above_95", "below_95"],

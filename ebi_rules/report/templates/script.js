@@ -98,7 +98,7 @@ function pointsOf(series) {
     const incomplete = (series.x ?? []).includes(at);
     const kind = incomplete ? "incomplete" : !signal ? "no signal"
       : /above|up|high|rising/.test(signal) ? "high" : "low";
-    return { month, eligible, flagged, rate: !shown || eligible === 0 ? null : flagged / eligible * 1000,
+    return { month, eligible, flagged, rate: !shown || eligible === 0 ? null : Math.round(flagged / eligible * 1e6) / 1e3,
       mean: part(series.m), lower: part(series.l), upper: part(series.u), inside,
       signal: incomplete ? "incomplete" : signal, kind };
   });
@@ -159,11 +159,13 @@ function trendPicture(data, name) {
   svgPart(svg, "text", { x: 9, y: upper + height / 2, dy: ".35em", "text-anchor": "middle",
     transform: `rotate(-90 9 ${upper + height / 2})` }, title);
   const curve = (figure, attributes) => {
+    const is = (place) => place >= 0 && place < data.length && data[place][figure] !== null;
     let path = "";
     data.forEach((point, place) => {
-      if (point[figure] === null) return;
-      const at = `${x(place).toFixed(1)},${y(point[figure]).toFixed(1)}`;
-      path += place && data[place - 1][figure] !== null ? `L${at}` : `M${at}`;
+      if (!is(place)) return;
+      const down = y(point[figure]).toFixed(1), alone = !is(place - 1) && !is(place + 1) ? 2 : 0;
+      path += `${is(place - 1) ? "L" : "M"}${(x(place) - alone).toFixed(1)},${down}`;
+      if (alone) path += `L${(x(place) + alone).toFixed(1)},${down}`;
     });
     if (path) svgPart(svg, "path", { d: path, fill: "none", ...attributes });
   };

@@ -88,7 +88,7 @@ def find_dialect(name: str | Path | Dialect) -> Dialect:
     raise UsageError(unknown("dialect", text, builtin_dialects()))
 
 
-def in_plain_words(dialect: Dialect) -> Dialect:
+def with_like_alone(dialect: Dialect) -> Dialect:
     """Return a dialect that compares codes by plain LIKE alone."""
     return replace(dialect, search="", glob=False, like_classes=False)
 
