@@ -303,14 +303,17 @@ def _added_up(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     ordered = in_order(cube.filter(pl.col("count") > 0), dimensions)
     keys = list(schema(dimensions))[:-1]
     is_repeated = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in keys)
-    if not ordered.select(is_repeated.slice(1).any()).item():
+    is_new = ordered.select(new=~is_repeated | (pl.int_range(pl.len()) == 0)).to_series()
+    if is_new.all():
         return ordered
-    counts = {FIRST_DATE: pl.col("count").min(), LAST_DATE: pl.col("count").max()}
-    parts = [
-        ordered.filter(pl.col("measure") == measure).group_by(keys).agg(count) for measure, count in counts.items()
-    ]
-    others = ordered.filter(~pl.col("measure").is_in(list(counts))).group_by(keys).agg(pl.col("count").sum())
-    return in_order(pl.concat([*parts, others]), dimensions)
+    count, measure = pl.col("count"), pl.col("measure").first()
+    total = pl.when(measure == FIRST_DATE).then(count.min()).when(measure == LAST_DATE).then(count.max())
+    totals = (
+        ordered.select("measure", "count", place=is_new.cum_sum())
+        .group_by("place", maintain_order=True)
+        .agg(total.otherwise(count.sum()).alias("count"))
+    )
+    return ordered.filter(is_new).with_columns(totals["count"])
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -327,6 +330,8 @@ def _read(path: Path) -> pl.DataFrame:
 def _whole_number(column: str, schema: pl.Schema) -> pl.Expr:
     """Return a column of any type as whole numbers; null where it is not one."""
     value = pl.col(column)
+    if schema[column].is_integer():
+        return value.cast(pl.Int64, strict=False)
     if schema[column].is_float():
         return pl.when(value == value.round()).then(value).cast(pl.Int64, strict=False)
     return value.cast(pl.String).str.strip_chars(" ").str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)

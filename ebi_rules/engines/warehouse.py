@@ -14,7 +14,7 @@ from ebi_rules._support.errors import EbiError, EngineError, ExtractError, Usage
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS, fields_needed
-from ebi_rules.cube import ALWAYS_CHECKED, missing_counted, read_cube
+from ebi_rules.cube import ALWAYS_CHECKED, TREATMENT, missing_counted, read_cube
 from ebi_rules.engines import polars_engine
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract, InputFile
@@ -28,10 +28,13 @@ from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.statements.check_sql import check_statement
 from ebi_rules.statements.code_steps import Steps
-from ebi_rules.statements.cube_sql import criteria_counted, cube_statement
+from ebi_rules.statements.cube_counts import Measure, criteria_counted
+from ebi_rules.statements.cube_sql import totals_statement
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.dialects.printing import table_name
+
+_NAMES = ("rule", "measure", "item")
 
 Query = Callable[[str], pl.DataFrame]
 """Runs a statement in a warehouse and returns its rows."""
@@ -112,12 +115,31 @@ def count_cube(
     findings = find_odd_values(extract, [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED], scope)
     notices = [*notices_of(findings, needed), *absence_remarks(extract.binding, needed)]
     progress(f"{extract.engine}: counting, 2 of 3")
-    statement = cube_statement(audited, dimensions, extract.dialect, extract.source, scope=scope)
-    cube = read_cube(extract.query(statement.rstrip(";")))
+    statement, measures = totals_statement(audited, dimensions, extract.dialect, extract.source, scope)
+    cube = read_cube(_named(extract.query(statement), dimensions, measures))
     progress(f"{extract.engine}: looking for repeated keys, 3 of 3")
     rows, keyed, distinct = _count_keys(extract, scope)
     keys = notices_of(key_findings(" and ".join(extract.binding.keys), rows, rows - keyed, distinct))
     return CountedCube(cube, rows, (*notices, *keys, *extract.remarks), tuple(findings))
+
+
+def _named(totals: pl.DataFrame, dimensions: Sequence[str], measures: Sequence[Measure]) -> pl.DataFrame:
+    """Return the rows of a cube for totals that have a number in the place of rule, measure and item.
+
+    Args:
+        totals: The dimensions, place, item and count, whatever names the warehouse returns.
+        dimensions: The fields to count by.
+        measures: Each count with the place of its total.
+    """
+    totals.columns = [*dimensions, "place", "item", "count"]
+    texts = [pl.col(name).cast(pl.String).cast(pl.Categorical()) for name in (*dimensions, "item")]
+    totals = totals.with_columns(*texts, pl.col("place", "count").cast(pl.Int64))
+    treatments = totals.filter(place=0).select(
+        pl.lit("").alias("rule"), *dimensions, pl.lit(TREATMENT).alias("measure"), "item", "count"
+    )
+    names = pl.DataFrame(measures, schema={**dict.fromkeys(_NAMES, pl.Categorical()), "place": pl.Int64}, orient="row")
+    named = totals.drop("item").join(names, on="place").select("rule", *dimensions, "measure", "item", "count")
+    return pl.concat([named, treatments.cast(named.schema)])
 
 
 def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: Scope = EVERYTHING) -> list[Finding]:

@@ -5,6 +5,7 @@ each distinct text (`distinct`), or on the rows of a child table. Later steps, w
 `codes`.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
@@ -28,6 +29,7 @@ from ebi_rules.criteria.nodes import (
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.statements.child_steps import KINDS, ChildSteps, in_field, part
 from ebi_rules.statements.examination_steps import ExaminationSteps, lists_of
+from ebi_rules.statements.packed_answers import Numbers, in_numbers
 from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.sql import SqlTranslator, needs_order, text_condition
 from ebi_rules.translate.sql_parts import as_number, coalesce, number
@@ -37,6 +39,13 @@ from ebi_rules.translate.sql_values import (
     separated_text,
     without_fillers,
 )
+
+_OF_STEPS = re.compile(
+    r"(\w+_)?(answers|condition|criterion|variant|total|above)_\d+|no_\w+|n_\w+|activity_key\w*|first_position"
+    r"|place|item|count|measure|rule|code|month|age_band|day_number|month_day|first_date|last_date",
+    re.IGNORECASE,
+)
+"""Names that steps give to columns of their own."""
 
 STRATEGIES = ("inline", "distinct")
 """How codes in the activity table are decided: in every row, or once for each distinct text and then joined to rows."""
@@ -130,11 +139,14 @@ class Steps(ExaminationSteps, ChildSteps):
         for name in carried:
             if name not in fields:
                 raise UsageError(f"the layout has no column for {name}. Use --column {name}=COLUMN.")
-        steps = [
-            step
-            for name in _code_fields(atoms)
-            for step in (self._child_steps(name, atoms) if self.binding.child(name) else self._text_steps(name, atoms))
-        ]
+        steps: list[tuple[str, exp.Expr]] = []
+        for name in _code_fields(atoms):
+            steps += self._child_steps(name, atoms) if self.binding.child(name) else self._text_steps(name, atoms)
+            if self.packs and self._is_joined(name):
+                columns = [self._column(self._joined_on(name)[1]), *self._packed(self._numbers_of(name, atoms))]
+                steps.append(
+                    (part(name, "packed"), exp.Select(expressions=columns).from_(self._step(part(name, "found"))))
+                )
         lists = lists_of(criteria)
         steps += self._examination_steps(lists)
         steps += self._activity_steps(fields, atoms)
@@ -177,7 +189,7 @@ class Steps(ExaminationSteps, ChildSteps):
 
     def _codes_step(self, fields: Sequence[str], atoms: Sequence[CodeAtom], lists: Sequence[InList]) -> exp.Expr:
         """Decide every atom about codes for every activity, from its own text or by a join to the verdicts."""
-        joined = [name for name in _code_fields(atoms) if self.distinct or self.binding.child(name)]
+        joined = [name for name in _code_fields(atoms) if self._is_joined(name)]
         activity = "activity" if joined or lists else None
         columns: list[exp.Expr] = [
             self._column(name, activity).as_(self._name(name)) if activity else self._column(name)
@@ -185,21 +197,35 @@ class Steps(ExaminationSteps, ChildSteps):
         ]
         select = exp.Select().from_(self._step("activity"))
         for code_field in joined:
-            child, decided = self.binding.child(code_field), part(code_field, "found")
-            left, right = (self.binding.key, child.key) if child else (_text_name(code_field),) * 2
+            decided = part(code_field, "packed" if self.packs else "found")
+            left, right = self._joined_on(code_field)
             same = exp.EQ(this=self._column(right, decided), expression=self._column(left, activity))
             select = select.join(self._step(decided), on=same, join_type="left")
+            verdicts = map(self._verdict_column, in_field(atoms, code_field))
+            for name in self._numbers_of(code_field, atoms) if self.packs else verdicts:
+                columns.append(coalesce(self._column(name, decided), number(0)).as_(self._name(name)))
         select, of_examinations = self._joined_examinations(select, lists)
         columns += of_examinations
         for atom in atoms:
-            name = self._verdict_column(atom)
-            if atom.code_field in joined:
-                verdict = coalesce(self._column(name, part(atom.code_field, "found")), number(0))
-            else:
+            if atom.code_field not in joined:
                 text = self._column(atom.code_field, activity)
                 verdict = as_number(text_condition(atom, text, self.dialect, self.binding))
-            columns.append(verdict.as_(self._name(name)))
+                columns.append(verdict.as_(self._name(self._verdict_column(atom))))
         return select.select(*columns)
+
+    def _is_joined(self, code_field: str) -> bool:
+        """Return whether activities are joined to the verdicts on a field of codes."""
+        return self.distinct or self.binding.child(code_field) is not None
+
+    def _joined_on(self, code_field: str) -> tuple[str, str]:
+        """Return the columns by which activities and the verdicts on a field of codes are joined."""
+        child = self.binding.child(code_field)
+        return (self.binding.key, child.key) if child else (_text_name(code_field), _text_name(code_field))
+
+    def _numbers_of(self, code_field: str, atoms: Sequence[CodeAtom]) -> Numbers:
+        """Return the numbers that contain the verdicts on a field of codes."""
+        verdicts = [self._verdict_column(atom) for atom in in_field(atoms, code_field)]
+        return in_numbers(verdicts, part(code_field, "answers"))
 
     def _text_steps(self, code_field: str, atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
         """Return the steps over the distinct texts of a field of codes: raw, in normal form, and with verdicts."""
@@ -290,7 +316,7 @@ def name_verdicts(
         further: Further atoms.
 
     Returns:
-        `verdict_name` of each atom, with a number added if the name is taken.
+        `verdict_name` of each atom, with something added if the name is taken, or could be that of a step's column.
     """
     every = list(criteria)
     children = [child for code_field in CODE_FIELDS if (child := binding.child(code_field))]
@@ -301,6 +327,7 @@ def name_verdicts(
     for atom in (*_code_atoms(every), *lists_of(every), *further):
         if atom not in names:
             plain = verdict_name(atom)
+            plain = f"listed_{plain}" if _OF_STEPS.fullmatch(plain) else plain
             others = (f"{plain}_{number}" for number in count(2))
             names[atom] = next(name for name in chain([plain], others) if name.upper() not in taken)
             taken.add(names[atom].upper())

@@ -9,7 +9,7 @@ from ebi_rules.cube import AGE_BAND_STARTS, AGE_BANDS, OLDEST
 from ebi_rules.statements.code_steps import Steps
 from ebi_rules.statements.table_reading import no_codes
 from ebi_rules.translate.sql import SqlTranslator
-from ebi_rules.translate.sql_parts import any_of, as_number, negate, number, text
+from ebi_rules.translate.sql_parts import as_number, negate, number, text
 
 
 class CubeColumns(Steps):
@@ -56,15 +56,19 @@ class CubeColumns(Steps):
 
     def _age_band(self) -> exp.Expr:
         age = self._column("age")
-        ends = [*(start - 1 for start in AGE_BAND_STARTS[1:]), OLDEST]
-        bands = []
-        for band, low, high in zip(AGE_BANDS, AGE_BAND_STARTS, ends, strict=True):
-            within: exp.Expr = exp.Between(this=age.copy(), low=number(low), high=number(high))
-            if low == 0:
-                babies = exp.Between(this=age.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
-                within = any_of([within, babies])
-            bands.append(exp.If(this=within, true=text(band)))
-        return exp.Case(ifs=bands)
+        known = exp.Between(this=age, low=number(0), high=number(OLDEST))
+        babies = exp.Between(this=age.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
+        of_babies = exp.If(this=babies, true=text(AGE_BANDS[0]))
+        return exp.Case(ifs=[exp.If(this=known, true=self._band_among(0, len(AGE_BANDS))), of_babies])
+
+    def _band_among(self, first: int, end: int) -> exp.Expr:
+        """Return the band of an age that is in one of some bands, halving these at every CASE."""
+        if end - first == 1:
+            return text(AGE_BANDS[first])
+        middle = (first + end) // 2
+        is_younger = exp.LT(this=self._column("age"), expression=number(AGE_BAND_STARTS[middle]))
+        younger = exp.If(this=is_younger, true=self._band_among(first, middle))
+        return exp.Case(ifs=[younger], default=self._band_among(middle, end))
 
     def _day(self, date: exp.Expr) -> exp.Expr:
         """Return a day as a number: 20240328."""

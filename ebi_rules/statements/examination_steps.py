@@ -4,21 +4,28 @@ Each list is compared once with each pair and not once with each row; the answer
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from ebi_rules.criteria.nodes import IMAGING_FIELD, Criterion, InList, atoms
+from ebi_rules.statements.packed_answers import Numbers, PackedAnswers, in_numbers
 from ebi_rules.statements.table_reading import TableReading, no_codes
 from ebi_rules.translate.sql import SqlTranslator
 from ebi_rules.translate.sql_parts import NOTHING, all_of, as_number, coalesce, number, text
 
-_PAIRS, _DECIDED = "examinations", "examinations_found"
+_PAIRS, _DECIDED, _PACKED = "examinations", "examinations_found", "examinations_packed"
 
 
 @dataclass
-class ExaminationSteps(TableReading):
-    """Write the steps over the pairs of imaging codes of a table."""
+class ExaminationSteps(PackedAnswers, TableReading):
+    """Write the steps over the pairs of imaging codes of a table.
+
+    Attributes:
+        packs: Whether activities are joined to verdicts in few numbers, and not to each verdict.
+    """
+
+    packs: bool = field(default=False, kw_only=True)
 
     def examinations(self) -> str:
         """Return a select of the pairs of imaging codes, each with its number of rows."""
@@ -42,6 +49,14 @@ class ExaminationSteps(TableReading):
         verdicts = [as_number(translator.visit(each)).as_(self._name(self._verdict_column(each))) for each in asked]
         decided = exp.Select(expressions=[*map(self._column, names), *verdicts])
         yield _DECIDED, decided.from_(self._step(_PAIRS))
+        if self.packs:
+            packed = self._packed(self._examination_numbers(asked))
+            yield _PACKED, exp.Select(expressions=[*map(self._column, names), *packed]).from_(self._step(_DECIDED))
+
+    def _examination_numbers(self, lists: Sequence[InList]) -> Numbers:
+        """Return the numbers that contain the verdicts on lists of imaging codes."""
+        asked = [self._verdict_column(each) for each in lists if self._has_codes(each)]
+        return in_numbers(asked, "examination_answers")
 
     def _joined_examinations(self, select: exp.Select, lists: Sequence[InList]) -> tuple[exp.Select, list[exp.Expr]]:
         """Return a select from the step `activity` joined to the verdicts on lists, and the columns of these.
@@ -49,19 +64,19 @@ class ExaminationSteps(TableReading):
         A table without codes of a kind has none in a list of that kind.
         """
         asked = [each for each in lists if self._has_codes(each)]
+        decided = _PACKED if self.packs else _DECIDED
         if asked:
             same = [
-                exp.EQ(this=self._column(name, _DECIDED), expression=coalesce(code, text(NOTHING)))
+                exp.EQ(this=self._column(name, decided), expression=coalesce(code, text(NOTHING)))
                 for name in _fields_of(asked)
                 for code in [self._column(name, "activity")]
             ]
-            select = select.join(self._step(_DECIDED), on=all_of(same), join_type="left")
-        columns = []
-        for each in lists:
-            name = self._verdict_column(each)
-            verdict = coalesce(self._column(name, _DECIDED), number(0)) if each in asked else number(0)
-            columns.append(verdict.as_(self._name(name)))
-        return select, columns
+            select = select.join(self._step(decided), on=all_of(same), join_type="left")
+        verdicts = [self._verdict_column(each) for each in asked]
+        joined = list(self._examination_numbers(lists)) if self.packs else verdicts
+        columns = [coalesce(self._column(name, decided), number(0)).as_(self._name(name)) for name in joined]
+        absent = [self._verdict_column(each) for each in lists if each not in asked]
+        return select, [*columns, *(number(0).as_(self._name(name)) for name in absent)]
 
     def _has_codes(self, listed: InList) -> bool:
         return bool(self.binding.fields.get(listed.field))

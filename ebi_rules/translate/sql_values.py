@@ -100,9 +100,9 @@ def as_whole_number(column: exp.Expr, dialect: Dialect) -> exp.Expr:
 
 
 def normal_text(value: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """Return a text in capitals and without white space; faster where it is so already."""
+    """Return a text in capitals and without white space; most are so already, and are found to be by one search."""
     normal = exp.Upper(this=without_white_space(value, dialect))
-    if not dialect.search:
+    if dialect.encoded or not dialect.search:
         return normal
     is_normal = negate(search(value, "[^A-Z0-9]", dialect))
     # UPPER makes a text of a number, as the other branch does.

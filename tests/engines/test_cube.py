@@ -1,11 +1,13 @@
 """The cube is the same from every SQL engine as from Polars, in every shape of codes, but for numbers of codes."""
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
 import polars as pl
 import pytest
 
+from ebi_rules._support.package_data import data_folder
 from ebi_rules.criteria.labels import Recoding, referral_settings
 from ebi_rules.cube import STANDARD_DIMENSIONS, read_cube, schema
 from ebi_rules.engines.polars_cube import count_frame
@@ -13,7 +15,8 @@ from ebi_rules.engines.polars_engine import within_scope
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
-from ebi_rules.rule_model.catalogue import rule
+from ebi_rules.rule_model.catalogue import rule, shared_definitions
+from ebi_rules.rule_model.rule_parser import parse_rule
 from ebi_rules.statements.cube_sql import cube_statement
 from ebi_rules.statements.table_source import TableSource
 from tests.engines.case import Case
@@ -99,3 +102,19 @@ def test_a_part_of_the_cube(name: str) -> None:
         assert cube.equals(expected), cube.join(expected, on=cube.columns, how="anti", nulls_equal=True)
     later = _by_polars(case, Scope(since=202402))
     assert {None, "1900-01", "2024-02", "2024-10"} == set(later["month"].cast(pl.String))
+
+
+_STEPS_NAMES = ("criterion_1", "no_age", "procedure_answers_1")
+
+
+@pytest.mark.parametrize("strategy", ["inline", "distinct"])
+def test_lists_that_are_called_as_columns_of_steps_are(strategy: str) -> None:
+    text = (data_folder("catalogue") / "2S_lower_back_imaging.toml").read_text(encoding="utf-8")
+    for plain, name in zip(("spine_ct_mri", "other_imaging", "lumbar_spine"), _STEPS_NAMES, strict=True):
+        text = text.replace(plain, name)
+    named = parse_rule(text, "rule.toml", shared_definitions())
+    case = replace(_case("ncdr-opa"), rules=[named])
+    assert set(_STEPS_NAMES) <= set(named.codes)
+    name = next(name for name in SQL_ENGINES if name.startswith("duckdb"))
+    started(name)
+    assert _by_sql(name, case, strategy).equals(_by_polars(case))

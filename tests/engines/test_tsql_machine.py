@@ -58,11 +58,23 @@ def test_blanks_behind_a_text() -> None:
         ("COALESCE(a, 'x') = 'X'", [1, 3]),
         ("REPLACE(a, 'X', 'y') = 'y'", [1, 2]),
         ("CONCAT(a, 'z') = 'z'", [3]),
+        ("FLOOR(n * 0.5) = 1", [2, 3]),
     ],
 )
 def test_null_is_unknown(condition: str, holds: list[int]) -> None:
     table = [{"n": 1, "a": "x"}, {"n": 2, "a": "y"}, {"n": 3, "a": None}]
     assert [n for (n,) in run(f"SELECT n FROM t WHERE {condition}", {"t": table}, VARCHAR)] == holds
+
+
+@pytest.mark.needs("SQL Server (emulated)")
+def test_joins() -> None:
+    tables = {
+        "t": [{"n": 1}, {"n": 2}, {"n": None}],
+        "u": [{"m": 2, "a": "x"}, {"m": 2, "a": "y"}, {"m": None, "a": "z"}],
+    }
+    joined = "SELECT t.n, u.a FROM t {} JOIN u ON u.m = t.n"
+    assert [*map(tuple, run(joined.format("INNER"), tables, VARCHAR))] == [(2, "x"), (2, "y")]
+    assert [*map(tuple, run(joined.format("LEFT"), tables, VARCHAR))] == [(1, None), (2, "x"), (2, "y"), (None, None)]
 
 
 @pytest.mark.needs("SQL Server (emulated)")

@@ -6,6 +6,7 @@ case-insensitive collation; CONCAT that reads NULL as empty text; names without 
 tree is refused.
 """
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -147,10 +148,11 @@ class _Machine:
             left, right = self._rows(source.FirstTableReference), self._rows(source.SecondTableReference)
             return [{**one, **other} for one in left for other in right]
         assert _kind(source) == "QualifiedJoin", f"Unhandled source: {_kind(source)}"
-        assert str(source.QualifiedJoinType) == "LeftOuter"
-        return self._left_join(source)
+        return self._joined(source)
 
-    def _left_join(self, join: Any) -> Sequence[Row]:
+    def _joined(self, join: Any) -> Sequence[Row]:
+        kind = str(join.QualifiedJoinType)
+        assert kind in ("LeftOuter", "Inner"), f"Unhandled join: {kind}"
         left, right = self._rows(join.FirstTableReference), self._rows(join.SecondTableReference)
         joined = str(join.SecondTableReference.SchemaObject.BaseIdentifier.Value).lower()
         own, other = [], []
@@ -164,7 +166,7 @@ class _Machine:
         found: dict[object, list[Row]] = {}
         for row in right:
             found.setdefault(tuple(self.collation.text(each(row, ())) for each in own), []).append(row)
-        nothing: Sequence[Row] = [{joined: _Nulls()}]
+        nothing: Sequence[Row] = [{joined: _Nulls()}] if kind == "LeftOuter" else []
         rows = []
         for row in left:
             key = tuple(self.collation.text(each(row, ())) for each in other)
@@ -201,6 +203,7 @@ class _Compiler:
     def _functions(self) -> Mapping[str, Callable[..., object]]:
         return {
             "GETDATE": lambda: date.today(),  # The moment's day: every date before or after it is so of the moment too.
+            "FLOOR": lambda value: value if value is None else math.floor(value),
             "CONCAT": lambda *values: "".join("" if value is None else str(value) for value in values),
             "NCHAR": lambda number: chr(int(number)),
             "REPLACE": self._replace,
@@ -307,6 +310,10 @@ class _Compiler:
 
     def visit_NullLiteral(self, node: Any) -> Expression:
         return lambda row, group: None
+
+    def visit_NumericLiteral(self, node: Any) -> Expression:
+        number = Decimal(str(node.Value))
+        return lambda row, group: number
 
     def visit_ParenthesisExpression(self, node: Any) -> Expression:
         return self._compile(node.Expression)

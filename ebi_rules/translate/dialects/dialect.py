@@ -39,6 +39,7 @@ class Dialect:
         shallow: The parser nests some 30 calls: codes in order need a step of their own, which a predicate has not.
         character: The function that returns a character by its number in Unicode; empty if a literal has to do.
         translate: TRANSLATE replaces one character each.
+        encoded: A function of one column runs once for each different value, as columns are encoded so.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Dialect:
     shallow: bool = False
     character: str = "CHR"
     translate: bool = False
+    encoded: bool = False
 
 
 @cache

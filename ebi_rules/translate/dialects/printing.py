@@ -36,6 +36,7 @@ SAFE_NODES: frozenset[type[exp.Expr]] = frozenset(
         exp.Dot,
         exp.EQ,
         exp.Extract,
+        exp.Floor,
         exp.From,
         exp.GT,
         exp.GTE,
