@@ -73,7 +73,24 @@ def plausible_span(activity: pl.DataFrame, today: date) -> tuple[str, str]:
     """
     first, latest = f"{EARLIEST:%Y-%m}", f"{today.year + _MOST_YEARS_AHEAD}-12"
     possible = activity.filter(pl.col("month").is_between(pl.lit(first), pl.lit(latest)))
-    return first, max(_end_of_bulk(possible), f"{today:%Y-%m}")
+    return first, max(end_of_bulk(possible), f"{today:%Y-%m}")
+
+
+def end_of_bulk(activity: pl.DataFrame) -> str:
+    """Return the month up to which almost all activity is, in one run of months; empty if there is none.
+
+    Args:
+        activity: How much activity there is by month, in order: month, count.
+    """
+    share = activity["count"].cum_sum() / max(int(activity["count"].sum()), 1)
+    middle = activity.filter(share >= 1 / 2)["month"]
+    if not middle.len():
+        return ""
+    first = pl.Series([middle[0]])
+    months = pl.concat([first, activity.filter(pl.col("month") > middle[0], share.shift(1) < _BULK)["month"]])
+    number = months.str.slice(0, 4).cast(pl.Int64) * 12 + months.str.slice(5).cast(pl.Int64)
+    is_after_gap = (number.diff() > _LONGEST_GAP).fill_null(False).cum_max()
+    return str(months.filter(~is_after_gap)[-1])
 
 
 def partial_months(cube: pl.DataFrame) -> tuple[str, ...]:
@@ -120,19 +137,6 @@ def _is_low(month: str, others: Sequence[str], days: Mapping[str, Mapping[str, i
 
 def _length(month: str) -> int:
     return calendar.monthrange(int(month[:4]), int(month[5:]))[1]
-
-
-def _end_of_bulk(activity: pl.DataFrame) -> str:
-    """Return the month up to which almost all activity is, in one run of months; empty if there is none."""
-    share = activity["count"].cum_sum() / max(int(activity["count"].sum()), 1)
-    middle = activity.filter(share >= 1 / 2)["month"]
-    if not middle.len():
-        return ""
-    first = pl.Series([middle[0]])
-    months = pl.concat([first, activity.filter(pl.col("month") > middle[0], share.shift(1) < _BULK)["month"]])
-    number = months.str.slice(0, 4).cast(pl.Int64) * 12 + months.str.slice(5).cast(pl.Int64)
-    is_after_gap = (number.diff() > _LONGEST_GAP).fill_null(False).cum_max()
-    return str(months.filter(~is_after_gap)[-1])
 
 
 def _by_month(cube: pl.DataFrame, measure: str) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import polars as pl
 from ebi_rules._support.errors import ExtractError, UsageError
 from ebi_rules.cube import add_up, read_cube
 from ebi_rules.layouts.scope import read_month
+from ebi_rules.provider_audit.plausible_months import end_of_bulk
 
 USUAL_RECOUNT = 3
 """So many months are counted again: SUS is restated for about that long."""
@@ -95,10 +96,12 @@ def read_earlier_cube(
     if not path.exists():
         return None
     record, cube = _record_of(path), read_cube(path)
-    months = cube.filter(pl.col("measure") == "activity", pl.col("month").is_not_null())["month"].cast(pl.String)
-    if not months.len():
+    dated = cube.filter(pl.col("measure") == "activity", pl.col("month").is_not_null())
+    activity = dated.group_by(pl.col("month").cast(pl.String)).agg(pl.col("count").sum()).sort("month")
+    if not activity.height:
         raise ExtractError(f"{path} has no months: later months cannot be added to it.")
-    last = str(months.max())
+    # A few wrong dates behind the last month do not say that the months before them were complete.
+    last = end_of_bulk(activity)
     after_last = _number(last) + 1
     if since is None:
         since = after_last - (USUAL_RECOUNT if recount is None else recount)

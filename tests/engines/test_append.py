@@ -62,6 +62,17 @@ def test_restated_months_are_counted_again_and_earlier_ones_are_not(frame: pl.Da
         assert appended.exact_cube.equals(audit(expected).exact_cube)
 
 
+def test_one_wrong_date_behind_the_last_month_hides_no_later_month(frame: pl.DataFrame, tmp_path: Path) -> None:
+    """A month counts as the last if the bulk of activity reaches it: one day in 2026-09 does not make the rest old."""
+    day = pl.col("Appointment_Date")
+    wrong = frame.head(1).with_columns(pl.lit(date(2026, 9, 9)).alias("Appointment_Date"))
+    first = pl.concat([frame.filter(day < date(2025, 4, 1)), wrong])
+    later = pl.concat([frame.filter(day < date(2025, 9, 1)), wrong])
+    audit(first).save_cube(tmp_path / "cube.parquet")
+    appended = audit(later, append=tmp_path / "cube.parquet", recount=1)
+    assert appended.exact_cube.equals(audit(later).exact_cube)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
