@@ -13,15 +13,22 @@ from ebi_rules._support.atomic_output import whole_folder
 from ebi_rules._support.errors import UsageError
 from ebi_rules.cube import cube_dimensions
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.scope import EVERYTHING
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.statements.cube_sql import cube_statement
+from ebi_rules.statements.dbt_incremental import SINCE, VARIABLES, incremental, macros
 from ebi_rules.statements.rule_sql import rule_statement
 from ebi_rules.statements.table_source import TableSource
+from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.version import __version__
 
-OURS = re.compile(r"dbt_project\.yml|README\.md|models/(sources|schema)\.yml|models/ebi_[a-z0-9_-]+\.sql")
-"""The names of the files in a package; a folder with other files is not replaced."""
+OURS = re.compile(
+    r"dbt_project\.yml|README\.md|models/(sources|schema)\.yml|macros/ebi_cube\.sql|models/ebi_[a-z0-9_-]+\.sql"
+    r"|logs/dbt\.log(\.\d+)?|target/.+|\.user\.yml",
+    re.DOTALL,
+)
+"""The names of the files in a package, and of what dbt writes beside them; a folder with other files is not replaced."""
 
 PROJECT = "ebi_rules"
 _SOURCE = "ebi"
@@ -72,10 +79,17 @@ def write_package(
 
     models = {f"ebi_{rule.key.lower()}": model(rule_statement([rule.logic], dialect, reference)) for rule in rules}
     audited = [AuditedRule.of(rule, rule, source.binding) for rule in rules]
-    cube = cube_statement(audited, cube_dimensions(by), dialect, reference)
-    models[CUBE] = "{{ config(materialized='table') }}\n" + model(cube)
+    has_months = bool(source.binding.fields.get("activity_date"))
+    cube = model(
+        cube_statement(audited, cube_dimensions(by), dialect, reference, scope=SINCE if has_months else EVERYTHING)
+    )
+    of_cube = incremental(cube) if has_months else {"": "{{ config(materialized='table') }}\n" + cube}
+    models |= {f"{CUBE}{ending}": text for ending, text in of_cube.items()}
     with whole_folder(folder, OURS, force) as target:
         (target / "models").mkdir()
+        if has_months:
+            (target / "macros").mkdir()
+            (target / "macros" / "ebi_cube.sql").write_text(macros(find_dialect(dialect)), encoding="utf-8")
         (target / "dbt_project.yml").write_text(_yaml(_project()), encoding="utf-8")
         (target / "README.md").write_text(_readme(rules), encoding="utf-8")
         (target / "models" / "sources.yml").write_text(_yaml(_sources(tables)), encoding="utf-8")
@@ -94,6 +108,7 @@ def _project() -> dict[str, object]:
         "model-paths": ["models"],
         "flags": {"send_anonymous_usage_stats": False},
         "models": {PROJECT: {"+materialized": "view"}},
+        "vars": VARIABLES,
     }
 
 
@@ -137,8 +152,13 @@ One model per rule, with the activity's key and a flag of 1 or 0, and `{CUBE}`, 
 
 {lines}
 
-Add a profile for your warehouse, named {PROJECT}, to `profiles.yml`, and run `dbt build`. Save `{CUBE}` as CSV for
-`ebi-rules audit --from-cube`. A flag means in scope of the guidance, never inappropriate. Counts are exact.
+Add a profile for your warehouse, named {PROJECT}, to `profiles.yml`, and run `dbt build`. The first run counts
+everything. Later runs count the last three months again, and those after them; `--vars 'ebi_recount: 6'` and
+`--vars 'ebi_recount_from: 202404'` change that. Earlier months that were restated are not seen: count everything with
+`dbt build --full-refresh`, as after other rules or another version of ebi-rules, which are refused otherwise.
+
+Save `{CUBE}` as CSV for `ebi-rules audit --from-cube`. A flag means in scope of the guidance, never inappropriate.
+Counts are exact.
 """
 
 

@@ -2,20 +2,58 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import ebi_rules as ebi
+from ebi_rules._support.clock import today
 from ebi_rules.cli.all_commands import command_group
 from ebi_rules.cube import read_cube
+from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.synth.made_up_extract import write_extract
 from tests.needs import DBT
 
 RULES = ["2S", "2T"]
+
+
+def _build(folder: Path, package: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Build a package in the database w.duckdb of a folder."""
+    profile = {"ebi_rules": {"target": "here", "outputs": {"here": {"type": "duckdb", "path": "w.duckdb"}}}}
+    (folder / "profiles.yml").write_text(json.dumps(profile))
+    command = [DBT, "build", "--project-dir", package, "--profiles-dir", folder, *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def _cube(folder: Path) -> pl.DataFrame:
+    with duckdb.connect(folder / "w.duckdb") as connection:
+        cube = read_cube(pl.DataFrame(connection.sql("SELECT * FROM ebi_cube").to_arrow_table()))
+    return without_stray_months(cube, today())[0]
+
+
+def _expected(extract: pl.DataFrame | Path, *by: str) -> pl.DataFrame:
+    cube = ebi.audit(extract, RULES, by=by).exact_cube
+    return cube.filter(~pl.col("measure").is_in(["codes", "invalid"]))
+
+
+def _make(package: Path, rules: Sequence[str], layout: str, *options: str) -> Result:
+    places = ["-o", str(package), "--dialect", "duckdb", "--layout", layout, "--table", "main.opa"]
+    made = CliRunner().invoke(command_group, ["dbt", *rules, *places, *options])
+    assert made.exit_code == 0, made.output
+    return made
+
+
+def _load(folder: Path, **tables: pl.DataFrame | Path) -> None:
+    with duckdb.connect(folder / "w.duckdb") as connection:
+        for name, table in tables.items():
+            frame = (table if isinstance(table, pl.DataFrame) else pl.read_parquet(table)).to_arrow()
+            connection.register("frame", frame)
+            connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM frame")
 
 
 @pytest.mark.needs("dbt")
@@ -24,49 +62,50 @@ def test_the_package_builds(layout: str, tmp_path: Path) -> None:
     extract = tmp_path / "opa.parquet"
     write_extract(extract, 3_000, 6, layout)
     files = {"opa": extract, "procs": tmp_path / "opa.procedures.parquet", "diags": tmp_path / "opa.diagnoses.parquet"}
-    with duckdb.connect(tmp_path / "w.duckdb") as connection:
-        for name, path in files.items():
-            if path.exists():
-                connection.execute(f"CREATE TABLE {name} AS SELECT * FROM read_parquet('{path}')")
+    _load(tmp_path, **{name: path for name, path in files.items() if path.exists()})
     children = ["--procedures", "main.procs", "--diagnoses", "main.diags"] if files["procs"].exists() else []
     package = tmp_path / "package"
-    made = CliRunner().invoke(
-        command_group,
-        [
-            "dbt",
-            *RULES,
-            "-o",
-            str(package),
-            "--dialect",
-            "duckdb",
-            "--layout",
-            layout,
-            "--table",
-            "main.opa",
-            "--by",
-            "site",
-            *children,
-        ],
-    )
-    assert made.exit_code == 0, made.output
-    assert "3 models" in made.output
-    profile = {"ebi_rules": {"target": "here", "outputs": {"here": {"type": "duckdb", "path": "w.duckdb"}}}}
-    (tmp_path / "profiles.yml").write_text(json.dumps(profile))
-    done = subprocess.run(
-        [DBT, "build", "--project-dir", package, "--profiles-dir", tmp_path],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    made = _make(package, RULES, layout, "--by", "site", *children)
+    assert "4 models" in made.output
+    done = _build(tmp_path, package)
     assert done.returncode == 0, done.stdout
     with duckdb.connect(tmp_path / "w.duckdb") as connection:
-        cube = read_cube(pl.DataFrame(connection.sql("SELECT * FROM ebi_cube").to_arrow_table()))
         flagged = connection.execute('SELECT SUM("2S_lower_back_imaging") FROM ebi_2s_lower_back_imaging').fetchone()
-    expected = ebi.audit(extract, RULES, by=["site"]).exact_cube
-    assert cube.equals(expected.filter(~pl.col("measure").is_in(["codes", "invalid"])))
+    expected = _expected(extract, "site")
+    assert _cube(tmp_path).equals(expected)
     own = pl.col("rule") == "2S_lower_back_imaging"
     assert flagged == (expected.filter(own, pl.col("measure") == "flagged")["count"].sum(),)
+
+
+@pytest.mark.needs("dbt")
+def test_later_runs_count_the_last_months_alone(tmp_path: Path) -> None:
+    write_extract(tmp_path / "opa.parquet", 4_000, 6)
+    day, place = pl.col("Appointment_Date"), pl.int_range(pl.len())
+    wrong = pl.when(place % 97 == 0).then(None).when(place == 5).then(date(1900, 1, 1)).when(place == 6)
+    opa = pl.read_parquet(tmp_path / "opa.parquet").with_columns(
+        wrong.then(date(2026, 9, 9)).otherwise(day).alias(day.meta.output_name())
+    )
+    package = tmp_path / "package"
+    _make(package, RULES, "ncdr-opa")
+    is_undated = day.is_null() | (day.dt.year() == 1900) | (day > date(2026, 9, 1))
+    # The last month is not complete at first, nor is what has no date.
+    _load(tmp_path, opa=opa.filter((is_undated & (place % 2 == 0)) | (day < date(2025, 7, 20))))
+    assert _build(tmp_path, package).returncode == 0
+    restated = opa.filter(is_undated | ~day.is_between(date(2025, 6, 1), date(2025, 6, 9)))
+    unseen = restated.filter(is_undated | ~day.is_between(date(2024, 2, 1), date(2024, 2, 20)))
+    _load(tmp_path, opa=unseen)
+    done = _build(tmp_path, package)
+    assert done.returncode == 0, done.stdout
+    assert _cube(tmp_path).equals(_expected(restated)), "a month that is not counted again is as it was"
+    assert _build(tmp_path, package, "--vars", "ebi_recount_from: 202402").returncode == 0
+    assert _cube(tmp_path).equals(_expected(unseen))
+    _make(package, RULES[:1], "ncdr-opa", "--force")
+    refused = _build(tmp_path, package)
+    assert refused.returncode == 1
+    assert "Run dbt build --full-refresh to count everything" in refused.stdout
+    assert _cube(tmp_path).equals(_expected(unseen))
+    assert _build(tmp_path, package, "--full-refresh").returncode == 0
+    assert set(_cube(tmp_path)["rule"].drop_nulls().cast(pl.String)) == {"2S_lower_back_imaging"}
 
 
 def test_a_package_replaces_nothing_of_the_user_s(tmp_path: Path) -> None:
