@@ -147,6 +147,20 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     return _added_up(pl.concat(part.cast(pl.Schema(schema(dimensions))) for part in parts), dimensions)
 
 
+def normal_fields(counts: pl.DataFrame) -> pl.DataFrame:
+    """Return counts whose fields, as a warehouse has them, are in the normal form of a cube, as text.
+
+    Args:
+        counts: Columns with the names of a cube's dimensions, and others, which stay as they are.
+    """
+    fields = [name for name in counts.columns if name in FIELDS or name in STANDARD_DIMENSIONS]
+    clean = counts.with_columns(_changed(counts[name], _clean) for name in fields)
+    if "month" in fields:
+        clean = clean.with_columns(_changed(clean["month"], _clean_months))
+    clean = clean.with_columns(_changed(clean[name], normal_values) for name in fields if name in FIELDS)
+    return clean.with_columns(pl.col(fields).cast(pl.String))
+
+
 def _days(cube: pl.DataFrame) -> pl.DataFrame:
     """Return the days of months. Warehouses count them in each group: here they have their month alone."""
     day = pl.col("count").cast(pl.String)

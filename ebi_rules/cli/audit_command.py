@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _EXTRACT_OPTIONS = ("layout", "columns", "procedures", "diagnoses", "engine", "separator", "encoding")
 """How to open an extract."""
 
-_COUNTING_OPTIONS = ("months", "providers", "areas", "any_dataset", "skip_unavailable")
+_COUNTING_OPTIONS = ("months", "providers", "areas", "any_dataset", "skip_unavailable", "no_key_check")
 """What to count of an extract."""
 
 _FLAGS = {"columns": "column", "providers": "provider"}
@@ -172,6 +172,7 @@ _comparison_options = combined(
     "--by", multiple=True, metavar="FIELD", help="Also count by this field, beside provider, month, age band and sex."
 )
 @engine_option
+@click.option("--no-key-check", is_flag=True, help="Look for no repeated keys: a warehouse reads its table once less.")
 @scope_options
 @areas_option
 @_comparison_options
@@ -324,6 +325,7 @@ def _settings(
     adjust: Sequence[str],
     rebase: Sequence[str],
     providers: Sequence[str],
+    no_key_check: bool,
     **others: Any,
 ) -> "Settings":
     from ebi_rules.provider_audit.input_files import read_names, read_population, read_standard
@@ -338,6 +340,7 @@ def _settings(
         adjust=tuple(dict.fromkeys(adjust)) or AGE_AND_SEX,
         rebase=tuple(rebase),
         providers=tuple(providers),
+        check_keys=not no_key_check,
         **others,
     )
 

@@ -15,6 +15,7 @@ from ebi_rules.cli.options import (
     column_option,
     dialect_option,
     disclosure_option,
+    engine_option,
     force_option,
     merge_option,
     names_option,
@@ -75,6 +76,7 @@ def list_measures(as_json: bool) -> None:
 @merge_option
 @areas_option
 @column_option
+@engine_option
 @text_options
 @skip_option
 @release_options
@@ -91,6 +93,7 @@ def measure(
     names: str | None,
     merge_providers: str | None,
     columns: dict[str, str],
+    engine: str,
     separator: str | None,
     encoding: str | None,
     release: Path | None,
@@ -115,7 +118,10 @@ def measure(
     with reserved_output(output, force), status() as progress:
         progress("opening the extracts")
         result = run_measures(
-            [open_extract(extract, columns=columns, separator=separator, encoding=encoding) for extract in extracts],
+            [
+                open_extract(extract, columns=columns, engine=engine, separator=separator, encoding=encoding)
+                for extract in extracts
+            ],
             Path(measure_folder) if measure_folder else measures or None,
             Path(flow_folder) if flow_folder else flows or None,
             by,

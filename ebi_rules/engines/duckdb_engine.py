@@ -6,6 +6,7 @@ A source is a file, folder or glob of parquet, as the Polars engine reads, or `F
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from ebi_rules.translate.date_formats import LONDON
 
 __all__ = ["count_cube", "open_source"]
 
-_ACTIVITY = "activity_table"
-_IN_MEMORY = ":memory:"
+_IN_MEMORY = ":memory:ebi-rules"
+"""One database of this process, so that the views of several extracts can be joined."""
+
+_NUMBERS = count(1)
 _IN_DATABASE = "::"
 
 
@@ -39,21 +42,26 @@ def open_source(source: ExtractSource) -> WarehouseExtract:
     if table:
         if not Path(database).is_file():
             raise ExtractError(f"there is no file {database}.")
-        return open_named_table("duckdb", "duckdb", _query(_connect(database)), replace(source, data=table))
+        opened = open_named_table("duckdb", "duckdb", _query(_connect(database)), replace(source, data=table))
+        return replace(opened, place=str(Path(database).resolve()))
     return _open_files(source)
 
 
 def _open_files(source: ExtractSource) -> WarehouseExtract:
     files = open_files("duckdb", source)
     connection = _connect(_IN_MEMORY)
-    children = {name: f"{name}_table" for name in files.children}
-    _make_view(connection, _ACTIVITY, files.table.files)
+    number = next(_NUMBERS)
+    activity = f"activity_{number}"
+    children = {name: f"{name}_{number}" for name in files.children}
+    _make_view(connection, activity, files.table.files)
     for name, child in files.children.items():
         _make_view(connection, children[name], child.files)
     query = _query(connection)
-    schema = query(f"SELECT * FROM {_ACTIVITY} WHERE 1 = 0").schema
+    schema = query(f"SELECT * FROM {activity} WHERE 1 = 0").schema
     remarks = zone_remarks(files)
-    return WarehouseExtract(files.binding, "duckdb", "duckdb", _ACTIVITY, children, query, files.files, schema, remarks)
+    return WarehouseExtract(
+        files.binding, "duckdb", "duckdb", activity, children, query, files.files, schema, remarks, place=_IN_MEMORY
+    )
 
 
 def _connect(database: str) -> Any:

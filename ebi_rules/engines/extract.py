@@ -113,11 +113,13 @@ class Extract:
         binding: Its layout, bound to its columns.
         engine: The name of the engine that counts it.
         profiler: Returns what the extract contains; `ebi_rules.open` sets it.
+        checks_keys: Whether repeated keys are looked for when it is counted.
     """
 
     binding: Binding
     engine: str
     profiler: Callable[..., Any] | None = field(default=None, compare=False, repr=False, kw_only=True)
+    checks_keys: bool = field(default=True, kw_only=True)
 
     @property
     def files(self) -> list[InputFile]:

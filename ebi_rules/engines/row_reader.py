@@ -237,6 +237,8 @@ class RowReader:
             findings.append(Finding(_ACTIVITY_DATE, column, "booked", self._booked, recorded[_ACTIVITY_DATE]))
         for codes in self.codes.values():
             findings += codes.findings()
+        if not self.extract.checks_keys:
+            return findings
         return findings + self._keys.findings(self.extract.table.frame, rows)
 
     def _attached(self) -> list[CodeAnswers | ChildAnswers]:

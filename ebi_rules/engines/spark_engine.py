@@ -5,6 +5,7 @@ A source is the name of a table or view, or the path of parquet files that Spark
 
 import re
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from ebi_rules.translate.date_formats import LONDON
 
 __all__ = ["count_cube", "open_source"]
 
-_ACTIVITY = "ebi_activity"
+_NUMBERS = count(1)
+"""Views have numbers, so that those of several extracts can be joined."""
 
 _LIMITS = {
     "spark.driver.maxResultSize": "the counts are larger than Spark's driver accepts: raise spark.driver.maxResultSize",
@@ -30,10 +32,11 @@ _LIMITS = {
 
 def open_source(source: ExtractSource) -> WarehouseExtract:
     """Open a table, a view or parquet files. Raises `UsageError` for a frame, `EngineError` without Spark."""
-    session = _session()
+    session, number = _session(), next(_NUMBERS)
+    activity = f"ebi_activity_{number}"
     if hasattr(source.data, "createOrReplaceTempView"):
-        source.data.createOrReplaceTempView(_ACTIVITY)
-        source = replace(source, data=_ACTIVITY)
+        source.data.createOrReplaceTempView(activity)
+        source = replace(source, data=activity)
     if not isinstance(source.data, str | Path):
         raise UsageError("the engine spark counts a table, a Spark frame or parquet files: pass one, or a path.")
     remarks: list[str] = []
@@ -41,11 +44,13 @@ def open_source(source: ExtractSource) -> WarehouseExtract:
     if _is_path(str(source.data)) and Path(str(source.data)).exists():
         files = open_files("spark", source)
         remarks = zone_remarks(files)
-        table = _view_of(session, files.table, _ACTIVITY)
-        children = {name: _view_of(session, child, f"ebi_{name}") for name, child in files.children.items()}
+        table = _view_of(session, files.table, activity)
+        children = {name: _view_of(session, child, f"ebi_{name}_{number}") for name, child in files.children.items()}
     else:
-        children = {name: _table_of(session, str(child), f"ebi_{name}") for name, child in source.children.items()}
-        table = _table_of(session, str(source.data), _ACTIVITY)
+        children = {
+            name: _table_of(session, str(child), f"ebi_{name}_{number}") for name, child in source.children.items()
+        }
+        table = _table_of(session, str(source.data), activity)
     opened = open_named_table("spark", "spark", _query(session), replace(source, data=table, children=children))
     return replace(opened, remarks=remarks)
 

@@ -153,20 +153,22 @@ def _why_apart(sources: Sequence[Source], measure: Measure) -> str | None:
     )
 
 
-def measure_cube(people: People, counts: Sequence[pl.DataFrame], dimensions: Sequence[str]) -> pl.DataFrame:
+def measure_cube(activity: pl.DataFrame, counts: Sequence[pl.DataFrame], dimensions: Sequence[str]) -> pl.DataFrame:
     """Return the cube of measures, in the form of an audit's cube.
 
     Args:
-        people: The events of all people.
-        counts: The rows of each measure, as `count_answers` returns them.
+        activity: How much activity people have: the dimensions, count.
+        counts: The rows of each measure, as `cube_of_answers` returns them.
         dimensions: The fields that the cube counts by.
     """
-    activity = _cube_rows(people.activity, "count", dimensions, rule=None, measure="activity", item=None)
-    return in_order(pl.concat([activity, *counts]).filter(pl.col("count") > 0), dimensions)
+    rows = _cube_rows(activity, "count", dimensions, rule=None, measure="activity", item=None)
+    keys = [name for name in schema(dimensions) if name != "count"]
+    every = pl.concat([rows, *counts]).group_by(keys).agg(pl.col("count").sum())
+    return in_order(every.filter(pl.col("count") > 0), dimensions)
 
 
 def count_answers(people: People, answers: Answers, dimensions: Sequence[str]) -> pl.DataFrame:
-    """Return the rows of the cube for one measure: what is left after each step, and the eligible and flagged counts.
+    """Return the rows of the cube for one measure.
 
     Args:
         people: The events of all people.
@@ -174,12 +176,25 @@ def count_answers(people: People, answers: Answers, dimensions: Sequence[str]) -
         dimensions: The fields that the cube counts by.
     """
     followed = pl.Series(answers.followed)
-    has_outcome = pl.Series(answers.followed & answers.has_outcome)
-    index = people.frame[answers.row].select(dimensions).with_columns(followed=followed, has_outcome=has_outcome)
-    sums = index.group_by(dimensions).agg(
-        pl.len().cast(pl.Int64).alias(INDEX),
-        pl.col("followed").sum().cast(pl.Int64).alias(FOLLOWED),
-        pl.col("has_outcome").sum().cast(pl.Int64).alias(OUTCOME),
+    outcome = pl.Series(answers.followed & answers.has_outcome)
+    index = people.frame[answers.row].select(dimensions).with_columns(followed=followed, outcome=outcome)
+    totals = index.group_by(*dimensions, "followed", "outcome").agg(pl.len().cast(pl.Int64).alias("count"))
+    return cube_of_answers(totals, dimensions, answers.measure)
+
+
+def cube_of_answers(totals: pl.DataFrame, dimensions: Sequence[str], measure: Measure) -> pl.DataFrame:
+    """Return the rows of the cube for one measure: what is left after each step, and the eligible and flagged counts.
+
+    Args:
+        totals: How many index activities are alike: the dimensions, followed, outcome (true or 1), count.
+        dimensions: The fields that the cube counts by.
+        measure: The measure.
+    """
+    count = pl.col("count")
+    sums = totals.group_by(dimensions).agg(
+        count.sum().alias(INDEX),
+        (count * pl.col("followed").cast(pl.Int64)).sum().alias(FOLLOWED),
+        (count * pl.col("outcome").cast(pl.Int64)).sum().alias(OUTCOME),
     )
     series = (
         ("left", INDEX, INDEX),
@@ -188,9 +203,8 @@ def count_answers(people: People, answers: Answers, dimensions: Sequence[str]) -
         ("eligible", None, FOLLOWED),
         ("flagged", None, OUTCOME),
     )
-    key = answers.measure.key
     return pl.concat(
-        _cube_rows(sums, column, dimensions, rule=key, measure=measure, item=item) for measure, item, column in series
+        _cube_rows(sums, column, dimensions, rule=measure.key, measure=name, item=item) for name, item, column in series
     )
 
 
@@ -220,7 +234,11 @@ def backward_waits(people: People, measure: Measure) -> list[Notice]:
         return []
     row = np.flatnonzero(people.is_a(measure.index))
     start, end = _clock(people, measure, row)
-    backward = int(((start > end) & (start != _NO_DAY)).sum())
+    return backward_notice(measure, int(((start > end) & (start != _NO_DAY)).sum()))
+
+
+def backward_notice(measure: Measure, backward: int) -> list[Notice]:
+    """Return a warning that a number of index activities have a clock that starts after it stops; nothing for 0."""
     text = f"{measure.key}: {{rows_have}} a clock that starts after it stops; they are index activity without a wait."
     return [Notice(text, backward)] if backward else []
 

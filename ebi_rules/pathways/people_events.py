@@ -27,7 +27,7 @@ from ebi_rules.engines.polars_flags import decide_rows
 from ebi_rules.engines.value_checks import check_types
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.rule_model.measure_availability import can_contain
-from ebi_rules.rule_model.measure_logic import EventDefinition
+from ebi_rules.rule_model.measure_logic import MOST_DAYS_AHEAD, EventDefinition
 from ebi_rules.translate.polars import field_value
 
 _MOST_DEFINITIONS = 64
@@ -157,7 +157,7 @@ def gather_people(
         activity.append(frame.group_by(dimensions).agg(pl.len().cast(pl.Int64).alias("count")))
         events = _in_order_of_keys(frame).filter(pl.col("bits") > 0)
         frames.append(events.with_columns(source=pl.lit(place, pl.UInt8)))
-    notices += _unmatched_pseudonyms(frames, sources)
+    notices += unmatched_pseudonyms(_people_in_common(frames), sources)
     progress("putting people together")
     events = pl.concat(frames).sort("person", "day", "source", maintain_order=True)
     is_new = (events["person"] != events["person"].shift(1)).fill_null(True)
@@ -196,8 +196,6 @@ def _read_extract(extract: FrameExtract, contents: _Contents, today: date) -> tu
     first, last = (_as_day(past.min()), _as_day(past.max())) if past.len() else (None, None)
     people = frame["person"].n_unique()
     source = Source(binding.layout.dataset, rows, people, first, last, frozenset(definitions))
-    if in_future := days.len() - past.len():
-        notices.append(Notice("{rows_have} a day in the future; the data are taken to end today.", in_future))
     return frame, source, notices
 
 
@@ -231,32 +229,49 @@ def _events(
             *(_dimension(name, binding, schema, checked.values).alias(name) for name in fields),
         )
     )
-    is_early = pl.col("day") < _EARLIEST_NUMBER
-    early = frame.select(is_early.sum()).item()
-    notices: list[str] = [*checked.notices, *_missing_values(frame, binding)]
-    for name in days[1:]:
-        if stray := int(frame[f"stray {name}"].sum()):
-            text = f"a day before {EARLIEST.year} or after today; it was read as missing."
-            notices.append(Notice(f"{name}: {{rows_have}} {text}", stray))
+    last = _day_number(contents.last_start)
+    impossible = ~pl.col("day").is_between(_EARLIEST_NUMBER, last + MOST_DAYS_AHEAD)
+    impossible_days = int(frame.select(impossible.sum()).item())
+    missing = {"patient": frame["person"].null_count(), "activity_date": frame["day"].null_count()}
+    strays = {name: int(frame[f"stray {name}"].sum()) for name in days[1:]}
     frame = frame.drop([f"stray {name}" for name in days[1:]])
-    if early:
-        notices.append(
-            Notice(f"{{rows_have}} a day before {EARLIEST.year}, which is no day of care; they are left out.", early)
-        )
-    frame = frame.drop_nulls(["person", "day"]).filter(~is_early)
+    kept = frame.drop_nulls(["person", "day"]).filter(~impossible)
+    in_future = int(kept.select((pl.col("day") > last).sum()).item())
+    notices = [*checked.notices, *notices_of_days(binding, missing, strays, impossible_days, in_future)]
+    frame = kept
     labelled = [_labelled(frame[name], _labels(name, binding, checked.values)) for name in fields]
     months = [_months(frame["day"])] if "month" in contents.dimensions else []
     return frame.with_columns(*labelled, *months), checked.rows, notices
 
 
-def _missing_values(frame: pl.DataFrame, binding: Binding) -> list[Notice]:
-    """Return warnings about rows without a person or a day."""
+def notices_of_days(
+    binding: Binding, missing: Mapping[str, int], strays: Mapping[str, int], impossible: int, in_future: int
+) -> list[Notice]:
+    """Return warnings about rows without a person, or with days that cannot be.
+
+    Args:
+        binding: The layout of the extract.
+        missing: How many rows have no value, by field.
+        strays: How many rows have a day on which no clock can start or stop, by field.
+        impossible: How many rows have a day too early or too late for care.
+        in_future: How many events are after the last day of the data.
+    """
     notices = []
-    for name, field in (("person", "patient"), ("day", "activity_date")):
-        if missing := frame[name].null_count():
+    for field, rows in missing.items():
+        if rows:
             column = braced(binding.fields[field][0])
             text = f"{{rows_have}} no value in the column {column}, which every measure needs."
-            notices.append(Notice(text, missing))
+            notices.append(Notice(text, rows))
+    for name, rows in strays.items():
+        if rows:
+            text = f"a day before {EARLIEST.year} or after today; it was read as missing."
+            notices.append(Notice(f"{name}: {{rows_have}} {text}", rows))
+    if impossible:
+        span = f"before {EARLIEST.year} or more than 50 years ahead"
+        text = f"{{rows_have}} a day {span}, which is no day of care; they are left out."
+        notices.append(Notice(text, impossible))
+    if in_future:
+        notices.append(Notice("{rows_have} a day in the future; the data are taken to end today.", in_future))
     return notices
 
 
@@ -313,20 +328,30 @@ def _day_number(day: date) -> int:
     return day.toordinal() - _FIRST_DAY
 
 
-def _unmatched_pseudonyms(frames: Sequence[pl.DataFrame], sources: Sequence[Source]) -> list[str]:
-    """Return a warning for every two extracts that have hardly any people in common."""
-    warnings = []
+def _people_in_common(frames: Sequence[pl.DataFrame]) -> dict[tuple[int, int], int]:
+    """Return how many people each two extracts have in common, by their places from 1; and how many each one has."""
     persons = [frame["person"].unique().to_frame() for frame in frames]
-    for later in range(len(persons)):
-        for earlier in range(later):
-            fewer = min(persons[later].height, persons[earlier].height)
-            if not fewer:
-                continue
-            share = persons[later].join(persons[earlier], on="person", how="semi").height / fewer
-            if share < _SMALLEST_SHARE:
-                warnings.append(
-                    f"only {share:.1%} of the people in the smaller of the {sources[earlier].dataset} and the "
-                    f"{sources[later].dataset} extract are in both: check that their pseudonyms are made in the same "
-                    "way. If not, measures that need both extracts find nothing."
-                )
+    return {
+        (one + 1, other + 1): persons[other].join(persons[one], on="person", how="semi").height
+        for other in range(len(persons))
+        for one in range(other + 1)
+    }
+
+
+def unmatched_pseudonyms(people: Mapping[tuple[int, int], int], sources: Sequence[Source]) -> list[str]:
+    """Return a warning for every two extracts that have hardly any people in common.
+
+    Args:
+        people: How many people each two extracts have in common, by their places from 1; and how many each one has.
+        sources: The extracts.
+    """
+    warnings = []
+    for (one, other), shared in people.items():
+        fewer = min(people[one, one], people[other, other])
+        if one != other and fewer and shared / fewer < _SMALLEST_SHARE:
+            warnings.append(
+                f"only {shared / fewer:.1%} of the people in the smaller of the {sources[one - 1].dataset} and the "
+                f"{sources[other - 1].dataset} extract are in both: check that their pseudonyms are made in the same "
+                "way. If not, measures that need both extracts find nothing."
+            )
     return warnings

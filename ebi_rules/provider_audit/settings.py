@@ -46,7 +46,7 @@ class Population:
 class Settings:
     """How an audit, or a run of measures, counts, shows and compares.
 
-    The first six say what is counted, the others how counts are shown and compared.
+    The first seven say what is counted, the others how counts are shown and compared.
 
     Attributes:
         variant: The variant of the rules that is counted; all variants are compared.
@@ -55,6 +55,7 @@ class Settings:
         areas: A CSV file that says in which PCN, borough and ICB each GP practice or LSOA is.
         skip_unavailable: Warn about rules and measures that the extract cannot answer, instead of raising an error.
         any_dataset: Allow rules for another dataset than the extract's.
+        check_keys: Look for keys that are missing or repeated, which takes a warehouse a second pass.
         real_codes: Show the codes of practitioners; if not, pseudonyms that are new in every run.
         disclosure: The method of disclosure control: hes, midpoint6 or none.
         names: Providers' names by code.
@@ -90,6 +91,7 @@ class Settings:
     areas: str | Path | None = None
     skip_unavailable: bool = False
     any_dataset: bool = False
+    check_keys: bool = True
     real_codes: bool = False
     disclosure: str = "hes"
     names: Mapping[str, str] = field(default_factory=dict)

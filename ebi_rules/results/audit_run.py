@@ -100,6 +100,7 @@ def audit(
     dimensions = _dimensions(by, chosen_settings)
     progress("opening the extract")
     opened = as_extract(extract).with_labels(recodings(chosen_settings.areas))
+    opened = replace(opened, checks_keys=chosen_settings.check_keys)
     binding = opened.binding
     _require_fields(dimensions, binding)
     chosen, notices = choose_rules(
@@ -126,6 +127,8 @@ def audit(
         earlier.require_counted_as(run)
     progress("counting")
     counts = find_engine(opened.engine).count_cube(opened, audited, dimensions, scope, progress)
+    if not opened.checks_keys:
+        notices.append("keys were not checked: activity that the extract repeats was counted each time.")
     notices += [*_missing_comparisons(binding), *counts.notices, *_missing_activity(scope, counts)]
     cube, rows = counts.cube, counts.rows
     if earlier is not None:

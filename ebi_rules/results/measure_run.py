@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -18,32 +17,24 @@ from ebi_rules.criteria.fields import GROUPABLE, PRACTITIONERS
 from ebi_rules.cube import STANDARD_DIMENSIONS, cube_dimensions
 from ebi_rules.engines.extract import Extract, FrameExtract, Source
 from ebi_rules.engines.polars_engine import require_frame
+from ebi_rules.engines.warehouse import WarehouseExtract
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.pathways.definitions import FlowNames, MeasureNames, flows, measures
 from ebi_rules.pathways.flow import Flow
-from ebi_rules.pathways.flow_moves import moves
 from ebi_rules.pathways.measure import Measure
-from ebi_rules.pathways.measure_counts import (
-    MeasureEntry,
-    answer_measure,
-    answer_spread,
-    backward_waits,
-    count_answers,
-    measure_cube,
-    why_too_short,
-)
+from ebi_rules.pathways.measure_counts import MeasureEntry
+from ebi_rules.pathways.pathway_counts import SPREAD_KEYS, PathwayCounts, count_people
 from ebi_rules.pathways.pathway_tables import PathwayTables
 from ebi_rules.pathways.people_events import People, gather_people
+from ebi_rules.pathways.people_events import Source as PeopleSource
+from ebi_rules.pathways.warehouse_counts import count_in_warehouse, countable, require_one_place
 from ebi_rules.provider_audit.settings import Settings
-from ebi_rules.results.input_records import file_record, settings_records
+from ebi_rules.results.input_records import input_records, settings_records
 from ebi_rules.results.measure_result import MeasureResult
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
 from ebi_rules.rule_model.measure_availability import can_contain, require_people, why_unanswerable
 from ebi_rules.rule_model.measure_logic import FIRST
-
-_SPREAD_KEYS = ["measure", "provider", "month", "number"]
-_NO_SPREAD = pl.DataFrame(schema={**dict.fromkeys(_SPREAD_KEYS[:3], pl.String), "number": pl.Int64, "count": pl.Int64})
 
 
 def run_measures(
@@ -58,20 +49,22 @@ def run_measures(
     """Count measures and flows over extracts of the same people: outpatients, admitted care, or both.
 
     Args:
-        extracts: Extracts, or paths or frames; one or several. Child tables are found beside their extracts.
+        extracts: Extracts, or paths or frames; one or several. Child tables are found beside their extracts. Tables in
+            a warehouse (`open_extract` with an engine) are counted where they are: no rows leave it.
         measures: Keys, measures, or folders and files with measures; one or several.
         flows: Keys, flows, or folders and files with flows; one or several. Stages that no extract can contain are
             left out with a warning. Without measures and flows, all that come with the package.
         by: Further fields to group index activities by.
         settings: How to show and compare.
-        today: The data are taken to end on this day; by default the current date.
+        today: The data are taken to end on this day; by default the current date. Not for tables in a warehouse.
         progress: Is called with each step.
 
     Returns:
         The tables, which can be written with a report.
 
     Raises:
-        UsageError: A name is unknown, or an extract is a table in a warehouse.
+        UsageError: A name is unknown, or extracts cannot be asked together.
+        EngineError: A warehouse refused a statement.
         RuleError: A measure or flow file is wrong.
         LayoutError: A layout file is wrong.
         ExtractError: An extract cannot be read, or the extracts cannot answer a measure.
@@ -96,47 +89,76 @@ def run_measures(
     opened = _opened(extracts, chosen_settings)
     bindings = [extract.binding for extract in opened]
     _require_fields(dimensions, bindings)
-    chosen, notices = _answerable(_measures(measures, flows), bindings, chosen_settings.skip_unavailable)
+    wanted = _measures(measures, flows)
+    chosen, notices = _answerable(wanted, bindings, chosen_settings.skip_unavailable)
     chosen_flows, warnings = _with_possible_stages(_flows(measures, flows), bindings)
     notices += warnings
+    tables = [extract for extract in opened if isinstance(extract, WarehouseExtract)]
+    if tables:
+        _require_alike(tables, opened, today)
+        chosen, skipped = countable(chosen, chosen_settings.skip_unavailable or measures is None)
+        notices += skipped
     if not chosen and not chosen_flows:
         raise ExtractError("these extracts can answer none of the measures. " + " ".join(notices))
-    people = _people(opened, chosen, chosen_flows, dimensions, today or today_is(), progress)
-    merged = chosen_settings.merged
+    if tables:
+        counts = count_in_warehouse(tables, chosen, chosen_flows, dimensions, progress)
+        counts = _merged(counts, chosen_settings)
+    else:
+        frames = [require_frame(extract) for extract in opened]
+        people = _people(frames, chosen, chosen_flows, dimensions, today or today_is(), progress)
+        people, warnings = _with_merged_providers(people, chosen, chosen_settings)
+        notices += warnings
+        counts = count_people(people, chosen, chosen_flows, dimensions, progress)
+    record = _record(opened, chosen, chosen_flows, dimensions, chosen_settings, counts.sources)
+    return MeasureResult(
+        PathwayTables(
+            exact_cube=counts.cube,
+            spread=counts.spread,
+            moves=tuple(zip(chosen_flows, counts.moves, strict=True)),
+            entries=tuple(MeasureEntry(measure) for measure in chosen),
+            run=program_record(started, clock) | record,
+            notices=(*notices, *counts.notices),
+            settings=chosen_settings,
+        )
+    )
+
+
+def _require_alike(tables: Sequence[WarehouseExtract], opened: Sequence[Extract], today: date | None) -> None:
+    """Raise `UsageError` if tables cannot be asked together."""
+    if len(tables) < len(opened):
+        raise UsageError("some of the extracts are files and some are tables: measures need all of them in one place.")
+    if today is not None:
+        raise UsageError(f"today: the engine {tables[0].engine} takes the day that it is there.")
+    require_one_place(tables)
+
+
+def _with_merged_providers(people: People, chosen: Sequence[Measure], settings: Settings) -> tuple[People, list[str]]:
+    """Return people whose providers merged, and warnings about sites that count under their trust."""
+    merged, warnings = settings.merged, []
     if any(measure.pairing for measure in chosen):
         sites = merged.with_sites(people.activity["provider"].cast(pl.String))
         if added := len(sites.codes) - len(merged.codes):
-            notices.append(f"{added} site codes count under the trust they begin with, as the other extract names it.")
+            warnings.append(f"{added} site codes count under the trust they begin with, as the other extract names it.")
         merged = sites
-    people = replace(
-        people, frame=merged.in_column(people.frame), activity=_added_up(merged.in_column(people.activity))
-    )
-    notices += [text for measure in chosen if (text := why_too_short(people.sources, measure))]
-    flow_moves = []
-    for flow in chosen_flows:
-        progress(f"following {flow.key}")
-        flow_moves.append((flow, moves(people, flow)))
-    counts, spreads = [], []
-    for measure in chosen:
-        progress(f"counting {measure.key}")
-        answers = answer_measure(people, measure)
-        notices += backward_waits(people, measure)
-        counts.append(count_answers(people, answers, dimensions))
-        spreads.append(answer_spread(people, answers, ["provider", "month"]))
-    tables = PathwayTables(
-        exact_cube=measure_cube(people, counts, dimensions),
-        spread=pl.concat(spreads).sort(_SPREAD_KEYS, nulls_last=True) if spreads else _NO_SPREAD,
-        moves=tuple(flow_moves),
-        entries=tuple(MeasureEntry(measure) for measure in chosen),
-        run=program_record(started, clock) | _record(opened, chosen, chosen_flows, dimensions, chosen_settings, people),
-        notices=(*notices, *people.notices),
-        settings=chosen_settings,
-    )
-    return MeasureResult(tables)
+    activity = _added_up(merged.in_column(people.activity), "count")
+    return replace(people, frame=merged.in_column(people.frame), activity=activity), warnings
 
 
-def _added_up(activity: pl.DataFrame) -> pl.DataFrame:
-    return activity.group_by([name for name in activity.columns if name != "count"]).agg(pl.col("count").sum())
+def _merged(counts: PathwayCounts, settings: Settings) -> PathwayCounts:
+    """Return counts whose providers merged."""
+    merged = settings.merged
+    moves = [_added_up(merged.in_column(each), "pathways") for each in counts.moves]
+    return replace(
+        counts,
+        cube=merged.in_cube(counts.cube),
+        spread=_added_up(merged.in_column(counts.spread), "count").sort(SPREAD_KEYS, nulls_last=True),
+        moves=tuple(each.sort(each.columns[:-1], nulls_last=True) for each in moves),
+    )
+
+
+def _added_up(counts: pl.DataFrame, column: str) -> pl.DataFrame:
+    keys = [name for name in counts.columns if name != column]
+    return counts.group_by(keys).agg(pl.col(column).sum()).select(counts.columns)
 
 
 def _measures(names: MeasureNames | None, flow_names: FlowNames | None) -> list[Measure]:
@@ -157,12 +179,12 @@ def _dimensions(by: Sequence[str], settings: Settings) -> list[str]:
     return cube_dimensions([*by, *settings.adjust])
 
 
-def _opened(extracts: Source | Extract | Sequence[Source | Extract], settings: Settings) -> list[FrameExtract]:
+def _opened(extracts: Source | Extract | Sequence[Source | Extract], settings: Settings) -> list[Extract]:
     several = list(extracts) if isinstance(extracts, list | tuple) else [extracts]
     if not several:
         raise UsageError("name at least one extract.")
     labels = recodings(settings.areas)
-    return [require_frame(as_extract(extract)).with_labels(labels) for extract in several]
+    return [as_extract(extract).with_labels(labels) for extract in several]
 
 
 def _require_fields(dimensions: Iterable[str], bindings: Sequence[Binding]) -> None:
@@ -182,7 +204,8 @@ def _people(
     definitions = [definition for measure in chosen for definition in measure.definitions]
     definitions += [stage.definition for flow in chosen_flows for stage in flow.stages]
     starts = {name for measure in chosen for name in measure.clock_fields}
-    needs_keys = any(measure.of == FIRST for measure in chosen)
+    # The first of a person, and the beginning of a pathway, is the least key of a day's activities.
+    needs_keys = bool(chosen_flows) or any(measure.of == FIRST for measure in chosen)
     return gather_people(extracts, definitions, dimensions, today, starts, needs_keys, progress)
 
 
@@ -218,19 +241,20 @@ def _with_possible_stages(chosen: Sequence[Flow], bindings: Sequence[Binding]) -
 
 
 def _record(
-    extracts: Sequence[FrameExtract],
+    extracts: Sequence[Extract],
     chosen: Sequence[Measure],
     chosen_flows: Sequence[Flow],
     dimensions: Sequence[str],
     settings: Settings,
-    people: People,
+    sources: Sequence[PeopleSource],
 ) -> dict[str, Any]:
     areas = str(settings.areas) if settings.areas else None
     return {
         "measures": [{"key": measure.key, "source": measure.source} for measure in chosen],
         "flows": [{"key": flow.key, "source": flow.source} for flow in chosen_flows],
+        "engine": extracts[0].engine,
         "options": {"by": list(dimensions), "areas": areas},
-        "inputs": [file_record(Path(file.path), None) for extract in extracts for file in extract.files],
+        "inputs": [_without_rows(record) for extract in extracts for record in input_records(extract, None)],
         "settings_files": settings_records(),
         "extracts": [
             {
@@ -240,6 +264,11 @@ def _record(
                 "first_day": str(source.first),
                 "last_day": str(source.last),
             }
-            for extract, source in zip(extracts, people.sources, strict=True)
+            for extract, source in zip(extracts, sources, strict=True)
         ],
     }
+
+
+def _without_rows(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of an input without its number of rows, which these outputs do not show."""
+    return {name: value for name, value in record.items() if name != "rows"}

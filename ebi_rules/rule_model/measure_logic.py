@@ -20,6 +20,9 @@ KINDS = {
 OWN_DAY = "activity_date"
 """The field with the day of an activity itself."""
 
+MOST_DAYS_AHEAD = 18_262
+"""Days more than these 50 years after today's are no days of care: 9999-12-31 stands for no date."""
+
 FIRST, EACH = "first", "each"
 """Which index activities of a person count."""
 

@@ -28,7 +28,7 @@ OURS = re.compile(
     r"|logs/dbt\.log(\.\d+)?|target/.+|\.user\.yml",
     re.DOTALL,
 )
-"""The names of the files in a package, and of what dbt writes beside them; a folder with other files is not replaced."""
+"""The names of the files of a package, and of dbt's own beside them; a folder with other files is not replaced."""
 
 PROJECT = "ebi_rules"
 _SOURCE = "ebi"

@@ -5,39 +5,27 @@ an index or an outcome. Outcomes are counted by person and day, and joined to th
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlglot import exp
 
 from ebi_rules._support.errors import ExtractError, UsageError, unknown
-from ebi_rules.criteria.nodes import Criterion
 from ebi_rules.rule_model.measure_availability import can_contain, why_unanswerable
-from ebi_rules.rule_model.measure_logic import DAYS, FIRST, WITHOUT, EventDefinition, MeasureLogic
-from ebi_rules.statements.code_steps import Steps, decides_distinct, name_verdicts
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, OWN_DAY, WITHOUT, MeasureLogic
+from ebi_rules.statements.people_sql import DAY, KEY, PERSON, PROVIDER, PeopleTable, people_tables
 from ebi_rules.statements.step_names import Naming, union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
-from ebi_rules.translate.sql_parts import (
-    all_of,
-    as_day,
-    as_number,
-    coalesce,
-    days_between,
-    days_later,
-    negate,
-    number,
-    replace,
-    text,
-)
+from ebi_rules.translate.sql_parts import all_of, as_number, coalesce, days_between, days_later, negate, number, text
 
-ROWS, COUNTS = "rows", "counts"
+ROWS, COUNTS, TOTALS, SPREAD = "rows", "counts", "totals", "spread"
 SHAPES = (ROWS, COUNTS)
+"""What people ask for; the other shapes are for engines."""
 
-_EVENT = ("activity_key", "person", "provider", "activity_day", "is_index", "is_outcome")
-_FIRST_BY = {"activity_day": "of_first_day", "source": "of_first_table", "activity_key": "index_events"}
+_INDEX, _OUTCOME = "is_index", "is_outcome"
+_FIRST_BY = {DAY: "of_first_day", "source": "of_first_table", KEY: "index_events"}
 """How the first index of a person is found: the column whose least value is kept, and the step that keeps it."""
-_STARTED = "started"
+_STARTED, _ENDED = "started", "ended"
 _OUTCOMES = "outcomes"
 
 
@@ -71,136 +59,72 @@ def measure_statement(
     """
     if shape not in SHAPES:
         raise UsageError("--shape: " + unknown("shape", shape, SHAPES))
-    if measure.end or measure.working_days:
-        raise UsageError(
-            f"{measure.key} counts working days, or up to a field's day. SQL text does not: use ebi-rules measure."
-        )
-    if measure.pairing:
-        raise UsageError(f"{measure.key} pairs records one to one, which SQL text does not: use ebi-rules measure.")
+    reason = why_not_in_sql(measure)
+    if reason:
+        raise UsageError(reason)
     if not sources:
         raise UsageError("name at least one table.")
-    reason = why_unanswerable(measure, [source.binding for source in sources])
-    if reason:
-        raise ExtractError(reason)
-    target = find_dialect(dialect)
-    tables = []
-    for place, (prefix, source) in enumerate(zip(_prefixes(sources), sources, strict=True), start=1):
-        definitions = [event for event in measure.definitions if can_contain(event, source.binding)]
-        tables.append(
-            _Table(
-                target,
-                source,
-                name_verdicts(_criteria_of(definitions), source.binding),
-                decides_distinct(strategy, target),
-                prefix=prefix,
-                measure=measure,
-                definitions=definitions,
-                place=place,
-            )
-        )
-    return _MeasureWriter(target, measure, [table for table in tables if table.definitions]).statement(shape) + ";"
+    return _writer(measure, dialect, sources, (), strategy).statement(shape) + ";"
 
 
-def _prefixes(sources: Sequence[TableSource]) -> list[str]:
-    """Return what the steps of each table begin with: outpatient_, admitted_, outpatient_2_, ..."""
-    datasets = [source.binding.layout.dataset for source in sources]
-    places = [datasets[:place].count(dataset) + 1 for place, dataset in enumerate(datasets)]
-    return [
-        f"{dataset}_" if place == 1 else f"{dataset}_{place}_" for dataset, place in zip(datasets, places, strict=True)
-    ]
+def why_not_in_sql(measure: MeasureLogic) -> str:
+    """Return why SQL does not count a measure; empty if it does."""
+    if measure.working_days:
+        return f"{measure.key} counts working days, which SQL does not: use ebi-rules measure over an extract."
+    if measure.pairing:
+        return f"{measure.key} pairs records one to one, which SQL does not: use ebi-rules measure over an extract."
+    return ""
 
 
-def _criteria_of(definitions: Sequence[EventDefinition]) -> list[Criterion]:
-    """Return the criteria of events, each once."""
-    return list(dict.fromkeys(criterion for event in definitions for criterion in event.criteria))
+def totals_statements(
+    measure: MeasureLogic, dialect: str | Path | Dialect, sources: Sequence[TableSource], dimensions: Sequence[str]
+) -> dict[str, str]:
+    """Return the statements by which an engine counts a measure.
 
+    Args:
+        measure: The measure, for which `why_not_in_sql` has no reason.
+        dialect: A dialect, its name, or a dialect file.
+        sources: The tables.
+        dimensions: provider, month and further fields.
 
-@dataclass
-class _Table(Steps):
-    """Write the steps of one table: its events, and the first and last day of its data.
-
-    Attributes:
-        measure: The measure.
-        definitions: The events of the measure that the table can contain.
-        place: The number of the table, from 1.
+    Returns:
+        `TOTALS` selects the dimensions, followed, outcome and backward (1 or 0; 1 where the clock stops before it
+        starts) and count, the number of index activities that are alike in these. `SPREAD`, for measures of outcomes
+        or days alone, selects provider, month, number and count of what is followed.
     """
+    shapes = [TOTALS, *([SPREAD] if measure.gives in (COUNT, DAYS) else [])]
+    return {shape: _writer(measure, dialect, sources, dimensions, None).statement(shape) for shape in shapes}
 
-    measure: MeasureLogic = field(kw_only=True)
-    definitions: Sequence[EventDefinition] = field(kw_only=True)
-    place: int = field(kw_only=True)
 
-    def steps(self) -> Iterator[exp.CTE]:
-        """Return the steps up to `events`."""
-        criteria = _criteria_of(self.definitions)
-        carried = ["patient", "activity_date", *(["provider"] if "provider" in self.binding.fields else [])]
-        if self._has_start:
-            carried.append(str(self.measure.start))
-        for name, query in self._read_and_decide(criteria, carried):
-            yield self._cte(name, query)
-        yield self._cte("events", self._events())
-
-    def span(self) -> exp.Select:
-        """Select the first and the last day of the table's data."""
-        day = self._column("activity_day")
-        ends = [exp.Min(this=day).as_(self._name("first_day")), exp.Max(this=day.copy()).as_(self._name("last_day"))]
-        so_far = exp.LTE(this=day.copy(), expression=exp.CurrentDate())
-        return exp.Select(expressions=ends).from_(self._step("events")).where(so_far)
-
-    def outcome_days(self) -> exp.Select:
-        """Select person and day of every outcome."""
-        columns = [self._column("person"), self._column("activity_day")]
-        return exp.Select(expressions=columns).from_(self._step("events")).where(self._is_one("is_outcome"))
-
-    def index_events(self) -> exp.Select:
-        """Select every index activity, with the number of its table."""
-        columns = [number(self.place).as_(self._name("source")), *map(self._column, _event_columns(self.measure))]
-        return exp.Select(expressions=columns).from_(self._step("events")).where(self._is_one("is_index"))
-
-    @property
-    def _has_start(self) -> bool:
-        return self.measure.start is not None and self.measure.start in self.binding.fields
-
-    def _events(self) -> exp.Select:
-        """Select every activity with a known person and day, and whether it is an index and an outcome."""
-        translator = self._translator()
-        person = exp.Upper(this=replace(self._column("patient"), " ", ""))
-        provider = self._column("provider") if "provider" in self.binding.fields else text("")
-        values = (
-            self._column(self.binding.key),
-            person,
-            provider,
-            self._day_of("activity_date"),
-            self._is(self.measure.index),
-            self._is(self.measure.outcome),
-        )
-        columns = [value.as_(self._name(name)) for name, value in zip(_EVENT, values, strict=True)]
-        if self.measure.start:
-            started = self._day_of(self.measure.start) if self._has_start else exp.cast(exp.Null(), "date")
-            columns.append(started.as_(self._name(_STARTED)))
-        has_date = negate(exp.Is(this=self._column("activity_date"), expression=exp.Null()))
-        is_known = all_of([negate(translator.is_missing("patient")), has_date])
-        return exp.Select(expressions=columns).from_(self._step("codes")).where(is_known)
-
-    def _is(self, event: EventDefinition | None) -> exp.Expr:
-        """Return 1 where an activity is the event, else 0."""
-        if event not in self.definitions or event is None:
-            return number(0)
-        return as_number(all_of([self._translator().visit(criterion) for criterion in event.criteria]))
-
-    def _day_of(self, name: str) -> exp.Expr:
-        return as_day(self._column(name), self.dialect)
-
-    def _is_one(self, column: str) -> exp.Expr:
-        return exp.EQ(this=self._column(column), expression=number(1))
+def _writer(
+    measure: MeasureLogic,
+    dialect: str | Path | Dialect,
+    sources: Sequence[TableSource],
+    dimensions: Sequence[str],
+    strategy: str | None,
+) -> "_MeasureWriter":
+    unanswerable = why_unanswerable(measure, [source.binding for source in sources])
+    if unanswerable:
+        raise ExtractError(unanswerable)
+    target = find_dialect(dialect)
+    marks = {_INDEX: measure.index, **({_OUTCOME: measure.outcome} if measure.outcome else {})}
+    fields = {_STARTED: measure.start, _ENDED: measure.end}
+    dates = {column: name for column, name in fields.items() if name and name != OWN_DAY}
+    tables = people_tables(target, sources, marks, dates, dimensions, strategy)
+    answering = [table for table in tables if any(can_contain(event, table.binding) for event in marks.values())]
+    return _MeasureWriter(target, measure, answering, dimensions)
 
 
 class _MeasureWriter(Naming):
     """Write the statement: the steps of all tables, and the answer of the measure."""
 
-    def __init__(self, dialect: Dialect, measure: MeasureLogic, tables: Sequence[_Table]) -> None:
+    def __init__(
+        self, dialect: Dialect, measure: MeasureLogic, tables: Sequence[PeopleTable], dimensions: Sequence[str]
+    ) -> None:
         super().__init__(dialect)
         self.measure = measure
         self.tables = tables
+        self.dimensions = dimensions
 
     def statement(self, shape: str) -> str:
         """Return the statement in a shape, without its semicolon."""
@@ -208,10 +132,10 @@ class _MeasureWriter(Naming):
         steps += [self._cte(name, query) for name, query in self._index_steps()]
         if self.measure.window:
             steps += [self._cte(name, query) for name, query in self._window_steps()]
-        answered = self._answered()
-        if shape == COUNTS:
+        answered = self._answered(shape == TOTALS)
+        if shape != ROWS:
             steps.append(self._cte("answers", answered))
-            answered = self._counts()
+            answered = {COUNTS: self._counts, TOTALS: self._totals, SPREAD: self._spread}[shape]()
         answered.set("with_", exp.With(expressions=steps))
         return self._print(answered)
 
@@ -220,7 +144,11 @@ class _MeasureWriter(Naming):
 
         If only the first of a person counts, it is the earliest by day, then by table, then by key.
         """
-        indexes = [table.index_events() for table in self.tables if self.measure.index in table.definitions]
+        indexes = [
+            table.with_mark(_INDEX, table.event_columns(), [number(table.place).as_(self._name("source"))])
+            for table in self.tables
+            if can_contain(self.measure.index, table.binding)
+        ]
         if self.measure.of != FIRST:
             yield "index_events", union(indexes)
             return
@@ -229,9 +157,9 @@ class _MeasureWriter(Naming):
         for column, step in _FIRST_BY.items():
             least = f"least_{column}"
             minimum = exp.Min(this=self._column(column)).as_(self._name(least))
-            of_person = exp.Select(expressions=[self._column("person"), minimum]).from_(self._step(previous))
-            yield least, of_person.group_by(self._column("person"))
-            names = ("source", *_event_columns(self.measure))
+            of_person = exp.Select(expressions=[self._column(PERSON), minimum]).from_(self._step(previous))
+            yield least, of_person.group_by(self._column(PERSON))
+            names = ("source", *self.tables[0].event_columns())
             columns = [self._column(name, previous).as_(self._name(name)) for name in names]
             joined = self._joined(exp.Select(expressions=columns), previous, least, ["person"])
             is_least = exp.EQ(this=self._column(column, previous), expression=self._column(least, least))
@@ -240,17 +168,19 @@ class _MeasureWriter(Naming):
 
     def _window_steps(self) -> Iterator[tuple[str, exp.Expr]]:
         """Return the steps that count the outcomes in the window of each index day, and find the span of the data."""
-        tables = [table for table in self.tables if self.measure.outcome in table.definitions]
-        yield "outcome_events", union([table.outcome_days() for table in tables])
-        person, day = self._column("person"), self._column("activity_day")
+        outcome = self.measure.outcome
+        assert outcome, "a measure with a window has an outcome"
+        tables = [table for table in self.tables if can_contain(outcome, table.binding)]
+        yield "outcome_events", union([table.with_mark(_OUTCOME, [PERSON, DAY]) for table in tables])
+        person, day = self._column(PERSON), self._column(DAY)
         outcomes = exp.Count(this=exp.Star()).as_(self._name(_OUTCOMES))
         by_day = exp.Select(expressions=[person, day, outcomes]).from_(self._step("outcome_events"))
         yield "outcome_days", by_day.group_by(person.copy(), day.copy())
         index_days = exp.Select(expressions=[person.copy(), day.copy()]).from_(self._step("index_events"))
         yield "index_days", index_days.group_by(person.copy(), day.copy())
-        keys = [self._column(name, "index_days") for name in ("person", "activity_day")]
+        keys = [self._column(name, "index_days") for name in ("person", DAY)]
         low, high = self._window(keys[1])
-        in_window = exp.Between(this=self._column("activity_day", "outcome_days"), low=low, high=high)
+        in_window = exp.Between(this=self._column(DAY, "outcome_days"), low=low, high=high)
         counted = exp.If(this=in_window, true=self._column(_OUTCOMES, "outcome_days"))
         total = exp.Sum(this=exp.Case(ifs=[counted], default=number(0))).as_(self._name(_OUTCOMES))
         columns = [*(key.as_(self._name(key.name)) for key in keys), total]
@@ -270,12 +200,13 @@ class _MeasureWriter(Naming):
         first, last = (window.first, window.days) if window.after else (-window.days, -window.first)
         return (days_later(day.copy(), first, self.dialect), days_later(day.copy(), last, self.dialect))
 
-    def _answered(self) -> exp.Select:
+    def _answered(self, with_dimensions: bool) -> exp.Select:
         """Select the answer of every index activity."""
         followed, outcomes = self._followed(), self._outcomes()
+        dimensions = [name for name in self.dimensions if name != PROVIDER] if with_dimensions else []
         columns = [
             self._column(name, "index_events").as_(self._name(name))
-            for name in ("source", "activity_key", "provider", "activity_day")
+            for name in ("source", KEY, PROVIDER, DAY, *dimensions)
         ]
         counted = all_of([followed.copy(), self._counts_as(outcomes)])
         columns += [
@@ -283,36 +214,53 @@ class _MeasureWriter(Naming):
             outcomes.as_(self._name(_OUTCOMES)),
             as_number(counted).as_(self._name("counted")),
         ]
+        if with_dimensions:
+            columns.append(self._backward().as_(self._name("backward")))
         select = exp.Select(expressions=columns)
         if not self.measure.window:
             return select.from_(self._step("index_events"))
-        with_outcomes = self._joined(select, "index_events", "found", ["person", "activity_day"])
+        with_outcomes = self._joined(select, "index_events", "found", [PERSON, DAY])
         return with_outcomes.join(self._step("span"), join_type="cross")
+
+    def _clock(self) -> tuple[exp.Expr, exp.Expr]:
+        """Return the days on which the clock of a measure of days starts and stops; NULL where one is missing."""
+        start = DAY if self.measure.start == OWN_DAY else _STARTED
+        return self._column(start, "index_events"), self._column(_ENDED if self.measure.end else DAY, "index_events")
 
     def _followed(self) -> exp.Expr:
         """Return the condition that the answer is known: the window is within the data, or the clock starts in time.
 
-        A clock must start on the day of the index or before it.
+        A clock must start on the day on which it stops, or before it.
         """
-        day = self._column("activity_day", "index_events")
         if self.measure.gives == DAYS:
-            # A missing start counts as a start after the index: the answer is not known.
-            started = coalesce(self._column(_STARTED, "index_events"), days_later(day.copy(), 1, self.dialect))
-            return exp.LTE(this=started, expression=day)
+            # Where a day is missing, the clock counts as one that starts after it stops: the answer is not known.
+            started, ended = self._clock()
+            if self.measure.start != OWN_DAY:
+                started = coalesce(started, days_later(self._column(DAY, "index_events"), 1, self.dialect))
+            if self.measure.end:
+                ended = coalesce(ended, days_later(started.copy(), -1, self.dialect))
+            return exp.LTE(this=started, expression=ended)
         if not self.measure.window:
             return exp.EQ(this=number(1), expression=number(1))
-        first, last = self._window(day)
+        first, last = self._window(self._column(DAY, "index_events"))
         end = last if self.measure.window.after else first
         begin, data_end = self._column("data_begin", "span"), self._column("data_end", "span")
         return exp.Between(this=end, low=begin, high=data_end)
 
+    def _backward(self) -> exp.Expr:
+        """Return 1 where the clock of a measure of days starts after it stops, else 0."""
+        if self.measure.gives != DAYS:
+            return number(0)
+        started, ended = self._clock()
+        return as_number(
+            all_of([_is_known(started), _is_known(ended), exp.GT(this=started.copy(), expression=ended.copy())])
+        )
+
     def _outcomes(self) -> exp.Expr:
         """Return the number of outcomes, without the index itself; or the days of a wait."""
         if self.measure.gives == DAYS:
-            return days_between(
-                self._column(_STARTED, "index_events"), self._column("activity_day", "index_events"), self.dialect
-            )
-        is_outcome = self._column("is_outcome", "index_events")
+            return days_between(*self._clock(), self.dialect)
+        is_outcome = self._column(_OUTCOME, "index_events")
         window = self.measure.window
         if not window:
             return is_outcome
@@ -329,7 +277,7 @@ class _MeasureWriter(Naming):
 
     def _counts(self) -> exp.Select:
         """Add the answers up by provider and month."""
-        provider, month = self._column("provider"), self._month(self._column("activity_day"))
+        provider, month = self._column("provider"), self._month(self._column(DAY))
         columns = [
             text(self.measure.key).as_(self._name("measure")),
             provider,
@@ -341,12 +289,28 @@ class _MeasureWriter(Naming):
         select = exp.Select(expressions=columns).from_(self._step("answers"))
         return select.group_by(provider.copy(), month.copy())
 
+    def _totals(self) -> exp.Select:
+        """Count index activities by the dimensions and by their answers."""
+        answers = {"followed": "followed", "counted": "outcome", "backward": "backward"}
+        keys = [*map(self._column, self.dimensions), *map(self._column, answers)]
+        columns = [*map(self._column, self.dimensions)]
+        named = [self._column(name).as_(self._name(new)) for name, new in answers.items()]
+        count = exp.Count(this=exp.Star()).as_(self._name("count"))
+        return exp.Select(expressions=[*columns, *named, count]).from_(self._step("answers")).group_by(*keys)
+
+    def _spread(self) -> exp.Select:
+        """Count what is followed by provider, month, and number of outcomes or days."""
+        keys = [self._column(PROVIDER), self._month(self._column(DAY)), self._column(_OUTCOMES)]
+        columns = [key.as_(self._name(name)) for key, name in zip(keys, (PROVIDER, "month", "number"), strict=True)]
+        select = exp.Select(expressions=[*columns, exp.Count(this=exp.Star()).as_(self._name("count"))])
+        is_followed = exp.EQ(this=self._column("followed"), expression=number(1))
+        return select.from_(self._step("answers")).where(is_followed).group_by(*(key.copy() for key in keys))
+
     def _joined(self, select: exp.Select, left: str, right: str, keys: Sequence[str]) -> exp.Select:
         """Join the step `right` to the step `left` where keys are equal; rows of `left` without a match stay."""
         same = all_of([exp.EQ(this=self._column(key, right), expression=self._column(key, left)) for key in keys])
         return select.from_(self._step(left)).join(self._step(right), on=same, join_type="left")
 
 
-def _event_columns(measure: MeasureLogic) -> Sequence[str]:
-    """Return the columns of an event, with the day on which the clock started if the measure has a clock."""
-    return (*_EVENT, _STARTED) if measure.start else _EVENT
+def _is_known(value: exp.Expr) -> exp.Expr:
+    return negate(exp.Is(this=value, expression=exp.Null()))

@@ -150,6 +150,21 @@ def test_a_part_is_counted_alike(extract: Path) -> None:
     assert found.run["rows"] == audit_of(extract, **part).run["rows"] < 1_000
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_keys_are_checked_unless_that_is_declined(engine: str, tmp_path: Path) -> None:
+    write_extract(tmp_path / "once.parquet", 500)
+    frame = pl.read_parquet(tmp_path / "once.parquet")
+    pl.concat([frame, frame.head(20)]).write_parquet(tmp_path / "opa.parquet")
+    checked, unchecked = (
+        audit_of(tmp_path / "opa.parquet", engine, check_keys=each, disclosure="none") for each in (True, False)
+    )
+    assert checked.exact_cube.equals(unchecked.exact_cube)
+    assert checked.run["rows"] == unchecked.run["rows"] == 520
+    assert any("20 rows" in text and "OPA_Ident" in text for text in checked.warnings)
+    assert any(text.startswith("keys were not checked") for text in unchecked.warnings)
+    assert sum("repeat" in text for text in unchecked.warnings) == 1
+
+
 @pytest.fixture(scope="module")
 def snowflake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Return the environment in which Snowflake's driver finds a server that emulates Snowflake."""

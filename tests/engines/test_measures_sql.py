@@ -13,7 +13,7 @@ from ebi_rules.pathways.definitions import measure as find
 from ebi_rules.pathways.definitions import measures
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
-from ebi_rules.statements.measure_sql import measure_statement
+from ebi_rules.statements.measure_sql import measure_statement, why_not_in_sql
 from ebi_rules.statements.table_source import TableSource
 from tests.engines.engine import SqlEngine
 from tests.engines.evaluators import EVERY_JUDGE, EVERY_SQL_ENGINE, SQL_ENGINES, complaints, started, started_judge
@@ -27,11 +27,6 @@ LAYOUTS = {
 }
 
 
-def _has_sql(measure: Measure) -> bool:
-    """Return whether SQL text can count a measure: it pairs no records, and counts no days up to those of a field."""
-    return not (measure.pairing or measure.end or measure.working_days)
-
-
 def _measures() -> list[Measure]:
     """Return every measure, with windows as short as the data; and every kind of window, first and each."""
     found = [
@@ -39,7 +34,7 @@ def _measures() -> list[Measure]:
         if each.window
         else replace(each, standard_days=20 if each.gives == DAYS else None)
         for each in measures()
-        if _has_sql(each)
+        if not why_not_in_sql(each)
     ]
     for key in ("attendances_after_imaging", "specialist_without_community"):
         for window in (Window(0, 0, True), Window(3, 9, True), Window(1, 1, False), Window(5, 30, False)):
@@ -68,7 +63,7 @@ def _tables(shape: str) -> tuple[list[TableSource], dict[str, pl.DataFrame]]:
 
 def _asked_of(engine: SqlEngine, shape: str) -> list[Measure]:
     """Return an engine's measures: all in one shape of codes, in the others every second, or a few for a slow one."""
-    every, own = _measures(), sum(map(_has_sql, measures()))
+    every, own = _measures(), sum(not why_not_in_sql(each) for each in measures())
     if engine.examples == 1:
         return every if shape == "delimited" else every[::2]
     return every[:own] if shape == "delimited" else every[own::6]
