@@ -154,11 +154,9 @@ def normal_fields(counts: pl.DataFrame) -> pl.DataFrame:
         counts: Columns with the names of a cube's dimensions, and others, which stay as they are.
     """
     fields = [name for name in counts.columns if name in FIELDS or name in STANDARD_DIMENSIONS]
+    changes = {**dict.fromkeys(fields, normal_values), "age_band": lambda texts: texts, "month": _clean_months}
     clean = counts.with_columns(_changed(counts[name], _clean) for name in fields)
-    if "month" in fields:
-        clean = clean.with_columns(_changed(clean["month"], _clean_months))
-    clean = clean.with_columns(_changed(clean[name], normal_values) for name in fields if name in FIELDS)
-    return clean.with_columns(pl.col(fields).cast(pl.String))
+    return clean.with_columns(_changed(clean[name], changes[name]).cast(pl.String) for name in fields)
 
 
 def _days(cube: pl.DataFrame) -> pl.DataFrame:
@@ -215,8 +213,7 @@ def _cube_columns(frame: pl.DataFrame) -> dict[str, str]:
         if name not in columns:
             raise ExtractError(
                 f"the cube has no column {name}: it needs rule, {', '.join(STANDARD_DIMENSIONS)}, measure, "
-                f"item, count. "
-                "Save results with headings, as UTF-8, with commas."
+                "item, count. Save results with headings, as UTF-8, with commas."
             )
     return columns
 

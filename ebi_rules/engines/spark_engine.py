@@ -4,7 +4,10 @@ A source is the name of a table or view, or the path of parquet files that Spark
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -52,7 +55,27 @@ def open_source(source: ExtractSource) -> WarehouseExtract:
         }
         table = _table_of(session, str(source.data), activity)
     opened = open_named_table("spark", "spark", _query(session), replace(source, data=table, children=children))
-    return replace(opened, remarks=remarks)
+    return replace(opened, remarks=remarks, keeping=partial(_keeping, session))
+
+
+@contextmanager
+def _keeping(session: Any, statement: str) -> Iterator[str]:
+    """Keep what a statement selects on the workers: Spark works a step out again for each step that reads it."""
+    name = f"ebi_groups_{next(_NUMBERS)}"
+
+    def make_view(text: str) -> pl.DataFrame:
+        kept = session.sql(text)
+        # Some services of Spark refuse to keep anything: that is slower, and right.
+        with suppress(Exception):
+            kept = kept.localCheckpoint()
+        kept.createOrReplaceTempView(name)
+        return pl.DataFrame()
+
+    _guarded(make_view)(statement)
+    try:
+        yield name
+    finally:
+        session.catalog.dropTempView(name)
 
 
 def _session() -> Any:

@@ -5,6 +5,7 @@ file, log or message of ours, and an error of a driver is reported by its kind a
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.statements.check_sql import check_statement
 from ebi_rules.statements.code_steps import Steps
 from ebi_rules.statements.cube_counts import Measure, criteria_counted
-from ebi_rules.statements.cube_sql import totals_statement
+from ebi_rules.statements.cube_sql import CubeTotalsStatements
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.dialects.printing import table_name
@@ -53,6 +54,8 @@ class WarehouseExtract(Extract):
         schema: The types of the table's columns, as the warehouse returns them; without, every column is cast.
         remarks: What the user must know about the types of its columns.
         place: Where the table is: tables in one place can be joined.
+        keeping: Keeps what a statement selects under a name, for engines that would work out a step again for each step
+            that reads it.
     """
 
     dialect: str
@@ -63,6 +66,7 @@ class WarehouseExtract(Extract):
     schema: Mapping[str, pl.DataType] = field(default_factory=dict)
     remarks: Sequence[str] = ()
     place: str = ""
+    keeping: Callable[[str], AbstractContextManager[str]] | None = None
 
     @property
     def files(self) -> list[InputFile]:
@@ -117,8 +121,13 @@ def count_cube(
     findings = find_odd_values(extract, [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED], scope)
     notices = [*notices_of(findings, needed), *absence_remarks(extract.binding, needed)]
     progress(f"{extract.engine}: counting, 2 of 3")
-    statement, measures = totals_statement(audited, dimensions, extract.dialect, extract.source, scope)
-    cube = read_cube(_named(extract.query(statement), dimensions, measures))
+    statements = CubeTotalsStatements(audited, dimensions, extract.dialect, extract.source, scope)
+    if extract.keeping is None:
+        totals = extract.query(statements.totals())
+    else:
+        with extract.keeping(statements.groups()) as groups:
+            totals = extract.query(statements.totals(groups))
+    cube = read_cube(_named(totals, dimensions, statements.measures))
     if not extract.checks_keys:
         rows = int(cube.filter(pl.col("measure") == "activity")["count"].sum())
         return CountedCube(cube, rows, (*notices, *extract.remarks), tuple(findings))

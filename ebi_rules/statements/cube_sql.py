@@ -38,6 +38,7 @@ from ebi_rules.statements.packed_answers import Numbers, in_numbers
 from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
+from ebi_rules.translate.dialects.printing import table_name
 from ebi_rules.translate.sql import SqlTranslator
 from ebi_rules.translate.sql_parts import all_of, as_number, number, text
 
@@ -74,23 +75,41 @@ def cube_statement(
     return _writer(audited, dimensions, dialect, source, strategy, scope).cube() + ";"
 
 
-def totals_statement(
-    audited: Sequence[AuditedRule],
-    dimensions: Sequence[str],
-    dialect: str | Path | Dialect,
-    source: TableSource,
-    scope: Scope = EVERYTHING,
-) -> tuple[str, list[Measure]]:
-    """Return the SQL text that counts the totals of a cube, with a number in the place of rule, measure and item.
+class CubeTotalsStatements:
+    """The SQL text by which an engine counts a cube, with a number in the place of rule, measure and item.
 
-    Many counts of a cube are one total: this result is a third as long, and each row is shorter.
+    Many counts of a cube are one total: this result is a third as long, and each row is shorter. It selects the
+    dimensions, place, item and count. A row whose place is 0 is activity by treatment function, which is its item.
 
-    Returns:
-        The text of a statement that selects the dimensions, place, item and count; and each count of the cube with the
-        place of its total. A row whose place is 0 is activity by treatment function, which is its item.
+    Args:
+        audited: The rules to count.
+        dimensions: provider, month, age_band, sex and further fields.
+        dialect: A dialect, its name, or a dialect file.
+        source: The table.
+        scope: The months and providers to count.
+
+    Attributes:
+        measures: Each count of the cube with the place of its total.
     """
-    writer = _writer(audited, dimensions, dialect, source, None, scope)
-    return writer.totals(), writer.measures
+
+    def __init__(
+        self,
+        audited: Sequence[AuditedRule],
+        dimensions: Sequence[str],
+        dialect: str | Path | Dialect,
+        source: TableSource,
+        scope: Scope = EVERYTHING,
+    ) -> None:
+        self._writer = _writer(audited, dimensions, dialect, source, None, scope)
+        self.measures: list[Measure] = self._writer.measures
+
+    def groups(self) -> str:
+        """Return the statement that groups rows, for an engine that keeps its result while it asks for the totals."""
+        return self._writer.groups()
+
+    def totals(self, groups: str | None = None) -> str:
+        """Return the statement that adds up, from the table, or from the result of `groups` under a name."""
+        return self._writer.totals(groups)
 
 
 def _writer(
@@ -139,38 +158,61 @@ class _CubeWriter(CubeTotals):
         treatments = {"rule": text(""), "measure": text(TREATMENT)}
         return self._statement(counted, [("measures", self._measures_step())], treatments)
 
-    def totals(self) -> str:
-        """Return the statement that selects totals by their places."""
+    def groups(self) -> str:
+        """Return the statement that selects the step `grouped`."""
+        names = self._grouped_step().named_selects
+        select = exp.Select(expressions=[*map(self._column, names)]).from_(self._step("grouped"))
+        return self._printed(select, self._steps_to_groups(None), with_codes=True)
+
+    def totals(self, groups: str | None) -> str:
+        """Return the statement that selects totals by their places, from the table or from groups that were kept."""
         columns: list[exp.Expr] = [*self._dimension_columns(), self._column(PLACE), text("").as_(self._name("item"))]
         select = exp.Select(expressions=[*columns, self._column("count")]).from_(self._step(TOTALS))
         counted = select.where(exp.GT(this=self._column("count"), expression=number(0)))
-        return self._statement(counted, [], {PLACE: number(0)})
+        return self._statement(counted, [], {PLACE: number(0)}, groups)
 
-    def _statement(self, select: exp.Select, further: Sequence[Step], of_treatments: Mapping[str, exp.Expr]) -> str:
+    def _statement(
+        self,
+        select: exp.Select,
+        further: Sequence[Step],
+        of_treatments: Mapping[str, exp.Expr],
+        groups: str | None = None,
+    ) -> str:
         """Return a statement that selects from the totals, and activity by treatment function.
 
         Args:
             select: The select from the totals.
             further: Further steps that it needs.
             of_treatments: Columns of the select that are the same for all activity by treatment function.
+            groups: The table with the step `grouped`, if it was kept.
         """
         decided = self._decided_by_pattern() if self.distinct else self._decided_by_group()
-        steps = [
-            ("answers_by_row", self._row_step()),
-            ("packed", self._packed_step()),
-            ("grouped", self._grouped_step()),
-            *decided,
-            *further,
-        ]
+        steps = [*self._steps_to_groups(groups), *decided, *further]
         selects: list[exp.Expr] = [select]
         if treatment_fields(self.binding):
             steps.append(("treatments", self._treatments_step(of_treatments)))
             columns = [self._column(name) for name in select.named_selects]
             selects.append(exp.Select(expressions=columns).from_(self._step("treatments")))
-        whole = self._with_steps(union(selects), self._criteria, self._fields_carried(), self.recorded)
+        return self._printed(union(selects), steps, with_codes=groups is None)
+
+    def _printed(self, select: exp.Expr, steps: Sequence[Step], with_codes: bool) -> str:
+        """Return a select with its steps as text, after those up to `codes` unless it needs none of them."""
+        whole = select
+        if with_codes:
+            whole = self._with_steps(select, self._criteria, self._fields_carried(), self.recorded)
+        else:
+            whole.set("with_", exp.With(expressions=[]))
         for name, query in steps:
             whole.args["with_"].append("expressions", self._cte(name, query))
         return self._print(whole)
+
+    def _steps_to_groups(self, kept: str | None) -> list[Step]:
+        """Return the steps from `codes` to `grouped`, or the one that reads the groups that were kept."""
+        grouped = self._grouped_step()
+        if kept is not None:
+            columns = [*map(self._column, grouped.named_selects)]
+            return [("grouped", exp.Select(expressions=columns).from_(table_name(kept, self.dialect)))]
+        return [("answers_by_row", self._row_step()), ("packed", self._packed_step()), ("grouped", grouped)]
 
     def _fields_carried(self) -> list[str]:
         further = ("activity_date", "age", *missing_counted(self.dimensions))

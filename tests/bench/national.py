@@ -224,7 +224,7 @@ def main() -> None:
             print(json.dumps(_timed(extract, arguments.work)))
             return
         if not extract.path.exists():
-            _make(extract, arguments.rows, arguments.hostile)
+            make(extract, arguments.rows, arguments.hostile)
         print(f"{name}: {sum(file.stat().st_size for file in extract.path.parent.iterdir()) / 2**20:,.0f} MiB")
         for work in arguments.only:
             if work in _DELIMITED_ONLY and arguments.layout not in ("ncdr-opa", "ncdr-apcs"):
@@ -284,7 +284,7 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - started
 
 
-def _make(extract: MadeUpExtract, rows: int, hostile: bool) -> None:
+def make(extract: MadeUpExtract, rows: int, hostile: bool) -> None:
     extract.path.parent.mkdir(parents=True, exist_ok=True)
     write_extract(extract.path, rows, layout=extract.layout)
     _add_columns(extract)

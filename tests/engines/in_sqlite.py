@@ -17,7 +17,7 @@ from sqlglot import exp
 from tests.engines.case import Case
 from tests.engines.engine import SqlEngine
 
-_DAY = "activity_day"
+_DAYS = ("activity_day", "started", "ended")
 """The column from which statements count days: dates are texts here, and cannot be told from numbers by their type."""
 
 
@@ -141,7 +141,7 @@ def _without_empty_texts(node: exp.Expr) -> exp.Expr:
         return _call("concat_", node.this, node.expression)
     if isinstance(node, exp.Extract):
         return _call("date_part_", exp.Literal.string(node.name), node.expression)
-    if isinstance(node, exp.Add | exp.Sub) and isinstance(node.this, exp.Column) and node.this.name == _DAY:
+    if isinstance(node, exp.Add | exp.Sub) and _is_day(node.this):
         if node.expression.is_number:  # A day, and the number of days that another is away from it.
             away = node.expression if isinstance(node, exp.Add) else exp.Neg(this=node.expression)
             return _call("days_later_", node.this, away)
@@ -159,6 +159,10 @@ def _without_empty_texts(node: exp.Expr) -> exp.Expr:
             inside = inside.this
         return _call("replace_each_", inside, *pairs)
     return exp.Null() if node.is_string and not node.name else node
+
+
+def _is_day(node: exp.Expr) -> bool:
+    return isinstance(node, exp.CurrentDate) or (isinstance(node, exp.Column) and node.name in _DAYS)
 
 
 def _call(name: str, *arguments: exp.Expr) -> exp.Expr:
