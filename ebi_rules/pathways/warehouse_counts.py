@@ -21,12 +21,13 @@ from ebi_rules.pathways.measure_counts import backward_notice, cube_of_answers, 
 from ebi_rules.pathways.pathway_counts import SPREAD_KEYS, PathwayCounts, in_order_of_keys
 from ebi_rules.pathways.people_events import Source, notices_of_days, unmatched_pseudonyms
 from ebi_rules.provider_audit.quarters import quarter_of_day
+from ebi_rules.rule_model.measure_availability import can_contain
 from ebi_rules.rule_model.measure_logic import EventDefinition
 from ebi_rules.statements.flow_sql import IN_VIEW as IN_VIEW_NUMBER
 from ebi_rules.statements.flow_sql import LOST as LOST_NUMBER
 from ebi_rules.statements.flow_sql import FlowLogic, flow_statement
 from ebi_rules.statements.measure_sql import SPREAD, TOTALS, totals_statements, why_not_in_sql
-from ebi_rules.statements.people_sql import PeopleTable, people_statement, people_tables
+from ebi_rules.statements.people_sql import people_statement, people_tables
 from ebi_rules.translate.dialects.dialect import find_dialect
 
 _COUNTED_MOVES = ("provider", "month", "step", "stage", "after", "pathways")
@@ -112,24 +113,21 @@ class _Warehouse:
         self, definitions: Sequence[EventDefinition], clocks: Sequence[str]
     ) -> tuple[list[Source], pl.DataFrame, list[str]]:
         """Return what each table contains, the activity by the dimensions, and what a reader must know."""
-        marks = {f"is_event_{place}": event for place, event in enumerate(definitions)}
-        dates = {name: name for name in clocks}
-        tables = people_tables(self.dialect, self.sources, marks, dates, self.dimensions)
+        tables = people_tables(self.dialect, self.sources, {}, {name: name for name in clocks}, self.dimensions)
         counted = self._rows(people_statement(tables), ["one_table", "other_table", "people"])
         people = {(int(one), int(other)): int(count) for one, other, count in counted.iter_rows()}
         sources, notices, activity = [], list[str](), []
         for extract, table in zip(self.extracts, tables, strict=True):
-            notices += self._odd_values(extract, table, clocks)
+            contained = [event for event in definitions if can_contain(event, extract.binding)]
+            notices += self._odd_values(extract, contained, clocks)
             facts = extract.query(table.facts())
             facts.columns = [name.lower() for name in facts.columns]
             (row,) = facts.rows(named=True)
-            known = {
-                name: _number(value) for name, value in row.items() if not name.endswith("_day") or name == "no_day"
-            }
-            first, last = (_day(row[name]) for name in ("first_day", "last_day"))
-            dataset = extract.binding.layout.dataset
+            first, last = (_day(row.pop(name)) for name in ("first_day", "last_day"))
+            known = {name: _number(value) for name, value in row.items()}
             own = people[table.place, table.place]
-            sources.append(Source(dataset, known["n_rows"], own, first, last, frozenset(table.contained)))
+            dataset = extract.binding.layout.dataset
+            sources.append(Source(dataset, known["n_rows"], own, first, last, frozenset(contained)))
             strays = {name: known[f"stray_{name}"] for name in clocks if name in extract.binding.fields}
             missing = {"patient": known["no_person"], "activity_date": known["no_day"]}
             notices += notices_of_days(extract.binding, missing, strays, known["impossible"], known["in_future"])
@@ -154,10 +152,11 @@ class _Warehouse:
         statement = flow_statement(flow_logic(flow), self.dialect, self.sources)
         return named_moves(self._counts(statement, _COUNTED_MOVES), flow)
 
-    def _odd_values(self, extract: WarehouseExtract, table: PeopleTable, clocks: Sequence[str]) -> list[str]:
-        needed = {
-            name for event in table.contained for criterion in event.criteria for name in fields_needed(criterion)
-        }
+    def _odd_values(
+        self, extract: WarehouseExtract, contained: Sequence[EventDefinition], clocks: Sequence[str]
+    ) -> list[str]:
+        criteria = [criterion for event in contained for criterion in event.criteria]
+        needed = {name for criterion in criteria for name in fields_needed(criterion)}
         days = [name for name in ("activity_date", *clocks) if name in extract.binding.fields]
         extract.check_types(days)
         fields = [*needed, *(name for name in self.dimensions if name != "month")]
