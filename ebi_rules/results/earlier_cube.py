@@ -96,7 +96,9 @@ def read_earlier_cube(
     if not path.exists():
         return None
     record, cube = _record_of(path), read_cube(path)
-    dated = cube.filter(pl.col("measure") == "activity", pl.col("month").is_not_null())
+    # Months after the one in which the cube was counted were not complete, however much is booked for them.
+    counted_in = str(record["started"])[:7]
+    dated = cube.filter(pl.col("measure") == "activity", pl.col("month").cast(pl.String) <= counted_in)
     activity = dated.group_by(pl.col("month").cast(pl.String)).agg(pl.col("count").sum()).sort("month")
     if not activity.height:
         raise ExtractError(f"{path} has no months: later months cannot be added to it.")

@@ -34,7 +34,11 @@ _MACROS = f"""\
         {{{{ return(0) }}}}
     {{%- endif -%}}
     {{%- set record = adapter.get_relation(cube.database, cube.schema, '{MADE_WITH}') -%}}
-    {{%- if record is none or run_query('SELECT MAX(made_with) FROM ' ~ record).rows[0][0] != made_with -%}}
+    {{%- set earlier = (none, none) -%}}
+    {{%- if record is not none -%}}
+        {{%- set earlier = run_query('SELECT made_with, counted_in FROM ' ~ record).rows[0] -%}}
+    {{%- endif -%}}
+    {{%- if earlier[0] != made_with -%}}
         {{{{ exceptions.raise_compiler_error('{{0}} was counted by other rules, another layout or another version of '
             'ebi-rules. Run dbt build --full-refresh to count everything.'.format(cube)) }}}}
     {{%- endif -%}}
@@ -42,10 +46,10 @@ _MACROS = f"""\
         {{%- set first = var('ebi_recount_from') | int -%}}
         {{{{ return(first - 1 if first % 100 > 1 else first - 89) }}}}
     {{%- endif -%}}
-    {{%- set this_month = modules.datetime.date.today().strftime('%Y%m') | int -%}}
+    {{# Months after the one in which it was counted were not complete, however much is booked for them. #}}
     {{%- set counts = run_query(
         "SELECT <month>, SUM(<count>) AS n FROM " ~ cube ~ " WHERE <measure> = 'activity' AND <month> BETWEEN "
-        ~ "{_EARLIEST} AND " ~ this_month ~ " GROUP BY <month> ORDER BY <month>").rows -%}}
+        ~ "{_EARLIEST} AND " ~ earlier[1] ~ " GROUP BY <month> ORDER BY <month>").rows -%}}
     {{# A few wrong dates behind the last month do not say that the months before them were complete. #}}
     {{%- set bulk = namespace(total=0, so_far=0, last=0) -%}}
     {{%- for month, n in counts -%}}
@@ -100,6 +104,6 @@ def incremental(statement: str) -> dict[str, str]:
     )
     made_with = (
         "{{ config(materialized='table') }}\n-- depends on {{ ref('ebi_cube') }}\n"
-        + f"SELECT '{digest}' AS made_with\n"
+        + f"SELECT '{digest}' AS made_with, {{{{ modules.datetime.date.today().strftime('%Y%m') }}}} AS counted_in\n"
     )
     return {"": config + text, MADE_WITH.removeprefix("ebi_cube"): made_with}

@@ -1,6 +1,6 @@
 """Months added to an earlier cube give the cube that counting everything gives, on every engine that counts files."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import ebi_rules as ebi
 from ebi_rules.cli.all_commands import command_group
+from ebi_rules.results import audit_run
 from ebi_rules.synth.made_up_extract import write_extract
 
 EXACT = ebi.Settings(disclosure="none")
@@ -71,6 +72,20 @@ def test_one_wrong_date_behind_the_last_month_hides_no_later_month(frame: pl.Dat
     audit(first).save_cube(tmp_path / "cube.parquet")
     appended = audit(later, append=tmp_path / "cube.parquet", recount=1)
     assert appended.exact_cube.equals(audit(later).exact_cube)
+
+
+def test_what_is_booked_after_the_day_of_counting_says_nothing_of_the_months_before(
+    frame: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = pl.col("Appointment_Date")
+    booked = frame.filter(day >= date(2025, 9, 1))
+    moments = iter(
+        [datetime(2025, 6, 20, tzinfo=UTC), datetime(2025, 12, 20, tzinfo=UTC), datetime(2025, 12, 20, tzinfo=UTC)]
+    )
+    monkeypatch.setattr(audit_run, "now", lambda: next(moments))
+    first = pl.concat([frame.filter(day < date(2025, 6, 20)), booked])
+    audit(first).save_cube(tmp_path / "cube.parquet")
+    assert audit(frame, append=tmp_path / "cube.parquet").exact_cube.equals(audit(frame).exact_cube)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,15 @@ DIMENSIONS = (*STANDARD_DIMENSIONS, "referral_source", "referral_setting", "pcn"
 _NETWORKS = Recoding("pcn", "gp_practice", {"A1": "Network one", "A2": "Network one", "B07": "Two's"})
 NOT_IN_SQL = ("codes", "invalid")
 
-_DATES = [date(2023, 12, 31), date(2024, 1, 1), date(2024, 2, 29), None, date(2024, 10, 5), date(1900, 1, 1)]
+_DATES = [
+    date(2023, 12, 31),
+    date(2024, 1, 1),
+    date(2024, 2, 29),
+    date(2024, 2, 3),
+    None,
+    date(2024, 10, 5),
+    date(1900, 1, 1),
+]
 _CODED = {
     "provider": ["ZZ1", "zz1", " ZZ2", None, ""],
     "sex": ["1", "2", " 1", "x", None, "NULL", ""],

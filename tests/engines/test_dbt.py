@@ -3,7 +3,7 @@
 import json
 import subprocess
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -82,9 +82,9 @@ def test_later_runs_count_the_last_months_alone(tmp_path: Path) -> None:
     write_extract(tmp_path / "opa.parquet", 4_000, 6)
     day, place = pl.col("Appointment_Date"), pl.int_range(pl.len())
     wrong = pl.when(place % 97 == 0).then(None).when(place == 5).then(date(1900, 1, 1)).when(place == 6)
-    opa = pl.read_parquet(tmp_path / "opa.parquet").with_columns(
-        wrong.then(date(2026, 9, 9)).otherwise(day).alias(day.meta.output_name())
-    )
+    # One day is wrong, and much is booked for months to come.
+    odd = wrong.then(date(2026, 9, 9)).when(place % 20 == 0).then(today() + timedelta(days=150)).otherwise(day)
+    opa = pl.read_parquet(tmp_path / "opa.parquet").with_columns(odd.alias("Appointment_Date"))
     package = tmp_path / "package"
     _make(package, RULES, "ncdr-opa")
     is_undated = day.is_null() | (day.dt.year() == 1900) | (day > date(2026, 9, 1))
