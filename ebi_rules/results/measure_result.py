@@ -136,7 +136,8 @@ class MeasureResult:
         )
 
     def _inputs(self) -> list[Path]:
-        return [*(Path(file["path"]) for file in self.run["inputs"]), *map(Path, settings_files().values())]
+        files = [Path(file["path"]) for file in self.run["inputs"] if "path" in file]
+        return [*files, *map(Path, settings_files().values())]
 
     def _write_report(self, path: Path) -> None:
         from ebi_rules.report.pathways_page import pathways_page

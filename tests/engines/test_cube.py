@@ -112,6 +112,35 @@ def test_a_part_of_the_cube(name: str) -> None:
     assert {None, "1900-01", "2024-02", "2024-10"} == set(later["month"].cast(pl.String))
 
 
+@pytest.mark.parametrize("strategy", ["inline", "distinct"])
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
+def test_what_differs_in_answers_alone_is_added_up(name: str, strategy: str) -> None:
+    """One provider, age and sex: the groups of a month differ in codes alone, and in their first and last days."""
+    started(name)
+    case = SQL_ENGINES[name][0].stores(_case("ncdr-opa"))
+    fields = find_layout("ncdr-opa").fields
+    alike = {
+        fields["provider"]: "ZZ1",
+        fields["sex"]: "1",
+        fields["referral_source"]: "03",
+        fields["gp_practice"]: "A1",
+    }
+    day = pl.lit(date(2024, 3, 1)) + pl.duration(days=pl.int_range(pl.len()) * 7 % 31)
+    columns = {column: pl.lit(value) for (column,), value in alike.items()}
+    ages = {
+        column: pl.lit(40, case.activity.schema[column]) for column in fields["age"] if column in case.activity.columns
+    }
+    one = case.activity.with_columns(**columns, **ages, **{fields["activity_date"][0]: day.cast(pl.Date)})
+    case = replace(case, activity=one)
+    cube, expected = _by_sql(name, case, strategy), _by_polars(case)
+    assert cube.equals(expected), cube.join(expected, on=cube.columns, how="anti", nulls_equal=True)
+    assert expected.filter(pl.col("measure").is_in(["first_date", "last_date"]))["count"].to_list() == [
+        20240301,
+        20240331,
+    ]
+    assert expected.filter(pl.col("measure") == "flagged")["count"].sum() > 5
+
+
 _STEPS_NAMES = ("criterion_1", "no_age", "procedure_answers_1")
 
 

@@ -1,5 +1,6 @@
 """Measures and flows counted where the tables are give what Polars gives, and no row leaves the warehouse."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -162,7 +163,13 @@ def test_tables_of_a_database_with_merged_providers(people: Path, tmp_path: Path
     providers = pl.read_parquet(people / "outpatient.parquet")["Der_Provider_Code"].unique().drop_nulls().sort()
     settings = replace(SETTINGS, merged=MergedProviders({providers[0]: providers[1]}))
     extracts = [ebi.open(f"{tmp_path / 'w.duckdb'}::{dataset}", engine="duckdb") for dataset in DATASETS]
-    _require_equal(run_measures(extracts, by=["referral_source"], settings=settings), people, settings)
+    found = run_measures(extracts, by=["referral_source"], settings=settings)
+    _require_equal(found, people, settings)
+    found.write(tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert record["inputs"] == [{"table": dataset, "engine": "duckdb"} for dataset in DATASETS]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert all(f"<dd>{dataset} (duckdb)</dd>" in page for dataset in DATASETS)
 
 
 @pytest.fixture
