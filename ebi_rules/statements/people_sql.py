@@ -18,7 +18,8 @@ from ebi_rules.statements.cube_columns import CubeColumns
 from ebi_rules.statements.step_names import Naming, union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect
-from ebi_rules.translate.sql_parts import all_of, any_of, as_day, as_number, days_later, negate, number, replace, text
+from ebi_rules.translate.sql_parts import all_of, any_of, as_day, as_number, days_later, negate, number, text
+from ebi_rules.translate.sql_values import normal_text
 
 KEY, PERSON, PROVIDER, DAY = "activity_key", "person", "provider", "activity_day"
 _FIRST_MONTH = EARLIEST.year * 100 + EARLIEST.month
@@ -134,7 +135,7 @@ class PeopleTable(CubeColumns):
         return exp.Select(expressions=named).from_(self._step("codes")).where(self._is_event())
 
     def _person(self) -> exp.Expr:
-        return exp.Upper(this=replace(self._column("patient"), " ", ""))
+        return normal_text(self._column("patient"), self.dialect)
 
     def _is_event(self) -> exp.Expr:
         """Return the condition that an activity has a known person, and a day that can be one."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -12,14 +13,20 @@ from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.layouts.binding import Binding, bind
 from ebi_rules.layouts.layout import ChildTable, Layout
+from ebi_rules.pathways.flow import BEGINS, Flow, paths
+from ebi_rules.pathways.flow_moves import FURTHER, STEPS
 from ebi_rules.pathways.measure import Event, Measure
 from ebi_rules.pathways.measure_meaning import answers
+from ebi_rules.provider_audit.quarters import quarter_of
 from ebi_rules.synth.made_up_people import KINDS
 
 BEGIN = date(2024, 1, 1)
 TODAY = date(2030, 1, 1)
 Answers = Counter[tuple[int, str]]
 """How often each answer occurs, by the key of the index activity."""
+
+Moves = Counter[tuple[str, str, int, str, str]]
+"""How many pathways make a move: provider, quarter, step, from, to."""
 
 _VALUES = {
     "outpatient": {
@@ -158,6 +165,21 @@ def by_meaning(measure: Measure, people: list[Person], days: int) -> Answers:
         for index in answers(measure, own, str(BEGIN), until(days)):
             found[keys[id(index.event)], str(index.answer)] += 1
     return found
+
+
+def moves_by_meaning(flow: Flow, people: list[Person], days: int) -> Moves:
+    """Return how many pathways make each move, by the definition of the flow."""
+    counts: Moves = Counter()
+    for person in {each.person for each in people}:
+        events = [each.event for each in people if each.person == person]
+        for path in paths(flow, events, str(BEGIN), until(days)):
+            begun = next(each for each in people if each.event is path.begin)
+            where = provider_of(begun), quarter_of(path.begin.day)
+            for step, (one, other) in enumerate(pairwise((BEGINS, *path.stages))):
+                if step <= STEPS:
+                    beyond = step == STEPS and other not in flow.ends
+                    counts[*where, step, one, FURTHER if beyond else other] += 1
+    return counts
 
 
 def event_of(day: date, name: str) -> Event:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -16,11 +15,9 @@ import ebi_rules as ebi
 from ebi_rules._support.errors import UsageError
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.pathways.definitions import flow
-from ebi_rules.pathways.flow import BEGINS, Flow, paths
-from ebi_rules.pathways.flow_moves import FURTHER, STEPS
+from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.warehouse_counts import flow_logic, named_moves
 from ebi_rules.provider_audit.merged_providers import MergedProviders
-from ebi_rules.provider_audit.quarters import quarter_of
 from ebi_rules.results.measure_result import MeasureResult
 from ebi_rules.results.measure_run import run_measures
 from ebi_rules.statements.flow_sql import flow_statement
@@ -28,7 +25,7 @@ from ebi_rules.statements.table_source import TableSource
 from ebi_rules.synth.made_up_people import write_population
 from tests.engines.evaluators import EVERY_JUDGE, EVERY_SQL_ENGINE, SQL_ENGINES, complaints, started, started_judge
 from tests.engines.in_postgres import PORT
-from tests.engines.people import BEGIN, Person, provider_of, random_people, table_of, until
+from tests.engines.people import Person, moves_by_meaning, random_people, table_of
 
 DAYS = 120
 ASKED = ("bigquery", "databricks", "duckdb", "postgres", "snowflake", "spark")
@@ -36,25 +33,10 @@ ASKED = ("bigquery", "databricks", "duckdb", "postgres", "snowflake", "spark")
 
 SETTINGS = ebi.Settings(disclosure="none")
 DATASETS = ("outpatient", "admitted")
-Move = tuple[str, str, int, str, str]
 
 
 def _flow(lost_after: int) -> Flow:
     return replace(flow("musculoskeletal"), lost_after=lost_after)
-
-
-def _by_meaning(definition: Flow, people: list[Person]) -> Counter[Move]:
-    counts: Counter[Move] = Counter()
-    for person in {each.person for each in people}:
-        events = [each.event for each in people if each.person == person]
-        for path in paths(definition, events, str(BEGIN), until(DAYS)):
-            begun = next(each for each in people if each.event is path.begin)
-            where = provider_of(begun), quarter_of(path.begin.day)
-            for step, (one, other) in enumerate(pairwise((BEGINS, *path.stages))):
-                if step <= STEPS:
-                    beyond = step == STEPS and other not in definition.ends
-                    counts[*where, step, one, FURTHER if beyond else other] += 1
-    return counts
 
 
 def _sources(people: list[Person]) -> tuple[list[TableSource], dict[str, pl.DataFrame]]:
@@ -87,7 +69,7 @@ def test_flows_on_every_engine(name: str) -> None:
         ]
         names = ("provider", "month", "step", "stage", "after", "pathways")
         moves = named_moves(pl.DataFrame(found, schema=list(names), orient="row"), definition)
-        expected = _by_meaning(definition, people)
+        expected = moves_by_meaning(definition, people, DAYS)
         assert Counter({row[:-1]: row[-1] for row in moves.iter_rows()}) == expected, text
         assert len(expected) > 100
 
@@ -119,6 +101,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         odd_person = pl.when(place % 53 == 0).then(None).when(place % 59 == 0).then(pl.lit("NULL"))
         odd_person = odd_person.when(place % 3 == 0).then(pl.format(" {} ", pl.col(person).str.to_lowercase()))
+        odd_person = odd_person.when(place % 7 == 0).then(pl.format("\t{}\u00a0\ufeff", person))
         columns = {day: odd_day, person: odd_person.otherwise(person)}
         if "Referral_Request_Received_Date" in frame.columns:
             clock = pl.col("Referral_Request_Received_Date")

@@ -16,34 +16,17 @@ from ebi_rules.engines.polars_engine import open_source
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.pathways.definitions import FLOWS, flow, flows
 from ebi_rules.pathways.flow import Flow, paths
-from ebi_rules.pathways.flow_moves import FURTHER, STEPS, moves
+from ebi_rules.pathways.flow_moves import FURTHER, moves
 from ebi_rules.pathways.people_events import gather_people
-from ebi_rules.provider_audit.quarters import quarter_of
 from ebi_rules.synth.made_up_people import STORIES, paths_of, write_population
-from tests.engines.people import BEGIN, TODAY, Person, event_of, provider_of, random_people, table_of, until
-
-Move = tuple[str, str, int, str, str]
+from tests.engines.people import TODAY, Moves, Person, event_of, moves_by_meaning, random_people, table_of
 
 
 def _flow(lost_after: int) -> Flow:
     return replace(flow("musculoskeletal"), lost_after=lost_after)
 
 
-def _by_definition(definition: Flow, people: list[Person], days: int) -> Counter[Move]:
-    counts: Counter[Move] = Counter()
-    for person in {each.person for each in people}:
-        events = [each.event for each in people if each.person == person]
-        for path in paths(definition, events, str(BEGIN), until(days)):
-            begun = next(each for each in people if each.event is path.begin)
-            where = provider_of(begun), quarter_of(path.begin.day)
-            for step, (one, other) in enumerate(pairwise(("referral", *path.stages))):
-                if step <= STEPS:
-                    beyond = step == STEPS and other not in definition.ends
-                    counts[*where, step, one, FURTHER if beyond else other] += 1
-    return counts
-
-
-def _fast(definition: Flow, people: list[Person], names: tuple[str, str]) -> Counter[Move]:
+def _fast(definition: Flow, people: list[Person], names: tuple[str, str]) -> Moves:
     extracts = [
         open_source(ExtractSource(table.activity, table.layout, table.overrides))
         for table in (table_of(people, find_layout(name), shuffle=3) for name in names)
@@ -58,7 +41,7 @@ def _fast(definition: Flow, people: list[Person], names: tuple[str, str]) -> Cou
 @pytest.mark.parametrize(("seed", "names"), [(0, ("ncdr-opa", "ncdr-apcs")), (1, ("hes-op", "hes-apc"))])
 def test_pathways_are_those_of_the_definition(seed: int, names: tuple[str, str], lost_after: int) -> None:
     people, definition = random_people(seed, 120), _flow(lost_after)
-    expected = _by_definition(definition, people, 120)
+    expected = moves_by_meaning(definition, people, 120)
     assert _fast(definition, people, names) == expected
     if lost_after < 100:
         reached = {to for *_, to in expected}
@@ -67,7 +50,7 @@ def test_pathways_are_those_of_the_definition(seed: int, names: tuple[str, str],
 
 
 def test_long_pathways_continue_beyond_the_last_step() -> None:
-    counts = _by_definition(_flow(30), random_people(0, 120), 120)
+    counts = moves_by_meaning(_flow(30), random_people(0, 120), 120)
     assert sum(count for (*_, to), count in counts.items() if to == FURTHER) > 0
 
 
