@@ -15,8 +15,6 @@ import ebi_rules as ebi
 from ebi_rules.cube import schema
 from ebi_rules.layouts.layout import ChildTable, find_layout
 from ebi_rules.synth.made_up_extract import write_extract
-from tests.engines.evaluators import SQL_ENGINES
-from tests.engines.in_postgres import PORT
 from tests.engines.snowflake_server import PASSWORD, load_into_fakesnow, serving
 
 Children = dict[str, Path] | dict[str, str]
@@ -63,16 +61,6 @@ def test_duckdb_counts_a_table_of_a_database(extract: Path, tmp_path: Path) -> N
     found = audit_of(f"{tmp_path / 'w.duckdb'}::opa", "duckdb", named)
     assert found.exact_cube.equals(by_polars(extract))
     assert found.run["layout"] == extract.stem
-
-
-@pytest.fixture
-def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    """Return the tests' PostgreSQL, and point libpq's environment at it."""
-    engine, _ = SQL_ENGINES["postgres on PostgreSQL"]
-    settings = {"PGHOST": str(engine.folder), "PGPORT": str(PORT), "PGUSER": "postgres", "PGDATABASE": "postgres"}
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    yield engine
 
 
 @pytest.mark.needs("PostgreSQL")

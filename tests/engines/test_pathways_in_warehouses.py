@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -24,7 +23,6 @@ from ebi_rules.statements.flow_sql import flow_statement
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.synth.made_up_people import write_population
 from tests.engines.evaluators import EVERY_JUDGE, EVERY_SQL_ENGINE, SQL_ENGINES, complaints, started, started_judge
-from tests.engines.in_postgres import PORT
 from tests.engines.people import Person, moves_by_meaning, random_people, table_of
 
 DAYS = 120
@@ -153,16 +151,6 @@ def test_tables_of_a_database_with_merged_providers(people: Path, tmp_path: Path
     assert record["inputs"] == [{"table": dataset, "engine": "duckdb"} for dataset in DATASETS]
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert all(f"<dd>{dataset} (duckdb)</dd>" in page for dataset in DATASETS)
-
-
-@pytest.fixture
-def postgres(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
-    """Return the tests' PostgreSQL, and point libpq's environment at it."""
-    engine, _ = SQL_ENGINES["postgres on PostgreSQL"]
-    settings = {"PGHOST": str(engine.folder), "PGPORT": str(PORT), "PGUSER": "postgres", "PGDATABASE": "postgres"}
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    yield engine
 
 
 @pytest.mark.needs("PostgreSQL", "adbc_driver_postgresql")
