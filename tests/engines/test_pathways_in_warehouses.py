@@ -26,7 +26,7 @@ from tests.engines.evaluators import EVERY_JUDGE, EVERY_SQL_ENGINE, SQL_ENGINES,
 from tests.engines.people import Person, moves_by_meaning, random_people, table_of
 
 DAYS = 120
-ASKED = ("bigquery", "databricks", "duckdb", "postgres", "snowflake", "spark")
+ASKED = ("bigquery", "duckdb", "postgres", "snowflake", "spark")
 """The dialects of engines that are asked for flows, as far as an engine is here to run them."""
 
 SETTINGS = ebi.Settings(disclosure="none")
