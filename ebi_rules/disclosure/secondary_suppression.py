@@ -7,7 +7,7 @@ small count has fewer than `FEWEST_POSSIBLE` values left, the most detailed tabl
 repeated until no small count is revealed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -147,10 +147,30 @@ def withheld(cells: pl.DataFrame, method: str, tables: Tables) -> pl.Series:
         pl.when("published").then(upper).otherwise(_NO_UPPER_BOUND).alias("upper"),
         pl.col("count").is_between(1, SMALLEST_SHOWN - 1).alias("small"),
     )
+    low, high = (ends[name].to_numpy().astype(np.int64) for name in ("lower", "upper"))
+    small = ends["small"].to_numpy()
     sums, steps = _Sums.from_cells(cells, tables), _Steps.from_cells(cells)
     hidden = np.zeros(cells.height, dtype=bool)
-    shown_low, shown_high = (ends[name].to_numpy().astype(np.int64) for name in ("lower", "upper"))
-    small = ends["small"].to_numpy()
+    # No sum and no order of steps has counts of two rules: each rule is worked out alone, in arrays that are small.
+    for rows, sums_of_rule, steps_of_rule in _by_rule(cells, sums, steps):
+        hidden[rows] = _hidden(low[rows], high[rows], small[rows], sums_of_rule, steps_of_rule)
+    return pl.Series("withheld", hidden)
+
+
+def _by_rule(cells: pl.DataFrame, sums: "_Sums", steps: "_Steps") -> Iterator[tuple[Integers, "_Sums", "_Steps"]]:
+    """Return the rows of each rule, with its sums and steps, whose row numbers count within these rows."""
+    rule = cells["rule"].rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    rows_of_rules = np.split(np.argsort(rule, kind="stable"), np.cumsum(np.bincount(rule))[:-1])
+    place = np.empty(rule.size, dtype=np.int64)
+    for rows in rows_of_rules:
+        place[rows] = np.arange(rows.size)
+    for number, rows in enumerate(rows_of_rules):
+        yield rows, sums.of_rows(rule == number, place), steps.of_rows(rows, rule == number, place)
+
+
+def _hidden(shown_low: Integers, shown_high: Integers, small: Marks, sums: "_Sums", steps: "_Steps") -> Marks:
+    """Return which counts of one rule must be withheld."""
+    hidden = np.zeros(small.size, dtype=bool)
     while True:
         low, high = np.where(hidden, 0, shown_low), np.where(hidden, _NO_UPPER_BOUND, shown_high)
         _narrow(low, high, sums, steps)
@@ -159,7 +179,7 @@ def withheld(cells: pl.DataFrame, method: str, tables: Tables) -> pl.Series:
         if not newly_hidden.any():
             newly_hidden = sums.to_hide(revealed, hidden)
         if not newly_hidden.any():
-            return pl.Series("withheld", hidden)
+            return hidden
         hidden |= newly_hidden
 
 
@@ -180,14 +200,12 @@ class _Steps:
     Attributes:
         earlier: Row numbers of counts.
         later: Row numbers of the counts one step later, which are never higher than those in `earlier`.
-        rule: The number of each row's rule.
         by_provider: Which rows are steps of a single provider.
         may_be_revealed: Which rows these steps can reveal: counts of providers and totals.
     """
 
     earlier: Integers
     later: Integers
-    rule: Integers
     by_provider: Marks
     may_be_revealed: Marks
 
@@ -204,14 +222,12 @@ class _Steps:
         later = chain.select(*keys, "step", later="row")
         pairs = earlier.join(later, on=[*keys, "step"], nulls_equal=True)
         columns = cells.select(
-            rule=pl.col("rule").fill_null("").rank("dense").cast(pl.Int64),
             by_provider=is_step & (pl.col("table") == "provider"),
             may_be_revealed=in_chain,
         )
         return cls(
             earlier=pairs["earlier"].to_numpy().astype(np.int64),
             later=pairs["later"].to_numpy().astype(np.int64),
-            rule=columns["rule"].to_numpy(),
             by_provider=columns["by_provider"].to_numpy(),
             may_be_revealed=columns["may_be_revealed"].to_numpy(),
         )
@@ -223,10 +239,20 @@ class _Steps:
             np.minimum.at(high, self.later, high[self.earlier])
 
     def to_hide(self, revealed: Marks, hidden: Marks) -> Marks:
-        """Return the steps of single providers, for rules of which a provider's count or a total is revealed."""
-        rules = np.unique(self.rule[revealed & self.may_be_revealed])
-        newly_hidden: Marks = self.by_provider & ~hidden & np.isin(self.rule, rules)
+        """Return the steps of single providers, if a provider's count or a total of their rule is revealed."""
+        is_revealed = bool((revealed & self.may_be_revealed).any())
+        newly_hidden: Marks = self.by_provider & ~hidden & is_revealed
         return newly_hidden
+
+    def of_rows(self, rows: Integers, chosen: Marks, place: Integers) -> "_Steps":
+        """Return the steps among chosen rows, a whole rule's, with the place of each among them as its number."""
+        kept = chosen[self.earlier]
+        return _Steps(
+            earlier=place[self.earlier[kept]],
+            later=place[self.later[kept]],
+            by_provider=self.by_provider[rows],
+            may_be_revealed=self.may_be_revealed[rows],
+        )
 
 
 def _variant_sums(cells: pl.DataFrame) -> list[pl.DataFrame]:
@@ -300,10 +326,17 @@ class _Sums:
             entries = parts.join(wholes, on=list(keys), how="inner", nulls_equal=True)
             pieces.append(_ranked(entries, rank, hides_parts=relation.gives_way == "parts"))
         pieces += _variant_sums(indexed)
-        sum_number = pl.struct("whole", "table", "rank").rank("dense")
-        entries = pl.concat(pieces).with_columns(sum_of=sum_number).sort("sum_of")
-        sum_of = entries["sum_of"].to_numpy().astype(np.int64) - 1
-        starts = np.flatnonzero(np.diff(sum_of, prepend=-1)).astype(np.int64)
+        # A sum is what parts of one table make of one whole in one relation: three numbers in one, to sort by.
+        entries = pl.concat(pieces).with_columns(
+            of_table=pl.col("table").cast(pl.Categorical).to_physical().cast(pl.Int64),
+            of_rank=pl.col("rank").cast(pl.Int64) - _VARIANT_RANK,
+        )
+        number = pl.col("whole").cast(pl.Int64)
+        for name in ("of_table", "of_rank"):
+            number = number * (pl.col(name).max() + 1) + pl.col(name)
+        entries = entries.with_columns(number=number).sort("number")
+        is_first = entries["number"].diff().fill_null(1).to_numpy() != 0
+        sum_of, starts = np.cumsum(is_first) - 1, np.flatnonzero(is_first).astype(np.int64)
         sums = entries[starts]
         return cls(
             part=entries["part"].to_numpy().astype(np.int64),
@@ -312,6 +345,20 @@ class _Sums:
             whole=sums["whole"].to_numpy().astype(np.int64),
             rank=sums["rank"].to_numpy().astype(np.int64),
             hides_parts=sums["hides_parts"].to_numpy(),
+        )
+
+    def of_rows(self, chosen: Marks, place: Integers) -> "_Sums":
+        """Return the sums among chosen rows, a whole rule's, with the place of each among them as its number."""
+        kept_sums = chosen[self.whole]
+        kept_parts = kept_sums[self.sum_of]
+        sum_of = (np.cumsum(kept_sums) - 1)[self.sum_of[kept_parts]]
+        return _Sums(
+            part=place[self.part[kept_parts]],
+            sum_of=sum_of,
+            starts=np.flatnonzero(np.diff(sum_of, prepend=-1)).astype(np.int64),
+            whole=place[self.whole[kept_sums]],
+            rank=self.rank[kept_sums],
+            hides_parts=self.hides_parts[kept_sums],
         )
 
     def narrow(self, low: Integers, high: Integers) -> None:

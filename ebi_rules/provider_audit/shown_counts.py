@@ -4,7 +4,7 @@ A rate, an interval, a limit, a signal or a rank therefore cannot reveal more th
 suppressed count is `STAND_IN`, whatever its value. The module makes no rates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -40,6 +40,9 @@ _OF_PROVIDERS = ("variant", "differs", "undiagnosed")
 
 _UNITS = ("provider", "commissioner", *AREAS)
 """Fields whose activity is split by the source of referral."""
+
+_ORDER = ("rule", "measure", "item", "provider", "unit", "month", "value")
+"""The columns by which counts are in order."""
 
 _QUALITY = ("recorded", "codes", "invalid", "missing")
 FIELD_TABLES = ("age_band", "sex")
@@ -254,18 +257,21 @@ class Counts:
             measures += _OF_PROVIDERS
         source = self._by_month if {"provider", "month", "quarter"}.issuperset(keys) else self.exact_cube
         counts = _added_up(source.filter(pl.col("measure").is_in(measures)), ["rule", "measure", "item", *keys])
-        rows = self._series(measures)
+        rows = _in_order(self._series(measures), {name: pl.col(name) for name in ("rule", "measure", "item")})
+        group = self._group(table, keys)
         if keys:
             groups = counts.filter(pl.col("measure") == "activity").select(keys)
-            rows = rows.join(groups, how="cross")
-        filled = rows.join(counts, on=["rule", "measure", "item", *keys], how="left", nulls_equal=True)
-        group = self._group(table, keys)
+            # In order before they are joined: series and groups are few.
+            rows = rows.join(_in_order(groups, group), how="cross", maintain_order="left_right")
+        filled = rows.join(
+            counts, on=["rule", "measure", "item", *keys], how="left", nulls_equal=True, maintain_order="left"
+        )
         return filled.select(
             pl.col("rule", "measure", "item").cast(pl.String),
             pl.lit(table).alias("table"),
             *(column.cast(pl.String).alias(name) for name, column in group.items()),
             pl.col("count").fill_null(0),
-        ).sort("rule", "measure", "item", "provider", "unit", "month", "value", nulls_last=True)
+        )
 
     def _group(self, table: str, keys: Sequence[str]) -> dict[str, pl.Expr]:
         """Return the columns that identify a group of a table: provider, month, value, unit; null where unused."""
@@ -364,6 +370,13 @@ class Counts:
 def _added_up(cube: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
     """Return counts added up by some columns; in streams, which use all cores where there are few groups."""
     return cube.lazy().group_by(keys).agg(pl.col("count").sum()).collect(engine="streaming")
+
+
+def _in_order(rows: pl.DataFrame, columns: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """Return rows in the order of columns worked out from them, as text: providers, units, months, values."""
+    order = rows.with_columns(columns[name].cast(pl.String).alias(name) for name in _ORDER if name in columns)
+    names = [name for name in _ORDER if name in columns]
+    return rows[order.select(pl.arg_sort_by(names, nulls_last=True)).to_series()]
 
 
 def shown_as(name: str) -> pl.Expr:
