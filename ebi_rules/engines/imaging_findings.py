@@ -5,7 +5,7 @@ Every engine groups the codes where they are; what the pairs mean is decided her
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import polars as pl
 
@@ -36,19 +36,21 @@ def require_exact(name: str, column: str, dtype: pl.DataType) -> None:
         )
 
 
-def examination_findings(binding: Binding, pairs: pl.DataFrame) -> Iterator[Finding]:
+def examination_findings(binding: Binding, fields: Collection[str], pairs: pl.DataFrame) -> Iterator[Finding]:
     """Yield what was found in imaging codes.
 
     Args:
         binding: The extract's layout, bound to its columns.
+        fields: The fields that were read.
         pairs: One row per pair of codes as the extract has them: nicip, snomed, rows. A code that the extract does not
             have is null.
     """
     rows = list(pairs.select(NICIP, SNOMED, "rows").iter_rows())
-    for name, place in ((NICIP, 0), (SNOMED, 1)):
-        if binding.fields.get(name):
+    read = [name for name in IMAGING_SYSTEM if name in fields and binding.fields.get(name)]
+    for place, name in enumerate(IMAGING_SYSTEM):
+        if name in read:
             yield from _of_field(name, binding.named_columns(name), Counter(_by_code(rows, place)))
-    if binding.fields.get(NICIP) and binding.fields.get(SNOMED):
+    if read == [NICIP, SNOMED]:
         yield _disagreement(binding, rows)
 
 

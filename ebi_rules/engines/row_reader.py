@@ -231,7 +231,7 @@ class RowReader:
             if FIELDS[name].kind is Kind.DATE:
                 findings += text_date_findings(name, self.extract, rows)
         if set(IMAGING_FIELD.values()) & set(self._checked):
-            findings += examination_findings(binding, self._pairs_found())
+            findings += examination_findings(binding, self._checked, self._pairs_found())
         if {_ACTIVITY_DATE, STATUS.name} <= set(self._checked):
             column = " and ".join(binding.fields[_ACTIVITY_DATE])
             findings.append(Finding(_ACTIVITY_DATE, column, "booked", self._booked, recorded[_ACTIVITY_DATE]))
@@ -282,7 +282,7 @@ class RowReader:
         counted = pl.concat([none, *self._pairs]).group_by("pair").agg(pl.col("rows").sum())
         pairs = counted["pair"].to_numpy()
         asked = [name for name in IMAGING_FIELD.values() if name in self.coded]
-        places = [pairs >> _PAIR_BITS, pairs & 2**_PAIR_BITS - 1] if asked[1:] else [pairs]
+        places = [pairs >> _PAIR_BITS, pairs & 2**_PAIR_BITS - 1] if asked[1:] else [pairs for _ in asked]
         columns: dict[str, pl.Series] = dict.fromkeys(
             IMAGING_FIELD.values(), pl.Series([None] * len(pairs), dtype=pl.String)
         )

@@ -26,6 +26,9 @@ __all__ = ["count_cube", "open_source"]
 _NUMBERS = count(1)
 """Views have numbers, so that those of several extracts can be joined."""
 
+_SENT_TO_WORKERS = 500_000
+"""A step with so many rows at most is sent to every worker."""
+
 _LIMITS = {
     "spark.driver.maxResultSize": "the counts are larger than Spark's driver accepts: raise spark.driver.maxResultSize",
     "OutOfMemoryError": "Spark has too little memory: raise spark.driver.memory or spark.executor.memory",
@@ -60,14 +63,20 @@ def open_source(source: ExtractSource) -> WarehouseExtract:
 
 @contextmanager
 def _keeping(session: Any, statement: str) -> Iterator[str]:
-    """Keep what a statement selects on the workers: Spark works a step out again for each step that reads it."""
-    name = f"ebi_groups_{next(_NUMBERS)}"
+    """Keep what a statement selects on the workers: Spark works a step out again for each step that reads it.
+
+    If it is small, it is marked to be sent to every worker: Spark takes a step for as large as the table that it reads,
+    and would send and sort every row of the table in order to join it.
+    """
+    name = f"ebi_step_{next(_NUMBERS)}"
 
     def make_view(text: str) -> pl.DataFrame:
         kept = session.sql(text)
         # Some services of Spark refuse to keep anything: that is slower, and right.
         with suppress(Exception):
             kept = kept.localCheckpoint()
+            if kept.count() <= _SENT_TO_WORKERS:
+                kept = kept.hint("broadcast")
         kept.createOrReplaceTempView(name)
         return pl.DataFrame()
 

@@ -5,7 +5,7 @@ file, log or message of ours, and an error of a driver is reported by its kind a
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -122,11 +122,7 @@ def count_cube(
     notices = [*notices_of(findings, needed), *absence_remarks(extract.binding, needed)]
     progress(f"{extract.engine}: counting, 2 of 3")
     statements = CubeTotalsStatements(audited, dimensions, extract.dialect, extract.source, scope)
-    if extract.keeping is None:
-        totals = extract.query(statements.totals())
-    else:
-        with extract.keeping(statements.groups()) as groups:
-            totals = extract.query(statements.totals(groups))
+    totals = _totals(extract, statements)
     cube = read_cube(_named(totals, dimensions, statements.measures))
     if not extract.checks_keys:
         rows = int(cube.filter(pl.col("measure") == "activity")["count"].sum())
@@ -135,6 +131,16 @@ def count_cube(
     rows, keyed, distinct = _count_keys(extract, scope)
     keys = notices_of(key_findings(" and ".join(extract.binding.keys), rows, rows - keyed, distinct))
     return CountedCube(cube, rows, (*notices, *keys, *extract.remarks), tuple(findings))
+
+
+def _totals(extract: WarehouseExtract, statements: CubeTotalsStatements) -> pl.DataFrame:
+    """Count the totals in one statement, or in steps whose results the engine keeps."""
+    if extract.keeping is None:
+        return extract.query(statements.totals())
+    with ExitStack() as stack:
+        texts = {step: stack.enter_context(extract.keeping(text)) for step, text in statements.texts().items()}
+        groups = stack.enter_context(extract.keeping(statements.groups(texts)))
+        return extract.query(statements.totals(groups))
 
 
 def _named(totals: pl.DataFrame, dimensions: Sequence[str], measures: Sequence[Measure]) -> pl.DataFrame:
@@ -181,7 +187,7 @@ def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: S
             Steps(find_dialect(extract.dialect), extract.source, {}, False, scope=scope).examinations()
         )
         pairs.columns = [*IMAGING_SYSTEM, "rows"]
-        findings += examination_findings(extract.binding, pairs.cast({"rows": pl.Int64}))
+        findings += examination_findings(extract.binding, names, pairs.cast({"rows": pl.Int64}))
     return findings
 
 

@@ -6,8 +6,8 @@ each distinct text (`distinct`), or on the rows of a child table. Later steps, w
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, count
 
 from sqlglot import exp
@@ -31,6 +31,7 @@ from ebi_rules.statements.child_steps import KINDS, ChildSteps, in_field, part
 from ebi_rules.statements.examination_steps import ExaminationSteps, lists_of
 from ebi_rules.statements.packed_answers import Numbers, in_numbers
 from ebi_rules.translate.dialects.dialect import Dialect
+from ebi_rules.translate.dialects.printing import table_name
 from ebi_rules.translate.sql import SqlTranslator, needs_order, text_condition
 from ebi_rules.translate.sql_parts import as_number, coalesce, number
 from ebi_rules.translate.sql_values import (
@@ -75,10 +76,29 @@ class Steps(ExaminationSteps, ChildSteps):
     Attributes:
         distinct: Whether codes in the activity table are decided on distinct texts.
         has_further_keys: Whether the steps have every column of the key (`Binding.keys`), as flags need them.
+        kept: Tables that contain the result of a step already, by its name (`decided_texts`).
     """
 
     distinct: bool
     has_further_keys: bool = False
+    kept: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+
+    def decided_texts(self, criteria: Sequence[Criterion], further: Sequence[CodeAtom] = ()) -> dict[str, str]:
+        """Return the statements that decide distinct texts, by the step that the result of each can stand for.
+
+        Args:
+            criteria: The criteria whose code atoms are decided.
+            further: Further code atoms.
+        """
+        atoms = list(dict.fromkeys([*_code_atoms(criteria), *further]))
+        statements = {}
+        for name in _code_fields(atoms):
+            if self.distinct and self.packs and not self.binding.child(name):
+                steps = self._steps_of_codes(name, atoms)
+                last, select = steps[-1]
+                select.set("with_", exp.With(expressions=[self._cte(*step) for step in steps[:-1]]))
+                statements[last] = self._print(select)
+        return statements
 
     def keys(self) -> str:
         """Return a select of the keys of all activities in the scope."""
@@ -141,16 +161,26 @@ class Steps(ExaminationSteps, ChildSteps):
                 raise UsageError(f"the layout has no column for {name}. Use --column {name}=COLUMN.")
         steps: list[tuple[str, exp.Expr]] = []
         for name in _code_fields(atoms):
-            steps += self._child_steps(name, atoms) if self.binding.child(name) else self._text_steps(name, atoms)
-            if self.packs and self._is_joined(name):
-                columns = [self._column(self._joined_on(name)[1]), *self._packed(self._numbers_of(name, atoms))]
-                steps.append(
-                    (part(name, "packed"), exp.Select(expressions=columns).from_(self._step(part(name, "found"))))
-                )
+            steps += self._steps_of_codes(name, atoms)
         lists = lists_of(criteria)
         steps += self._examination_steps(lists)
         steps += self._activity_steps(fields, atoms)
         steps.append(("codes", self._codes_step(fields, atoms, lists)))
+        return steps
+
+    def _steps_of_codes(self, code_field: str, atoms: Sequence[CodeAtom]) -> list[tuple[str, exp.Expr]]:
+        """Return the steps that decide the codes of a field, or the one that reads what was decided and kept."""
+        packed = part(code_field, "packed")
+        if packed in self.kept:
+            names = [self._joined_on(code_field)[1], *self._numbers_of(code_field, atoms)]
+            kept = table_name(self.kept[packed], self.dialect)
+            return [(packed, exp.Select(expressions=[*map(self._column, names)]).from_(kept))]
+        of_child = self.binding.child(code_field) is not None
+        steps = [*(self._child_steps if of_child else self._text_steps)(code_field, atoms)]
+        if self.packs and self._is_joined(code_field):
+            numbers = self._packed(self._numbers_of(code_field, atoms))
+            columns = [self._column(self._joined_on(code_field)[1]), *numbers]
+            steps.append((packed, exp.Select(expressions=columns).from_(self._step(part(code_field, "found")))))
         return steps
 
     def _activity_steps(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:

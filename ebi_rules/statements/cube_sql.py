@@ -8,6 +8,7 @@ Values of fields are returned as the table has them: `cube.read_cube` puts them 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -103,9 +104,13 @@ class CubeTotalsStatements:
         self._writer = _writer(audited, dimensions, dialect, source, None, scope)
         self.measures: list[Measure] = self._writer.measures
 
-    def groups(self) -> str:
-        """Return the statement that groups rows, for an engine that keeps its result while it asks for the totals."""
-        return self._writer.groups()
+    def texts(self) -> dict[str, str]:
+        """Return the statements that decide distinct texts, by step, for an engine that keeps their results."""
+        return self._writer.decided_texts(criteria_counted(self._writer.audited), self._writer.recorded)
+
+    def groups(self, kept: Mapping[str, str]) -> str:
+        """Return the statement that groups rows, for an engine that keeps its result; `kept` names those of `texts`."""
+        return replace(self._writer, kept=kept).groups()
 
     def totals(self, groups: str | None = None) -> str:
         """Return the statement that adds up, from the table, or from the result of `groups` under a name."""

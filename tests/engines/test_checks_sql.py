@@ -1,13 +1,20 @@
 """The query that counts what is odd in a table, on every engine: it finds what Polars finds."""
 
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 import ebi_rules as ebi
+from ebi_rules.engines import polars_profile
 from ebi_rules.engines.checked_extract import fields_to_read, read_all
 from ebi_rules.engines.extract import ExtractSource
 from ebi_rules.engines.polars_engine import open_source
 from ebi_rules.engines.row_reader import RowReader
+from ebi_rules.engines.warehouse import find_odd_values
+from ebi_rules.layouts.layout import find_layout
 from ebi_rules.statements.check_sql import STANDARD_FIELDS
 from tests.engines.evaluators import EVERY_SQL_ENGINE, SQL_ENGINES, started
 
@@ -56,3 +63,28 @@ def test_it_finds_what_polars_finds(name: str) -> None:
     assert {field: count for (field, check), count in found.items() if check == "rows"} == dict.fromkeys(
         ("id", "procedures", "diagnoses"), ROWS
     )
+
+
+@pytest.mark.parametrize("asked", [["nicip"], ["snomed"], ["nicip", "snomed"]])
+@pytest.mark.parametrize("present", [["nicip"], ["snomed"], ["nicip", "snomed"]])
+def test_imaging_codes_of_the_kinds_asked_for(present: list[str], asked: list[str], tmp_path: Path) -> None:
+    """A rule may ask for one kind of imaging code where the extract has another, or both."""
+    codes = {"nicip": ["MLUSP", "?", None], "snomed": ["241648005", "241648006", "168537006"]}
+    columns = find_layout("dids-v1").fields
+    rows = {columns["id"][0]: [1, 2, 3], columns["activity_date"][0]: [date(2024, 5, 1)] * 3}
+    rows |= {columns[name][0]: codes[name] for name in present}
+    frame = pl.DataFrame(rows)
+    frame.write_parquet(tmp_path / "scans.parquet")
+    chosen = {name: (columns[name][0],) for name in ("id", "activity_date", *present)}
+    layout = replace(
+        find_layout("dids-v1"), key_with=(), fields={**chosen, **{n: () for n in codes if n not in present}}
+    )
+    extracts = [ebi.open(tmp_path / "scans.parquet", engine=engine, layout=layout) for engine in ("polars", "duckdb")]
+    _, found, _ = polars_profile.profile(extracts[0], asked)
+    in_sql = find_odd_values(extracts[1], asked)
+    both = set(asked) & set(present)
+    for findings in (found, in_sql):
+        of_codes = {(each.field, each.check, each.rows) for each in findings if each.check in ("malformed", "disagree")}
+        assert of_codes == {("nicip", "malformed", 1) for _ in both & {"nicip"}} | {
+            ("snomed", "malformed", 1) for _ in both & {"snomed"}
+        } | {("nicip", "disagree", 0) for _ in [1] if both == {"nicip", "snomed"}}

@@ -24,7 +24,7 @@ assert workers == 2, workers
 
 import ebi_rules as ebi
 
-audit = ebi.audit(ebi.open(sys.argv[1], engine="spark"), ["2S", "2T"], by=["referral_source"])
+audit = ebi.audit(ebi.open(sys.argv[1], engine="spark"), "2S", by=["referral_source"])
 audit.exact_cube.write_parquet(sys.argv[2])
 session.stop()
 """
@@ -34,17 +34,17 @@ session.stop()
 def test_two_workers_count_what_polars_counts(tmp_path: Path) -> None:
     import pyspark
 
-    write_extract(tmp_path / "opa.parquet", 8_000, 4)
+    write_extract(tmp_path / "opa.parquet", 4_000, 4)
     rows = pl.read_parquet(tmp_path / "opa.parquet")
     folder, counted = tmp_path / "files", tmp_path / "cube.parquet"
     folder.mkdir()
     for place in range(4):
-        rows.slice(place * 2_000, 2_000).write_parquet(folder / f"part-{place}.parquet")
+        rows.slice(place * 1_000, 1_000).write_parquet(folder / f"part-{place}.parquet")
     home = str(Path(pyspark.__file__).parent)
     command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, str(folder), str(counted)]
     done = subprocess.run(command, env={**os.environ, "SPARK_HOME": home}, capture_output=True, text=True, timeout=420)
     assert done.returncode == 0, done.stderr[-3000:]
-    cube = ebi.audit(folder, ["2S", "2T"], by=["referral_source"]).exact_cube
+    cube = ebi.audit(folder, "2S", by=["referral_source"]).exact_cube
     expected = cube.filter(~pl.col("measure").is_in(["codes", "invalid"]))
     found = pl.read_parquet(counted)
     assert found.cast(pl.Schema(expected.schema)).equals(expected)
