@@ -137,10 +137,11 @@ def _totals(extract: WarehouseExtract, statements: CubeTotalsStatements) -> pl.D
     """Count the totals in one statement, or in steps whose results the engine keeps."""
     if extract.keeping is None:
         return extract.query(statements.totals())
+    kept: dict[str, str] = {}
     with ExitStack() as stack:
-        texts = {step: stack.enter_context(extract.keeping(text)) for step, text in statements.texts().items()}
-        groups = stack.enter_context(extract.keeping(statements.groups(texts)))
-        return extract.query(statements.totals(groups))
+        for step in statements.steps:
+            kept[step] = stack.enter_context(extract.keeping(statements.step(step, kept)))
+        return extract.query(statements.totals(kept))
 
 
 def _named(totals: pl.DataFrame, dimensions: Sequence[str], measures: Sequence[Measure]) -> pl.DataFrame:

@@ -6,8 +6,8 @@ each distinct text (`distinct`), or on the rows of a child table. Later steps, w
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, count
 
 from sqlglot import exp
@@ -31,7 +31,6 @@ from ebi_rules.statements.child_steps import KINDS, ChildSteps, in_field, part
 from ebi_rules.statements.examination_steps import ExaminationSteps, lists_of
 from ebi_rules.statements.packed_answers import Numbers, in_numbers
 from ebi_rules.translate.dialects.dialect import Dialect
-from ebi_rules.translate.dialects.printing import table_name
 from ebi_rules.translate.sql import SqlTranslator, needs_order, text_condition
 from ebi_rules.translate.sql_parts import as_number, coalesce, number
 from ebi_rules.translate.sql_values import (
@@ -76,12 +75,10 @@ class Steps(ExaminationSteps, ChildSteps):
     Attributes:
         distinct: Whether codes in the activity table are decided on distinct texts.
         has_further_keys: Whether the steps have every column of the key (`Binding.keys`), as flags need them.
-        kept: Tables that contain the result of a step already, by its name (`decided_texts`).
     """
 
     distinct: bool
     has_further_keys: bool = False
-    kept: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def decided_texts(self, criteria: Sequence[Criterion], further: Sequence[CodeAtom] = ()) -> dict[str, str]:
         """Return the statements that decide distinct texts, by the step that the result of each can stand for.
@@ -161,7 +158,8 @@ class Steps(ExaminationSteps, ChildSteps):
                 raise UsageError(f"the layout has no column for {name}. Use --column {name}=COLUMN.")
         steps: list[tuple[str, exp.Expr]] = []
         for name in _code_fields(atoms):
-            steps += self._steps_of_codes(name, atoms)
+            if part(name, "packed") not in self.kept:
+                steps += self._steps_of_codes(name, atoms)
         lists = lists_of(criteria)
         steps += self._examination_steps(lists)
         steps += self._activity_steps(fields, atoms)
@@ -169,12 +167,8 @@ class Steps(ExaminationSteps, ChildSteps):
         return steps
 
     def _steps_of_codes(self, code_field: str, atoms: Sequence[CodeAtom]) -> list[tuple[str, exp.Expr]]:
-        """Return the steps that decide the codes of a field, or the one that reads what was decided and kept."""
+        """Return the steps that decide the codes of a field."""
         packed = part(code_field, "packed")
-        if packed in self.kept:
-            names = [self._joined_on(code_field)[1], *self._numbers_of(code_field, atoms)]
-            kept = table_name(self.kept[packed], self.dialect)
-            return [(packed, exp.Select(expressions=[*map(self._column, names)]).from_(kept))]
         of_child = self.binding.child(code_field) is not None
         steps = [*(self._child_steps if of_child else self._text_steps)(code_field, atoms)]
         if self.packs and self._is_joined(code_field):
@@ -230,7 +224,7 @@ class Steps(ExaminationSteps, ChildSteps):
             decided = part(code_field, "packed" if self.packs else "found")
             left, right = self._joined_on(code_field)
             same = exp.EQ(this=self._column(right, decided), expression=self._column(left, activity))
-            select = select.join(self._step(decided), on=same, join_type="left")
+            select = select.join(self._joinable(decided), on=same, join_type="left")
             verdicts = map(self._verdict_column, in_field(atoms, code_field))
             for name in self._numbers_of(code_field, atoms) if self.packs else verdicts:
                 columns.append(coalesce(self._column(name, decided), number(0)).as_(self._name(name)))

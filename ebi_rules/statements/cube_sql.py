@@ -18,29 +18,25 @@ from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.nodes import (
     CODE_FIELD,
     CODE_FIELDS,
-    And,
     CodeAtom,
     Criterion,
     InList,
-    Not,
-    Or,
     Recorded,
-    atoms,
     code_atoms,
 )
 from ebi_rules.cube import EARLY_DAYS, LATE_DAYS, STANDARD_DIMENSIONS, TREATMENT, missing_counted, treatment_fields
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
+from ebi_rules.statements.answered_criteria import OverAnswers, answerable_parts
 from ebi_rules.statements.code_steps import decides_distinct, name_verdicts
 from ebi_rules.statements.cube_counts import DAYS, EARLY, FIRST, LAST, LATE, PLACE, ROWS, Measure, criteria_counted
-from ebi_rules.statements.cube_totals import TOTALS, CubeTotals, Step
+from ebi_rules.statements.cube_totals import GROUPED, PATTERN_COUNTS, TOTALS, CubeTotals, Step
 from ebi_rules.statements.examination_steps import lists_of
 from ebi_rules.statements.packed_answers import Numbers, in_numbers
 from ebi_rules.statements.step_names import union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
 from ebi_rules.translate.dialects.printing import table_name
-from ebi_rules.translate.sql import SqlTranslator
 from ebi_rules.translate.sql_parts import all_of, as_number, number, text
 
 _DAY = "day_number"
@@ -104,17 +100,18 @@ class CubeTotalsStatements:
         self._writer = _writer(audited, dimensions, dialect, source, None, scope)
         self.measures: list[Measure] = self._writer.measures
 
-    def texts(self) -> dict[str, str]:
-        """Return the statements that decide distinct texts, by step, for an engine that keeps their results."""
-        return self._writer.decided_texts(criteria_counted(self._writer.audited), self._writer.recorded)
+    @property
+    def steps(self) -> list[str]:
+        """The names of the steps, in order, for an engine that keeps the result of each meanwhile."""
+        return [*self._writer.texts, GROUPED, *([PATTERN_COUNTS] if self._writer.distinct else [])]
 
-    def groups(self, kept: Mapping[str, str]) -> str:
-        """Return the statement that groups rows, for an engine that keeps its result; `kept` names those of `texts`."""
-        return replace(self._writer, kept=kept).groups()
+    def step(self, name: str, kept: Mapping[str, str]) -> str:
+        """Return the statement of a step; `kept` has the tables of the steps before it, by name."""
+        return replace(self._writer, kept=kept).step(name)
 
-    def totals(self, groups: str | None = None) -> str:
-        """Return the statement that adds up, from the table, or from the result of `groups` under a name."""
-        return self._writer.totals(groups)
+    def totals(self, kept: Mapping[str, str] | None = None) -> str:
+        """Return the statement that adds up, from the table, or from the tables of all steps."""
+        return replace(self._writer, kept=kept or {}).totals()
 
 
 def _writer(
@@ -163,25 +160,33 @@ class _CubeWriter(CubeTotals):
         treatments = {"rule": text(""), "measure": text(TREATMENT)}
         return self._statement(counted, [("measures", self._measures_step())], treatments)
 
-    def groups(self) -> str:
-        """Return the statement that selects the step `grouped`."""
-        names = self._grouped_step().named_selects
-        select = exp.Select(expressions=[*map(self._column, names)]).from_(self._step("grouped"))
-        return self._printed(select, self._steps_to_groups(None), with_codes=True)
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """The statements that decide distinct texts, by step."""
+        return self.decided_texts(self._criteria, self.recorded)
 
-    def totals(self, groups: str | None) -> str:
-        """Return the statement that selects totals by their places, from the table or from groups that were kept."""
+    def step(self, name: str) -> str:
+        """Return the statement that selects a step's result: `grouped`, `pattern_counts`, or one of `texts`."""
+        if name in self.texts:
+            return self.texts[name]
+        steps = self._steps_to_groups()
+        if name == PATTERN_COUNTS:
+            steps += [*self._variants_by_pattern(), *self._counts_of_patterns(list(self._numbers))]
+        query = steps.pop()[1]
+        return self._printed(query, steps)
+
+    def totals(self) -> str:
+        """Return the statement that selects totals by their places."""
         columns: list[exp.Expr] = [*self._dimension_columns(), self._column(PLACE), text("").as_(self._name("item"))]
         select = exp.Select(expressions=[*columns, self._column("count")]).from_(self._step(TOTALS))
         counted = select.where(exp.GT(this=self._column("count"), expression=number(0)))
-        return self._statement(counted, [], {PLACE: number(0)}, groups)
+        return self._statement(counted, [], {PLACE: number(0)})
 
     def _statement(
         self,
         select: exp.Select,
         further: Sequence[Step],
         of_treatments: Mapping[str, exp.Expr],
-        groups: str | None = None,
     ) -> str:
         """Return a statement that selects from the totals, and activity by treatment function.
 
@@ -189,35 +194,33 @@ class _CubeWriter(CubeTotals):
             select: The select from the totals.
             further: Further steps that it needs.
             of_treatments: Columns of the select that are the same for all activity by treatment function.
-            groups: The table with the step `grouped`, if it was kept.
         """
         decided = self._decided_by_pattern() if self.distinct else self._decided_by_group()
-        steps = [*self._steps_to_groups(groups), *decided, *further]
+        steps = [*self._steps_to_groups(), *decided, *further]
         selects: list[exp.Expr] = [select]
         if treatment_fields(self.binding):
             steps.append(("treatments", self._treatments_step(of_treatments)))
             columns = [self._column(name) for name in select.named_selects]
             selects.append(exp.Select(expressions=columns).from_(self._step("treatments")))
-        return self._printed(union(selects), steps, with_codes=groups is None)
+        return self._printed(union(selects), steps)
 
-    def _printed(self, select: exp.Expr, steps: Sequence[Step], with_codes: bool) -> str:
-        """Return a select with its steps as text, after those up to `codes` unless it needs none of them."""
-        whole = select
-        if with_codes:
-            whole = self._with_steps(select, self._criteria, self._fields_carried(), self.recorded)
-        else:
+    def _printed(self, whole: exp.Expr, steps: Sequence[Step]) -> str:
+        """Return a select with its steps as text, after those up to `codes` unless what comes of them is kept."""
+        if GROUPED in self.kept:
             whole.set("with_", exp.With(expressions=[]))
+        else:
+            self._with_steps(whole, self._criteria, self._fields_carried(), self.recorded)
         for name, query in steps:
             whole.args["with_"].append("expressions", self._cte(name, query))
         return self._print(whole)
 
-    def _steps_to_groups(self, kept: str | None) -> list[Step]:
-        """Return the steps from `codes` to `grouped`, or the one that reads the groups that were kept."""
+    def _steps_to_groups(self) -> list[Step]:
+        """Return the steps from `codes` to `grouped`, or the one that reads the groups that are kept."""
         grouped = self._grouped_step()
-        if kept is not None:
+        if GROUPED in self.kept:
             columns = [*map(self._column, grouped.named_selects)]
-            return [("grouped", exp.Select(expressions=columns).from_(table_name(kept, self.dialect)))]
-        return [("answers_by_row", self._row_step()), ("packed", self._packed_step()), ("grouped", grouped)]
+            return [(GROUPED, exp.Select(expressions=columns).from_(table_name(self.kept[GROUPED], self.dialect)))]
+        return [("answers_by_row", self._row_step()), ("packed", self._packed_step()), (GROUPED, grouped)]
 
     def _fields_carried(self) -> list[str]:
         further = ("activity_date", "age", *missing_counted(self.dimensions))
@@ -228,7 +231,7 @@ class _CubeWriter(CubeTotals):
     @cached_property
     def _conditions(self) -> dict[Criterion, str]:
         """The parts of criteria that are about fields alone, and the columns of their answers."""
-        parts = dict.fromkeys(part for criterion in self._criteria for part in _answerable_parts(criterion))
+        parts = dict.fromkeys(part for criterion in self._criteria for part in answerable_parts(criterion))
         of_fields = [part for part in parts if not isinstance(part, CodeAtom | InList)]
         return {part: f"condition_{place}" for place, part in enumerate(of_fields, start=1)}
 
@@ -308,17 +311,24 @@ class _CubeWriter(CubeTotals):
     def _decided_by_group(self) -> Iterator[Step]:
         """Return the steps after `grouped` that decide the rules for every group."""
         kept = [*self.dimensions, ROWS, *(DAYS if self._has_days else ())]
-        yield from self._decided("grouped", kept)
+        yield from self._decided(GROUPED, kept)
         yield from self._totals_by_column()
 
     def _decided_by_pattern(self) -> Iterator[Step]:
         """Return the steps after `grouped` that decide the rules for every different pattern of answers."""
         names = list(self._numbers)
+        if PATTERN_COUNTS not in self.kept:
+            yield from self._variants_by_pattern()
+            yield from self._counts_of_patterns(names)
+        yield from self._totals_by_pattern(names)
+
+    def _variants_by_pattern(self) -> Iterator[Step]:
+        """Return the steps from `grouped` to `variants`, with a row for every different pattern of answers."""
+        names = list(self._numbers)
         columns = [self._column(name) for name in names]
-        patterns = exp.Select(expressions=columns).from_(self._step("grouped"))
+        patterns = exp.Select(expressions=columns).from_(self._step(GROUPED))
         yield "patterns", patterns.group_by(*(column.copy() for column in columns))
         yield from self._decided("patterns", names)
-        yield from self._totals_by_pattern(names)
 
     def _decided(self, step: str, kept: Sequence[str]) -> Iterator[Step]:
         """Return the steps that take the numbers of a step apart, and decide criteria and variants on them.
@@ -335,7 +345,7 @@ class _CubeWriter(CubeTotals):
             step = "digits"
         yield "answers", exp.Select(expressions=[*columns, *self._taken_apart(self._numbers)]).from_(self._step(step))
 
-        translator = _OverAnswers(self, self._conditions)
+        translator = OverAnswers(self.dialect, self._column, self._is_true, self._conditions)
         needed = [*kept, *(f"no_{name}" for name in self._missing), *map(self._verdict_column, self.recorded)]
         columns = [self._column(name) for name in needed]
         for criterion in self._criteria:
@@ -367,31 +377,3 @@ class _CubeWriter(CubeTotals):
         columns += [function.as_(self._name("item")), exp.Count(this=exp.Star()).as_(self._name("count"))]
         select = self._within_scope(exp.Select(expressions=columns).from_(self._activity_table()))
         return select.group_by(*(key.copy() for key in (*keys.values(), function)))
-
-
-class _OverAnswers(SqlTranslator):
-    """Turn criteria into conditions over the columns of the step `answers`."""
-
-    def __init__(self, writer: _CubeWriter, conditions: Mapping[Criterion, str]) -> None:
-        super().__init__(writer.dialect, writer._column, writer._is_true, writer._is_true)
-        self.conditions = conditions
-
-    def visit(self, node: Criterion) -> exp.Expr:
-        if node in self.conditions:
-            return exp.EQ(this=self.field(self.conditions[node]), expression=number(1))
-        return super().visit(node)
-
-
-def _answerable_parts(criterion: Criterion) -> Iterator[Criterion]:
-    """Yield the largest parts of a criterion that are about fields alone, and its atoms about codes."""
-    if isinstance(criterion, CodeAtom | InList) or not any(
-        isinstance(atom, CodeAtom | InList) for atom in atoms(criterion)
-    ):
-        yield criterion
-        return
-    match criterion:
-        case And(operands) | Or(operands):
-            for operand in operands:
-                yield from _answerable_parts(operand)
-        case Not(operand):
-            yield from _answerable_parts(operand)

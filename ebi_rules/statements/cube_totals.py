@@ -14,6 +14,10 @@ from ebi_rules.statements.step_names import union
 from ebi_rules.translate.sql_parts import all_of, number
 
 Step = tuple[str, exp.Expr]
+GROUPED = "grouped"
+"""The step that counts rows that are alike."""
+PATTERN_COUNTS = "pattern_counts"
+"""The step with what is counted for each pattern of answers."""
 TOTALS = "totals"
 """The last step: one row per group and total."""
 _DAY_FUNCTIONS = {FIRST: exp.Min, LAST: exp.Max, EARLY: exp.Sum, LATE: exp.Sum}
@@ -44,8 +48,8 @@ class CubeTotals(CubeCounts):
         select = exp.Select(expressions=[*self._dimension_columns(), *sums]).from_(self._step("variants"))
         return select.group_by(*self._dimension_columns())
 
-    def _totals_by_pattern(self, numbers: Sequence[str]) -> Iterator[Step]:
-        """Return the steps from `variants`, which has one row per pattern, and from `grouped`.
+    def _counts_of_patterns(self, numbers: Sequence[str]) -> Iterator[Step]:
+        """Return the steps from `variants`, which has one row per pattern, to what is counted for each.
 
         Args:
             numbers: The columns of the packed answers.
@@ -56,20 +60,22 @@ class CubeTotals(CubeCounts):
         every = exp.Select(expressions=columns).from_(self._step("variants"))
         every = every.join(self._step("places"), join_type="cross")
         holds = exp.EQ(this=self._chosen(of_answers, "places"), expression=number(1))
-        yield "pattern_counts", every.where(holds)
+        yield PATTERN_COUNTS, every.where(holds)
 
-        keys = [*self._dimension_columns("grouped"), self._column(PLACE, "pattern_counts")]
+    def _totals_by_pattern(self, numbers: Sequence[str]) -> Iterator[Step]:
+        """Return the steps from `grouped`, and from what is counted for each pattern, to the totals."""
+        keys = [*self._dimension_columns(GROUPED), self._column(PLACE, PATTERN_COUNTS)]
         named: list[exp.Expr] = [key.as_(self._name(key.name)) for key in keys]
-        named.append(exp.Sum(this=self._column(ROWS, "grouped")).as_(self._name("count")))
-        is_pattern = all_of([self._are_equal(name, "pattern_counts", "grouped") for name in numbers])
-        added_up = exp.Select(expressions=named).from_(self._step("grouped"))
-        added_up = added_up.join(self._step("pattern_counts"), on=is_pattern).group_by(*(key.copy() for key in keys))
+        named.append(exp.Sum(this=self._column(ROWS, GROUPED)).as_(self._name("count")))
+        is_pattern = all_of([self._are_equal(name, PATTERN_COUNTS, GROUPED) for name in numbers])
+        added_up = exp.Select(expressions=named).from_(self._step(GROUPED))
+        added_up = added_up.join(self._joinable(PATTERN_COUNTS), on=is_pattern).group_by(*(key.copy() for key in keys))
         if not self._has_days:
             yield TOTALS, added_up
             return
         yield "totals_of_answers", added_up
         days = exp.Select(expressions=[*self._dimension_columns(), *self._day_columns()])
-        yield "days", days.from_(self._step("grouped")).group_by(*self._dimension_columns())
+        yield "days", days.from_(self._step(GROUPED)).group_by(*self._dimension_columns())
         of_days = [(place, summed) for place, summed in self._places if isinstance(summed, str)]
         yield "day_places", self._places_step(of_days)
         columns = [self._column(name) for name in (*self.dimensions, PLACE, "count")]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from ebi_rules.translate.dialects.dialect import Dialect
-from ebi_rules.translate.dialects.printing import identifier, print_sql
+from ebi_rules.translate.dialects.printing import identifier, print_sql, table_name
 from ebi_rules.translate.sql_parts import number, text
 
 _FORMATS = {"YEAR": "%Y", "MONTH": "%m", "DAY": "%d"}
@@ -19,10 +19,12 @@ class Naming:
     Attributes:
         dialect: The dialect.
         prefix: What the names of steps begin with, to distinguish those of several tables.
+        kept: Tables that contain the result of a step already, by its name.
     """
 
     dialect: Dialect
     prefix: str = field(default="", kw_only=True)
+    kept: Mapping[str, str] = field(default_factory=dict, kw_only=True)
 
     def _name(self, name: str) -> exp.Identifier:
         return identifier(name, self.dialect)
@@ -32,6 +34,11 @@ class Naming:
 
     def _step(self, name: str) -> exp.Table:
         return exp.Table(this=self._step_name(name))
+
+    def _joinable(self, name: str) -> exp.Expr:
+        """Return a step to join, or the table that it is kept in: Spark forgets of a step that its rows are few."""
+        kept = self.kept.get(name)
+        return table_name(kept, self.dialect).as_(self._step_name(name)) if kept else self._step(name)
 
     def _cte(self, name: str, query: exp.Expr) -> exp.CTE:
         return exp.CTE(this=query, alias=exp.TableAlias(this=self._step_name(name)))
