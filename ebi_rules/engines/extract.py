@@ -90,6 +90,7 @@ class Table:
         path: The file, folder or glob as the user gave it; None for a frame.
         differences: How files differ in a column that not all of them have, or have of one type, by column.
         origin: What run.json says of a table that is no file: its address or path, format and version.
+        is_filtered: Whether rows of the files are left out.
     """
 
     frame: pl.LazyFrame
@@ -98,6 +99,7 @@ class Table:
     path: Path | None = None
     differences: Mapping[str, str] = field(default_factory=dict)
     origin: Mapping[str, object] = field(default_factory=dict)
+    is_filtered: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ def within_scope(extract: FrameExtract, scope: Scope) -> FrameExtract:
         is_chosen = values.decide(provider)
         assert is_chosen is not None, "the provider is a coded field"
         frame = frame.filter(is_chosen)
-    return replace(extract, table=replace(table, frame=frame))
+    return replace(extract, table=replace(table, frame=frame, is_filtered=frame is not table.frame))
 
 
 def _kind_of(source: ExtractSource) -> str:

@@ -5,7 +5,8 @@ dimensions they are packed into whole numbers to group by (`packed_keys`). The c
 the groups, of which there are few.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -14,14 +15,17 @@ import polars as pl
 from ebi_rules._support.progress import RowsDone
 from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, FieldAtom, IsNull, Recorded, atoms
 from ebi_rules.cube import missing_counted, treatment_fields
+from ebi_rules.engines import tally
 from ebi_rules.engines.checked_extract import reading
 from ebi_rules.engines.code_words import PATTERN_BITS, codes_of, malformed_of, pattern_of
 from ebi_rules.engines.cube_dimensions import Dimension, atoms_of_dimensions, dimension
 from ebi_rules.engines.extract import FrameExtract
+from ebi_rules.engines.file_formats import PARQUET, kind_of
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
 from ebi_rules.engines.polars_answers import all_hold
 from ebi_rules.engines.row_reader import ReadRows, RowReader
+from ebi_rules.engines.tally import Tally
 from ebi_rules.translate.polars import Answering
 from ebi_rules.translate.text_numbers import Numbers
 
@@ -33,6 +37,7 @@ UPPER_HALF = 2**32
 
 _NARROW_PATTERN_BITS = 14
 _MONTH = "month"
+_ROWS_IN_PART = 25_000_000
 _MOST_BINS = 5_000_000
 """Numbers up to this are counted in a bin each, and larger ones by sorting."""
 
@@ -164,18 +169,40 @@ class _Counting:
         truths = [Part(name, 1) for name in grouping.truths()]
         self._keys = Packed([*(each.part for each in self._dimensions), *patterns, *truths])
         self._treatment_fields = treatment_fields(binding)
-        self._treatments: list[pl.DataFrame] = []
+        self._treatments = Tally(dict.fromkeys((*self._treatment_fields, _MONTH), pl.Int64()))
         self._lock = Lock()
         self.lacks_room = False
 
     def grouped(self) -> pl.DataFrame:
         """Read the rows, and return groups by the words of their keys."""
-        frame = self.reader.attach(self._grouping.extract.table.frame).select(*self.reader.inputs())
         sums = [column for name in self._grouping.code_fields for column in (coded_counts(name), with_codes(name))]
         schema = dict.fromkeys([*self._keys.words, *sums], pl.Int64())
+        groups: pl.DataFrame | None = None
         with reading(self.reader):
-            rows = frame.map_batches(self.reader.noting(self._read), schema=schema, streamable=True)
-            return collect(rows.group_by(self._keys.words).agg(pl.len().alias(ROWS), pl.col(sums).sum()))
+            for frame in self._parts():
+                rows = self.reader.attach(frame).select(*self.reader.inputs())
+                rows = rows.map_batches(self.reader.noting(self._read), schema=schema, streamable=True)
+                counted = rows.group_by(self._keys.words).agg(pl.col(sums).sum(), pl.len().cast(pl.Int64).alias(ROWS))
+                if groups is not None:
+                    both = pl.concat([groups.lazy(), counted])
+                    counted = both.group_by(self._keys.words).agg(pl.col(*sums, ROWS).sum())
+                groups = collect(counted)
+        assert groups is not None, "there is at least one part"
+        return groups
+
+    def _parts(self) -> Iterator[pl.LazyFrame]:
+        """Yield the rows in parts, if they are in files of which parts can be read alone, else all at once.
+
+        While Polars groups in streams it keeps what it counted of each batch: its memory grows with the rows.
+        """
+        table = self._grouping.extract.table
+        rows = sum(file.rows for file in table.files)
+        is_whole = table.is_filtered or any(kind_of(Path(file.path)) is not PARQUET for file in table.files)
+        if is_whole or rows <= _ROWS_IN_PART or any(map(self._grouping.binding.child, self._grouping.code_fields)):
+            yield table.frame
+            return
+        for start in range(0, rows, _ROWS_IN_PART):
+            yield table.frame.slice(start, _ROWS_IN_PART)
 
     def unpacked(self, grouped: pl.DataFrame) -> pl.DataFrame:
         """Return groups with dimensions, answers and patterns instead of packed keys."""
@@ -187,10 +214,7 @@ class _Counting:
 
     def treatments(self) -> pl.DataFrame:
         """Return the number of rows (`ROWS`) by provider, treatment function and month, as the extract spells them."""
-        if not self._treatments:
-            return pl.DataFrame()
-        keys = [*self._treatment_fields, _MONTH]
-        counted = pl.concat(self._treatments).group_by(keys).agg(pl.col(ROWS).sum())
+        counted = self._treatments.total().rename({tally.ROWS: ROWS})
         spelt = [
             pl.lit(pl.Series([None, *self.reader.coded[name].texts[1:]], dtype=pl.String)).gather(name).alias(name)
             for name in self._treatment_fields
@@ -215,20 +239,18 @@ class _Counting:
             values[_answer(place)] = rows.truth(atom).astype(np.int64)
         # A key without room may even be below 0.
         has_room = self._keys.has_room(values)
-        treatments = self._treatments_of(rows, values) if has_room else []
+        if has_room and self._treatment_fields and rows.rows:
+            self._treatments.add(self._treatments_of(rows, values))
         with self._lock:
             self.lacks_room = self.lacks_room or not has_room
-            self._treatments += treatments
         self._passed.add(rows.rows)
         if self.lacks_room:
             values = {name: np.zeros(rows.rows, np.int64) for name in values}
         keys = zip(self._keys.words, self._keys.pack(values, rows.rows), strict=True)
         return pl.DataFrame({**dict(keys), **sums})
 
-    def _treatments_of(self, rows: ReadRows, values: Mapping[str, Numbers]) -> list[pl.DataFrame]:
+    def _treatments_of(self, rows: ReadRows, values: Mapping[str, Numbers]) -> pl.DataFrame:
         """Return the numbers of rows by the numbers of provider, treatment function and month."""
-        if not self._treatment_fields or not rows.rows:
-            return []
         months = values.get(_MONTH, np.zeros(rows.rows, np.int64))
         known = np.flatnonzero(np.bincount(months))
         month = np.zeros(known[-1] + 1, np.int64)
@@ -244,7 +266,7 @@ class _Counting:
             found, counts = np.unique(keys, return_counts=True)
         units, place = np.divmod(found, len(known))
         columns = dict(zip(self._treatment_fields, np.divmod(units, several), strict=True))
-        return [pl.DataFrame({**columns, _MONTH: known[place], ROWS: counts})]
+        return pl.DataFrame({**columns, _MONTH: known[place], tally.ROWS: counts})
 
 
 def _answer(place: int) -> str:

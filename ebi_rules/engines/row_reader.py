@@ -28,6 +28,7 @@ from ebi_rules.engines.imaging_findings import examination_findings
 from ebi_rules.engines.key_checks import KeyChecks
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.polars_dates import day_of
+from ebi_rules.engines.tally import Tally
 from ebi_rules.engines.value_checks import are_dates, coded_findings, row_checks, text_date_findings
 from ebi_rules.statements.check_sql import BOOKED, STATUS
 from ebi_rules.translate.polars import Answering, field_value
@@ -130,8 +131,8 @@ class RowReader:
         self._is_attached = False
         self._lock = Lock()
         self._sums = np.zeros((len(self._checks), 2), np.int64)
-        self._days: list[pl.DataFrame] = []
-        self._pairs: list[pl.DataFrame] = []
+        self._days = Tally({"day": pl.Date()})
+        self._pairs = Tally({"pair": pl.Int64()})
         self._booked = 0
 
     def attach(self, frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -180,28 +181,24 @@ class RowReader:
         words = {name: codes.read(batch) for name, codes in self.codes.items() if codes in self._attached()}
         self._keys.read(batch[_KEY])
         found = ReadRows(self, batch.height, batch, numbers, words)
-        days = _counted_days(batch[DAY]) if DAY in batch.columns else []
+        if DAY in batch.columns:
+            self._days.add(_counted_days(batch[DAY]))
         booked = self._count_booked(found)
-        pairs = self._pairs_of(numbers)
+        self._count_pairs(numbers)
         sums = [
             [int(batch[name].sum()) if (name := _check_column(place, part)) in batch.columns else 0 for part in (0, 1)]
             for place in range(len(self._checks))
         ]
         with self._lock:
             self.rows += batch.height
-            self._days += days
             self._booked += booked
-            self._pairs += pairs
             if sums:
                 self._sums += sums
         return found
 
     def days(self) -> pl.DataFrame:
         """Return the days of the extract in order, each with its number of rows: `day`, `rows`."""
-        if not self._days:
-            return pl.DataFrame(schema={"day": pl.Date, "rows": pl.UInt32})
-        days = pl.concat(self._days, how="vertical_relaxed").rename({DAY: "day"})
-        return days.drop_nulls("day").group_by("day").agg(pl.col("rows").sum()).sort("day")
+        return self._days.total().sort("day")
 
     def values(self) -> CodedValues:
         """Return the distinct values of coded fields."""
@@ -267,19 +264,17 @@ class RowReader:
         is_later = (rows.values[DAY] > today()).fill_null(False).to_numpy()
         return int((is_later & rows.truth(_IS_BOOKED)).sum()) if is_later.any() else 0
 
-    def _pairs_of(self, numbers: Mapping[str, Numbers]) -> list[pl.DataFrame]:
-        """Return the pairs of imaging codes in some rows, by the numbers of both codes."""
+    def _count_pairs(self, numbers: Mapping[str, Numbers]) -> None:
+        """Count the pairs of imaging codes in some rows, by the numbers of both codes."""
         asked = [name for name in IMAGING_FIELD.values() if name in numbers]
-        if not asked:
-            return []
-        first, *others = (numbers[name] for name in asked)
-        pairs = first << _PAIR_BITS | others[0] if others else first
-        return [pl.Series("pair", pairs).value_counts(name="rows")]
+        if asked:
+            first, *others = (numbers[name] for name in asked)
+            pairs = first << _PAIR_BITS | others[0] if others else first
+            self._pairs.add(pl.Series("pair", pairs).value_counts(name="rows"))
 
     def _pairs_found(self) -> pl.DataFrame:
         """Return the pairs of imaging codes, each with the number of rows that have it."""
-        none = pl.DataFrame(schema={"pair": pl.Int64, "rows": pl.UInt32})
-        counted = pl.concat([none, *self._pairs]).group_by("pair").agg(pl.col("rows").sum())
+        counted = self._pairs.total()
         pairs = counted["pair"].to_numpy()
         asked = [name for name in IMAGING_FIELD.values() if name in self.coded]
         places = [pairs >> _PAIR_BITS, pairs & 2**_PAIR_BITS - 1] if asked[1:] else [pairs for _ in asked]
@@ -292,17 +287,16 @@ class RowReader:
         return pl.DataFrame({**columns, "rows": counted["rows"]})
 
 
-def _counted_days(days: pl.Series) -> list[pl.DataFrame]:
+def _counted_days(days: pl.Series) -> pl.DataFrame:
     """Return the days of some rows, each with its number of rows."""
-    numbers = days.drop_nulls().to_physical().to_numpy()
-    if not len(numbers):
-        return []
-    first, last = int(numbers.min()), int(numbers.max())
-    if last - first > _LONGEST_CALENDAR:
-        return [days.drop_nulls().value_counts(name="rows")]
+    known = days.drop_nulls().alias("day")
+    numbers = known.to_physical().to_numpy()
+    if not len(numbers) or int(numbers.max()) - int(numbers.min()) > _LONGEST_CALENDAR:
+        return known.value_counts(name="rows")
+    first = int(numbers.min())
     counts = np.bincount(numbers - first)
     found = np.flatnonzero(counts)
-    return [pl.DataFrame({DAY: pl.Series(found + first, dtype=pl.Int32).cast(pl.Date), "rows": counts[found]})]
+    return pl.DataFrame({"day": pl.Series(found + first, dtype=pl.Int32).cast(pl.Date), "rows": counts[found]})
 
 
 def number_column(name: str) -> str:

@@ -1,0 +1,44 @@
+"""Counts of what batches of rows contain, added up as they come: memory grows with the values and not with the rows."""
+
+from collections.abc import Mapping
+from threading import Lock
+
+import polars as pl
+
+ROWS = "rows"
+"""The column of counts."""
+
+_ROWS_AT_ONCE = 1_000_000
+_FRAMES_AT_ONCE = 1_000
+
+
+class Tally:
+    """Add up counts of batches, which several threads may bring.
+
+    Args:
+        keys: The columns that say what is counted, and their types.
+    """
+
+    def __init__(self, keys: Mapping[str, pl.DataType]) -> None:
+        self._keys = list(keys)
+        self._schema = pl.Schema({**keys, ROWS: pl.Int64()})
+        self._frames = [pl.DataFrame(schema=self._schema)]
+        self._most_rows = _ROWS_AT_ONCE
+        self._lock = Lock()
+
+    def add(self, counted: pl.DataFrame) -> None:
+        """Take in the counts of one batch: the keys, and rows."""
+        frame = counted.select(self._schema.names()).cast(self._schema)
+        with self._lock:
+            self._frames.append(frame)
+            if len(self._frames) > _FRAMES_AT_ONCE or sum(map(len, self._frames)) > self._most_rows:
+                self._frames = [self._added_up()]
+                self._most_rows = max(_ROWS_AT_ONCE, 2 * len(self._frames[0]))
+
+    def total(self) -> pl.DataFrame:
+        """Return the counts of all batches, one row for each different thing counted."""
+        with self._lock:
+            return self._added_up()
+
+    def _added_up(self) -> pl.DataFrame:
+        return pl.concat(self._frames).group_by(self._keys).agg(pl.col(ROWS).sum())
