@@ -11,6 +11,7 @@ from ebi_rules.engines.code_tokens import CodeTokens
 from ebi_rules.engines.code_words import Patterns, code_words, count_flags, flags_of_codes
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
+from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.layouts.layout import ChildTable
@@ -50,29 +51,35 @@ class ChildCodes:
         counted = collect(self.rows.group_by(_RAW).agg(pl.len().alias("rows")))
         self.distinct = counted.with_columns(single_code(pl.col(_RAW)).alias(_TEXT))
 
-    def texts(self, lists: Sequence[NamedCodes]) -> pl.LazyFrame:
+    def texts(self, lists: Sequence[NamedCodes], part: KeyRange = EVERY_KEY) -> pl.LazyFrame:
         """Return the codes of each activity that may have a code of a list, as one text: in order, or else sorted.
+
+        Args:
+            lists: The lists.
+            part: The range that keys are in.
 
         Returns:
             `key` and `text`.
         """
+        rows = self.rows.filter(part.holds(pl.col(_KEY)))
         text = pl.col(_TEXT)
         may_be_listed = text.str.contains_any(stems(lists), ascii_case_insensitive=True).fill_null(False)
-        of_interest = self.rows.join(self.distinct.filter(may_be_listed).lazy(), on=_RAW, how="semi", nulls_equal=True)
+        of_interest = rows.join(self.distinct.filter(may_be_listed).lazy(), on=_RAW, how="semi", nulls_equal=True)
         return (
-            self.rows.join(of_interest.select(_KEY).unique(), on=_KEY, how="semi")
+            rows.join(of_interest.select(_KEY).unique(), on=_KEY, how="semi")
             .join(self.distinct.lazy(), on=_RAW, nulls_equal=True)
             .group_by(_KEY)
             .agg(text.sort_by("position" if self.child.position else _TEXT).str.join(",").alias(_TEXT))
         )
 
-    def counts(self, grammar: str) -> pl.DataFrame:
+    def counts(self, grammar: str, part: KeyRange = EVERY_KEY) -> pl.DataFrame:
         """Return the numbers of codes of each activity with any, and of malformed ones: `key`, `codes`, `malformed`."""
+        rows = self.rows.filter(part.holds(pl.col(_KEY)))
         text = pl.col(_TEXT)
         is_malformed = ~text.str.contains(f"^(?:{grammar})$")
         counted = self.distinct.filter(~text.is_in(self._not_codes)).select(_RAW, is_malformed.alias("malformed"))
         sums = [pl.len().cast(pl.Int64).alias("codes"), pl.col("malformed").sum().cast(pl.Int64)]
-        return collect(self.rows.join(counted.lazy(), on=_RAW, nulls_equal=True).group_by(_KEY).agg(sums))
+        return collect(rows.join(counted.lazy(), on=_RAW, nulls_equal=True).group_by(_KEY).agg(sums))
 
 
 class ChildAnswers:
@@ -96,12 +103,12 @@ class ChildAnswers:
         self._codes = ChildCodes(name, extract, child)
         self._column = f"{PREFIX}{name}_word"
 
-    def attach(self, frame: pl.LazyFrame) -> pl.LazyFrame:
-        """Return the rows with the answers of their activity."""
-        counts = self._codes.counts(CODE_FIELDS[self._name].grammar.pattern)
+    def attach(self, frame: pl.LazyFrame, part: KeyRange) -> pl.LazyFrame:
+        """Return the rows, whose keys are in a range, with the answers of their activity."""
+        counts = self._codes.counts(CODE_FIELDS[self._name].grammar.pattern, part)
         answers = counts.lazy()
         if self._lists:
-            texts = collect(self._codes.texts(self._lists))
+            texts = collect(self._codes.texts(self._lists, part))
             patterns = pl.Series("pattern", DistinctAnswers(self._pattern).of(texts[_TEXT]))
             answers = answers.join(texts.select(_KEY, patterns).lazy(), on=_KEY, how="left")
         else:

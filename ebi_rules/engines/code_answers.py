@@ -12,6 +12,7 @@ from ebi_rules.engines.code_tokens import CodeTokens
 from ebi_rules.engines.code_words import Patterns, code_words, count_flags, flags_of_codes
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
+from ebi_rules.engines.key_ranges import KeyRange
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.translate.distinct_answers import DistinctAnswers
 from ebi_rules.translate.text_numbers import Numbers
@@ -44,7 +45,7 @@ class CodeAnswers:
         self._lock = Lock()
         self._flags = np.zeros_like(count_flags(np.zeros(0, np.int64)))
 
-    def attach(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+    def attach(self, frame: pl.LazyFrame, part: KeyRange) -> pl.LazyFrame:
         """Return the rows with all columns that `inputs` needs."""
         return frame
 

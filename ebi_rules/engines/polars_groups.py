@@ -21,6 +21,7 @@ from ebi_rules.engines.code_words import PATTERN_BITS, codes_of, malformed_of, p
 from ebi_rules.engines.cube_dimensions import Dimension, atoms_of_dimensions, dimension
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.file_formats import PARQUET, kind_of
+from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, ranges_of_keys
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
 from ebi_rules.engines.polars_answers import all_hold
@@ -179,8 +180,8 @@ class _Counting:
         schema = dict.fromkeys([*self._keys.words, *sums], pl.Int64())
         groups: pl.DataFrame | None = None
         with reading(self.reader):
-            for frame in self._parts():
-                rows = self.reader.attach(frame).select(*self.reader.inputs())
+            for frame, part in self._parts():
+                rows = self.reader.attach(frame, part).select(*self.reader.inputs())
                 rows = rows.map_batches(self.reader.noting(self._read), schema=schema, streamable=True)
                 counted = rows.group_by(self._keys.words).agg(pl.col(sums).sum(), pl.len().cast(pl.Int64).alias(ROWS))
                 if groups is not None:
@@ -190,19 +191,26 @@ class _Counting:
         assert groups is not None, "there is at least one part"
         return groups
 
-    def _parts(self) -> Iterator[pl.LazyFrame]:
+    def _parts(self) -> Iterator[tuple[pl.LazyFrame, KeyRange]]:
         """Yield the rows in parts, if they are in files of which parts can be read alone, else all at once.
 
-        While Polars groups in streams it keeps what it counted of each batch: its memory grows with the rows.
+        While Polars groups in streams it keeps what it counted of each batch, and while it joins the codes of child
+        tables it keeps them all: its memory grows with the rows.
         """
-        table = self._grouping.extract.table
+        extract, binding = self._grouping.extract, self._grouping.binding
+        table, key = extract.table, binding.key
         rows = sum(file.rows for file in table.files)
+        children = {name: child for name in self._grouping.code_fields if (child := binding.child(name))}
         is_whole = table.is_filtered or any(kind_of(Path(file.path)) is not PARQUET for file in table.files)
-        if is_whole or rows <= _ROWS_IN_PART or any(map(self._grouping.binding.child, self._grouping.code_fields)):
-            yield table.frame
-            return
-        for start in range(0, rows, _ROWS_IN_PART):
-            yield table.frame.slice(start, _ROWS_IN_PART)
+        types = {extract.children[name].schema[child.key] for name, child in children.items()}
+        if is_whole or rows <= _ROWS_IN_PART or types - {table.schema[key]}:
+            yield table.frame, EVERY_KEY
+        elif children:
+            for part in ranges_of_keys(table.frame, key, rows, _ROWS_IN_PART):
+                yield table.frame.filter(part.holds(pl.col(key))), part
+        else:
+            for start in range(0, rows, _ROWS_IN_PART):
+                yield table.frame.slice(start, _ROWS_IN_PART), EVERY_KEY
 
     def unpacked(self, grouped: pl.DataFrame) -> pl.DataFrame:
         """Return groups with dimensions, answers and patterns instead of packed keys."""

@@ -26,6 +26,7 @@ from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.imaging_findings import examination_findings
 from ebi_rules.engines.key_checks import KeyChecks
+from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.polars_dates import day_of
 from ebi_rules.engines.tally import Tally
@@ -135,11 +136,16 @@ class RowReader:
         self._pairs = Tally({"pair": pl.Int64()})
         self._booked = 0
 
-    def attach(self, frame: pl.LazyFrame) -> pl.LazyFrame:
-        """Return rows with what child tables say of their codes; without it, such codes are only checked."""
+    def attach(self, frame: pl.LazyFrame, part: KeyRange = EVERY_KEY) -> pl.LazyFrame:
+        """Return rows with what child tables say of their codes; without it, such codes are only checked.
+
+        Args:
+            frame: The rows.
+            part: The range that their keys are in.
+        """
         self._is_attached = True
         for codes in self.codes.values():
-            frame = codes.attach(frame)
+            frame = codes.attach(frame, part)
         return frame
 
     def inputs(self) -> Iterator[pl.Expr]:
