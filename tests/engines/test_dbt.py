@@ -57,7 +57,7 @@ def _load(folder: Path, **tables: pl.DataFrame | Path) -> None:
 
 
 @pytest.mark.needs("dbt")
-@pytest.mark.parametrize("layout", ["ncdr-opa", "unified-sus-op"])
+@pytest.mark.parametrize("layout", [pytest.param("ncdr-opa", marks=pytest.mark.long), "unified-sus-op"])
 def test_the_package_builds(layout: str, tmp_path: Path) -> None:
     extract = tmp_path / "opa.parquet"
     write_extract(extract, 3_000, 6, layout)
