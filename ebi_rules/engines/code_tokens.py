@@ -7,6 +7,7 @@ other separators inside is cut again after all separators have become commas.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ from opcs_icd import NOT_CODABLE, SEPARATORS
 Truths = npt.NDArray[np.bool_]
 
 _SEPARATORS = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in SEPARATORS) + "]+"
+_Item = TypeVar("_Item", bound=np.generic)
 _NOTHING, _CODE, _SEVERAL = range(3)
 _WORD = 63
 """How many lists have their bits in one word."""
@@ -47,6 +49,29 @@ class Codes:
     is_malformed: Truths
     is_short: Truths
     is_not_codable: Truths
+
+    def merged(self, others: "Codes", is_own: Truths) -> "Codes":
+        """Return what these texts and others contain, in one order.
+
+        Args:
+            others: What the others contain.
+            is_own: Whether each text is one of these.
+        """
+
+        def both(own: npt.NDArray[_Item], other: npt.NDArray[_Item]) -> npt.NDArray[_Item]:
+            every = np.empty(len(is_own), own.dtype)
+            every[is_own], every[~is_own] = own, other
+            return every
+
+        return Codes(
+            [both(own, other) for own, other in zip(self.verdicts, others.verdicts, strict=True)],
+            both(self.codes, others.codes),
+            both(self.malformed, others.malformed),
+            both(self.is_filler, others.is_filler),
+            both(self.is_malformed, others.is_malformed),
+            both(self.is_short, others.is_short),
+            both(self.is_not_codable, others.is_not_codable),
+        )
 
 
 @dataclass
@@ -89,11 +114,9 @@ class CodeTokens:
             rows = np.repeat(np.arange(len(texts)), lengths)
             is_odd = np.zeros(len(texts), np.bool_)
             is_odd[rows[has_several]] = True
-            odd = pl.Series(is_odd)
-            plain = texts.to_frame("text").select(
-                pl.when(odd).then(pl.col("text").str.replace_all(_SEPARATORS, ",")).otherwise("text")
-            )
-            return self.read(plain.to_series())
+            odd = self.read(texts.filter(pl.Series(is_odd)).str.replace_all(_SEPARATORS, ","))
+            even = self._combined(table, numbers[~is_odd[rows]], lengths[~is_odd])
+            return odd.merged(even, is_odd)
         return self._combined(table, numbers, lengths)
 
     def _numbered(self, pieces: pl.Series) -> tuple[_Table, Numbers]:

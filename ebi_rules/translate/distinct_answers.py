@@ -11,9 +11,8 @@ import polars as pl
 
 from ebi_rules.translate.text_numbers import Numbers, TextNumbers, with_room
 
-_MOST_TEXTS = 1_000_000
-_MOST_SHARE = 0.25
-"""With more different texts than both, the number and the share of the rows, none are remembered any more."""
+_MOST_TEXTS = ((100_000, 0.5), (1_000_000, 0.25))
+"""With more different texts than both, a number and a share of the rows with text, none are remembered any more."""
 
 
 class DistinctAnswers:
@@ -41,8 +40,8 @@ class DistinctAnswers:
             return self._of_rows(texts)
         found: Numbers = numbers.of(texts)
         answers: Numbers = self._known[found]
-        self._rows += len(texts)
-        if numbers.highest > _MOST_TEXTS and numbers.highest > _MOST_SHARE * self._rows:
+        self._rows += len(texts) - texts.null_count()
+        if any(numbers.highest > max(texts, share * self._rows) for texts, share in _MOST_TEXTS):
             self._numbers = None
         return answers
 

@@ -19,7 +19,7 @@ Numbers = npt.NDArray[np.int64]
 """One whole number per row or text."""
 
 _MOST_UNKNOWN = 0.1
-"""With a greater share of views that are not in the table, after the first batch, looking them up does not pay."""
+"""With a greater share of views that the table cannot have, after the first batch, looking them up does not pay."""
 
 Views = npt.NDArray[np.uint64]
 
@@ -75,7 +75,8 @@ class TextNumbers:
             numbers[is_null], is_known[is_null] = 0, True
         if not is_known.all():
             rows = np.flatnonzero(~is_known)
-            self._has_long_texts = self._is_used and len(rows) > _MOST_UNKNOWN * len(texts)
+            beyond = len(rows) if self._table.is_full else np.count_nonzero(~_are_short(views[rows]))
+            self._has_long_texts = self._is_used and bool(beyond > _MOST_UNKNOWN * len(texts))
             numbers[rows] = self._of_new(texts, views, rows)
         self._is_used = True
         return numbers
@@ -90,7 +91,7 @@ class TextNumbers:
         numbers = np.zeros(len(rows), np.int64)
         numbers[asked] = self._by_dictionary(texts.gather(rows[asked]))
         numbers = np.where(is_same, numbers[first_rows], numbers)
-        is_short = (of_rows[asked, 0] & _LENGTH) <= _LONGEST_INLINE
+        is_short = _are_short(of_rows[asked])
         with self._lock:
             self._table = self._table.with_texts(of_rows[asked][is_short], numbers[asked][is_short])
         return numbers
@@ -118,7 +119,7 @@ class TextNumbers:
 
 
 class _Table:
-    """Views of short texts with their numbers, each in a place that depends on the view.
+    """Views of short texts with their numbers, each in one of two places that depend on the view.
 
     Args:
         bits: The table has 2 to the power of `bits` places.
@@ -130,32 +131,58 @@ class _Table:
         self._numbers = np.zeros(2**bits, np.int64)
         self._taken = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for many more texts."""
+        return self._bits >= _MOST_BITS and self._taken * _FULL > 2**self._bits
+
     def look_up(self, views: Views) -> tuple[Numbers, npt.NDArray[np.bool_]]:
         """Return the number in each view's place, and whether it is that of the view."""
-        known, places = self._views, _hashed(views, self._bits)
-        is_known = (known[:, 0][places] == views[:, 0]) & (known[:, 1][places] == views[:, 1])
-        return self._numbers[places], is_known
+        numbers, is_known = self._at(views, 0)
+        if not is_known.all():
+            rows = np.flatnonzero(~is_known)
+            numbers[rows], is_known[rows] = self._at(views[rows], 1)
+        return numbers, is_known
 
     def with_texts(self, views: Views, numbers: Numbers) -> "_Table":
-        """Return a table that has these views too, unless another has their place."""
-        is_free = self._views[_hashed(views, self._bits), 0] == _EMPTY
-        views, numbers = views[is_free], numbers[is_free]
-        if not len(views):
-            return self
+        """Return this or a larger table that has these views too, as far as there is a place; for one thread at a time.
+
+        Others look views up meanwhile.
+        """
+        is_new = ~self.look_up(views)[1]
+        views, numbers = views[is_new], numbers[is_new]
         bits, taken = self._bits, self._taken + len(views)
         while taken * _FULL > 2**bits and bits < _MOST_BITS:
             bits += 2
-        table = _Table(bits)
-        if bits == self._bits:
-            table._views, table._numbers = self._views.copy(), self._numbers.copy()
-        else:
+        table = self
+        if bits != self._bits:
+            table = _Table(bits)
             is_taken = self._views[:, 0] != _EMPTY
-            views = np.concatenate([self._views[is_taken], views])
-            numbers = np.concatenate([self._numbers[is_taken], numbers])
-        places = _hashed(views, bits)
-        table._views[places], table._numbers[places] = views, numbers
-        table._taken = taken
+            table._put(self._views[is_taken], self._numbers[is_taken])
+        table._put(views, numbers)
         return table
+
+    def _at(self, views: Views, choice: int) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+        """Return the number in the first or second place of each view, and whether it is that of the view."""
+        known, places = self._views, _hashed(views, self._bits, choice)
+        is_known = (known[:, 0][places] == views[:, 0]) & (known[:, 1][places] == views[:, 1])
+        return self._numbers[places], is_known
+
+    def _put(self, views: Views, numbers: Numbers) -> None:
+        """Put views in the first or second of their places that is free.
+
+        Whoever looks up compares the first half of a view before anything else, so it is written last.
+        """
+        for choice in (0, 1):
+            places = _hashed(views, self._bits, choice)
+            is_free = self._views[places, 0] == _EMPTY
+            free = places[is_free]
+            self._views[free, 1] = views[is_free, 1]
+            self._numbers[free] = numbers[is_free]
+            self._views[free, 0] = views[is_free, 0]
+            is_there = (self._views[places] == views).all(axis=1)
+            self._taken += int(is_there.sum())
+            views, numbers = views[~is_there], numbers[~is_there]
 
 
 def with_room(values: npt.NDArray[_Item], place: int) -> npt.NDArray[_Item]:
@@ -174,8 +201,16 @@ def _views(texts: pl.Series) -> Views:
     return halves[array.offset : array.offset + len(array)]
 
 
-def _hashed(views: Views, bits: int) -> npt.NDArray[np.int64]:
+def _are_short(views: Views) -> npt.NDArray[np.bool_]:
+    """Return whether each view is the text itself, and so the same in every batch."""
+    found: npt.NDArray[np.bool_] = (views[:, 0] & _LENGTH) <= _LONGEST_INLINE
+    return found
+
+
+def _hashed(views: Views, bits: int, choice: int = 0) -> npt.NDArray[np.int64]:
     mixed = views[:, 0] * _FACTORS[0] + views[:, 1] * _FACTORS[1]
+    if choice:
+        mixed = (mixed ^ mixed >> np.uint64(29)) * _FACTORS[1]
     return (mixed >> np.uint64(64 - bits)).astype(np.int64)
 
 

@@ -1,6 +1,7 @@
 """Texts are numbered, and questions about them answered, the same whatever the batches, the threads and the memory."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
@@ -12,16 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ebi_rules as ebi
+from ebi_rules.criteria.nodes import FollowedBy, HasCode, NamedCodes, Position
 from ebi_rules.engines import cube_dimensions
-from ebi_rules.engines.code_tokens import CodeTokens
+from ebi_rules.engines.code_tokens import Codes, CodeTokens
 from ebi_rules.engines.code_words import Patterns
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.synth.made_up_extract import write_extract
 from ebi_rules.translate import distinct_answers
 from ebi_rules.translate.distinct_answers import DistinctAnswers
-from ebi_rules.translate.text_numbers import Numbers, TextNumbers
-from opcs_icd import OPCS4, split_codes
+from ebi_rules.translate.text_numbers import Numbers, TextNumbers, _views
+from opcs_icd import OPCS4, CodeList, split_codes
 
 SHORT, LONG = ["", "a", "U054", "twelve chars", "é"], ["thirteen chars", "U054,Z665,U055,Y981", "x" * 400]
 _texts = st.one_of(st.none(), st.sampled_from([*SHORT, *LONG]), st.text(max_size=20))
@@ -67,7 +69,7 @@ def test_slices_are_read_at_their_own_place() -> None:
 
 @pytest.mark.parametrize("most", [1_000_000, 50])
 def test_threads_agree_also_while_one_gives_up(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distinct_answers, "_MOST_TEXTS", most)
+    monkeypatch.setattr(distinct_answers, "_MOST_TEXTS", ((most, 0.25),))
     answers = DistinctAnswers(lengths)
     rng = np.random.default_rng(1)
     every = pl.Series([None, *SHORT, *LONG, *(f"{number}" * (number % 9) for number in range(3_000))], dtype=pl.String)
@@ -87,6 +89,52 @@ def test_codes_of_texts_are_those_of_the_reference(texts: list[str]) -> None:
     binding = Binding(layout, layout.fields, {}, None)
     found = CodeTokens("procedures", binding, []).read(pl.Series(texts, dtype=pl.String))
     assert found.codes.tolist() == [len(split_codes(text, OPCS4)) for text in texts]
+
+
+def test_texts_in_several_forms_are_read_together_as_each_alone() -> None:
+    rng, layout = np.random.default_rng(2), find_layout("ncdr-opa")
+    binding = Binding(layout, layout.fields, {}, None)
+    lists = [NamedCodes(name, CodeList.opcs([name])) for name in ("U05", "Z66", "Y98")]
+    atoms = [*map(HasCode, lists), HasCode(lists[0], Position.PRIMARY), FollowedBy(lists[0], lists[1])]
+    codes, separators = ["U054", "Z665", "Y98.1", "z66", "", "?", "NULL"], [",", ";", "||", ", ", "^"]
+    texts = [
+        "".join(f"{rng.choice(codes)}{rng.choice(separators, p=[0.8, 0.05, 0.05, 0.05, 0.05])}" for _ in range(4))
+        for _ in range(400)
+    ]
+    together = CodeTokens("procedures", binding, atoms).read(pl.Series(texts))
+    alone = CodeTokens("procedures", binding, atoms)
+    for place, text in enumerate(texts):
+        found = alone.read(pl.Series([text]))
+        for field in fields(Codes):
+            one, every = getattr(found, field.name), getattr(together, field.name)
+            if field.name == "verdicts":
+                assert [verdict[0] for verdict in one] == [verdict[place] for verdict in every], text
+            else:
+                assert one[0] == every[place], (text, field.name)
+    assert all(0 < verdict.sum() < len(texts) for verdict in together.verdicts)
+
+
+def test_short_texts_have_a_place_of_their_own() -> None:
+    """Three texts in a hundred may share both its places with others, and is looked up more slowly; none is wrong."""
+    texts = pl.Series([f"Y{number:05}" for number in range(60_000)])
+    numbers = TextNumbers(lambda new, of: None)
+    for start in range(0, len(texts), 6_000):
+        numbers.of(texts.slice(start, 6_000))
+    found, is_known = numbers._table.look_up(_views(texts))
+    assert is_known.mean() > 0.95
+    assert (found == numbers.of(texts))[is_known].all()
+    assert len(set(numbers.of(texts).tolist())) == len(texts)
+    assert not numbers._has_long_texts
+
+
+def test_what_is_almost_always_different_is_not_remembered() -> None:
+    answers = DistinctAnswers(lengths)
+    rows = 120_000
+    texts = pl.Series([f"a different text {number}" if number % 3 else None for number in range(3 * rows)])
+    for start in range(0, len(texts), 90_000):
+        part = texts.slice(start, 90_000)
+        assert (answers.of(part)[:50] == lengths(part[:50].fill_null(""))).all()
+    assert answers.has_given_up
 
 
 def test_combinations_of_truths_keep_their_numbers_and_meanings() -> None:
