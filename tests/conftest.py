@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import needs
 from tests.engines import evaluators, tally
-from tests.engines.evaluators import EVALUATORS
+from tests.engines.evaluators import ENGINES, EVALUATORS
 
 SLOW = 0.3
 """Engines that are given less than this share of generated cases are slow."""
@@ -30,14 +30,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the longest statements of slow engines, those over numbered columns, to long runs."""
+    """Leave to long runs the longest statements of slow engines, and what a slow one is asked in a second dialect.
+
+    The first are those over numbered columns; the second, all that is not a spec test or a generated one.
+    """
     slow = {name for name, evaluator in EVALUATORS.items() if evaluator.examples < SLOW and not evaluator.built_in}
+    again = {
+        f"{dialect} on {engine.name}" for engine in ENGINES if engine.examples < SLOW for dialect in engine.dialects[1:]
+    }
     for item in items:
         values = (
             item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
         )
         texts = {value for value in values if isinstance(value, str)}
-        if texts & slow and texts & NUMBERED:
+        is_second = bool(texts & again) and "engines" in item.path.parts[-2:]
+        if is_second or (texts & slow and texts & NUMBERED):
             item.add_marker(pytest.mark.long)
 
 

@@ -15,7 +15,6 @@ from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.layouts.layout import ChildTable
-from ebi_rules.translate.distinct_answers import DistinctAnswers
 from ebi_rules.translate.polars import stems
 from ebi_rules.translate.text_numbers import Numbers
 from opcs_icd import WHITE_SPACE
@@ -23,7 +22,7 @@ from opcs_icd import WHITE_SPACE
 _NOTHING = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPACE + "\"'.") + "]"
 """What a code loses in normal form, as a regular expression."""
 
-_KEY, _RAW, _TEXT, _WORD = "key", "raw", "text", "word"
+_KEY, _RAW, _TEXT, _PLACE = "key", "raw", "text", "place"
 
 
 class ChildCodes:
@@ -49,28 +48,44 @@ class ChildCodes:
             key.alias(_KEY), pl.col(child.code).cast(pl.String).alias(_RAW), position.alias("position")
         )
         counted = collect(self.rows.group_by(_RAW).agg(pl.len().alias("rows")))
-        self.distinct = counted.with_columns(single_code(pl.col(_RAW)).alias(_TEXT))
+        texts = counted.with_columns(single_code(pl.col(_RAW)).alias(_TEXT))
+        self.distinct = texts.sort(_TEXT, _RAW).with_row_index(_PLACE)
 
-    def texts(self, lists: Sequence[NamedCodes], part: KeyRange = EVERY_KEY) -> pl.LazyFrame:
+    def texts(self, lists: Sequence[NamedCodes]) -> pl.LazyFrame:
         """Return the codes of each activity that may have a code of a list, as one text: in order, or else sorted.
+
+        Args:
+            lists: The lists.
+
+        Returns:
+            `key` and `text`.
+        """
+        order = "position" if self.child.position else _TEXT
+        text = pl.col(_TEXT).sort_by(order).str.join(",")
+        of_interest = self._of_interest(lists, EVERY_KEY).join(self.distinct.lazy(), on=_RAW, nulls_equal=True)
+        return of_interest.group_by(_KEY).agg(text.alias(_TEXT))
+
+    def places(self, lists: Sequence[NamedCodes], part: KeyRange) -> pl.DataFrame:
+        """Return the codes of each activity that may have a code of a list, in order, or else sorted.
 
         Args:
             lists: The lists.
             part: The range that keys are in.
 
         Returns:
-            `key` and `text`.
+            `key`, and `place`: that of the code in `distinct`. All rows of an activity stand together.
         """
+        numbered = self.distinct.lazy().select(_RAW, _PLACE)
+        rows = self._of_interest(lists, part).join(numbered, on=_RAW, nulls_equal=True)
+        order = [_KEY, "position", _PLACE] if self.child.position else [_KEY, _PLACE]
+        return collect(rows.select(order).sort(order).select(_KEY, _PLACE))
+
+    def _of_interest(self, lists: Sequence[NamedCodes], part: KeyRange) -> pl.LazyFrame:
+        """Return all rows of the activities, with keys in a range, that may have a code of a list."""
         rows = self.rows.filter(part.holds(pl.col(_KEY)))
-        text = pl.col(_TEXT)
-        may_be_listed = text.str.contains_any(stems(lists), ascii_case_insensitive=True).fill_null(False)
-        of_interest = rows.join(self.distinct.filter(may_be_listed).lazy(), on=_RAW, how="semi", nulls_equal=True)
-        return (
-            rows.join(of_interest.select(_KEY).unique(), on=_KEY, how="semi")
-            .join(self.distinct.lazy(), on=_RAW, nulls_equal=True)
-            .group_by(_KEY)
-            .agg(text.sort_by("position" if self.child.position else _TEXT).str.join(",").alias(_TEXT))
-        )
+        may_be_listed = pl.col(_TEXT).str.contains_any(stems(lists), ascii_case_insensitive=True).fill_null(False)
+        listed = rows.join(self.distinct.filter(may_be_listed).lazy(), on=_RAW, how="semi", nulls_equal=True)
+        return rows.join(listed.select(_KEY).unique(), on=_KEY, how="semi")
 
     def counts(self, grammar: str, part: KeyRange = EVERY_KEY) -> pl.DataFrame:
         """Return the numbers of codes of each activity with any, and of malformed ones: `key`, `codes`, `malformed`."""
@@ -108,9 +123,14 @@ class ChildAnswers:
         counts = self._codes.counts(CODE_FIELDS[self._name].grammar.pattern, part)
         answers = counts.lazy()
         if self._lists:
-            texts = collect(self._codes.texts(self._lists, part))
-            patterns = pl.Series("pattern", DistinctAnswers(self._pattern).of(texts[_TEXT]))
-            answers = answers.join(texts.select(_KEY, patterns).lazy(), on=_KEY, how="left")
+            places = self._codes.places(self._lists, part)
+            lengths = places[_KEY].rle().struct.unnest()
+            codes = self._tokens.of_numbered(
+                self._codes.distinct[_TEXT], places[_PLACE].to_numpy().astype(np.int64), lengths["len"].to_numpy()
+            )
+            patterns = pl.Series("pattern", self.patterns.numbers(codes.verdicts, lengths.height))
+            decided_keys = lengths.select(pl.col("value").alias(_KEY), patterns)
+            answers = answers.join(decided_keys.lazy(), on=_KEY, how="left")
         else:
             answers = answers.with_columns(pl.lit(0, pl.Int64).alias("pattern"))
         decided = collect(answers)
@@ -139,9 +159,6 @@ class ChildAnswers:
         flags = count_flags(words, distinct["rows"].cast(pl.Int64).to_numpy())
         malformed = cells.filter(pl.Series(codes.is_malformed)).to_list()
         yield from code_findings(self._name, self._codes.child.code, flags, malformed)
-
-    def _pattern(self, texts: pl.Series) -> Numbers:
-        return self.patterns.numbers(self._tokens.read(texts).verdicts, len(texts))
 
 
 def single_code(code: pl.Expr) -> pl.Expr:

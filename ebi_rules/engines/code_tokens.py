@@ -119,6 +119,16 @@ class CodeTokens:
             return odd.merged(even, is_odd)
         return self._combined(table, numbers, lengths)
 
+    def of_numbered(self, pieces: pl.Series, numbers: Numbers, lengths: Numbers) -> Codes:
+        """Return what texts contain whose pieces are known already, each one code.
+
+        Args:
+            pieces: The different pieces.
+            numbers: The place in `pieces` of each piece of each text, in order.
+            lengths: How many pieces each text has, one or more.
+        """
+        return self._combined(self._described(pieces), numbers, lengths.astype(np.int64))
+
     def _numbered(self, pieces: pl.Series) -> tuple[_Table, Numbers]:
         """Return a table of pieces of text, and the place in it of each piece."""
         if self._pieces.has_given_up:

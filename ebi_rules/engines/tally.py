@@ -8,7 +8,7 @@ import polars as pl
 ROWS = "rows"
 """The column of counts."""
 
-_ROWS_AT_ONCE = 1_000_000
+_ROWS_AT_ONCE = 3_000_000
 _FRAMES_AT_ONCE = 1_000
 
 
