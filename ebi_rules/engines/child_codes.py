@@ -87,7 +87,7 @@ class ChildCodes:
         listed = rows.join(self.distinct.filter(may_be_listed).lazy(), on=_RAW, how="semi", nulls_equal=True)
         return rows.join(listed.select(_KEY).unique(), on=_KEY, how="semi")
 
-    def counts(self, grammar: str, part: KeyRange = EVERY_KEY) -> pl.DataFrame:
+    def counts(self, grammar: str, part: KeyRange) -> pl.DataFrame:
         """Return the numbers of codes of each activity with any, and of malformed ones: `key`, `codes`, `malformed`."""
         rows = self.rows.filter(part.holds(pl.col(_KEY)))
         text = pl.col(_TEXT)

@@ -374,8 +374,8 @@ def _added_up(cube: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
 
 def _in_order(rows: pl.DataFrame, columns: Mapping[str, pl.Expr]) -> pl.DataFrame:
     """Return rows in the order of columns worked out from them, as text: providers, units, months, values."""
-    order = rows.with_columns(columns[name].cast(pl.String).alias(name) for name in _ORDER if name in columns)
     names = [name for name in _ORDER if name in columns]
+    order = rows.with_columns(columns[name].cast(pl.String).alias(name) for name in names)
     return rows[order.select(pl.arg_sort_by(names, nulls_last=True)).to_series()]
 
 

@@ -33,10 +33,10 @@ def seen_by_day(until: Column, ended: Column, known_from: Column = 0.0, confiden
         confidence: The two-sided confidence of the limits, between 0 and 1.
 
     Returns:
-        One row per day on which somebody was seen or removed, from the first day with `FEWEST_AT_RISK` at risk: day,
-        at_risk, seen, removed (how many on the day), share_seen, lower_95, upper_95 (of those who wait; the names of
-        the limits do not change with the confidence), share_waiting (neither seen nor removed). If the data know
-        nobody from day 0 on, shares are of those who still wait on the day before the first row.
+        One row per day on which somebody was seen or removed, and for the first day with `FEWEST_AT_RISK` at risk and
+        the last day that is known of anybody: day, at_risk, seen, removed (how many on the day), share_seen, lower_95,
+        upper_95 (the names of the limits do not change with the confidence), share_waiting (neither seen nor removed).
+        Shares are of those who wait at the beginning of the first row's day.
 
     Raises:
         InvalidInputError: Columns differ in length, a day is below 0, a wait ends before it is known of, or an end is
@@ -44,24 +44,28 @@ def seen_by_day(until: Column, ended: Column, known_from: Column = 0.0, confiden
 
     Source:
         Aalen and Johansen, Scandinavian Journal of Statistics 1978; 5:141; the variance by the delta method as in
-        Marubini and Valsecchi (1995), section 10.3; limits on the scale of log(-log). Delayed entry as in Andersen,
-        Borgan, Gill and Keiding (1993), section IV.4.
+        Marubini and Valsecchi (1995), section 10.3; limits on the scale of log(-log). Where nobody or everybody is
+        seen, which has no variance: Wilson's limits of those at risk (Journal of the American Statistical Association
+        1927; 22:209). Delayed entry as in Andersen, Borgan, Gill and Keiding (1993), section IV.4.
 
     Example:
         >>> days, ends = list(range(1, 21)), [1, 1, 0, 2] * 5
-        >>> seen_by_day(days, ends).select("day", "at_risk", "seen", "removed").row(2)
+        >>> seen_by_day(days, ends).select("day", "at_risk", "seen", "removed").row(3)
         (4, 17, 0, 1)
     """
     waits = _Waits.of(until, ended, known_from)
     days, at_risk, seen, removed = waits.counts()
     started = np.flatnonzero(at_risk >= FEWEST_AT_RISK)
     first = int(started[0]) if started.size else days.size
-    days, at_risk, seen, removed = (column[first:] for column in (days, at_risk, seen, removed))
+    is_told = (seen + removed > 0) | (np.arange(days.size) == first) | (np.arange(days.size) == days.size - 1)
+    is_told[:first] = False
+    days, at_risk, seen, removed = (column[is_told] for column in (days, at_risk, seen, removed))
     left: Numbers = np.divide(at_risk - seen - removed, at_risk, out=np.ones_like(at_risk), where=at_risk > 0)
     waiting = np.cumprod(left, dtype=np.float64)
     before = np.concatenate([np.ones(min(1, waiting.size)), waiting[:-1]])
     share: Numbers = np.cumsum(before * np.divide(seen, at_risk, out=np.zeros_like(seen), where=at_risk > 0))
-    lower, upper = _limits(share, _variance(share, before, at_risk, seen, removed), normal_quantile(confidence))
+    variance = _variance(share, before, at_risk, seen, removed)
+    lower, upper = _limits(share, variance, at_risk, normal_quantile(confidence))
     return pl.DataFrame(
         {
             "day": days.astype(np.int64),
@@ -93,14 +97,21 @@ def day_by_which(curve: pl.DataFrame, share: float, column: str = "share_seen") 
 
 
 def share_by_day(curve: pl.DataFrame, day: int) -> tuple[float, float, float] | None:
-    """Return the share seen by a day with its limits; None if the data end, or the estimate begins, elsewhere.
+    """Return the share seen by a day with its limits; None before the first row, and after the last if some still wait.
 
     Args:
         curve: The rows of `seen_by_day`.
         day: A day of waiting, such as the last one within a standard.
+
+    Example:
+        Nobody is known of beyond day 20, on which some still wait.
+
+        >>> curve = seen_by_day([10] * 15 + [20] * 15, [1] * 15 + [0] * 15)
+        >>> [share_by_day(curve, day) and round(share_by_day(curve, day)[0], 2) for day in (9, 15, 20, 21)]
+        [0.0, 0.5, 0.5, None]
     """
     rows = curve.filter(pl.col("day") <= day)
-    if not rows.height:
+    if not rows.height or (day > curve["day"][-1] and curve["share_waiting"][-1] > 0):
         return None
     share, lower, upper = rows.select("share_seen", "lower_95", "upper_95").row(-1)
     return float(share), float(lower), float(upper)
@@ -129,16 +140,16 @@ class _Waits:
         return cls(from_day, last, how)
 
     def counts(self) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-        """Return the days on which waits ended, and how many were at risk, seen and removed on each.
+        """Return the days on which waits began to be known of or ended, and how many were at risk, seen and removed.
 
         Whoever is known from a day on can end on it: days are whole, and a list is read before the clinic.
         """
-        days = np.unique(self.until[self.ended != WAITING])
+        days = np.unique(np.concatenate([self.known_from, self.until]))
         entered = np.searchsorted(np.sort(self.known_from), days, side="right")
         gone = np.searchsorted(np.sort(self.until), days, side="left")
+        places = np.searchsorted(days, self.until)
         seen, removed = (
-            np.array([np.count_nonzero((self.until == day) & (self.ended == how)) for day in days], dtype=np.float64)
-            for how in (SEEN, REMOVED)
+            np.bincount(places[self.ended == how], minlength=days.size).astype(np.float64) for how in (SEEN, REMOVED)
         )
         return days, (entered - gone).astype(np.float64), seen, removed
 
@@ -161,10 +172,16 @@ def _variance(share: Numbers, before: Numbers, at_risk: Numbers, seen: Numbers, 
     return variance
 
 
-def _limits(share: Numbers, variance: Numbers, z: float) -> tuple[Numbers, Numbers]:
-    """Return limits on the scale of log(-log), which stay within 0 and 1."""
-    inside = (share > 0) & (share < 1)
+def _limits(share: Numbers, variance: Numbers, at_risk: Numbers, z: float) -> tuple[Numbers, Numbers]:
+    """Return limits on the scale of log(-log), which stay within 0 and 1; Wilson's where the share is 0 or 1.
+
+    As shares never fall, what is the lower limit on a day is so on every later one.
+    """
+    inside = (share > 0) & (share < 1 - 1e-12)
     safe = np.where(inside, share, 0.5)
     scale = z * np.sqrt(variance) / np.abs(safe * np.log(safe))
     lower, upper = safe ** np.exp(scale), safe ** np.exp(-scale)
-    return np.where(inside, lower, share), np.where(inside, upper, share)
+    of_none = z**2 / (at_risk + z**2)
+    lower = np.where(inside, lower, np.where(share > 0, 1 - of_none, 0.0))
+    upper = np.where(inside, upper, np.where(share > 0, 1.0, of_none))
+    return np.where(inside, lower, np.maximum.accumulate(lower)), upper

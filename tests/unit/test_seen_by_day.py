@@ -7,6 +7,7 @@ import pytest
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 from ebi_rules._support.errors import InvalidInputError
+from ebi_rules.statistics.intervals import wilson
 from ebi_rules.statistics.seen_by_day import (
     FEWEST_AT_RISK,
     REMOVED,
@@ -36,6 +37,7 @@ def test_it_is_what_statsmodels_works_out() -> None:
     until, ended, _ = _waits(np.random.default_rng(3), 400)
     curve = seen_by_day(until, ended)
     theirs = CumIncidenceRight(until, ended)
+    curve = curve.filter(pl.col("seen") + pl.col("removed") > 0)
     place = np.searchsorted(theirs.times, curve["day"].to_numpy())
     share = curve["share_seen"].to_numpy()
     assert share == pytest.approx(theirs.cinc[0][place], abs=1e-12)
@@ -50,6 +52,7 @@ def test_who_is_known_later_is_at_risk_later() -> None:
     until, ended, known_from = _waits(np.random.default_rng(4), 600, known_from=90)
     curve = seen_by_day(until, ended, known_from)
     theirs = SurvfuncRight(until, (ended != WAITING).astype(int), entry=known_from - 1)  # there, at risk the day after
+    curve = curve.filter(pl.col("seen") + pl.col("removed") > 0)
     place = np.searchsorted(theirs.surv_times, curve["day"].to_numpy())
     assert curve["at_risk"].to_list() == theirs.n_risk[place].tolist()
     assert curve["share_waiting"].to_numpy() == pytest.approx(theirs.surv_prob[place], abs=1e-12)
@@ -76,7 +79,7 @@ def test_the_interval_covers_what_was_planted(known_from: float) -> None:
 def test_estimates_begin_where_enough_are_at_risk() -> None:
     until = np.array([1.0] + [50.0] * 20)
     curve = seen_by_day(until, [SEEN] * 21, [0.0] + [10.0] * 20)
-    assert curve["day"].to_list() == [50]
+    assert curve["day"].to_list() == [10, 50]
     assert seen_by_day([3.0] * (FEWEST_AT_RISK - 1), [SEEN] * (FEWEST_AT_RISK - 1)).height == 0
     assert seen_by_day([], []).height == 0
 
@@ -86,15 +89,29 @@ def test_the_median_is_a_day_or_none() -> None:
     assert day_by_which(half_never, 0.5) is None
     assert day_by_which(half_never, 0.25) == 6
     assert day_by_which(half_never, 0.25, "upper_95") < 6 < day_by_which(half_never, 0.25, "lower_95")  # type: ignore[operator]
-    assert share_by_day(half_never, 0) is None
+    assert share_by_day(seen_by_day([60] * 20, [SEEN] * 20, 7.0), 6) is None
     seen, lower, upper = share_by_day(half_never, 28) or (0, 0, 0)
     assert lower < seen < upper
     assert seen == pytest.approx(10 / 21)
 
 
-def test_all_seen_at_once_has_no_width_left() -> None:
+def test_nobody_and_everybody_have_an_interval_too() -> None:
     curve = seen_by_day([7] * 30, [SEEN] * 30)
-    assert curve.select("share_seen", "lower_95", "upper_95", "share_waiting").row(0) == (1, 1, 1, 0)
+    lower, upper = wilson(30, 30)
+    assert share_by_day(curve, 6) == pytest.approx((0, *wilson(0, 30)))
+    assert share_by_day(curve, 7) == pytest.approx((1, lower, upper))
+    assert share_by_day(curve, 99) == pytest.approx((1, lower, upper)), "nobody waits any more"
+    # The last of many who is seen says nothing new: the limit of the day before holds.
+    last = seen_by_day(list(range(1, 31)), [SEEN] * 30)
+    assert last["lower_95"][-1] == pytest.approx(last["lower_95"][-2])
+    assert last["lower_95"][-2] > 0.7
+
+
+def test_what_happens_beyond_the_data_is_not_said() -> None:
+    curve = seen_by_day([10] * 15 + [20] * 15, [SEEN] * 15 + [WAITING] * 15)
+    assert curve["day"].to_list() == [0, 10, 20]
+    assert share_by_day(curve, 20) is not None
+    assert share_by_day(curve, 126) is None
 
 
 @pytest.mark.parametrize(

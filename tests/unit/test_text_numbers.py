@@ -115,7 +115,7 @@ def test_texts_in_several_forms_are_read_together_as_each_alone() -> None:
 
 
 def test_short_texts_have_a_place_of_their_own() -> None:
-    """Three texts in a hundred may share both its places with others, and is looked up more slowly; none is wrong."""
+    """Three texts in a hundred may share both their places with others, and are looked up otherwise; none is wrong."""
     texts = pl.Series([f"Y{number:05}" for number in range(60_000)])
     numbers = TextNumbers(lambda new, of: None)
     for start in range(0, len(texts), 6_000):
