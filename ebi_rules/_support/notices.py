@@ -12,14 +12,16 @@ class Notice(str):
     Args:
         template: The warning, with `{rows_have}` in place of "1 row has" or "12 rows have".
         rows: The number of rows.
+        noun: What is counted, if not rows.
     """
 
     template: str
     rows: int
+    noun: str
 
-    def __new__(cls, template: str, rows: int) -> "Notice":
-        notice = super().__new__(cls, template.format(rows_have=rows_have(rows)))
-        notice.template, notice.rows = template, rows
+    def __new__(cls, template: str, rows: int, noun: str = "row") -> "Notice":
+        notice = super().__new__(cls, template.format(rows_have=rows_have(rows, noun)))
+        notice.template, notice.rows, notice.noun = template, rows, noun
         return notice
 
     def shown(self, control: Callable[[int], int | None]) -> str:
@@ -32,17 +34,18 @@ class Notice(str):
             The warning with the count as it may be shown, or "few rows have" where it is suppressed.
         """
         shown = control(self.rows)
-        return self.template.format(rows_have="few rows have" if shown is None else rows_have(shown))
+        few = f"few {self.noun}s have"
+        return self.template.format(rows_have=few if shown is None else rows_have(shown, self.noun))
 
 
-def rows_have(count: int) -> str:
-    """Return a count of rows as the start of a sentence.
+def rows_have(count: int, noun: str = "row") -> str:
+    """Return a count of rows, or of something else, as the start of a sentence.
 
     Example:
-        >>> rows_have(1), rows_have(1200)
-        ('1 row has', '1,200 rows have')
+        >>> rows_have(1), rows_have(1200, "wait")
+        ('1 row has', '1,200 waits have')
     """
-    return "1 row has" if count == 1 else f"{count:,} rows have"
+    return f"1 {noun} has" if count == 1 else f"{count:,} {noun}s have"
 
 
 def braced(name: str) -> str:

@@ -16,7 +16,15 @@ from ebi_rules._support.errors import ExtractError, UsageError
 from ebi_rules.engines.connections import driver
 from ebi_rules.engines.extract import ExtractSource, InputFile
 from ebi_rules.engines.value_checks import zone_remarks
-from ebi_rules.engines.warehouse import Query, WarehouseExtract, count_cube, guarded, open_files, open_named_table
+from ebi_rules.engines.warehouse import (
+    Query,
+    WarehouseExtract,
+    count_cube,
+    guarded,
+    joined_schema,
+    open_files,
+    open_named_table,
+)
 from ebi_rules.translate.date_formats import LONDON
 
 __all__ = ["count_cube", "open_source"]
@@ -58,9 +66,12 @@ def _open_files(source: ExtractSource) -> WarehouseExtract:
         _make_view(connection, children[name], child.files)
     query = _query(connection)
     schema = query(f"SELECT * FROM {activity} WHERE 1 = 0").schema
+    joined = files.binding.joined
+    of_second = query(f"SELECT * FROM {children[joined.called]} WHERE 1 = 0").schema if joined else {}
+    types = joined_schema(files.binding, schema, of_second)
     remarks = zone_remarks(files)
     return WarehouseExtract(
-        files.binding, "duckdb", "duckdb", activity, children, query, files.files, schema, remarks, place=_IN_MEMORY
+        files.binding, "duckdb", "duckdb", activity, children, query, files.files, types, remarks, place=_IN_MEMORY
     )
 
 

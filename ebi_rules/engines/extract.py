@@ -40,8 +40,8 @@ class ExtractSource:
         data: A path, the name of a table in a warehouse, or a frame.
         layout: The name of a layout, a layout file, or a layout; None to detect it.
         columns: Columns by canonical field, where they differ from the layout's.
-        children: Tables of codes by field (procedures, diagnoses), for layouts that have them; None to look for them
-            beside the extract.
+        children: Further tables: of codes by field (procedures, diagnoses), and a second table by what its rows are
+            called (contacts), for layouts that have them; what is not named is looked for beside the extract.
         text: How text files are written, where that is not to be recognised.
     """
 
@@ -51,8 +51,18 @@ class ExtractSource:
     children: Mapping[str, Source] = field(default_factory=dict)
     text: TextOptions = TextOptions()
 
-    def bind_to(self, available: Iterable[str]) -> Binding:
-        """Return the layout, as named or detected, bound to the columns that an extract has.
+    def layout_of(self, available: Iterable[str]) -> Layout:
+        """Return the layout, as named or detected.
+
+        Raises:
+            UsageError: There is no such layout.
+            LayoutError: The layout file is wrong.
+            ExtractError: No layout fits.
+        """
+        return detect(available, self.columns) if self.layout is None else find_layout(self.layout)
+
+    def bind_to(self, available: Iterable[str], of_second: Iterable[str] | None = None) -> Binding:
+        """Return the layout, as named or detected, bound to the columns that an extract and its second table have.
 
         Raises:
             UsageError: There is no such layout, or a column that the user named does not exist.
@@ -60,8 +70,7 @@ class ExtractSource:
             ExtractError: No layout fits, or the key is missing.
         """
         names = list(available)
-        layout = detect(names, self.columns) if self.layout is None else find_layout(self.layout)
-        return bind(layout, names, self.columns)
+        return bind(self.layout_of(names), names, self.columns, of_second)
 
 
 @dataclass(frozen=True)
@@ -151,7 +160,8 @@ class FrameExtract(Extract):
 
     Attributes:
         table: The activity table.
-        children: The tables of codes by field, for layouts that have them.
+        children: The tables of codes by field, and a second table by what its rows are called, for layouts that have
+            them. The rows of a second table are in `table` already.
         kind: The kind of result that `flag` returns: lazy, frame, pandas or arrow, as the data were given.
         distinct_dates: What `polars_dates.distinct_dates` found, by column: a part of the extract has no others.
     """

@@ -9,7 +9,7 @@ import polars as pl
 from ebi_rules._support.errors import UsageError
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.cube import EARLIEST
-from ebi_rules.engines.child_tables import is_child_file, open_children
+from ebi_rules.engines.child_tables import is_child_file, join_second, open_children, open_second
 from ebi_rules.engines.coded_values import distinct_values
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract
@@ -29,8 +29,12 @@ def open_source(source: ExtractSource) -> FrameExtract:
         ExtractError: A file cannot be read, no layout fits, or a table of codes is missing.
     """
     table = open_table(source.data, is_child_file, source.text)
-    binding = source.bind_to(table.columns)
+    second = open_second(source, source.layout_of(table.columns), table.columns)
+    binding = source.bind_to(table.columns, second.columns if second else None)
     children = open_children(source, binding)
+    if second and binding.joined:
+        table = join_second(table, second, binding.joined)
+        children[binding.joined.called] = second
     return FrameExtract(binding, "polars", table, children, _kind_of(source))
 
 

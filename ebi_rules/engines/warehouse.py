@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
+from sqlglot import exp
 
 from ebi_rules._support.errors import EbiError, EngineError, ExtractError, UsageError
 from ebi_rules._support.progress import Progress, quiet
@@ -24,7 +25,7 @@ from ebi_rules.engines.findings import CODE_ADVICE, NUMBER, Finding, notices_of
 from ebi_rules.engines.imaging_findings import IMAGING_SYSTEM, examination_findings, require_exact
 from ebi_rules.engines.key_checks import key_findings
 from ebi_rules.engines.value_checks import absence_remarks, check_types
-from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.binding import Binding, needs_second
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.statements.check_sql import check_statement
@@ -33,7 +34,7 @@ from ebi_rules.statements.cube_counts import Measure, criteria_counted
 from ebi_rules.statements.cube_sql import CubeTotalsStatements
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
-from ebi_rules.translate.dialects.printing import table_name
+from ebi_rules.translate.dialects.printing import identifier, table_name
 
 _NAMES = ("rule", "measure", "item")
 
@@ -242,10 +243,31 @@ def open_named_table(engine: str, dialect: str, query: Query, source: ExtractSou
         if not isinstance(child, str):
             raise UsageError(f"{name}: in a warehouse this must be the name of a table.")
         children[name] = child
-    printed = table_name(table, find_dialect(dialect)).sql(find_dialect(dialect).sqlglot)
-    schema = query(f"SELECT * FROM {printed} WHERE 1 = 0").schema
-    binding = source.bind_to(schema)
-    return WarehouseExtract(binding, engine, dialect, table, children, query, schema=schema, place=engine)
+    schema = schema_of_table(query, table_name(table, find_dialect(dialect)), dialect)
+    layout = source.layout_of(schema)
+    of_second = None
+    if layout.second and needs_second(layout, schema):
+        called = layout.second.called
+        beside = table_name(table, find_dialect(dialect))
+        beside.set("this", identifier(layout.second.table, find_dialect(dialect)))
+        second = table_name(children[called], find_dialect(dialect)) if called in children else beside
+        of_second = schema_of_table(query, second, dialect)
+    binding = source.bind_to(schema, of_second)
+    types = joined_schema(binding, schema, of_second or {})
+    return WarehouseExtract(binding, engine, dialect, table, children, query, schema=types, place=engine)
+
+
+def schema_of_table(query: Query, table: exp.Table, dialect: str) -> Mapping[str, pl.DataType]:
+    """Return the types of a table's columns, as the warehouse returns them."""
+    return query(f"SELECT * FROM {table.sql(find_dialect(dialect).sqlglot)} WHERE 1 = 0").schema
+
+
+def joined_schema(
+    binding: Binding, schema: Mapping[str, pl.DataType], of_second: Mapping[str, pl.DataType]
+) -> dict[str, pl.DataType]:
+    """Return the types of all columns by the names that they have once a second table is joined."""
+    named = binding.joined.columns if binding.joined else {}
+    return {**schema, **{name: of_second[column] for column, name in named.items()}}
 
 
 def open_files(engine: str, source: ExtractSource) -> FrameExtract:

@@ -42,6 +42,25 @@ BIRTH_AND_ACTIVITY = ("birth_date", "activity_date")
 
 
 @dataclass(frozen=True)
+class JoinedTable:
+    """The second table of a layout, matched to its columns.
+
+    Attributes:
+        called: What its rows are called.
+        table: The layout's name of the table.
+        key: The column of the first table by which rows are joined.
+        other_key: That of the second table.
+        columns: Its columns that fields have, each with the name that it has once the tables are joined.
+    """
+
+    called: str
+    table: str
+    key: str
+    other_key: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Binding:
     """A layout matched to the columns of one extract.
 
@@ -53,6 +72,7 @@ class Binding:
         codes: The code fields that the extract has, each with its columns in code order or with its child table.
         available: All columns of the extract; None when there is no extract, as for the SQL of a warehouse.
         recodings: The fields that are derived from the codes of another field, and so have that field's columns.
+        joined: The second table, if the layout has one and the extract does not contain it already.
     """
 
     layout: Layout
@@ -60,6 +80,7 @@ class Binding:
     codes: Mapping[str, tuple[str, ...] | ChildTable]
     available: tuple[str, ...] | None
     recodings: Mapping[str, Recoding] = field(default_factory=dict)
+    joined: JoinedTable | None = None
 
     @property
     def key(self) -> str:
@@ -217,13 +238,32 @@ def completed_years(birth: object, day: object) -> int | None:
     return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
-def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapping[str, str] | None = None) -> Binding:
+def needs_second(layout: Layout, available: Iterable[str] | None) -> bool:
+    """Return whether a layout has a second table, and an extract has none of its fields yet.
+
+    Args:
+        layout: The layout.
+        available: The columns of the extract; None when there is no extract.
+    """
+    if layout.second is None or available is None:
+        return layout.second is not None
+    columns = Columns(tuple(available), layout.other_names)
+    return not any(columns.present(names) for names in layout.second.fields.values())
+
+
+def bind(
+    layout: Layout,
+    available: Iterable[str] | None = None,
+    overrides: Mapping[str, str] | None = None,
+    of_second: Iterable[str] | None = None,
+) -> Binding:
     """Match a layout to the columns of an extract.
 
     Args:
         layout: The layout.
         available: The columns of the extract; None when there is no extract, and then every column is taken to exist.
         overrides: Columns by canonical field, instead of the layout's.
+        of_second: The columns of the second table, if `needs_second`.
 
     Raises:
         UsageError: An override has an unknown field or column.
@@ -239,9 +279,12 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
         if name not in FIELDS and name not in CODE_FIELDS:
             raise UsageError("--column: " + unknown("field", name, [*FIELDS, *CODE_FIELDS]))
     columns = Columns(None if available is None else tuple(available), layout.other_names)
+    joined, fields_of_second = _second(layout, columns, overrides, of_second)
     fields: dict[str, tuple[str, ...]] = {}
     for name in FIELDS:
-        if name in overrides:
+        if name in fields_of_second:
+            fields[name] = fields_of_second[name]
+        elif name in overrides:
             fields[name] = (columns.named(name, overrides[name]),)
         elif matches := columns.present(layout.fields.get(name, ())):
             fields[name] = matches
@@ -262,17 +305,51 @@ def bind(layout: Layout, available: Iterable[str] | None = None, overrides: Mapp
             codes[name] = shape
         elif shape and (matches := columns.numbered(shape)):
             codes[name] = matches
-    binding = Binding(layout, fields, codes, columns.available)
+    binding = Binding(layout, fields, codes, columns.available, joined=joined)
     if "id" not in fields:
         raise ExtractError(f"this extract has no column for id, the activity's key. {binding.why_lacking('id')}")
     return binding
 
 
+def _second(
+    layout: Layout, columns: Columns, overrides: Mapping[str, str], of_second: Iterable[str] | None
+) -> tuple[JoinedTable | None, dict[str, tuple[str, ...]]]:
+    """Return the second table of a layout if it is to be joined, and the columns of its fields after that."""
+    second = layout.second
+    if second is None or not needs_second(layout, columns.available):
+        return None, {}
+    others = Columns(None if of_second is None else tuple(of_second), layout.other_names)
+    if others.available is None and columns.available is not None:
+        raise ExtractError(f"the layout {layout.name} has {second.called} in a second table ({second.table}): name it.")
+    names = [next(iter(found), None) for found in (columns.present(second.key), others.present(second.key))]
+    key, other_key = names
+    if not key or not other_key:
+        raise ExtractError(
+            f"the table {'of ' + second.called if key else 'itself'} has no column {second.key[0]}, by which the two "
+            "tables are joined."
+        )
+    fields: dict[str, tuple[str, ...]] = {}
+    joined: dict[str, str] = {}
+    for name, of_layout in second.fields.items():
+        found = (others.named(name, overrides[name]),) if name in overrides else others.present(of_layout)
+        for column in found:
+            joined[column] = f"{second.called}_{column}" if columns.available and columns.find(column) else column
+        if found:
+            fields[name] = tuple(joined[column] for column in found)
+    missing = next((name for name in second.fields if name not in fields), None)
+    if missing:
+        wanted = second.fields[missing][0]
+        raise ExtractError(
+            f"the table of {second.called} has no column {wanted}. Use --column {missing}=COLUMN for another name."
+        )
+    return JoinedTable(second.called, second.table, key, other_key, joined), fields
+
+
 def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None) -> Layout:
     """Return the built-in layout that fits the columns of an extract best.
 
-    A layout fits when the extract has a column for the key, a column for codes (unless they are all in child tables)
-    and no column that the layout rules out.
+    A layout fits when the extract has a column for the key, a column for codes (unless they are all in child tables,
+    or such extracts have none), every column that the layout demands, and none that it rules out.
 
     Args:
         available: The columns of the extract.
@@ -285,14 +362,14 @@ def detect(available: Iterable[str], overrides: Mapping[str, str] | None = None)
     scores: dict[str, int] = {}
     for layout in builtin_layouts().values():
         columns = Columns(available, layout.other_names)
-        if columns.present(layout.not_with):
+        if columns.present(layout.not_with) or len(columns.present(layout.always_with)) < len(layout.always_with):
             continue
         fields = [name for name, names in layout.fields.items() if columns.present(names)]
         shapes = [shape for shape in layout.codes.values() if isinstance(shape, Numbered)]
         present_shapes = [shape for shape in shapes if columns.has_numbered(shape)]
         has_key = "id" in fields or "id" in (overrides or {})
         coded = {*CODE_FIELDS, *IMAGING_FIELD.values()} & {*fields, *(overrides or {})}
-        if has_key and (present_shapes or coded or (layout.is_child and not shapes)):
+        if has_key and (present_shapes or coded or not layout.is_coded or (layout.is_child and not shapes)):
             scores[layout.name] = len(fields) + len(present_shapes)
     best = [name for name, score in scores.items() if score == max(scores.values())]
     if not best:

@@ -15,7 +15,7 @@ from ebi_rules._support.errors import LayoutError, UsageError, unknown
 from ebi_rules._support.package_data import data_folder, toml_files
 from ebi_rules._support.toml_file import TomlFile, read_text_file
 from ebi_rules.criteria.fields import FIELDS, Kind
-from ebi_rules.criteria.nodes import CODE_FIELDS, SPELL_FIELD
+from ebi_rules.criteria.nodes import CODE_FIELDS, IMAGING_FIELD, SPELL_FIELD
 from opcs_icd import normal_form
 
 _POSITION = re.compile(r"NN|(?<![A-Za-z])[Nn]$|\{N\}")
@@ -25,12 +25,18 @@ DATASETS = {
     "outpatient": "outpatient appointments",
     "admitted": "admitted care",
     "imaging": "imaging examinations",
+    "community": "community care contacts",
+    "waiting_list": "entries of waiting lists",
+    "emergency": "emergency attendances",
 }
 """The kinds of activity that a rule or a layout is about, with their names in sentences."""
 
 MOST_POSITIONS = 99
 
-_OPTIONAL = {"title", "source", "baby_ages", "not_with", "key_with", "may_lack", "other_names", *CODE_FIELDS}
+_OPTIONAL = {
+    *("title", "source", "baby_ages", "not_with", "always_with", "key_with", "may_lack", "other_names", "second"),
+    *CODE_FIELDS,
+}
 _SHAPES = {
     "delimited": ({"column"}, {"fillers", "lone_fillers"}),
     "numbered": ({"columns", "positions"}, {"first", "fillers", "lone_fillers", "too_short"}),
@@ -105,6 +111,23 @@ class ChildTable:
 
 
 @dataclass(frozen=True)
+class SecondTable:
+    """A table whose rows each belong to a row of the first: the contacts that a referral led to.
+
+    Attributes:
+        called: What its rows are called.
+        table: The name of the table.
+        key: The names that the column which both tables have may have.
+        fields: The columns of the fields that it has.
+    """
+
+    called: str
+    table: str
+    key: tuple[str, ...]
+    fields: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where extracts of one kind have the fields and codes of an activity.
 
@@ -113,13 +136,16 @@ class Layout:
         title: The name of the extract in English.
         dataset: A key of `DATASETS`.
         source: Where the column names come from.
-        fields: The columns of each canonical field; the first that is not null counts.
+        fields: The columns of each canonical field, those of the second table too; the first that is not null counts.
         codes: The shape of each code field.
         baby_ages: Ages under 1 year are written 7001 to 7007, as in HES.
         not_with: Columns that extracts of this kind never have.
+        always_with: Columns that extracts of this kind always have.
         may_lack: Coded fields that extracts of this kind may not have: criteria then find them missing in every row.
         other_names: Other names that a column may have, by its name in `fields`.
         key_with: Fields without which the key is not unique: an accession number is unique at its site only.
+        second: The second table, with the rows of which those of the first are joined; None if there is none. Rows of
+            the first that have none in the second stay.
     """
 
     name: str
@@ -130,9 +156,16 @@ class Layout:
     codes: Mapping[str, Numbered | ChildTable]
     baby_ages: bool = False
     not_with: tuple[str, ...] = ()
+    always_with: tuple[str, ...] = ()
     key_with: tuple[str, ...] = ()
     may_lack: tuple[str, ...] = ()
     other_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    second: SecondTable | None = None
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether activities have codes."""
+        return bool(self.codes) or any(name in self.fields for name in IMAGING_FIELD.values())
 
     @property
     def is_child(self) -> bool:
@@ -192,32 +225,60 @@ def read_layout(content: str, file: str) -> Layout:
         title=source.text(("title",), table.get("title", table["name"])),
         dataset=table["dataset"],
         source=table.get("source", ""),
-        fields=_fields(source),
+        fields={**_fields(source), **_fields_of_second(source)},
         codes={name: _shape(source, name, table[name]) for name in CODE_FIELDS if name in table},
         baby_ages=source.flag(("baby_ages",), table.get("baby_ages", False)),
         not_with=source.texts(("not_with",), table["not_with"]) if "not_with" in table else (),
+        always_with=source.texts(("always_with",), table["always_with"]) if "always_with" in table else (),
         other_names=_other_names(source),
-        key_with=_fields_named(source, "key_with", source.table["fields"]),
+        key_with=_fields_named(source, "key_with", [*source.table["fields"], *_fields_of_second(source)]),
         may_lack=_fields_named(source, "may_lack", [name for name, field in FIELDS.items() if field.kind is Kind.CODE]),
+        second=_second(source),
     )
 
 
 def _fields(source: TomlFile) -> dict[str, tuple[str, ...]]:
-    fields = {}
-    for name, columns in source.table["fields"].items():
-        if name not in FIELDS:
-            source.fail(("fields", name), unknown("field", name, FIELDS))
-        fields[name] = source.texts(("fields", name), columns)
+    fields = _columns_of_fields(source, ("fields",), source.table["fields"])
     if "id" not in fields:
         source.fail(("fields",), "the field id is missing: every activity requires a key.")
     return fields
+
+
+def _columns_of_fields(
+    source: TomlFile, place: tuple[str, ...], table: Mapping[str, Any]
+) -> dict[str, tuple[str, ...]]:
+    fields = {}
+    for name, columns in table.items():
+        if name not in FIELDS:
+            source.fail((*place, name), unknown("field", name, FIELDS))
+        fields[name] = source.texts((*place, name), columns)
+    return fields
+
+
+def _second(source: TomlFile) -> SecondTable | None:
+    table = source.table.get("second")
+    if table is None:
+        return None
+    needed = {"called", "table", "key", "fields"}
+    source.require_keys(("second",), table, needed, set())
+    called, name = (source.text(("second", entry), table[entry]) for entry in ("called", "table"))
+    fields = _columns_of_fields(source, ("second", "fields"), table["fields"])
+    for repeated in fields.keys() & source.table["fields"].keys():
+        source.fail(("second", "fields", repeated), "the first table has this field: name it once.")
+    return SecondTable(called, name, source.texts(("second", "key"), table["key"]), fields)
+
+
+def _fields_of_second(source: TomlFile) -> Mapping[str, tuple[str, ...]]:
+    second = _second(source)
+    return second.fields if second else {}
 
 
 def _other_names(source: TomlFile) -> dict[str, tuple[str, ...]]:
     table = source.table.get("other_names", {})
     if not isinstance(table, dict):
         source.fail(("other_names",), "this must be a table of columns, each with its other names.")
-    columns = [name for names in _fields(source).values() for name in names]
+    fields = [*_fields(source).values(), *_fields_of_second(source).values()]
+    columns = [name for names in fields for name in names]
     for name in table:
         if name not in columns:
             source.fail(("other_names", name), unknown("column", name, columns))

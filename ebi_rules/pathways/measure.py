@@ -12,7 +12,10 @@ from ebi_rules.rule_model.measure_logic import MeasureLogic
 
 @dataclass(frozen=True)
 class Event:
-    """A made-up activity of the one person in an example: its day, its dataset, and what it is."""
+    """A made-up activity in an example: its day, its dataset, and what it is.
+
+    The day of a referral that led to no contact yet is empty.
+    """
 
     day: str
     dataset: str

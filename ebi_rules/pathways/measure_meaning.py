@@ -41,7 +41,7 @@ def answers(measure: Measure, events: Sequence[Event], first_day: str, last_day:
         first_day: The first day of the data: `2024-04-01`.
         last_day: The last day of the data.
     """
-    ordered = sorted(events, key=lambda event: event.day)
+    ordered = sorted((event for event in events if event.day), key=lambda event: event.day)
     if measure.pairing:
         return _missed(measure.pairing, ordered, date.fromisoformat(first_day), date.fromisoformat(last_day))
     indexes = [event for event in ordered if is_a(measure.index, event)]

@@ -9,9 +9,11 @@ from typing import Any
 from ebi_rules._support.errors import unknown
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import And, Or
+from ebi_rules.layouts.layout import DATASETS
 from ebi_rules.pathways.measure import Measure, PersonExample
 from ebi_rules.pathways.measure_meaning import INCOMPLETE, answers
 from ebi_rules.pathways.people_file import FindRule, PeopleSource
+from ebi_rules.pathways.wait_meaning import REMOVED, STILL_WAITING, wait_answers
 from ebi_rules.rule_model.coded_source import SharedDefinitions
 from ebi_rules.rule_model.measure_logic import (
     DAYS,
@@ -21,11 +23,15 @@ from ebi_rules.rule_model.measure_logic import (
     MISSED,
     OWN_DAY,
     SHARE,
+    WAIT,
     WITHOUT,
     EventDefinition,
     Pairing,
+    Wait,
+    WaitEnd,
     Window,
 )
+from ebi_rules.rule_model.toml_source import Place
 
 _REQUIRED = {"key", "title", "about", "source", "shows", "limits", "examples"}
 _OPTIONAL = {
@@ -44,12 +50,16 @@ _OPTIONAL = {
     "standard",
     "index_in",
     "outcome_in",
+    "seen",
+    "removed_on",
+    "snapshots",
     "codes",
     "criteria",
     "words",
 }
 _EXAMPLE = {"about", "person", "answers", "data"}
 _WITHIN = {"days", "after", "from"}
+_OF_WAITS = ("seen", "removed_on", "snapshots")
 _LONGEST = 3660
 """The longest window, in days: ten years, and no extract is longer."""
 
@@ -82,16 +92,21 @@ class _MeasureFile(PeopleSource):
         self.require_one_of(("gives",), gives, tuple(KINDS))
         of = table.get("of", EACH)
         self.require_one_of(("of",), of, (EACH, FIRST))
+        for name in _OF_WAITS if gives != WAIT else ():
+            if name in table:
+                self.fail((name,), f"only a measure of waits can have the entry {name}.")
         pairing = self._pairing() if gives == MISSED else None
         if pairing is None and "index" not in table:
             self.fail((), "the entry index is missing.")
         index = self._any_of_kinds(pairing, 0) if pairing else self._definition("index")
         if pairing:
             outcome, window, start = self._any_of_kinds(pairing, 1), None, None
-        elif gives == DAYS:
-            for name in ("outcome", "within"):
+        elif gives in (DAYS, WAIT):
+            for name in ("outcome", "within", *(("end", "working_days", "of") if gives == WAIT else ())):
                 if name in table:
-                    self.fail((name,), "a measure of days must have a start and no outcome.")
+                    self.fail(
+                        (name,), f"a measure of {gives if gives == DAYS else 'waits'} cannot have the entry {name}."
+                    )
             outcome, window, start = None, None, self._start()
         else:
             for name in ("start", "end", "working_days", "standard_days", "standard"):
@@ -115,14 +130,38 @@ class _MeasureFile(PeopleSource):
             end=self._day_field("end") if "end" in table else None,
             working_days=self._is_true("working_days"),
             only_when_named=self._is_true("only_when_named"),
-            standard_days=self._standard_days() if gives == DAYS else None,
+            standard_days=self._standard_days() if gives in (DAYS, WAIT) else None,
             pairing=pairing,
+            wait=self._wait() if gives == WAIT else None,
             standard=table.get("standard", ""),
             shows=self.sentences("shows"),
             limits=self.sentences("limits"),
             words={**self.words, **self.shared.words, **table.get("words", {})},
             examples=tuple(self._example(number, example) for number, example in enumerate(table["examples"])),
         )
+
+    def _wait(self) -> Wait:
+        """Read what ends a wait, and how the dataset shows who left without being seen."""
+        table = self.table
+        for name in ("seen", "index_in"):
+            if name not in table:
+                self.fail((), f"the entry {name} is missing.")
+        if not isinstance(table["seen"], list) or not table["seen"]:
+            self.fail(("seen",), "these must be tables ([[seen]]), each with the field `on` of the day.")
+        ends = []
+        for number, end in enumerate(table["seen"]):
+            place = ("seen", str(number))
+            self.require_keys(place, end, {"when", "on", "in"}, {"on"})
+            dataset = end.get("in", table["index_in"])
+            if "when" in end:
+                event = self.event_definition((*place, "when"), end["when"], dataset)
+            elif dataset in DATASETS:
+                event = EventDefinition((), dataset, "")
+            else:
+                self.fail((*place, "in"), unknown("dataset", str(dataset), DATASETS))
+            ends.append(WaitEnd(event, self._day_named((*place, "on"), end["on"], with_own=True)))
+        removed_on = self._day_field("removed_on") if "removed_on" in table else None
+        return Wait(tuple(ends), removed_on, self._is_true("snapshots"))
 
     def _pairing(self) -> Pairing:
         """Read the kinds of events that two datasets record, and how far apart their records may be."""
@@ -193,10 +232,14 @@ class _MeasureFile(PeopleSource):
         return self._day_field("start")
 
     def _day_field(self, entry: str) -> str:
-        name = self.table[entry]
-        dates = [name for name, field in FIELDS.items() if field.kind is Kind.DATE and name != "activity_date"]
+        return self._day_named((entry,), self.table[entry])
+
+    def _day_named(self, place: Place, name: object, with_own: bool = False) -> str:
+        dates = [name for name, field in FIELDS.items() if field.kind is Kind.DATE]
+        if not with_own:
+            dates.remove(OWN_DAY)
         if name not in dates:
-            self.fail((entry,), unknown("field with a day", str(name), dates))
+            self.fail(place, unknown("field with a day", str(name), dates))
         return str(name)
 
     def _is_true(self, entry: str) -> bool:
@@ -213,7 +256,8 @@ class _MeasureFile(PeopleSource):
         if not isinstance(right_answers, list) or not all(map(_is_answer, right_answers)):
             self.fail(
                 (*where, "answers"),
-                f"these must be 'yes', 'no', {INCOMPLETE!r} or numbers, one per index activity.",
+                f"these must be 'yes', 'no', {INCOMPLETE!r} or numbers, one per index activity; of waits numbers, "
+                f"{REMOVED!r}, {STILL_WAITING!r} or {INCOMPLETE!r}.",
             )
         events = tuple(self.event((*where, "person"), activity) for activity in table["person"])
         return PersonExample(table["about"], events, tuple(right_answers), first, last)
@@ -221,8 +265,7 @@ class _MeasureFile(PeopleSource):
     def _check_examples(self, measure: Measure) -> None:
         answers_seen: set[str | int] = set()
         for number, example in enumerate(measure.examples):
-            indexes = answers(measure, example.events, example.first_day, example.last_day)
-            actual = tuple(index.answer for index in indexes)
+            actual = _answers(measure, example)
             answers_seen.update(actual)
             if actual != example.answers:
                 self.note(
@@ -231,10 +274,18 @@ class _MeasureFile(PeopleSource):
                     f"{list(actual)}.",
                 )
         needed = {"yes", "no"} if measure.gives in (SHARE, WITHOUT, MISSED) else set()
-        needed |= {INCOMPLETE} if measure.window or measure.gives in (DAYS, MISSED) else set()
+        needed |= {INCOMPLETE} if measure.window or measure.gives in (DAYS, MISSED, WAIT) else set()
+        needed |= {STILL_WAITING} if measure.wait else set()
         for answer in sorted(needed - answers_seen):
             self.note(("examples", "0"), f"no example has the answer {answer!r}: add one that does.")
 
 
+def _answers(measure: Measure, example: PersonExample) -> tuple[str | int, ...]:
+    if measure.wait:
+        return wait_answers(measure, example.events, example.first_day, example.last_day)
+    indexes = answers(measure, example.events, example.first_day, example.last_day)
+    return tuple(index.answer for index in indexes)
+
+
 def _is_answer(value: object) -> bool:
-    return value in ("yes", "no", INCOMPLETE) or type(value) is int
+    return value in ("yes", "no", INCOMPLETE, REMOVED, STILL_WAITING) or type(value) is int

@@ -14,13 +14,27 @@ from ebi_rules.pathways.measure_counts import (
     answer_spread,
     backward_waits,
     count_answers,
+    cube_of_answers,
     measure_cube,
     why_too_short,
 )
 from ebi_rules.pathways.people_events import People, Source
+from ebi_rules.pathways.wait_counts import ANSWER, WaitCounts
 
-SPREAD_KEYS = ["measure", "provider", "month", "number"]
-NO_SPREAD = pl.DataFrame(schema={**dict.fromkeys(SPREAD_KEYS[:3], pl.String), "number": pl.Int64, "count": pl.Int64})
+
+def no_spread(dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return a spread without rows."""
+    texts = dict.fromkeys(("measure", *dimensions), pl.String)
+    return pl.DataFrame(schema={**texts, "number": pl.Int64, "count": pl.Int64})
+
+
+def no_waits(dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return waits without rows."""
+    texts = dict.fromkeys(("measure", *dimensions), pl.String)
+    return pl.DataFrame(schema={**texts, **ANSWER, "count": pl.Int64})
+
+
+NO_CONTACTS = pl.DataFrame(schema={"measure": pl.String, "status": pl.String, "count": pl.Int64})
 
 
 @dataclass(frozen=True)
@@ -29,7 +43,11 @@ class PathwayCounts:
 
     Attributes:
         cube: The counts of measures in the form of the audit's cube.
-        spread: How many index activities have each number of outcomes or days: measure, provider, month, number, count.
+        spread: How many index activities have each number of outcomes or days: measure, the dimensions, number, count.
+        waits: How many waits of measures of waits are alike, as far as they are known: measure, the dimensions,
+            known_from, until, ended (see `wait_meaning.KnownWait`), count.
+        contacts: How many contacts the referrals of a measure of waits have by attendance status: measure, status,
+            count.
         moves: The moves of each flow (see `flow_moves.moves`).
         sources: What the extracts contain.
         notices: What a reader must know.
@@ -37,6 +55,8 @@ class PathwayCounts:
 
     cube: pl.DataFrame
     spread: pl.DataFrame
+    waits: pl.DataFrame
+    contacts: pl.DataFrame
     moves: tuple[pl.DataFrame, ...]
     sources: Sequence[Source]
     notices: tuple[str, ...]
@@ -46,6 +66,7 @@ def count_people(
     people: People,
     measures: Sequence[Measure],
     flows: Sequence[Flow],
+    waits: Sequence[WaitCounts],
     dimensions: Sequence[str],
     progress: Progress,
 ) -> PathwayCounts:
@@ -53,8 +74,9 @@ def count_people(
 
     Args:
         people: The events.
-        measures: The measures.
+        measures: The measures, without those of waits.
         flows: The flows.
+        waits: The measures of waits, counted.
         dimensions: The fields to count measures by.
         progress: Is called with each step.
     """
@@ -69,16 +91,39 @@ def count_people(
         answers = answer_measure(people, measure)
         notices += backward_waits(people, measure)
         counts.append(count_answers(people, answers, dimensions))
-        spreads.append(answer_spread(people, answers, ["provider", "month"]))
+        spreads.append(answer_spread(people, answers, dimensions))
+    counts += [cube_of_answers(each.totals, dimensions, each.measure) for each in waits]
     return PathwayCounts(
         cube=measure_cube(people.activity, counts, dimensions),
-        spread=in_order_of_keys(spreads),
+        spread=in_order_of_keys([no_spread(dimensions), *spreads]),
+        waits=known_waits(waits, dimensions),
+        contacts=contacts_of(waits),
         moves=tuple(counted_moves),
         sources=people.sources,
-        notices=(*notices, *people.notices),
+        notices=(*notices, *people.notices, *(notice for each in waits for notice in each.notices)),
     )
 
 
-def in_order_of_keys(spreads: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return the spreads of measures as one, in order."""
-    return pl.concat(spreads).sort(SPREAD_KEYS, nulls_last=True) if spreads else NO_SPREAD
+def in_order_of_keys(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Return the counts of measures as one table, in order: the count is the last column."""
+    return pl.concat(tables).sort(tables[0].columns[:-1], nulls_last=True)
+
+
+def known_waits(waits: Sequence[WaitCounts], dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return the waits that are known, of all measures of waits."""
+    empty = no_waits(dimensions)
+    known = [
+        each.totals.filter(pl.col("until").is_not_null())
+        .with_columns(pl.lit(each.measure.key).alias("measure"))
+        .group_by(empty.columns[:-1])
+        .agg(pl.col("count").sum())
+        .cast(empty.schema)
+        for each in waits
+    ]
+    return in_order_of_keys([empty, *known])
+
+
+def contacts_of(waits: Sequence[WaitCounts]) -> pl.DataFrame:
+    """Return the contacts by attendance status, of all measures of waits."""
+    of_measures = [each.contacts.select(pl.lit(each.measure.key).alias("measure"), "status", "count") for each in waits]
+    return pl.concat([NO_CONTACTS, *of_measures])

@@ -17,10 +17,12 @@ from ebi_rules.pathways.measure_counts import MeasureEntry
 from ebi_rules.pathways.measure_tables import measure_by_field, number_table, share_table
 from ebi_rules.pathways.measure_trend import measure_trends
 from ebi_rules.pathways.registered_rates import registered_rates
+from ebi_rules.pathways.wait_tables import contact_table, seen_by_week, wait_table, waits_of
 from ebi_rules.provider_audit.attrition_table import attrition_table
 from ebi_rules.provider_audit.inequality_table import inequality_table
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.provider_audit.shown_counts import Counts
+from ebi_rules.rule_model.measure_logic import DAYS, WAIT
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,8 +31,9 @@ class PathwayTables:
 
     Attributes:
         exact_cube: The counts of measures in the form of the audit's cube, exact.
-        spread: How many index activities have each number of outcomes or days: measure, provider, month, number,
-            count.
+        spread: How many index activities have each number of outcomes or days (`PathwayCounts.spread`).
+        waits: The waits of measures of waits (`PathwayCounts.waits`).
+        contacts: Their contacts by attendance status (`PathwayCounts.contacts`).
         moves: Each flow with the exact counts of its moves (see `flow_moves`).
         entries: The measures that were counted.
         run: What was run.
@@ -40,6 +43,8 @@ class PathwayTables:
 
     exact_cube: pl.DataFrame
     spread: pl.DataFrame
+    waits: pl.DataFrame
+    contacts: pl.DataFrame
     moves: tuple[tuple[Flow, pl.DataFrame], ...]
     entries: tuple[MeasureEntry, ...]
     run: Mapping[str, Any]
@@ -91,8 +96,21 @@ class PathwayTables:
             "trend_days": days_trend(counts, self.spread, self.entries),
             "inequalities": inequality_table(counts, settings),
             **{f"by_{name}": measure_by_field(counts, name, settings) for name in counts.fields},
+            **self._of_waits(),
             **self._registered(),
         }
+
+    def _of_waits(self) -> dict[str, pl.DataFrame]:
+        """Return the tables of waits, if there are measures of days or of waits."""
+        waits = waits_of(self.waits, self.spread, self.entries)
+        tables = {}
+        if any(entry.measure.gives in (DAYS, WAIT) for entry in self.entries):
+            tables["waits"] = wait_table(self.counts, waits, self.entries)
+        if any(entry.measure.gives == WAIT for entry in self.entries):
+            tables["seen_by_week"] = seen_by_week(self.counts, waits, self.entries)
+        if self.contacts.height:
+            tables["contacts"] = contact_table(self.contacts, self.settings.disclosure)
+        return tables
 
     def _registered(self) -> dict[str, pl.DataFrame]:
         """Return the rates per 1,000 registered, if a population was given and a measure has them."""

@@ -17,15 +17,15 @@ from ebi_rules._support.errors import UsageError
 from ebi_rules._support.notices import Notice, braced
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.fields import FIELDS, TEXTS
-from ebi_rules.cube import AGE_BANDS, EARLIEST, normal_values
+from ebi_rules.cube import EARLIEST
 from ebi_rules.engines.checked_extract import check_extract
-from ebi_rules.engines.coded_values import CodedValues
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.polars_dates import age_band_number, day_of
+from ebi_rules.engines.polars_dates import day_of
 from ebi_rules.engines.polars_flags import decide_rows
 from ebi_rules.engines.value_checks import check_types
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.pathways.event_dimensions import labelled_places, labels_of, months_of, place_of
 from ebi_rules.rule_model.measure_availability import can_contain
 from ebi_rules.rule_model.measure_logic import MOST_DAYS_AHEAD, EventDefinition
 from ebi_rules.translate.polars import field_value
@@ -208,7 +208,7 @@ def _events(
     fields = [name for name in contents.dimensions if name != "month"]
     coded_fields = [name for name in fields if name in binding.fields and FIELDS[name].kind in TEXTS]
     days = [name for name in ("activity_date", *contents.starts) if name in binding.fields]
-    check_types(extract, ["patient", *days])
+    check_types(extract, [*(["patient"] if "patient" in binding.fields else []), *days])
     ages = ["age"] if "age_band" in fields and binding.derives_age else []
     checked = check_extract(extract, criteria, [*coded_fields, *days, *ages])
     extract, binding, schema = checked.extract, checked.extract.binding, checked.extract.table.schema
@@ -217,7 +217,7 @@ def _events(
     for definition in definitions:
         bit = 1 << contents.definitions.index(definition)
         bits.append(pl.when(decided.all_hold(definition.criteria)).then(bit).otherwise(0).cast(pl.UInt64))
-    person = field_value(binding, "patient", schema)
+    person = field_value(binding, "patient", schema) if "patient" in binding.fields else pl.lit(None, pl.String)
     frame = collect(
         decided.frame.select(
             pl.when(person.is_not_null()).then(person.hash(contents.secret)).alias("person"),
@@ -225,23 +225,30 @@ def _events(
             pl.sum_horizontal(bits).alias("bits"),
             *(_start_day(name, extract, contents.last_start).alias(name) for name in contents.starts),
             *(_is_stray(name, extract, contents.last_start).alias(f"stray {name}") for name in days[1:]),
+            (_is_contact(binding) & day_of(extract).is_null()).alias("no day"),
             *([pl.col(binding.key).alias("key")] if contents.with_keys else []),
-            *(_dimension(name, binding, schema, checked.values).alias(name) for name in fields),
+            *(place_of(name, binding, schema, checked.values).alias(name) for name in fields),
         )
     )
     last = _day_number(contents.last_start)
     impossible = ~pl.col("day").is_between(_EARLIEST_NUMBER, last + MOST_DAYS_AHEAD)
     impossible_days = int(frame.select(impossible.sum()).item())
-    missing = {"patient": frame["person"].null_count(), "activity_date": frame["day"].null_count()}
+    missing = {"patient": frame["person"].null_count(), "activity_date": int(frame["no day"].sum())}
     strays = {name: int(frame[f"stray {name}"].sum()) for name in days[1:]}
-    frame = frame.drop([f"stray {name}" for name in days[1:]])
+    frame = frame.drop("no day", *(f"stray {name}" for name in days[1:]))
     kept = frame.drop_nulls(["person", "day"]).filter(~impossible)
     in_future = int(kept.select((pl.col("day") > last).sum()).item())
     notices = [*checked.notices, *notices_of_days(binding, missing, strays, impossible_days, in_future)]
     frame = kept
-    labelled = [_labelled(frame[name], _labels(name, binding, checked.values)) for name in fields]
-    months = [_months(frame["day"])] if "month" in contents.dimensions else []
+    labelled = [labelled_places(frame[name], labels_of(name, binding, checked.values)) for name in fields]
+    months = [months_of(frame["day"])] if "month" in contents.dimensions else []
     return frame.with_columns(*labelled, *months), checked.rows, notices
+
+
+def _is_contact(binding: Binding) -> pl.Expr:
+    """Return whether a row is an activity, and not a referral that led to none yet."""
+    contact = binding.fields.get("contact")
+    return pl.col(contact[0]).is_not_null() if contact else pl.lit(True)
 
 
 def notices_of_days(
@@ -258,7 +265,7 @@ def notices_of_days(
     """
     notices = []
     for field, rows in missing.items():
-        if rows:
+        if rows and field in binding.fields:
             column = braced(binding.fields[field][0])
             text = f"{{rows_have}} no value in the column {column}, which every measure needs."
             notices.append(Notice(text, rows))
@@ -291,33 +298,6 @@ def _is_stray(name: str, extract: FrameExtract, last: date) -> pl.Expr:
 def _in_order_of_keys(frame: pl.DataFrame) -> pl.DataFrame:
     """Sort events by their keys, if they have any, and make these text, as the types of extracts may differ."""
     return frame.sort("key").with_columns(pl.col("key").cast(pl.String)) if "key" in frame.columns else frame
-
-
-def _dimension(name: str, binding: Binding, schema: Mapping[str, pl.DataType], values: CodedValues) -> pl.Expr:
-    """Return a dimension as the place of its label in `_labels`."""
-    if name in values.by_field:
-        return values.place(name).cast(pl.UInt32)
-    if name == "age_band" and "age" in binding.fields:
-        return age_band_number(field_value(binding, "age", schema).cast(pl.Int32, strict=False)).cast(pl.UInt32)
-    return pl.lit(None, pl.UInt32)
-
-
-def _labels(name: str, binding: Binding, values: CodedValues) -> Sequence[str | None]:
-    """Return the labels of a dimension."""
-    if name in values.by_field:
-        return normal_values(values.texts(name).alias(name)).to_list()
-    return AGE_BANDS if name == "age_band" else [None]
-
-
-def _months(day: pl.Series) -> pl.Series:
-    """Return the months of days: "2024-04"."""
-    return day.cast(pl.Date).dt.strftime("%Y-%m").cast(pl.Categorical()).alias("month")
-
-
-def _labelled(places: pl.Series, labels: Sequence[str | None]) -> pl.Series:
-    """Return labels instead of their places."""
-    texts = pl.Series(places.name, labels, dtype=pl.String)
-    return texts.gather(places).cast(pl.Categorical()).alias(places.name)
 
 
 def _as_day(number: object) -> date:

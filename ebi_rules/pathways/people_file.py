@@ -139,15 +139,19 @@ class PeopleSource(CodedSource):
         return str(data[0]), str(data[1])
 
     def event(self, where: Place, table: Mapping[str, Any]) -> Event:
-        """Read a made-up activity of an example: its day, its dataset, and its values."""
-        if not isinstance(table, dict) or not is_day(table.get("on")):
+        """Read a made-up activity of an example: its day, its dataset, and its values.
+
+        A referral to community care may have no contact yet, and so no day.
+        """
+        is_alone = isinstance(table, dict) and table.get("in") == "community" and "on" not in table
+        if not isinstance(table, dict) or not (is_alone or is_day(table.get("on"))):
             self.fail(where, "an activity must have its day, such as on = '2024-04-01'.")
         values = {name: value for name, value in table.items() if name not in ("on", "in")}
         dataset = table.get("in", "outpatient")
         if dataset not in DATASETS:
             self.fail(where, unknown("dataset", str(dataset), DATASETS))
         try:
-            return Event(table["on"], dataset, Activity.of(values))
+            return Event(table.get("on", ""), dataset, Activity.of(values))
         except InvalidInputError as error:
             self.fail(where, str(error))
 

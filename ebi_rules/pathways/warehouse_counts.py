@@ -18,8 +18,9 @@ from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow
 from ebi_rules.pathways.flow_moves import FURTHER, MOVE, STEPS
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.measure_counts import backward_notice, cube_of_answers, measure_cube, why_too_short
-from ebi_rules.pathways.pathway_counts import SPREAD_KEYS, PathwayCounts, in_order_of_keys
+from ebi_rules.pathways.pathway_counts import PathwayCounts, contacts_of, in_order_of_keys, known_waits, no_spread
 from ebi_rules.pathways.people_events import Source, notices_of_days, unmatched_pseudonyms
+from ebi_rules.pathways.warehouse_waits import count_waits_in_warehouse
 from ebi_rules.provider_audit.quarters import quarter_of_day
 from ebi_rules.rule_model.measure_availability import can_contain
 from ebi_rules.rule_model.measure_logic import EventDefinition
@@ -88,16 +89,28 @@ def count_in_warehouse(
     for flow in flows:
         progress(f"{extracts[0].engine}: following {flow.key}")
         moves.append(warehouse.moves(flow))
-    counts, spreads = [], []
+    counts, spreads, waits = [], [no_spread(dimensions)], []
     for measure in measures:
         progress(f"{extracts[0].engine}: counting {measure.key}")
+        if measure.wait:
+            waits.append(count_waits_in_warehouse(extracts, measure, dimensions))
+            notices += waits[-1].notices
+            counts.append(cube_of_answers(waits[-1].totals, dimensions, measure))
+            continue
         totals, spread = warehouse.answers(measure)
         backward = int(totals.filter(backward=1)["count"].sum())
         notices += backward_notice(measure, backward)
         counts.append(cube_of_answers(totals, dimensions, measure))
         spreads.append(spread)
-    cube = measure_cube(activity, counts, dimensions)
-    return PathwayCounts(cube, in_order_of_keys(spreads), tuple(moves), sources, tuple(notices))
+    return PathwayCounts(
+        cube=measure_cube(activity, counts, dimensions),
+        spread=in_order_of_keys(spreads),
+        waits=known_waits(waits, dimensions),
+        contacts=contacts_of(waits),
+        moves=tuple(moves),
+        sources=sources,
+        notices=tuple(notices),
+    )
 
 
 class _Warehouse:
@@ -139,12 +152,12 @@ class _Warehouse:
         """Return how many index activities of a measure are alike in dimensions and answers, and in their numbers."""
         statements = totals_statements(measure, self.dialect, self.sources, self.dimensions)
         totals = self._counts(statements[TOTALS], [*self.dimensions, "followed", "outcome", "backward", "count"])
-        texts = dict.fromkeys(SPREAD_KEYS[:3], pl.String)
-        spread = pl.DataFrame(schema={**texts, "number": pl.Int64, "count": pl.Int64})
+        spread = no_spread(self.dimensions)
         if SPREAD in statements:
-            numbers = self._counts(statements[SPREAD], [*SPREAD_KEYS[1:], "count"])
-            spread = numbers.group_by(SPREAD_KEYS[1:]).agg(pl.col("count").sum())
-            spread = spread.select(pl.lit(measure.key).alias("measure"), *SPREAD_KEYS[1:], "count")
+            keys = [*self.dimensions, "number"]
+            numbers = self._counts(statements[SPREAD], [*keys, "count"])
+            numbers = numbers.group_by(keys).agg(pl.col("count").sum())
+            spread = numbers.select(pl.lit(measure.key).alias("measure"), *keys, "count").cast(spread.schema)
         return totals, spread
 
     def moves(self, flow: Flow) -> pl.DataFrame:

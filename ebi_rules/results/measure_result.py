@@ -17,7 +17,7 @@ from ebi_rules.disclosure.rounding import plain
 from ebi_rules.pathways.pathway_tables import PathwayTables
 
 OUR_FILES = re.compile(
-    r"(measures|numbers|attrition|trend(_quarters|_days)?|inequalities|by_[a-z_]+|registered|flow(_stages|_quarters)?)\.csv|run\.json|report\.html"
+    r"(measures|numbers|attrition|trend(_quarters|_days)?|inequalities|by_[a-z_]+|registered|waits|seen_by_week|contacts|flow(_stages|_quarters)?)\.csv|run\.json|report\.html"
 )
 """The names of the files that a run of measures writes."""
 

@@ -23,10 +23,11 @@ from ebi_rules.pathways.definitions import FlowNames, MeasureNames, flows, measu
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.measure_counts import MeasureEntry
-from ebi_rules.pathways.pathway_counts import SPREAD_KEYS, PathwayCounts, count_people
+from ebi_rules.pathways.pathway_counts import PathwayCounts, count_people, in_order_of_keys
 from ebi_rules.pathways.pathway_tables import PathwayTables
 from ebi_rules.pathways.people_events import People, gather_people
 from ebi_rules.pathways.people_events import Source as PeopleSource
+from ebi_rules.pathways.wait_counts import WaitCounts, count_waits
 from ebi_rules.pathways.warehouse_counts import count_in_warehouse, countable, require_one_place
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.input_records import input_records, settings_records
@@ -105,15 +106,21 @@ def run_measures(
         counts = _merged(counts, chosen_settings)
     else:
         frames = [require_frame(extract) for extract in opened]
-        people = _people(frames, chosen, chosen_flows, dimensions, today or today_is(), progress)
-        people, warnings = _with_merged_providers(people, chosen, chosen_settings)
+        followed = [measure for measure in chosen if not measure.wait]
+        last = today or today_is()
+        people = _people(frames, followed, chosen_flows, dimensions, last, progress)
+        people, warnings = _with_merged_providers(people, followed, chosen_settings)
         notices += warnings
-        counts = count_people(people, chosen, chosen_flows, dimensions, progress)
+        waits = _waits(frames, [measure for measure in chosen if measure.wait], dimensions, last, progress)
+        waits = [_with_merged(each, chosen_settings) for each in waits]
+        counts = count_people(people, followed, chosen_flows, waits, dimensions, progress)
     record = _record(opened, chosen, chosen_flows, dimensions, chosen_settings, counts.sources)
     return MeasureResult(
         PathwayTables(
             exact_cube=counts.cube,
             spread=counts.spread,
+            waits=counts.waits,
+            contacts=counts.contacts,
             moves=tuple(zip(chosen_flows, counts.moves, strict=True)),
             entries=tuple(MeasureEntry(measure) for measure in chosen),
             run=program_record(started, clock) | record,
@@ -151,9 +158,30 @@ def _merged(counts: PathwayCounts, settings: Settings) -> PathwayCounts:
     return replace(
         counts,
         cube=merged.in_cube(counts.cube),
-        spread=_added_up(merged.in_column(counts.spread), "count").sort(SPREAD_KEYS, nulls_last=True),
+        spread=in_order_of_keys([_added_up(merged.in_column(counts.spread), "count")]),
+        waits=in_order_of_keys([_added_up(merged.in_column(counts.waits), "count")]),
         moves=tuple(each.sort(each.columns[:-1], nulls_last=True) for each in moves),
     )
+
+
+def _waits(
+    frames: Sequence[FrameExtract],
+    measures: Sequence[Measure],
+    dimensions: Sequence[str],
+    today: date,
+    progress: Progress,
+) -> list[WaitCounts]:
+    """Count the measures of waits."""
+    counted = []
+    for measure in measures:
+        progress(f"counting {measure.key}")
+        counted.append(count_waits(frames, measure, dimensions, today))
+    return counted
+
+
+def _with_merged(waits: WaitCounts, settings: Settings) -> WaitCounts:
+    """Return waits whose providers merged."""
+    return replace(waits, totals=_added_up(settings.merged.in_column(waits.totals), "count"))
 
 
 def _added_up(counts: pl.DataFrame, column: str) -> pl.DataFrame:

@@ -20,6 +20,7 @@ def open_extract(
     engine: str = DEFAULT_ENGINE,
     separator: str | None = None,
     encoding: str | None = None,
+    contacts: Source | None = None,
 ) -> Extract:
     """Open an extract, and bind its layout to its columns.
 
@@ -39,6 +40,8 @@ def open_extract(
             recognise it by the headings.
         encoding: The encoding of text files, such as windows-1252; None for that of the mark at the start of each, or
             UTF-8.
+        contacts: The table of care contacts, for the layout of community services; None to look for it beside the
+            extract.
 
     Returns:
         The opened extract.
@@ -56,7 +59,7 @@ def open_extract(
         >>> ebi.open(frame, columns={"provider": "ProvCode"}).binding.layout.name
         'ncdr-opa'
     """
-    children = {"procedures": procedures, "diagnoses": diagnoses}
+    children = {"procedures": procedures, "diagnoses": diagnoses, "contacts": contacts}
     child_tables = {name: child for name, child in children.items() if child is not None}
     text = TextOptions(separator, encoding)
     if engine == DEFAULT_ENGINE and _is_spark_frame(source):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.layouts.binding import Binding
-from ebi_rules.rule_model.measure_logic import EventDefinition, MeasureLogic
+from ebi_rules.rule_model.measure_logic import EventDefinition, MeasureLogic, WaitEnd
 
 _REASONS = {"patient": "pseudonyms that identify activities of the same person", "activity_date": "dates"}
 
@@ -16,10 +16,10 @@ def can_contain(definition: EventDefinition, binding: Binding) -> bool:
     return not any(True for criterion in definition.criteria for _ in binding.lacking(criterion))
 
 
-def require_people(binding: Binding) -> None:
-    """Raise `ExtractError` for an extract without pseudonyms or dates."""
+def require_people(binding: Binding, fields: Sequence[str] = ("patient",)) -> None:
+    """Raise `ExtractError` for an extract without dates, or without pseudonyms where these are needed."""
     for field, reason in _REASONS.items():
-        if field not in binding.fields:
+        if field not in binding.fields and field in (*fields, "activity_date"):
             raise ExtractError(
                 f"this extract has no column for {field}, and measures need {reason}. {binding.why_lacking(field)}"
             )
@@ -32,7 +32,7 @@ def why_unanswerable(measure: MeasureLogic, bindings: Sequence[Binding]) -> str 
         ExtractError: An extract has no pseudonyms or no dates.
     """
     for binding in bindings:
-        require_people(binding)
+        require_people(binding, () if measure.wait else ("patient",))
     for definition in measure.definitions:
         if not any(can_contain(definition, binding) for binding in bindings):
             return _why_not_contained(measure, definition, bindings)
@@ -43,7 +43,16 @@ def why_unanswerable(measure: MeasureLogic, bindings: Sequence[Binding]) -> str 
                 f"no extract has a column for {name}, which {verb} the clock of {measure.key}. "
                 f"{bindings[0].why_lacking(name)}"
             )
+    ends = measure.wait.seen if measure.wait else ()
+    if ends and not any(can_end(end, binding) for end in ends for binding in bindings):
+        days = " or ".join(dict.fromkeys(end.on for end in ends))
+        return f"no extract shows when somebody was seen, which ends the wait of {measure.key}: a column for {days}."
     return None
+
+
+def can_end(end: WaitEnd, binding: Binding) -> bool:
+    """Return whether an extract can contain what ends a wait, and its day."""
+    return can_contain(end.event, binding) and bool(binding.fields.get(end.on))
 
 
 def _why_not_contained(measure: MeasureLogic, definition: EventDefinition, bindings: Sequence[Binding]) -> str:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from ebi_rules.criteria.nodes import Criterion, NamedCodes, code_atoms, fields_needed, lists_named
 
-SHARE, WITHOUT, COUNT, DAYS, MISSED = "share", "share without", "count", "days", "missed"
+SHARE, WITHOUT, COUNT, DAYS, MISSED, WAIT = "share", "share without", "count", "days", "missed", "wait"
 KINDS = {
     SHARE: "how many index activities have an outcome in the window",
     WITHOUT: "how many index activities have no outcome in the window",
     COUNT: "how many outcomes an index activity has in the window",
     DAYS: "days from the start of the clock to the index activity",
     MISSED: "how many events of two datasets, each counted once, only the first dataset has",
+    WAIT: "how long everybody waited who was referred, those still waiting included",
 }
 """What a measure can return, with a description of each."""
 
@@ -83,6 +84,40 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class WaitEnd:
+    """What ends a wait: somebody was seen.
+
+    Attributes:
+        event: Which activities; without criteria, every one. In the dataset of the index they are those of the same
+            key and provider, in another dataset those of the same person and provider.
+        on: The field with the day on which the person was seen.
+    """
+
+    event: EventDefinition
+    on: str
+
+
+@dataclass(frozen=True)
+class Wait:
+    """How waits end, and how the dataset of the index shows who still waits.
+
+    Attributes:
+        seen: What ends a wait; the earliest counts, on or after the day on which the clock starts.
+        removed_on: The field with the day on which somebody left without being seen; None if there is none.
+        snapshots: Whether the dataset is a list read again and again: somebody is known of from the first day on which
+            they are on it, and left when they are on it no more.
+    """
+
+    seen: tuple[WaitEnd, ...]
+    removed_on: str | None
+    snapshots: bool
+
+
+LISTED_WITHIN = 7
+"""Of a list, who is on it within so many days of the start of the clock is known of from the start."""
+
+
+@dataclass(frozen=True)
 class MeasureLogic:
     """What a measure counts.
 
@@ -101,6 +136,7 @@ class MeasureLogic:
             is of days.
         pairing: How records of two datasets are paired; None unless the measure is of what one of them misses. The
             index is then an event of any kind in the first dataset, and the outcome one in the second.
+        wait: How waits end; None unless the measure is of waits.
     """
 
     key: str
@@ -114,6 +150,7 @@ class MeasureLogic:
     working_days: bool
     standard_days: int | None
     pairing: Pairing | None
+    wait: Wait | None
 
     @property
     def clock_fields(self) -> tuple[str, ...]:

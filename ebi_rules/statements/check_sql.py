@@ -218,7 +218,7 @@ class _CheckWriter(Steps):
         columns = [ordered.as_(self._name(name))]
         if CODE_FIELDS[name] is OPCS4:
             columns.append(concat([text(","), code.copy(), text(",")], self.dialect).as_(self._name(f"{name}_all")))
-        return exp.Select(expressions=columns).from_(self._child_table(name, child))
+        return exp.Select(expressions=columns).from_(self._table_beside(name, child.table))
 
     def _of_field(self, name: str, fields: Sequence[str]) -> Iterator[_Check]:
         definition, column, step = FIELDS[name], self._column(name), self._step_of(name)

@@ -8,7 +8,6 @@ from sqlglot import exp
 from ebi_rules.criteria.nodes import CodeAtom, FollowedBy, HasCode, Position, Recorded
 from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.statements.table_reading import TableReading
-from ebi_rules.translate.dialects.printing import identifier, table_name
 from ebi_rules.translate.sql import has_any
 from ebi_rules.translate.sql_parts import all_of, as_number
 from ebi_rules.translate.sql_values import is_code, single_code
@@ -37,7 +36,7 @@ class ChildSteps(TableReading):
         if child.position:
             columns.append(self._raw_column(child.position))
         columns.append(single_code(self._raw_column(child.code), self.dialect).as_(self._name("code")))
-        yield codes, exp.Select(expressions=columns).from_(self._child_table(code_field, child))
+        yield codes, exp.Select(expressions=columns).from_(self._table_beside(code_field, child.table))
 
         key = self._column(child.key, codes)
         named_key = key.as_(self._name(child.key))
@@ -89,14 +88,6 @@ class ChildSteps(TableReading):
         """Return the condition that a child row has a code."""
         column = self._column("code", part(code_field, "codes"))
         return is_code(column, self.dialect, self.binding.not_codes(code_field))
-
-    def _child_table(self, code_field: str, child: ChildTable) -> exp.Table:
-        """Return the table of codes: the one that the user named, or the layout's own beside the activity table."""
-        if code_field in self.source.child_tables:
-            return table_name(self.source.child_tables[code_field], self.dialect)
-        beside = table_name(self.source.table, self.dialect)
-        beside.set("this", identifier(child.table, self.dialect))
-        return beside
 
     def _begins(self, column: exp.Expr, codes: CodeList) -> exp.Expr:
         return has_any(column, codes, "", self.dialect)

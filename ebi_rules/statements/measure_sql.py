@@ -90,7 +90,7 @@ def totals_statements(
     Returns:
         `TOTALS` selects the dimensions, followed, outcome and backward (1 or 0; 1 where the clock stops before it
         starts) and count, the number of index activities that are alike in these. `SPREAD`, for measures of outcomes
-        or days alone, selects provider, month, number and count of what is followed.
+        or days alone, selects the dimensions, number and count of what is followed.
     """
     shapes = [TOTALS, *([SPREAD] if measure.gives in (COUNT, DAYS) else [])]
     return {shape: _writer(measure, dialect, sources, dimensions, None).statement(shape) for shape in shapes}
@@ -132,7 +132,7 @@ class _MeasureWriter(Naming):
         steps += [self._cte(name, query) for name, query in self._index_steps()]
         if self.measure.window:
             steps += [self._cte(name, query) for name, query in self._window_steps()]
-        answered = self._answered(shape == TOTALS)
+        answered = self._answered(shape in (TOTALS, SPREAD))
         if shape != ROWS:
             steps.append(self._cte("answers", answered))
             answered = {COUNTS: self._counts, TOTALS: self._totals, SPREAD: self._spread}[shape]()
@@ -299,9 +299,10 @@ class _MeasureWriter(Naming):
         return exp.Select(expressions=[*columns, *named, count]).from_(self._step("answers")).group_by(*keys)
 
     def _spread(self) -> exp.Select:
-        """Count what is followed by provider, month, and number of outcomes or days."""
-        keys = [self._column(PROVIDER), self._month(self._column(DAY)), self._column(_OUTCOMES)]
-        columns = [key.as_(self._name(name)) for key, name in zip(keys, (PROVIDER, "month", "number"), strict=True)]
+        """Count what is followed by the dimensions, and number of outcomes or days."""
+        keys = [*map(self._column, self.dimensions), self._column(_OUTCOMES)]
+        names = [*self.dimensions, "number"]
+        columns = [key.as_(self._name(name)) for key, name in zip(keys, names, strict=True)]
         select = exp.Select(expressions=[*columns, exp.Count(this=exp.Star()).as_(self._name("count"))])
         is_followed = exp.EQ(this=self._column("followed"), expression=number(1))
         return select.from_(self._step("answers")).where(is_followed).group_by(*(key.copy() for key in keys))

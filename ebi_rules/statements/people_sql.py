@@ -62,7 +62,7 @@ class PeopleTable(CubeColumns):
             "first_day": exp.Min(this=_where(so_far, day.copy())),
             "last_day": exp.Max(this=_where(so_far.copy(), day.copy())),
             "no_person": exp.Sum(this=as_number(self._translator().is_missing("patient"))),
-            "no_day": exp.Sum(this=as_number(_is_null(self._column(_ACTIVITY_DATE)))),
+            "no_day": exp.Sum(this=as_number(self._lacks_day())),
             "impossible": exp.Sum(this=as_number(self._is_impossible(_ACTIVITY_DATE, MOST_DAYS_AHEAD))),
             "in_future": exp.Sum(this=as_number(all_of([is_event.copy(), in_future]))),
         }
@@ -113,7 +113,8 @@ class PeopleTable(CubeColumns):
 
     def _steps_to_codes(self) -> Iterator[exp.CTE]:
         fields = [PROVIDER, *self.dimensions, *(["age"] if "age_band" in self.dimensions else [])]
-        carried = ["patient", _ACTIVITY_DATE, *(name for name in [*fields, *self.dates.values()] if self._has(name))]
+        carried = [name for name in ("patient", _ACTIVITY_DATE, "contact") if self._has(name)]
+        carried += [*(name for name in [*fields, *self.dates.values()] if self._has(name))]
         for name in self.dimensions:
             recoding = self.binding.recodings.get(name)
             carried += recoding.fields if recoding and recoding.is_split else []
@@ -141,6 +142,11 @@ class PeopleTable(CubeColumns):
         """Return the condition that an activity has a known person, and a day that can be one."""
         no_person, no_day = self._translator().is_missing("patient"), _is_null(self._column(_ACTIVITY_DATE))
         return all_of([negate(no_person), negate(no_day), negate(self._is_impossible(_ACTIVITY_DATE, MOST_DAYS_AHEAD))])
+
+    def _lacks_day(self) -> exp.Expr:
+        """Return the condition that an activity has no day: a referral that led to no contact is none."""
+        no_day = _is_null(self._column(_ACTIVITY_DATE))
+        return all_of([no_day, negate(_is_null(self._column("contact")))]) if self._has("contact") else no_day
 
     def _is_impossible(self, name: str, days_ahead: int) -> exp.Expr:
         """Return the condition that a field has a day before any day of care, or more than some days after today."""

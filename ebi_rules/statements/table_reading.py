@@ -40,8 +40,41 @@ class TableReading(Naming):
     def _verdict_column(self, atom: CodeAtom | InList) -> str:
         return self.verdict_names[atom]
 
-    def _activity_table(self) -> exp.Table:
-        return table_name(self.source.table, self.dialect)
+    def _activity_table(self) -> exp.Expr:
+        """Return the activity table; with the rows of its second table, if it has one."""
+        table, joined = table_name(self.source.table, self.dialect), self.binding.joined
+        if joined is None:
+            return table
+        first, second = (self._name(name) for name in ("first_table", joined.called))
+        beside = self._table_beside(joined.called, joined.table)
+        own = [column for name in self.binding.fields for column in self.binding.fields[name]]
+        of_second = {name: column for column, name in joined.columns.items()}
+        columns = [
+            exp.Column(this=self._raw_column(name).this, table=first.copy())
+            for name in dict.fromkeys([joined.key, *own])
+            if name not in of_second
+        ]
+        others = [
+            exp.Column(this=self._raw_column(column).this, table=second.copy()).as_(self._raw_column(name).this)
+            for name, column in of_second.items()
+        ]
+        keys = [
+            exp.Column(this=self._raw_column(name).this, table=step.copy())
+            for name, step in ((joined.key, first), (joined.other_key, second))
+        ]
+        select = exp.Select(expressions=[*columns, *others]).from_(table.as_(first, table=True))
+        select = select.join(
+            beside.as_(second, table=True), on=exp.EQ(this=keys[0], expression=keys[1]), join_type="left"
+        )
+        return exp.Subquery(this=select, alias=exp.TableAlias(this=self._name("joined_tables")))
+
+    def _table_beside(self, name: str, table: str) -> exp.Table:
+        """Return a further table: the one that the user named, or the layout's own beside the activity table."""
+        if name in self.source.child_tables:
+            return table_name(self.source.child_tables[name], self.dialect)
+        beside = table_name(self.source.table, self.dialect)
+        beside.set("this", identifier(table, self.dialect))
+        return beside
 
     def _within_scope(self, select: exp.Select) -> exp.Select:
         """Add the conditions of the scope to a select from the activity table."""

@@ -14,8 +14,8 @@ class TableSource:
     Attributes:
         binding: The table's layout, bound to its columns or to none.
         table: The name of the activity table, such as sus.opa.
-        child_tables: Names of the tables of codes by field (procedures, diagnoses), if they are not the layout's own
-            names beside the activity table.
+        child_tables: Names of the tables of codes by field (procedures, diagnoses), and of a second table by what its
+            rows are called (contacts), if they are not the layout's own names beside the activity table.
         types: The kinds of columns, by name, that are known to be text (`Kind.CODE`) or numbers; others are cast.
         as_read: Whether names of columns were read from the table, so that their case is its own.
     """

@@ -67,6 +67,7 @@ SAFE_NODES: frozenset[type[exp.Expr]] = frozenset(
         exp.Select,
         exp.Star,
         exp.Sub,
+        exp.Subquery,
         exp.Sum,
         exp.Table,
         exp.TableAlias,
