@@ -12,7 +12,7 @@ from ebi_rules.pathways.measure import Event
 from ebi_rules.pathways.measure_meaning import is_a
 from ebi_rules.rule_model.measure_logic import EventDefinition
 
-BEGINS, LOST, IN_VIEW = "referral", "lost to view", "still in view"
+BEGINS, LOST, IN_VIEW = "start", "lost to view", "still in view"
 """Where every pathway begins, and where a pathway ends if no stage ends it."""
 
 
@@ -22,12 +22,12 @@ class Stage:
 
     Attributes:
         name: Its name.
-        definition: Which activities are at this stage.
+        events: Which activities are at this stage: those of any of these definitions.
         ends: Whether it ends a pathway.
     """
 
     name: str
-    definition: EventDefinition
+    events: tuple[EventDefinition, ...]
     ends: bool
 
 
@@ -38,7 +38,7 @@ class PathsExample:
     Attributes:
         about: What the example shows.
         events: The person's activity.
-        paths: The pathways, each as the stages that it goes through: `referral > imaging > discharge`.
+        paths: The pathways, each as the stages that it goes through: `start > imaging > discharge`.
         first_day: The first day of the data: `2024-04-01`.
         last_day: The last day of the data.
     """
@@ -93,10 +93,12 @@ class Path:
 
     Attributes:
         begin: Its first activity.
+        day: The day on which that is at a stage: `2024-04-01`.
         stages: Its stages from the first on, and its end if no stage ends it.
     """
 
     begin: Event
+    day: str
     stages: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -118,11 +120,12 @@ def paths(flow: Flow, events: Sequence[Event], first_day: str, last_day: str) ->
     """
     first, last = date.fromisoformat(first_day), date.fromisoformat(last_day)
     pathways: list[Path] = []
-    latest, begin, stages = first, list[Event](), list[str]()
+    latest, begin, stages = first, list[tuple[Event, date]](), list[str]()
 
     def close(end: str | None) -> None:
         if stages:
-            pathways.append(Path(begin.pop(), (*stages, *([end] if end else []))))
+            event, day_of_event = begin.pop()
+            pathways.append(Path(event, str(day_of_event), (*stages, *([end] if end else []))))
             stages.clear()
 
     for day, place, event in _visits(flow, events, first, last):
@@ -130,22 +133,28 @@ def paths(flow: Flow, events: Sequence[Event], first_day: str, last_day: str) ->
         if (day - latest).days > flow.lost_after:
             close(LOST)
         if not stages:
-            begin.append(event)
+            begin.append((event, day))
         if not stages or stages[-1] != stage.name:
             stages.append(stage.name)
         latest = day
         if stage.ends:
             close(None)
     close(LOST if (last - latest).days >= flow.lost_after else IN_VIEW)
-    return [path for path in pathways if (date.fromisoformat(path.begin.day) - first).days >= flow.lost_after]
+    return [path for path in pathways if (date.fromisoformat(path.day) - first).days >= flow.lost_after]
 
 
 def _visits(flow: Flow, events: Sequence[Event], first: date, last: date) -> list[tuple[date, int, Event]]:
     """Return the visits to stages within the data, in order, each with its day and the place of its stage."""
     visits = [
-        (date.fromisoformat(event.day), place, event)
+        (date.fromisoformat(day), place, event)
         for event in events
         for place, stage in enumerate(flow.stages)
-        if is_a(stage.definition, event)
+        for definition in stage.events
+        if is_a(definition, event) and (day := _day(definition, event))
     ]
     return sorted((visit for visit in visits if first <= visit[0] <= last), key=lambda visit: visit[:2])
+
+
+def _day(definition: EventDefinition, event: Event) -> str:
+    """Return the day of an event, empty if there is none."""
+    return str(event.activity.fields.get(definition.on) or "") if definition.on else event.day

@@ -4,6 +4,7 @@ The visits of people to stages, in order of days, are divided into pathways. A n
 ends one, and after a gap that is too long. `flow.paths` defines the meaning.
 """
 
+import numpy as np
 import polars as pl
 
 from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow
@@ -34,7 +35,7 @@ def moves(people: People, flow: Flow) -> pl.DataFrame:
         One row per move: provider, quarter, step, from, to, pathways. Provider and quarter (`2024-04 to 2024-06`)
         are those of the activity with which a pathway begins.
     """
-    first, last = days_covered(people.sources, (stage.definition for stage in flow.stages))
+    first, last = days_covered(people.sources, (definition for stage in flow.stages for definition in stage.events))
     runs = _runs(_visits(people, flow, first, last), flow, last)
     in_full = runs.filter(pl.col("begin") - first >= flow.lost_after)
     names = dict(enumerate(stage.name for stage in flow.stages))
@@ -68,9 +69,10 @@ def _visits(people: People, flow: Flow, first: int, last: int) -> pl.DataFrame:
     """Return person, day, provider and stage of every visit, in order; on one day, stages have the flow's order."""
     parts = []
     for place, stage in enumerate(flow.stages):
-        if stage.definition not in people.definitions:
+        known = [definition for definition in stage.events if definition in people.definitions]
+        if not known:
             continue
-        is_visit = pl.Series(people.is_a(stage.definition))
+        is_visit = pl.Series(np.any([people.is_a(definition) for definition in known], axis=0))
         visits = people.frame.filter(is_visit, pl.col("day").is_between(first, last))
         person = pl.col("person").cast(pl.UInt32)
         parts.append(visits.select(person, "day", "provider", stage=pl.lit(place, pl.Int8)))

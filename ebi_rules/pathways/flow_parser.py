@@ -5,16 +5,19 @@ Finding the files is the task of `definition_files`.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow, PathsExample, Stage, paths
 from ebi_rules.pathways.people_file import FindRule, PeopleSource
 from ebi_rules.rule_model.coded_source import SharedDefinitions
-from ebi_rules.rule_model.toml_source import is_list_of_texts
+from ebi_rules.rule_model.measure_logic import EventDefinition
+from ebi_rules.rule_model.toml_source import Place, is_list_of_texts
 
 _REQUIRED = {"key", "title", "about", "source", "stages", "lost_after", "shows", "limits", "examples"}
 _OPTIONAL = {"codes", "criteria", "words"}
-_STAGE = {"name", "when", "in", "ends"}
+_STAGE = {"name", "when", "in", "on", "also", "ends"}
+_ALSO = {"when", "in", "on"}
 _EXAMPLE = {"about", "person", "paths", "data"}
 _LONGEST = 3660
 """The longest gap, in days: ten years."""
@@ -76,16 +79,26 @@ class _FlowFile(PeopleSource):
             )
         if not isinstance(ends, bool):
             self.fail((*where, "ends"), "this must be true or false.")
+        others = table.get("also", [])
+        if not isinstance(others, list):
+            self.fail((*where, "also"), "these must be tables, each with `when`.")
+        events = [self._event(where, table)]
+        for place, other in enumerate(others):
+            self.require_keys((*where, "also", str(place)), other, _ALSO, {"when"})
+            events.append(self._event((*where, "also", str(place)), other))
+        return Stage(name, tuple(events), ends)
+
+    def _event(self, where: Place, table: Mapping[str, Any]) -> EventDefinition:
+        """Read a definition of activities at a stage: which, in which dataset, and in which field their day is."""
         definition = self.event_definition((*where, "when"), table["when"], table.get("in"))
-        return Stage(name, definition, ends)
+        on = self.day_field((*where, "on"), table["on"]) if "on" in table else None
+        return replace(definition, on=on)
 
     def _example(self, number: int, table: Mapping[str, Any]) -> PathsExample:
         where = ("examples", str(number))
         self.require_keys(where, table, _EXAMPLE, _EXAMPLE - {"data"})
         if table["paths"] != [] and not is_list_of_texts(table["paths"]):
-            self.fail(
-                (*where, "paths"), "this must be a list of pathways, such as 'referral > imaging > lost to view'."
-            )
+            self.fail((*where, "paths"), "this must be a list of pathways, such as 'start > imaging > lost to view'.")
         first, last = self.days_of_data(where, table)
         events = tuple(self.event((*where, "person"), activity) for activity in table["person"])
         return PathsExample(table["about"], events, tuple(table["paths"]), first, last)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.pathways.definitions import flows, measures
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.measure import Measure
@@ -76,7 +77,8 @@ def _flow_lines(flow: Flow) -> Iterator[str]:
     yield "|---|---|"
     for stage in flow.stages:
         ends = "; it ends a pathway" if stage.ends else ""
-        yield f"| {stage.name} | {_in_words(stage.definition, flow)}{ends} |"
+        events = "; or ".join(_in_words(definition, flow) for definition in stage.events)
+        yield f"| {stage.name} | {events}{ends} |"
     yield ""
     yield f"- Lost to view: nothing follows for more than {flow.lost_after} days."
     yield f"- Source: {flow.source}."
@@ -110,9 +112,13 @@ def _in_words(definition: EventDefinition, pathway: Measure | Flow) -> str:
         "admitted": "admitted care of which ",
         "outpatient": "an appointment of which ",
         "imaging": "an examination of which ",
+        "community": "a community contact of which ",
+        "waiting_list": "an entry of a waiting list of which ",
+        "emergency": "an emergency attendance of which ",
     }
     dataset = datasets.get(definition.dataset or "", "")
-    return f"{dataset}{text}".replace("|", "\\|")
+    day = f", on the {FIELDS[definition.on].label}" if definition.on else ""
+    return f"{dataset}{text}{day}".replace("|", "\\|")
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ebi_rules._support.errors import unknown
-from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import And, Or
 from ebi_rules.layouts.layout import DATASETS
 from ebi_rules.pathways.measure import Measure, PersonExample
@@ -31,7 +30,6 @@ from ebi_rules.rule_model.measure_logic import (
     WaitEnd,
     Window,
 )
-from ebi_rules.rule_model.toml_source import Place
 
 _REQUIRED = {"key", "title", "about", "source", "shows", "limits", "examples"}
 _OPTIONAL = {
@@ -159,7 +157,7 @@ class _MeasureFile(PeopleSource):
                 event = EventDefinition((), dataset, "")
             else:
                 self.fail((*place, "in"), unknown("dataset", str(dataset), DATASETS))
-            ends.append(WaitEnd(event, self._day_named((*place, "on"), end["on"], with_own=True)))
+            ends.append(WaitEnd(event, self.day_field((*place, "on"), end["on"], with_own=True)))
         removed_on = self._day_field("removed_on") if "removed_on" in table else None
         return Wait(tuple(ends), removed_on, self._is_true("snapshots"))
 
@@ -232,15 +230,7 @@ class _MeasureFile(PeopleSource):
         return self._day_field("start")
 
     def _day_field(self, entry: str) -> str:
-        return self._day_named((entry,), self.table[entry])
-
-    def _day_named(self, place: Place, name: object, with_own: bool = False) -> str:
-        dates = [name for name, field in FIELDS.items() if field.kind is Kind.DATE]
-        if not with_own:
-            dates.remove(OWN_DAY)
-        if name not in dates:
-            self.fail(place, unknown("field with a day", str(name), dates))
-        return str(name)
+        return self.day_field((entry,), self.table[entry])
 
     def _is_true(self, entry: str) -> bool:
         value = self.table.get(entry, False)

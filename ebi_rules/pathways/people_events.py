@@ -69,7 +69,8 @@ class People:
     """The events of all people.
 
     Attributes:
-        frame: One row per event, sorted by person and day, and on one day by source and, if there are keys, by key.
+        frame: One row per event, sorted by person and day, and on one day by source and, if there are keys, by key. An
+            activity that is an event on another of its days (`EventDefinition.on`) has a row for that too.
             Columns: person (whole numbers from 0), day (days since 1970), bits (bit n is set if the event meets
             `definitions[n]`), source (the place of its extract), the fields of days on which clocks start (days since
             1970), the dimensions, and perhaps key (that of the activity).
@@ -154,8 +155,9 @@ def gather_people(
         frame, source, warnings = _read_extract(extract, contents, today)
         notices += warnings
         sources.append(source)
-        activity.append(frame.group_by(dimensions).agg(pl.len().cast(pl.Int64).alias("count")))
-        events = _in_order_of_keys(frame).filter(pl.col("bits") > 0)
+        own = frame.filter(~pl.col("elsewhen"))
+        activity.append(own.group_by(dimensions).agg(pl.len().cast(pl.Int64).alias("count")))
+        events = _in_order_of_keys(frame.drop("elsewhen")).filter(pl.col("bits") > 0)
         frames.append(events.with_columns(source=pl.lit(place, pl.UInt8)))
     notices += unmatched_pseudonyms(_people_in_common(frames), sources)
     progress("putting people together")
@@ -191,7 +193,7 @@ def _read_extract(extract: FrameExtract, contents: _Contents, today: date) -> tu
     binding = extract.binding
     definitions = [definition for definition in contents.definitions if can_contain(definition, binding)]
     frame, rows, notices = _events(extract, definitions, contents)
-    days = frame["day"]
+    days = frame.filter(~pl.col("elsewhen"))["day"]
     past = days.filter(days <= _day_number(today))
     first, last = (_as_day(past.min()), _as_day(past.max())) if past.len() else (None, None)
     people = frame["person"].n_unique()
@@ -207,23 +209,29 @@ def _events(
     binding, schema = extract.binding, extract.table.schema
     fields = [name for name in contents.dimensions if name != "month"]
     coded_fields = [name for name in fields if name in binding.fields and FIELDS[name].kind in TEXTS]
-    days = [name for name in ("activity_date", *contents.starts) if name in binding.fields]
+    on = [definition.on for definition in definitions if definition.on]
+    days = [name for name in dict.fromkeys(["activity_date", *contents.starts, *on]) if binding.fields.get(name)]
     check_types(extract, [*(["patient"] if "patient" in binding.fields else []), *days])
     ages = ["age"] if "age_band" in fields and binding.derives_age else []
     checked = check_extract(extract, criteria, [*coded_fields, *days, *ages])
     extract, binding, schema = checked.extract, checked.extract.binding, checked.extract.table.schema
     decided = decide_rows(extract, criteria)
-    bits = [pl.lit(0, pl.UInt64)]
+    bits: dict[str | None, list[pl.Expr]] = {None: [pl.lit(0, pl.UInt64)]}
     for definition in definitions:
         bit = 1 << contents.definitions.index(definition)
-        bits.append(pl.when(decided.all_hold(definition.criteria)).then(bit).otherwise(0).cast(pl.UInt64))
+        marked = pl.when(decided.all_hold(definition.criteria)).then(bit).otherwise(0).cast(pl.UInt64)
+        bits.setdefault(definition.on, []).append(marked)
+    elsewhen = [name for name in bits if name]
     person = field_value(binding, "patient", schema) if "patient" in binding.fields else pl.lit(None, pl.String)
     frame = collect(
         decided.frame.select(
             pl.when(person.is_not_null()).then(person.hash(contents.secret)).alias("person"),
             day_of(extract).to_physical().alias("day"),
-            pl.sum_horizontal(bits).alias("bits"),
-            *(_start_day(name, extract, contents.last_start).alias(name) for name in contents.starts),
+            *(pl.sum_horizontal(marks).alias(f"bits {name or ''}".strip()) for name, marks in bits.items()),
+            *(
+                _start_day(name, extract, contents.last_start).alias(name)
+                for name in dict.fromkeys([*contents.starts, *elsewhen])
+            ),
             *(_is_stray(name, extract, contents.last_start).alias(f"stray {name}") for name in days[1:]),
             (_is_contact(binding) & day_of(extract).is_null()).alias("no day"),
             *([pl.col(binding.key).alias("key")] if contents.with_keys else []),
@@ -236,13 +244,37 @@ def _events(
     missing = {"patient": frame["person"].null_count(), "activity_date": int(frame["no day"].sum())}
     strays = {name: int(frame[f"stray {name}"].sum()) for name in days[1:]}
     frame = frame.drop("no day", *(f"stray {name}" for name in days[1:]))
-    kept = frame.drop_nulls(["person", "day"]).filter(~impossible)
-    in_future = int(kept.select((pl.col("day") > last).sum()).item())
+    known = frame.drop_nulls("person")
+    own = known.drop_nulls("day").filter(~impossible)
+    in_future = int(own.select((pl.col("day") > last).sum()).item())
+    kept = _with_other_days(known, own, elsewhen, contents.starts)
     notices = [*checked.notices, *notices_of_days(binding, missing, strays, impossible_days, in_future)]
     frame = kept
     labelled = [labelled_places(frame[name], labels_of(name, binding, checked.values)) for name in fields]
     months = [months_of(frame["day"])] if "month" in contents.dimensions else []
     return frame.with_columns(*labelled, *months), checked.rows, notices
+
+
+def _with_other_days(
+    known: pl.DataFrame, own: pl.DataFrame, elsewhen: Sequence[str], starts: Sequence[str]
+) -> pl.DataFrame:
+    """Return the activities that have a day, and for each other day that makes one an event another row.
+
+    Args:
+        known: The activities of known people.
+        own: Those of them that have a day of their own.
+        elsewhen: The fields of the other days.
+        starts: The fields of days that events keep.
+    """
+    others = [
+        known.drop_nulls(name)
+        .filter(pl.col(f"bits {name}") > 0)
+        .with_columns(day=pl.col(name), bits=pl.col(f"bits {name}"))
+        for name in elsewhen
+    ]
+    parts = [own.with_columns(elsewhen=pl.lit(False)), *(part.with_columns(elsewhen=pl.lit(True)) for part in others)]
+    dropped = [f"bits {name}" for name in elsewhen] + [name for name in elsewhen if name not in starts]
+    return pl.concat(parts).drop(dropped)
 
 
 def _is_contact(binding: Binding) -> pl.Expr:

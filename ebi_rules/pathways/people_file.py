@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 
 from ebi_rules._support.errors import InvalidInputError, RuleError, UsageError, unknown
 from ebi_rules.criteria.activity import Activity
+from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import And, Criterion, CriterionError, Or
 from ebi_rules.criteria.parser import parse
 from ebi_rules.layouts.layout import DATASETS
 from ebi_rules.pathways.measure import Event
 from ebi_rules.rule_model.coded_source import CodedSource, SharedDefinitions
-from ebi_rules.rule_model.measure_logic import EventDefinition
+from ebi_rules.rule_model.measure_logic import OWN_DAY, EventDefinition
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.toml_source import Place, is_list_of_texts
 
@@ -130,6 +131,13 @@ class PeopleSource(CodedSource):
             return [self.find_rule(name) for name in names]
         except UsageError as error:
             self.fail(where, f"{error} There is no criterion of that name either.")
+
+    def day_field(self, where: Place, name: object, with_own: bool = False) -> str:
+        """Read the name of a field with a day; with that of the activity itself only if `with_own`."""
+        dates = [each for each, field in FIELDS.items() if field.kind is Kind.DATE and (with_own or each != OWN_DAY)]
+        if name not in dates:
+            self.fail(where, unknown("field with a day", str(name), dates))
+        return str(name)
 
     def days_of_data(self, where: Place, table: Mapping[str, Any]) -> tuple[str, str]:
         """Read the first and the last day of an example's data."""

@@ -23,11 +23,13 @@ from ebi_rules.statistics.seen_by_day import REMOVED, SEEN, WAITING, day_by_whic
 ROUNDED_TO = {"hes": 5, "midpoint6": 6, "none": 0}
 """Shares are moved to what a multiple of so many people makes, by method of disclosure control."""
 
-_COUNTS = ("waits", "seen", "removed", "still_waiting")
+_COUNTS = ("waits", "seen", "left_unseen", "still_waiting")
 _DAYS = tuple(f"{name}{limit}" for name in ("median", "percentile_90") for limit in ("", "_lower_95", "_upper_95"))
 _WITHIN = ("percent_within", "percent_within_lower_95", "percent_within_upper_95")
 _OF_SEEN = ("median_of_seen", "percent_within_of_seen")
 _WEEK = ("percent_seen", "percent_seen_lower_95", "percent_seen_upper_95", "percent_waiting")
+WAIT_COLUMNS = (*_COUNTS, *_DAYS, *_WITHIN, *_OF_SEEN)
+"""The figures of `wait_table`."""
 EVERYBODY = "all"
 """Stands for the field where everybody is counted together."""
 
@@ -57,8 +59,8 @@ def wait_table(counts: Counts, waits: pl.DataFrame, entries: Sequence[MeasureEnt
 
     Returns:
         One row per measure, field and value, everybody first (field `all`): rule (the measure), field, value, waits (of
-        which the beginning and the end so far are known), seen, removed, still_waiting (counts; the last two null for
-        measures of days), median and percentile_90 (days by which that share is seen; null if it is not reached),
+        which the beginning and the end so far are known), seen, left_unseen, still_waiting (counts; the last two null
+        for measures of days), median and percentile_90 (days by which that share is seen; null if it is not reached),
         percent_within (the share seen within the standard), each with its 95 % interval, median_of_seen and
         percent_within_of_seen (of those who were seen alone). Null where too few were seen.
     """

@@ -80,7 +80,7 @@ def count_in_warehouse(
     """
     warehouse = _Warehouse(extracts, dimensions)
     definitions = [event for measure in measures for event in measure.definitions]
-    definitions += [stage.definition for flow in flows for stage in flow.stages]
+    definitions += [definition for flow in flows for stage in flow.stages for definition in stage.events]
     clocks = sorted({name for measure in measures for name in measure.clock_fields})
     progress(f"{extracts[0].engine}: checking values")
     sources, activity, notices = warehouse.describe(list(dict.fromkeys(definitions)), clocks)
@@ -192,7 +192,7 @@ class _Warehouse:
 
 def flow_logic(flow: Flow) -> FlowLogic:
     """Return what a statement needs of a flow."""
-    return FlowLogic([stage.definition for stage in flow.stages], _ends(flow), flow.lost_after, STEPS)
+    return FlowLogic([stage.events for stage in flow.stages], _ends(flow), flow.lost_after, STEPS)
 
 
 def _ends(flow: Flow) -> list[int]:

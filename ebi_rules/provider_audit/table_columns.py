@@ -25,6 +25,7 @@ _AUDIT_COUNTS = (
     "of_all",
 )
 _PATHWAY_COUNTS = ("followed", "outcome", "index_activity", "pathways", "of", "entered", "begun")
+_WAIT_COUNTS = ("waits", "seen", "at_risk", "contacts")
 
 _RATES = ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95", "rate_per_100000")
 _STANDARDISED_RATES = ("standardised_rate_per_100000", "standardised_lower_95", "standardised_upper_95")
@@ -32,11 +33,11 @@ _RATIOS = ("standardised_ratio", "ratio_lower_95", "ratio_upper_95", "crude_rati
 _TREND_AND_SPREAD = ("mean", "lower", "upper", "median", "percentile_90")
 _PERCENT = ("percent", "percent_lower_95", "percent_upper_95")
 
-_NUMERATORS, _DENOMINATORS = ("flagged", "outcome"), ("eligible", "followed")
+_NUMERATORS, _DENOMINATORS = ("flagged", "outcome"), ("eligible", "followed", "waits")
 _RATE_COUNTS = (*_NUMERATORS, *_DENOMINATORS)
 
 SUPPRESSIBLE: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys((*_AUDIT_COUNTS, *_PATHWAY_COUNTS), ()),
+    **dict.fromkeys((*_AUDIT_COUNTS, *_PATHWAY_COUNTS, *_WAIT_COUNTS), ()),
     **dict.fromkeys((*_RATES, *_STANDARDISED_RATES, *_RATIOS, *_TREND_AND_SPREAD), _RATE_COUNTS),
     **dict.fromkeys(_PERCENT, ("count", "of_all", "pathways", "of", *_RATE_COUNTS)),
     "removed": ("left",),

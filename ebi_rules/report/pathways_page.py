@@ -12,10 +12,11 @@ from ebi_rules.pathways.flow import BEGINS
 from ebi_rules.pathways.flow_tables import places
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.pathway_tables import PathwayTables
+from ebi_rules.pathways.wait_tables import EVERYBODY, WAIT_COLUMNS
 from ebi_rules.provider_audit.audit_tables import SIGNS
 from ebi_rules.provider_audit.percentages import PERCENT
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.report import provider_charts, trend_charts
+from ebi_rules.report import provider_charts, trend_charts, wait_charts
 from ebi_rules.report.audit_sentences import control_words
 from ebi_rules.report.breakdown_section import comparison_table, with_value_labels
 from ebi_rules.report.flow_picture import flow_picture
@@ -23,7 +24,7 @@ from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
 from ebi_rules.report.page_templates import environment, resource
 from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS, breakdown_title
 from ebi_rules.report.trend_data import without_limits_words
-from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WITHOUT
+from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WAIT, WITHOUT
 
 _MOST_DRAWN = 8
 """The flow is also drawn for this many single providers: those with the most pathways."""
@@ -116,6 +117,7 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
         trend_chart = trend_charts.trend(overall_trend, shown, "percent", share, points).svg()
     days_chart, days_table = _waits(tables, measure)
     return {
+        **_seen(tables, measure),
         "key": f"measure{place}",
         "days_chart": days_chart,
         "days": days_table,
@@ -140,6 +142,48 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
     }
 
 
+def _seen(tables: PathwayTables, measure: Measure) -> dict[str, Any]:
+    """Return what a section says of everybody's waits: nothing unless the measure is of days or of waits."""
+    if measure.gives not in (DAYS, WAIT):
+        return {}
+    waits = tables.by_file["waits"].filter(pl.col("rule") == measure.key)
+    named = _with_names_of_providers(tables, waits)
+    columns = ["field", "value", *WAIT_COLUMNS]
+    told: dict[str, Any] = {"waits": page_table(named, "Days waited, by every field", columns)}
+    contacts = tables.by_file.get("contacts", pl.DataFrame(schema=["rule"])).filter(pl.col("rule") == measure.key)
+    if contacts.height:
+        told["contacts"] = page_table(contacts, "Contacts, by attendance status", ["status", "contacts"])
+    weeks = tables.by_file.get("seen_by_week", pl.DataFrame(schema=["rule", "provider"]))
+    weeks = weeks.filter(pl.col("rule") == measure.key, pl.col("provider") == ALL_PROVIDERS)
+    if weeks.height:
+        name = f"{measure.title}: share of people seen by week, those still waiting included"
+        told["seen_chart"] = wait_charts.seen_by_week(weeks, name, measure.standard_days or 0).svg()
+        columns = [column for column in weeks.columns if column not in ("rule", "provider")]
+        told["seen"] = page_table(weeks, "Share seen by week, all providers together", columns)
+        told["seen_words"] = _seen_words(waits.row(0, named=True), measure)
+    return told
+
+
+def _seen_words(total: dict[str, Any], measure: Measure) -> str:
+    """Return what ignoring those who still wait would hide."""
+    if total["percent_within"] is None or total["percent_within_of_seen"] is None:
+        return "Those who left unseen count as not seen; those who still wait, until the end of the data."
+    return (
+        f"Within {measure.standard_days} days {total['percent_within']:.1f}% are seen "
+        f"({total['percent_within_lower_95']:.1f} to {total['percent_within_upper_95']:.1f}). Of those alone who were "
+        f"seen it would be {total['percent_within_of_seen']:.1f}%: that leaves out those who still wait or left unseen."
+    )
+
+
+def _with_names_of_providers(tables: PathwayTables, waits: pl.DataFrame) -> pl.DataFrame:
+    """Return waits with the names of providers and of fields."""
+    is_provider = pl.col("field") == "provider"
+    names = pl.col("value").replace(tables.settings.names)
+    value = pl.when(is_provider).then(names).otherwise("value")
+    everybody = pl.when(pl.col("field") == EVERYBODY).then(pl.lit("everybody")).otherwise(value.fill_null(NOT_RECORDED))
+    return waits.with_columns(everybody.alias("value"), pl.col("field").str.replace_all("_", " "))
+
+
 def _waits(tables: PathwayTables, measure: Measure) -> tuple[Markup | None, PageTable | None]:
     """Return the chart and the table of days waited by month; None unless the measure is of days."""
     waits = tables.by_file["trend_days"].filter(pl.col("rule") == measure.key, pl.col("provider") == ALL_PROVIDERS)
@@ -162,7 +206,7 @@ def _trend(tables: PathwayTables, measure: Measure) -> pl.DataFrame:
 
 def _outcome(measure: Measure) -> str:
     """Return in words which index activities the share of a measure counts."""
-    if measure.gives == DAYS:
+    if measure.gives in (DAYS, WAIT):
         return f"who waited more than {measure.standard_days} days"
     if measure.pairing:
         return f"recorded in {DATASETS[str(measure.index.dataset)]} alone"
@@ -176,12 +220,14 @@ def _numbers_caption(measure: Measure) -> str:
 def _key_figures(total: dict[str, Any], numbers: pl.DataFrame, measure: Measure) -> Iterator[tuple[str, str]]:
     """Yield the figures at the head of a measure's section, each with its caption."""
     yield count_text(total["index_activity"]), "in either dataset" if measure.pairing else "index activity"
-    if measure.window or measure.gives == DAYS:
+    if measure.window or measure.gives in (DAYS, WAIT):
         yield count_text(total["followed"]), "followed"
     if measure.pairing:
         yield count_text(total["followed"]), "in the days that both cover"
     percent = "–" if total["percent"] is None else f"{total['percent']:.1f}%"
     yield percent, _outcome(measure)
+    if measure.wait:
+        return
     overall = numbers.filter(provider=ALL_PROVIDERS)
     if overall.height and overall["mean"][0] is not None:
         if measure.gives == COUNT:
@@ -289,6 +335,12 @@ def _method(tables: PathwayTables) -> list[str]:
         "are not judged.",
         "Disclosure control: " + " ".join(control_words(tables.settings.disclosure)),
     ]
+    if "seen_by_week" in tables.by_file:
+        sentences.append(
+            "The share seen by a day is Aalen and Johansen's estimate: those who left unseen compete, those who still "
+            "wait are censored, and who is known of from a later day on is at risk from that day. Its interval is on "
+            "the scale of log(-log). Followed are waits whose standard lies within the data."
+        )
     for flow, _ in tables.moves:
         sentences.append(
             f"{flow.title}: a pathway is lost to view when nothing follows for more than {flow.lost_after} "

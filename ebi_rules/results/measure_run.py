@@ -19,6 +19,7 @@ from ebi_rules.engines.extract import Extract, FrameExtract, Source
 from ebi_rules.engines.polars_engine import require_frame
 from ebi_rules.engines.warehouse import WarehouseExtract
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.layout import DATASETS
 from ebi_rules.pathways.definitions import FlowNames, MeasureNames, flows, measures
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.measure import Measure
@@ -34,8 +35,8 @@ from ebi_rules.results.input_records import input_records, settings_records
 from ebi_rules.results.measure_result import MeasureResult
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
-from ebi_rules.rule_model.measure_availability import can_contain, require_people, why_unanswerable
-from ebi_rules.rule_model.measure_logic import FIRST
+from ebi_rules.rule_model.measure_availability import can_contain, is_of_other_data, require_people, why_unanswerable
+from ebi_rules.rule_model.measure_logic import FIRST, EventDefinition
 
 
 def run_measures(
@@ -91,7 +92,9 @@ def run_measures(
     bindings = [extract.binding for extract in opened]
     _require_fields(dimensions, bindings)
     wanted = _measures(measures, flows)
-    chosen, notices = _answerable(wanted, bindings, chosen_settings.skip_unavailable)
+    wanted, notices = _without_other_data(wanted, bindings, measures is None)
+    chosen, skipped = _answerable(wanted, bindings, chosen_settings.skip_unavailable)
+    notices += skipped
     chosen_flows, warnings = _with_possible_stages(_flows(measures, flows), bindings)
     notices += warnings
     tables = [extract for extract in opened if isinstance(extract, WarehouseExtract)]
@@ -195,6 +198,24 @@ def _measures(names: MeasureNames | None, flow_names: FlowNames | None) -> list[
     return [measure for measure in measures(names) if names is not None or not measure.only_when_named]
 
 
+def _without_other_data(
+    chosen: Sequence[Measure], bindings: Sequence[Binding], skips: bool
+) -> tuple[list[Measure], list[str]]:
+    """Return the measures that are about datasets of which there is an extract, and a warning about the others.
+
+    Args:
+        chosen: The measures.
+        bindings: The layouts of the extracts.
+        skips: Whether measures of other datasets are left out: those that nobody named.
+    """
+    others = [measure for measure in chosen if skips and is_of_other_data(measure, bindings)]
+    if not others:
+        return list(chosen), []
+    keys = ", ".join(measure.key for measure in others)
+    text = f"left out, as no extract is of the kind that they are about: {keys}."
+    return [measure for measure in chosen if measure not in others], [text]
+
+
 def _flows(measure_names: MeasureNames | None, names: FlowNames | None) -> list[Flow]:
     return [] if names is None and measure_names is not None else flows(names)
 
@@ -230,7 +251,7 @@ def _people(
     progress: Progress,
 ) -> People:
     definitions = [definition for measure in chosen for definition in measure.definitions]
-    definitions += [stage.definition for flow in chosen_flows for stage in flow.stages]
+    definitions += [definition for flow in chosen_flows for stage in flow.stages for definition in stage.events]
     starts = {name for measure in chosen for name in measure.clock_fields}
     # The first of a person, and the beginning of a pathway, is the least key of a day's activities.
     needs_keys = bool(chosen_flows) or any(measure.of == FIRST for measure in chosen)
@@ -259,13 +280,31 @@ def _with_possible_stages(chosen: Sequence[Flow], bindings: Sequence[Binding]) -
         require_people(binding)
     possible_flows, warnings = [], []
     for flow in chosen:
-        stages = [stage for stage in flow.stages if any(can_contain(stage.definition, binding) for binding in bindings)]
-        missing = [stage.name for stage in flow.stages if stage not in stages]
+        stages = [
+            replace(stage, events=tuple(each for each in stage.events if _is_anywhere(each, bindings)))
+            for stage in flow.stages
+        ]
+        possible = tuple(stage for stage in stages if stage.events)
+        missing = [stage.name for stage in stages if not stage.events]
         if missing:
             warnings.append(f"{flow.key}: skipped the stages {', '.join(missing)}, which no extract can contain.")
-        if stages:
-            possible_flows.append(replace(flow, stages=tuple(stages)))
+        lacking = {
+            stage.name: [event.dataset for event in stage.events if event.dataset and not _is_anywhere(event, bindings)]
+            for stage in flow.stages
+            if stage.name not in missing
+        }
+        for name, datasets in lacking.items():
+            if datasets:
+                lacked = " and ".join(DATASETS[dataset] for dataset in dict.fromkeys(datasets))
+                warnings.append(f"{flow.key}: the stage {name} lacks {lacked}, which no extract has.")
+        if possible:
+            possible_flows.append(replace(flow, stages=possible))
     return possible_flows, warnings
+
+
+def _is_anywhere(definition: EventDefinition, bindings: Sequence[Binding]) -> bool:
+    """Return whether any extract can contain the events of a definition."""
+    return any(can_contain(definition, binding) for binding in bindings)
 
 
 def _record(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ebi_rules._support.errors import ExtractError
-from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.binding import Binding, bind
 from ebi_rules.rule_model.measure_logic import EventDefinition, MeasureLogic, WaitEnd
 
 _REASONS = {"patient": "pseudonyms that identify activities of the same person", "activity_date": "dates"}
@@ -12,6 +12,8 @@ _REASONS = {"patient": "pseudonyms that identify activities of the same person",
 def can_contain(definition: EventDefinition, binding: Binding) -> bool:
     """Return whether an extract can contain the events of a definition."""
     if definition.dataset not in (None, binding.layout.dataset):
+        return False
+    if definition.on and not binding.fields.get(definition.on):
         return False
     return not any(True for criterion in definition.criteria for _ in binding.lacking(criterion))
 
@@ -23,6 +25,14 @@ def require_people(binding: Binding, fields: Sequence[str] = ("patient",)) -> No
             raise ExtractError(
                 f"this extract has no column for {field}, and measures need {reason}. {binding.why_lacking(field)}"
             )
+
+
+def is_of_other_data(measure: MeasureLogic, bindings: Sequence[Binding]) -> bool:
+    """Return whether a measure is about activity that no extract of these layouts can have, whatever its columns."""
+    complete = [bind(binding.layout) for binding in bindings]
+    has_events = all(any(can_contain(each, binding) for binding in complete) for each in measure.definitions)
+    has_days = all(any(binding.fields.get(name) for binding in complete) for name in measure.clock_fields)
+    return not (has_events and has_days)
 
 
 def why_unanswerable(measure: MeasureLogic, bindings: Sequence[Binding]) -> str | None:

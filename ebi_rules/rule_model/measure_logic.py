@@ -36,11 +36,13 @@ class EventDefinition:
         criteria: The criteria.
         dataset: The dataset; None for any.
         text: The definition as the file writes it.
+        on: The field with the day of the event; None for that of the activity.
     """
 
     criteria: tuple[Criterion, ...]
     dataset: str | None
     text: str
+    on: str | None = None
 
     @property
     def fields_needed(self) -> tuple[str, ...]:

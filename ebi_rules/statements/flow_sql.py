@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from ebi_rules.rule_model.measure_availability import can_contain
 from ebi_rules.rule_model.measure_logic import EventDefinition
-from ebi_rules.statements.people_sql import DAY, KEY, PERSON, PROVIDER, PeopleTable, people_tables
+from ebi_rules.statements.people_sql import DAY, PERSON, PROVIDER, PeopleTable, people_tables
 from ebi_rules.statements.step_names import Naming, union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
@@ -28,13 +28,13 @@ class FlowLogic:
     """What a statement needs of a flow.
 
     Attributes:
-        stages: The definition of each stage, in order.
+        stages: The definitions of the activities at each stage, in order.
         ends: The places of the stages that end a pathway, from 0.
         lost_after: The longest gap within a pathway, in days.
         steps: The number of stages through which a pathway is followed.
     """
 
-    stages: Sequence[EventDefinition]
+    stages: Sequence[Sequence[EventDefinition]]
     ends: Sequence[int]
     lost_after: int
     steps: int
@@ -49,9 +49,17 @@ def flow_statement(flow: FlowLogic, dialect: str | Path | Dialect, sources: Sequ
         pathways, the number of those that go on so. Stages are numbers from 0.
     """
     target = find_dialect(dialect)
-    marks = {f"is_stage_{place}": stage for place, stage in enumerate(flow.stages)}
-    tables = people_tables(target, sources, marks, {})
+    marks = {name: event for _, name, event in marks_of(flow)}
+    dates = {f"day_of_{event.on}": event.on for event in marks.values() if event.on}
+    tables = people_tables(target, sources, marks, dates)
     return _FlowWriter(target, flow, [table for table in tables if table.contained]).statement()
+
+
+def marks_of(flow: FlowLogic) -> Iterator[tuple[int, str, EventDefinition]]:
+    """Yield the place of each stage, the column that marks its events, and their definition."""
+    for place, stage in enumerate(flow.stages):
+        for also, event in enumerate(stage):
+            yield place, f"is_stage_{place}" + (f"_{also}" if also else ""), event
 
 
 class _FlowWriter(Naming):
@@ -93,20 +101,22 @@ class _FlowWriter(Naming):
     def _visits(self) -> Iterator[exp.Expr]:
         """Select every visit of every table: one for each stage that an event is at."""
         for table in self.tables:
-            for place, stage in enumerate(self.flow.stages):
-                if can_contain(stage, table.binding):
+            for place, mark, event in marks_of(self.flow):
+                if can_contain(event, table.binding):
                     made = [number(place).as_(self._name(_STAGE)), number(table.place).as_(self._name(_SOURCE))]
-                    yield table.with_mark(f"is_stage_{place}", [PERSON, DAY, PROVIDER, KEY], made)
+                    day = self._column(f"day_of_{event.on}" if event.on else DAY).as_(self._name(DAY))
+                    yield table.with_mark(mark, [PERSON, PROVIDER, *table.key_columns], [*made, day])
 
     def _visits_in_data(self) -> exp.Select:
-        columns = [*map(self._column, (PERSON, DAY, PROVIDER, KEY, _STAGE, _SOURCE, "data_begin", "data_end"))]
+        keys = self.tables[0].key_columns
+        columns = [*map(self._column, (PERSON, DAY, PROVIDER, *keys, _STAGE, _SOURCE, "data_begin", "data_end"))]
         select = exp.Select(expressions=columns).from_(self._step("visits")).join(self._step("span"), join_type="cross")
         within = exp.Between(this=self._column(DAY), low=self._column("data_begin"), high=self._column("data_end"))
         return select.where(within)
 
     def _compared(self) -> exp.Select:
         """Add the day and the stage of the visit before, and the place of each visit."""
-        in_order = [DAY, _STAGE, _SOURCE, KEY]
+        in_order = [DAY, _STAGE, _SOURCE, *self.tables[0].key_columns]
         return self._adding(
             "visits_in_data",
             [PERSON, DAY, PROVIDER, _STAGE, "data_begin", "data_end"],

@@ -12,7 +12,7 @@ from sqlglot import exp
 from ebi_rules._support.errors import ExtractError, UsageError, unknown
 from ebi_rules.rule_model.measure_availability import can_contain, why_unanswerable
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, FIRST, OWN_DAY, WITHOUT, MeasureLogic
-from ebi_rules.statements.people_sql import DAY, KEY, PERSON, PROVIDER, PeopleTable, people_tables
+from ebi_rules.statements.people_sql import DAY, KEY, KEY_NUMBER, PERSON, PROVIDER, PeopleTable, people_tables
 from ebi_rules.statements.step_names import Naming, union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
@@ -23,7 +23,7 @@ SHAPES = (ROWS, COUNTS)
 """What people ask for; the other shapes are for engines."""
 
 _INDEX, _OUTCOME = "is_index", "is_outcome"
-_FIRST_BY = {DAY: "of_first_day", "source": "of_first_table", KEY: "index_events"}
+_FIRST_BY = {DAY: "of_first_day", "source": "of_first_table", KEY_NUMBER: "of_first_number", KEY: "index_events"}
 """How the first index of a person is found: the column whose least value is kept, and the step that keeps it."""
 _STARTED, _ENDED = "started", "ended"
 _OUTCOMES = "outcomes"
@@ -155,6 +155,8 @@ class _MeasureWriter(Naming):
         yield "every_index", union(indexes)
         previous = "every_index"
         for column, step in _FIRST_BY.items():
+            if column == KEY_NUMBER and column not in self.tables[0].key_columns:
+                continue
             least = f"least_{column}"
             minimum = exp.Min(this=self._column(column)).as_(self._name(least))
             of_person = exp.Select(expressions=[self._column(PERSON), minimum]).from_(self._step(previous))

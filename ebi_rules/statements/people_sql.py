@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from ebi_rules.criteria.fields import Kind
 from ebi_rules.criteria.nodes import Criterion
 from ebi_rules.cube import EARLIEST
 from ebi_rules.rule_model.measure_availability import can_contain
@@ -19,9 +20,10 @@ from ebi_rules.statements.step_names import Naming, union
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.sql_parts import all_of, any_of, as_day, as_number, days_later, negate, number, text
-from ebi_rules.translate.sql_values import normal_text
+from ebi_rules.translate.sql_values import as_text, normal_text
 
 KEY, PERSON, PROVIDER, DAY = "activity_key", "person", "provider", "activity_day"
+KEY_NUMBER = "activity_key_number"
 _FIRST_MONTH = EARLIEST.year * 100 + EARLIEST.month
 _ACTIVITY_DATE = "activity_date"
 
@@ -35,12 +37,14 @@ class PeopleTable(CubeColumns):
         dates: The columns of events with a day, each with its field.
         dimensions: Further fields that events have, as a cube counts by them: provider and month are there anyway.
         place: The number of the table, from 1.
+        mixed_keys: Whether the keys of the tables are of different types.
     """
 
     marks: Mapping[str, EventDefinition] = field(kw_only=True)
     dates: Mapping[str, str] = field(kw_only=True)
     dimensions: Sequence[str] = field(kw_only=True)
     place: int = field(kw_only=True)
+    mixed_keys: bool = field(default=False, kw_only=True)
 
     def steps(self) -> Iterator[exp.CTE]:
         """Return the steps up to `events`."""
@@ -76,10 +80,10 @@ class PeopleTable(CubeColumns):
         """Return the statement that counts events by the dimensions."""
         keys = [*map(self._column, self.dimensions)]
         count = exp.Count(this=exp.Star()).as_(self._name("count"))
-        select = (
-            exp.Select(expressions=[*keys, count]).from_(self._step("events")).group_by(*(key.copy() for key in keys))
-        )
-        return self._whole(select, list(self.steps()))
+        select = exp.Select(expressions=[*keys, count]).from_(self._step("events"))
+        if self._has_other_days():
+            select = select.where(negate(_is_null(self._column(DAY))))
+        return self._whole(select.group_by(*(key.copy() for key in keys)), list(self.steps()))
 
     def persons(self) -> list[exp.CTE]:
         """Return the steps up to `persons`, each person of the table once."""
@@ -102,7 +106,7 @@ class PeopleTable(CubeColumns):
     def event_columns(self) -> list[str]:
         """Return the names of the columns of events."""
         further = [name for name in self.dimensions if name != PROVIDER]
-        return [KEY, PERSON, PROVIDER, DAY, *further, *self.dates, *self.marks]
+        return [*self.key_columns, PERSON, PROVIDER, DAY, *further, *self.dates, *self.marks]
 
     def with_mark(self, mark: str, columns: Sequence[str], further: Sequence[exp.Expr] = ()) -> exp.Select:
         """Select some columns of the events that meet a definition, after some that are made."""
@@ -110,6 +114,21 @@ class PeopleTable(CubeColumns):
         return (
             exp.Select(expressions=[*further, *map(self._column, columns)]).from_(self._step("events")).where(is_marked)
         )
+
+    @property
+    def key_columns(self) -> list[str]:
+        """The columns that put the events of one table in the order of their keys.
+
+        If tables have keys of different types, keys are text, and those that are numbers stand in a column before it.
+        """
+        return [KEY_NUMBER, KEY] if self.mixed_keys else [KEY]
+
+    def _keys(self) -> dict[str, exp.Expr]:
+        key = self._column(self.binding.key)
+        if not self.mixed_keys:
+            return {KEY: key}
+        is_number = self.source.types.get(self.binding.key) is Kind.NUMBER
+        return {KEY_NUMBER: key if is_number else number(0), KEY: as_text(key.copy(), self.dialect)}
 
     def _steps_to_codes(self) -> Iterator[exp.CTE]:
         fields = [PROVIDER, *self.dimensions, *(["age"] if "age_band" in self.dimensions else [])]
@@ -124,10 +143,12 @@ class PeopleTable(CubeColumns):
     def _events(self) -> exp.Select:
         """Select every event."""
         columns = {
-            KEY: self._column(self.binding.key),
+            **self._keys(),
             PERSON: self._person(),
             PROVIDER: self._column(PROVIDER) if self._has(PROVIDER) else text(""),
-            DAY: self._day_of(_ACTIVITY_DATE),
+            DAY: _where(self._has_own_day(), self._day_of(_ACTIVITY_DATE))
+            if self._has_other_days()
+            else self._day_of(_ACTIVITY_DATE),
             **{name: self._dimension(name) for name in self.dimensions if name != PROVIDER},
             **{column: self._clock_day(name) for column, name in self.dates.items()},
             **{column: self._is(event) for column, event in self.marks.items()},
@@ -139,9 +160,20 @@ class PeopleTable(CubeColumns):
         return normal_text(self._column("patient"), self.dialect)
 
     def _is_event(self) -> exp.Expr:
-        """Return the condition that an activity has a known person, and a day that can be one."""
-        no_person, no_day = self._translator().is_missing("patient"), _is_null(self._column(_ACTIVITY_DATE))
-        return all_of([negate(no_person), negate(no_day), negate(self._is_impossible(_ACTIVITY_DATE, MOST_DAYS_AHEAD))])
+        """Return the condition that an activity has a known person, and a day that can be one: its own or another."""
+        is_person = negate(self._translator().is_missing("patient"))
+        days = [self._has_own_day()]
+        for name in dict.fromkeys(event.on for event in self.contained if event.on):
+            days.append(all_of([negate(_is_null(self._column(name))), negate(self._is_impossible(name, 0))]))
+        return all_of([is_person, any_of(days) if len(days) > 1 else days[0]])
+
+    def _has_own_day(self) -> exp.Expr:
+        no_day = _is_null(self._column(_ACTIVITY_DATE))
+        return all_of([negate(no_day), negate(self._is_impossible(_ACTIVITY_DATE, MOST_DAYS_AHEAD))])
+
+    def _has_other_days(self) -> bool:
+        """Return whether an activity can be an event on another day than its own."""
+        return any(event.on for event in self.contained)
 
     def _lacks_day(self) -> exp.Expr:
         """Return the condition that an activity has no day: a referral that led to no contact is none."""
@@ -165,7 +197,10 @@ class PeopleTable(CubeColumns):
         """Return 1 where an activity is the event, else 0."""
         if not can_contain(event, self.binding):
             return number(0)
-        return as_number(all_of([self._translator().visit(criterion) for criterion in event.criteria]))
+        conditions = [self._translator().visit(criterion) for criterion in event.criteria]
+        if self._has_other_days() and not event.on:
+            conditions.append(self._has_own_day())
+        return as_number(all_of(conditions))
 
     def _has(self, name: str) -> bool:
         return name in self.binding.fields
@@ -197,6 +232,7 @@ def people_tables(
         strategy: `distinct` or `inline` (`code_steps.STRATEGIES`); by default what the dialect runs faster.
     """
     datasets = [source.binding.layout.dataset for source in sources]
+    mixed = len({source.types.get(source.binding.key) is Kind.NUMBER for source in sources}) > 1
     tables = []
     for place, (dataset, source) in enumerate(zip(datasets, sources, strict=True), start=1):
         same = datasets[:place].count(dataset)
@@ -212,6 +248,7 @@ def people_tables(
                 dates=dates,
                 dimensions=dimensions,
                 place=place,
+                mixed_keys=mixed,
             )
         )
     return tables

@@ -79,7 +79,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.16,
         [(0, "scan")],
-        ["referral > imaging > lost to view"],
+        ["start > imaging > lost to view"],
         {
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "no")],
@@ -89,7 +89,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.08,
         [(0, "scan"), (150, "scan")],
-        ["referral > imaging > lost to view"],
+        ["start > imaging > lost to view"],
         {
             "repeat_imaging": [(0, "yes"), (150, "no")],
             "spinal_procedure_after_imaging": [(0, "no"), (150, "no")],
@@ -99,7 +99,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.04,
         [(0, "scan"), (100, "operation")],
-        ["referral > imaging > procedure > lost to view"],
+        ["start > imaging > procedure > lost to view"],
         {
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "yes")],
@@ -109,7 +109,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.12,
         [(0, "specialist, seen first"), (30, "scan")],
-        ["referral > specialist > imaging > lost to view"],
+        ["start > request > specialist > imaging > lost to view"],
         {
             "imaging_before_specialist": [(0, "no")],
             "imaging_after_specialist": [(0, "yes")],
@@ -127,7 +127,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.15,
         [(0, "physiotherapy, seen first"), (60, "specialist, seen first, discharged")],
-        ["referral > community > specialist > discharge"],
+        ["start > request > community > request > specialist > discharge"],
         {
             "imaging_before_specialist": [(60, "no")],
             "imaging_after_specialist": [(60, "no")],
@@ -144,7 +144,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.05,
         [(0, "specialist, seen first"), (120, "operation")],
-        ["referral > specialist > procedure > lost to view"],
+        ["start > request > specialist > procedure > lost to view"],
         {
             "imaging_before_specialist": [(0, "no")],
             "imaging_after_specialist": [(0, "no")],
@@ -159,7 +159,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.10,
         [(0, "scan"), (45, "specialist, seen first")],
-        ["referral > imaging > specialist > lost to view"],
+        ["start > imaging > request > specialist > lost to view"],
         {
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "no")],
@@ -177,7 +177,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.10,
         [(0, "physiotherapy, not attended"), (28, "physiotherapy, seen first")],
-        ["referral > community > lost to view"],
+        ["start > request > community > lost to view"],
         {
             "did_not_attend": [(0, "yes"), (28, "no")],
             "sent_for_imaging": [(28, "no")],
@@ -188,7 +188,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.08,
         [(0, "specialist again, discharged"), (400, "physiotherapy, seen first")],
-        ["referral > specialist > discharge", "referral > community > lost to view"],
+        ["start > specialist > discharge", "start > request > community > lost to view"],
         {
             "re_entry": [(0, "yes")],
             "did_not_attend": [(0, "no"), (400, "no")],
@@ -200,13 +200,13 @@ STORIES: Sequence[Story] = (
     Story(
         0.09,
         [(0, "specialist again, discharged")],
-        ["referral > specialist > discharge"],
+        ["start > specialist > discharge"],
         {"re_entry": [(0, "no")], "did_not_attend": [(0, "no")]},
     ),
     Story(
         0.08,
         [(0, "scan"), (20, "specialist again"), (50, "specialist again")],
-        ["referral > imaging > specialist > lost to view"],
+        ["start > imaging > specialist > lost to view"],
         {
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "no")],
@@ -217,7 +217,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.05,
         [(0, "fracture clinic, seen first")],
-        ["referral > specialist > lost to view"],
+        ["start > request > specialist > lost to view"],
         {
             "imaging_before_specialist": [(0, "no")],
             "imaging_after_specialist": [(0, "no")],
@@ -230,7 +230,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.04,
         [(0, "pain management, seen first"), (90, "facet joint denervation")],
-        ["referral > specialist > procedure > lost to view"],
+        ["start > request > specialist > procedure > lost to view"],
         {
             "imaging_before_specialist": [(0, "no")],
             "imaging_after_specialist": [(0, "no")],

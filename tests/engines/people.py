@@ -174,7 +174,7 @@ def moves_by_meaning(flow: Flow, people: list[Person], days: int) -> Moves:
         events = [each.event for each in people if each.person == person]
         for path in paths(flow, events, str(BEGIN), until(days)):
             begun = next(each for each in people if each.event is path.begin)
-            where = provider_of(begun), quarter_of(path.begin.day)
+            where = provider_of(begun), quarter_of(path.day)
             for step, (one, other) in enumerate(pairwise((BEGINS, *path.stages))):
                 if step <= STEPS:
                     beyond = step == STEPS and other not in flow.ends

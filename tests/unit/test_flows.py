@@ -26,20 +26,20 @@ def _flow(lost_after: int) -> Flow:
     return replace(flow("musculoskeletal"), lost_after=lost_after)
 
 
-def _fast(definition: Flow, people: list[Person], names: tuple[str, str]) -> Moves:
+def _fast(definition: Flow, people: list[Person], names: tuple[str, ...]) -> Moves:
     extracts = [
         open_source(ExtractSource(table.activity, table.layout, table.overrides))
         for table in (table_of(people, find_layout(name), shuffle=3) for name in names)
     ]
     gathered = gather_people(
-        extracts, [stage.definition for stage in definition.stages], ["provider"], TODAY, with_keys=True
+        extracts, [event for stage in definition.stages for event in stage.events], ["provider"], TODAY, with_keys=True
     )
     return Counter({row[:-1]: row[-1] for row in moves(gathered, definition).iter_rows()})
 
 
 @pytest.mark.parametrize("lost_after", [1, 4, 9, 30, 200])
-@pytest.mark.parametrize(("seed", "names"), [(0, ("ncdr-opa", "ncdr-apcs")), (1, ("hes-op", "hes-apc"))])
-def test_pathways_are_those_of_the_definition(seed: int, names: tuple[str, str], lost_after: int) -> None:
+@pytest.mark.parametrize(("seed", "names"), [(0, ("ncdr-opa", "ncdr-apcs", "dids-v1")), (1, ("hes-op", "hes-apc", "dids-icb"))])
+def test_pathways_are_those_of_the_definition(seed: int, names: tuple[str, ...], lost_after: int) -> None:
     people, definition = random_people(seed, 120), _flow(lost_after)
     expected = moves_by_meaning(definition, people, 120)
     assert _fast(definition, people, names) == expected
@@ -94,13 +94,13 @@ def test_the_stories_have_the_pathways_of_the_definition() -> None:
         (
             'name = "community"',
             'name = "lost to view"',
-            "the name of a stage must be in lower-case letters, and must not be referral",
+            "the name of a stage must be in lower-case letters, and must not be start",
         ),
         ('when = "imaging"', 'when = "imagin"', "there is no rule 'imagin'"),
         ('when = "attended AND community"', 'when = "agee > 5"', "there is no field agee; did you mean age"),
         ("ends = true", "end = true", "there is no entry 'end'; the nearest is ends"),
-        ('"referral > specialist > discharge", ', "", "but the pathways are"),
-        ('in = "admitted"\n\n', 'in = "emergency"\n\n', "there is no dataset 'emergency'"),
+        ('"start > specialist > discharge", ', "", "but the pathways are"),
+        ('in = "admitted"\n\n', 'in = "emergencies"\n\n', "there is no dataset 'emergencies'; the nearest is emergency"),
     ],
 )
 def test_a_wrong_flow_file_is_reported(tmp_path: Path, old: str, new: str, message: str) -> None:
