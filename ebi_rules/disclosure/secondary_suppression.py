@@ -191,6 +191,7 @@ def _narrow(low: Integers, high: Integers, sums: "_Sums", steps: "_Steps") -> No
         sums.narrow(low, high)
         if before == (int(low.sum()), int(high.sum())):
             break
+    assert (low <= high).all(), "counts that do not add up cannot be protected"
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,9 @@ DATASETS = {
 }
 """The kinds of activity that a rule or a layout is about, with their names in sentences."""
 
+WAITING_LIST = "waiting_list"
+"""The dataset whose rows are no activity: who is on a list in a week."""
+
 MOST_POSITIONS = 99
 
 _OPTIONAL = {

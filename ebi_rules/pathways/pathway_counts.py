@@ -94,7 +94,7 @@ def count_people(
         spreads.append(answer_spread(people, answers, dimensions))
     counts += [cube_of_answers(each.totals, dimensions, each.measure) for each in waits]
     return PathwayCounts(
-        cube=measure_cube(people.activity, counts, dimensions),
+        cube=measure_cube(with_waits(people.activity, waits, dimensions), counts, dimensions),
         spread=in_order_of_keys([no_spread(dimensions), *spreads]),
         waits=known_waits(waits, dimensions),
         contacts=contacts_of(waits),
@@ -102,6 +102,19 @@ def count_people(
         sources=people.sources,
         notices=(*notices, *people.notices, *(notice for each in waits for notice in each.notices)),
     )
+
+
+def with_waits(activity: pl.DataFrame, waits: Sequence[WaitCounts], dimensions: Sequence[str]) -> pl.DataFrame:
+    """Return how much activity there is by the dimensions, waits included: a referral may have led to none yet.
+
+    Args:
+        activity: How much activity people have: the dimensions, count.
+        waits: The measures of waits.
+        dimensions: The dimensions.
+    """
+    of_waits = [each.totals.group_by(dimensions).agg(pl.col("count").sum()) for each in waits]
+    texts = [part.with_columns(pl.col(dimensions).cast(pl.String)) for part in (activity, *of_waits)]
+    return pl.concat(part.select(*dimensions, "count") for part in texts)
 
 
 def in_order_of_keys(tables: Sequence[pl.DataFrame]) -> pl.DataFrame:

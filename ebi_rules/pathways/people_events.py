@@ -25,6 +25,7 @@ from ebi_rules.engines.polars_dates import day_of
 from ebi_rules.engines.polars_flags import decide_rows
 from ebi_rules.engines.value_checks import check_types
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.layouts.layout import WAITING_LIST
 from ebi_rules.pathways.event_dimensions import labelled_places, labels_of, months_of, place_of
 from ebi_rules.rule_model.measure_availability import can_contain
 from ebi_rules.rule_model.measure_logic import MOST_DAYS_AHEAD, EventDefinition
@@ -76,7 +77,8 @@ class People:
             1970), the dimensions, and perhaps key (that of the activity).
         definitions: The definitions.
         sources: The extracts.
-        activity: How much activity people have, by dimensions: the dimensions, count.
+        activity: How much activity people have, by dimensions: the dimensions, count. The rows of a waiting list are
+            none.
         notices: What the user must know, with exact counts.
     """
 
@@ -148,7 +150,7 @@ def gather_people(
             f"the measures and flows need {len(contents.definitions)} kinds of event, and one run can have "
             f"{_MOST_DEFINITIONS}: choose fewer."
         )
-    frames, sources, activity = [], [], []
+    frames, sources, activity, persons = [], [], [], []
     notices: list[str] = []
     for place, extract in enumerate(extracts):
         progress(f"reading {extract.binding.layout.dataset} activity")
@@ -156,15 +158,18 @@ def gather_people(
         notices += warnings
         sources.append(source)
         own = frame.filter(~pl.col("elsewhen"))
-        activity.append(own.group_by(dimensions).agg(pl.len().cast(pl.Int64).alias("count")))
+        persons.append(own.select("person").unique())
+        if source.dataset != WAITING_LIST:
+            activity.append(own.group_by(dimensions).agg(pl.len().cast(pl.Int64).alias("count")))
         events = _in_order_of_keys(frame.drop("elsewhen")).filter(pl.col("bits") > 0)
         frames.append(events.with_columns(source=pl.lit(place, pl.UInt8)))
-    notices += unmatched_pseudonyms(_people_in_common(frames), sources)
+    notices += unmatched_pseudonyms(_people_in_common(persons), sources)
     progress("putting people together")
     events = pl.concat(frames).sort("person", "day", "source", maintain_order=True)
     is_new = (events["person"] != events["person"].shift(1)).fill_null(True)
     events = events.with_columns((is_new.cum_sum().cast(pl.Int64) - 1).alias("person"))
-    all_activity = pl.concat(activity).group_by(dimensions).agg(pl.col("count").sum())
+    none = pl.DataFrame(schema={**dict.fromkeys(dimensions, pl.Categorical()), "count": pl.Int64})
+    all_activity = pl.concat([none, *activity]).group_by(dimensions).agg(pl.col("count").sum())
     return People(events, contents.definitions, sources, all_activity, tuple(notices))
 
 
@@ -340,9 +345,8 @@ def _day_number(day: date) -> int:
     return day.toordinal() - _FIRST_DAY
 
 
-def _people_in_common(frames: Sequence[pl.DataFrame]) -> dict[tuple[int, int], int]:
+def _people_in_common(persons: Sequence[pl.DataFrame]) -> dict[tuple[int, int], int]:
     """Return how many people each two extracts have in common, by their places from 1; and how many each one has."""
-    persons = [frame["person"].unique().to_frame() for frame in frames]
     return {
         (one + 1, other + 1): persons[other].join(persons[one], on="person", how="semi").height
         for other in range(len(persons))
@@ -351,19 +355,21 @@ def _people_in_common(frames: Sequence[pl.DataFrame]) -> dict[tuple[int, int], i
 
 
 def unmatched_pseudonyms(people: Mapping[tuple[int, int], int], sources: Sequence[Source]) -> list[str]:
-    """Return a warning for every two extracts that have hardly any people in common.
+    """Return a warning about extracts of which two have hardly any people in common.
 
     Args:
         people: How many people each two extracts have in common, by their places from 1; and how many each one has.
         sources: The extracts.
     """
-    warnings = []
+    apart = []
     for (one, other), shared in people.items():
         fewer = min(people[one, one], people[other, other])
         if one != other and fewer and shared / fewer < _SMALLEST_SHARE:
-            warnings.append(
-                f"only {shared / fewer:.1%} of the people in the smaller of the {sources[one - 1].dataset} and the "
-                f"{sources[other - 1].dataset} extract are in both: check that their pseudonyms are made in the same "
-                "way. If not, measures that need both extracts find nothing."
-            )
-    return warnings
+            names = f"{sources[one - 1].dataset} and the {sources[other - 1].dataset}"
+            apart.append(f"only {shared / fewer:.1%} of the people in the smaller of the {names} extract are in both")
+    if not apart:
+        return []
+    return [
+        f"{'; '.join(apart)}: check that their pseudonyms are made in the same way. If not, measures that need both "
+        "extracts find nothing."
+    ]

@@ -75,9 +75,8 @@ def count_waits(
 def span_of(data: WaitRows, measure: MeasureLogic, today: date) -> tuple[int, int]:
     """Return the first day of the dataset in which people wait, and the last that all datasets cover."""
     assert measure.wait, "only measures of waits have a span"
-    days = [data.rows["day"], *([] if measure.wait.snapshots else [data.rows["start"]])]
-    so_far = pl.concat([each.rename("day") for each in days]).drop_nulls()
-    so_far = so_far.filter(so_far <= (today - FIRST_DAY).days)
+    days = data.rows["day"].drop_nulls()
+    so_far = days.filter(days <= (today - FIRST_DAY).days)
     last = min([*([int(str(so_far.max()))] if so_far.len() else []), *data.last_elsewhere], default=0)
     first = data.rows["day"].min()
     return (0 if first is None else int(str(first))), last

@@ -14,11 +14,19 @@ from ebi_rules.criteria.nodes import fields_needed
 from ebi_rules.cube import normal_fields
 from ebi_rules.engines.findings import notices_of
 from ebi_rules.engines.warehouse import WarehouseExtract, find_odd_values
+from ebi_rules.layouts.layout import WAITING_LIST
 from ebi_rules.pathways.flow import BEGINS, IN_VIEW, LOST, Flow
 from ebi_rules.pathways.flow_moves import FURTHER, MOVE, STEPS
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.measure_counts import backward_notice, cube_of_answers, measure_cube, why_too_short
-from ebi_rules.pathways.pathway_counts import PathwayCounts, contacts_of, in_order_of_keys, known_waits, no_spread
+from ebi_rules.pathways.pathway_counts import (
+    PathwayCounts,
+    contacts_of,
+    in_order_of_keys,
+    known_waits,
+    no_spread,
+    with_waits,
+)
 from ebi_rules.pathways.people_events import Source, notices_of_days, unmatched_pseudonyms
 from ebi_rules.pathways.warehouse_waits import count_waits_in_warehouse
 from ebi_rules.provider_audit.quarters import quarter_of_day
@@ -103,7 +111,7 @@ def count_in_warehouse(
         counts.append(cube_of_answers(totals, dimensions, measure))
         spreads.append(spread)
     return PathwayCounts(
-        cube=measure_cube(activity, counts, dimensions),
+        cube=measure_cube(with_waits(activity, waits, dimensions), counts, dimensions),
         spread=in_order_of_keys(spreads),
         waits=known_waits(waits, dimensions),
         contacts=contacts_of(waits),
@@ -144,9 +152,11 @@ class _Warehouse:
             strays = {name: known[f"stray_{name}"] for name in clocks if name in extract.binding.fields}
             missing = {"patient": known["no_person"], "activity_date": known["no_day"]}
             notices += notices_of_days(extract.binding, missing, strays, known["impossible"], known["in_future"])
-            activity.append(self._counts(table.activity(), [*self.dimensions, "count"]))
+            if dataset != WAITING_LIST:
+                activity.append(self._counts(table.activity(), [*self.dimensions, "count"]))
         notices += unmatched_pseudonyms(people, sources)
-        return sources, pl.concat(activity), notices
+        none = pl.DataFrame(schema={**dict.fromkeys(self.dimensions, pl.String), "count": pl.Int64})
+        return sources, pl.concat([none, *activity]), notices
 
     def answers(self, measure: Measure) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return how many index activities of a measure are alike in dimensions and answers, and in their numbers."""

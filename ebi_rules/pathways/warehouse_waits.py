@@ -61,7 +61,8 @@ def count_waits_in_warehouse(
     counted = normal_fields(counted.with_columns(*numbers, *texts))
     facts = query(statements[FACTS])
     facts.columns = list(FACT_COLUMNS)
-    several, no_person, no_day = (int(value or 0) for value in facts.cast(pl.Int64).row(0))
+    *numbers_of_odd, data_end = facts.row(0)
+    several, no_person, no_day = (int(str(value or 0).split(".")[0]) for value in numbers_of_odd)
     elsewhere = [extract for extract in extracts if _is_elsewhere(extract, measure)]
     odd = OddWaits(
         no_start=_number(counted, pl.col("kind") == NO_START),
@@ -74,7 +75,7 @@ def count_waits_in_warehouse(
     )
     notices: list[str] = [*odd_values, *odd.notices(measure.key)]
     if LISTS in statements:
-        notices += _list_notices(query(statements[LISTS]), measure.key)
+        notices += _list_notices(query(statements[LISTS]), measure.key, data_end)
         notices += [] if elsewhere else no_other_dataset(measure)
     contacts = pl.DataFrame(schema={"status": pl.String, "count": pl.Int64})
     if CONTACTS in statements:
@@ -111,14 +112,15 @@ def _odd_values(extracts: Sequence[WarehouseExtract], measure: Measure, dimensio
     return list(dict.fromkeys(notices))
 
 
-def _list_notices(lists: pl.DataFrame, key: str) -> list[str]:
-    """Return warnings about weeks without a list."""
+def _list_notices(lists: pl.DataFrame, key: str, data_end: object) -> list[str]:
+    """Return warnings about weeks without a list, up to the end of the data."""
     lists.columns = ["provider", "day"]
-    days = [date.fromisoformat(str(day)[:10]) for day in lists["day"]]
-    numbers = pl.Series("day", [(day - FIRST_DAY).days for day in days], dtype=pl.Int64)
-    today = (date.today() - FIRST_DAY).days
-    so_far = numbers.filter(numbers <= today)
-    return list_notices(key, lists.with_columns(numbers), int(str(so_far.max())) if so_far.len() else 0)
+    numbers = pl.Series("day", [_day_number(day) for day in lists["day"]], dtype=pl.Int64)
+    return list_notices(key, lists.with_columns(numbers), _day_number(data_end) if data_end else 0)
+
+
+def _day_number(day: object) -> int:
+    return (date.fromisoformat(str(day)[:10]) - FIRST_DAY).days
 
 
 def _contacts(counted: pl.DataFrame) -> pl.DataFrame:

@@ -276,7 +276,7 @@ def _answerable(
 
 def _with_possible_stages(chosen: Sequence[Flow], bindings: Sequence[Binding]) -> tuple[list[Flow], list[str]]:
     """Return flows with the stages that extracts can contain, and warnings about the others."""
-    for binding in bindings:
+    for binding in bindings if chosen else ():
         require_people(binding)
     possible_flows, warnings = [], []
     for flow in chosen:

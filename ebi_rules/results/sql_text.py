@@ -11,15 +11,17 @@ from ebi_rules.layouts.layout import Layout, find_layout
 from ebi_rules.layouts.scope import Scope
 from ebi_rules.pathways.definitions import measure as find_measure
 from ebi_rules.pathways.measure import Measure
+from ebi_rules.pathways.wait_rows import STATUSES
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.availability import available_rules
 from ebi_rules.rule_model.catalogue import RuleNames
 from ebi_rules.rule_model.catalogue import rules as find_rules
 from ebi_rules.statements.check_sql import STANDARD_FIELDS, check_statement
 from ebi_rules.statements.cube_sql import cube_statement
-from ebi_rules.statements.measure_sql import ROWS, measure_statement
+from ebi_rules.statements.measure_sql import COUNTS, ROWS, measure_statement
 from ebi_rules.statements.rule_sql import SHAPES, rule_statement
 from ebi_rules.statements.table_source import TableSource
+from ebi_rules.statements.wait_sql import TOTALS, wait_statements
 from ebi_rules.translate.dialects.dialect import find_dialect, with_like_alone
 
 CUBE, CHECKS = "cube", "checks"
@@ -106,7 +108,8 @@ def measure_sql(
         measure: The measure, or its key.
         dialect: The name of a dialect, or a dialect file.
         tables: Names of tables by layout, or pairs of layout and name.
-        shape: `rows`, one row per index activity, or `counts`, by provider and month.
+        shape: `rows`, one row per index activity, or `counts`, by provider and month; of a measure of waits `counts`
+            alone, which are waits that are alike (`wait_sql.wait_statements`).
         columns: Columns by canonical field, for every table.
         strategy: As for `sql`.
 
@@ -123,4 +126,8 @@ def measure_sql(
     chosen = measure if isinstance(measure, Measure) else find_measure(measure)
     pairs = tables.items() if isinstance(tables, Mapping) else tables
     sources = [TableSource(bind(find_layout(layout), None, columns), name) for layout, name in pairs]
+    if chosen.wait:
+        if shape != COUNTS:
+            raise UsageError(f"{chosen.key} puts the rows of a wait together: use --shape {COUNTS}.")
+        return wait_statements(chosen, dialect, sources, ["provider", "month"], STATUSES)[TOTALS] + ";"
     return measure_statement(chosen, dialect, sources, shape, strategy)

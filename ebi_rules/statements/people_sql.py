@@ -200,7 +200,7 @@ class PeopleTable(CubeColumns):
         conditions = [self._translator().visit(criterion) for criterion in event.criteria]
         if self._has_other_days() and not event.on:
             conditions.append(self._has_own_day())
-        return as_number(all_of(conditions))
+        return as_number(all_of(conditions)) if conditions else number(1)
 
     def _has(self, name: str) -> bool:
         return name in self.binding.fields

@@ -54,18 +54,18 @@ class TableReading(Naming):
             for name in dict.fromkeys([joined.key, *own])
             if name not in of_second
         ]
-        others = [
-            exp.Column(this=self._raw_column(column).this, table=second.copy()).as_(self._raw_column(name).this)
-            for name, column in of_second.items()
-        ]
         keys = [
             exp.Column(this=self._raw_column(name).this, table=step.copy())
             for name, step in ((joined.key, first), (joined.other_key, second))
         ]
+        # Where no row is joined, ClickHouse has a default in place of NULL.
+        is_joined = exp.EQ(this=keys[1], expression=keys[0])
+        others = []
+        for name, column in of_second.items():
+            value = exp.Column(this=self._raw_column(column).this, table=second.copy())
+            others.append(exp.Case(ifs=[exp.If(this=is_joined.copy(), true=value)]).as_(self._raw_column(name).this))
         select = exp.Select(expressions=[*columns, *others]).from_(table.as_(first, table=True))
-        select = select.join(
-            beside.as_(second, table=True), on=exp.EQ(this=keys[0], expression=keys[1]), join_type="left"
-        )
+        select = select.join(beside.as_(second, table=True), on=is_joined.copy(), join_type="left")
         return exp.Subquery(this=select, alias=exp.TableAlias(this=self._name("joined_tables")))
 
     def _table_beside(self, name: str, table: str) -> exp.Table:

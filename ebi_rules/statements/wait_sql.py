@@ -25,7 +25,7 @@ KNOWN, NO_START, BEFORE_DATA, BEFORE_LIST = 0, 1, 2, 3
 SEEN_CODE, REMOVED_CODE, WAITING_CODE = 1, 2, 0
 """How a wait ended, as `statistics.seen_by_day` has it."""
 
-FACT_COLUMNS = ("several", "no_person", "no_day")
+FACT_COLUMNS = ("several", "no_person", "no_day", "data_end")
 
 
 def wait_statements(
@@ -113,7 +113,8 @@ class _WaitWriter(WaitSteps):
             self._cte("odd_rows", odd),
         ]
         select = exp.Select(expressions=[*map(self._column, FACT_COLUMNS)]).from_(self._step("repeated"))
-        return self._whole(select.join(self._step("odd_rows"), join_type="cross"), steps)
+        select = select.join(self._step("odd_rows"), join_type="cross").join(self._step("data_ends"), join_type="cross")
+        return self._whole(select, steps)
 
     def _answers(self) -> Iterator[exp.CTE]:
         """Return the steps that say how each wait ended."""
@@ -125,11 +126,11 @@ class _WaitWriter(WaitSteps):
 
     def _ends_of_waits(self) -> exp.Select:
         """Select each wait with the day on which it ended, how, and from when it is known of."""
-        seen = [self._column(f"seen_{place}", "together") for _, place in self._own_ends()]
-        seen += [self._column("seen_elsewhere", "found_elsewhere")] if self.elsewhere else []
+        seen: list[exp.Expr] = [self._column(f"seen_{place}", "together") for _, place in self._own_ends()]
+        seen += [self._joined("found_elsewhere", "seen_elsewhere")] if self.elsewhere else []
         first_seen = _least(seen) if seen else exp.cast(exp.Null(), "date")
         snapshots = self.wait.snapshots
-        removed = self._column("next_list", "next_lists") if snapshots else self._column(REMOVED, "together")
+        removed = self._joined("next_lists", "next_list") if snapshots else self._column(REMOVED, "together")
         data_end = self._column("data_end", "span")
         early = [self._column(f"early_{place}", "together") for _, place in self._own_ends()]
         named = {
@@ -144,19 +145,24 @@ class _WaitWriter(WaitSteps):
         }
         columns = [value.as_(self._name(name)) for name, value in named.items()]
         select = exp.Select(expressions=columns).from_(self._step("together"))
-        if self.elsewhere:
-            same = [
-                exp.EQ(this=self._column(name, "found_elsewhere"), expression=self._column(name, "together"))
-                for name in GROUP
-            ]
-            select = select.join(self._step("found_elsewhere"), on=all_of(same), join_type="left")
-        if snapshots:
-            same = [
-                exp.EQ(this=self._column(of_list, "next_lists"), expression=self._column(name, "together"))
-                for of_list, name in (("provider_of_list", PROVIDER), ("list_day", "last_listed"))
-            ]
-            select = select.join(self._step("next_lists"), on=all_of(same), join_type="left")
+        for step in [*(["found_elsewhere"] if self.elsewhere else []), *(["next_lists"] if snapshots else [])]:
+            select = select.join(self._step(step), on=self._is_same(step), join_type="left")
         return select.join(self._step("span"), join_type="cross")
+
+    def _joined(self, step: str, name: str) -> exp.Expr:
+        """Return a column of a joined step, NULL where no row is joined: ClickHouse has a default there."""
+        return where(self._is_same(step), self._column(name, step))
+
+    def _is_same(self, step: str) -> exp.Expr:
+        """Return the condition that a row of a step belongs to a wait."""
+        keys = {"next_lists": {"provider_of_list": PROVIDER, "list_day": "last_listed"}}
+        pairs = keys.get(step, {name: name for name in GROUP})
+        return all_of(
+            [
+                exp.EQ(this=self._column(own, step), expression=self._column(name, "together"))
+                for own, name in pairs.items()
+            ]
+        )
 
     def _waits_in_days(self) -> exp.Select:
         """Select each wait with its days, counted from the start of the clock."""
@@ -186,9 +192,9 @@ class _WaitWriter(WaitSteps):
             entered = exp.Case(ifs=[exp.If(this=is_ahead, true=number(0))], default=apart)
         kept = [*map(self._column, (PROVIDER, START, *self.further, "data_begin", "early"))]
         made = {
-            "entered": entered,
-            "until": days_between(start.copy(), end, self.dialect),
-            "ended": ended,
+            "days_to_list": entered,
+            "days_to_end": days_between(start.copy(), end, self.dialect),
+            "how": ended,
             "follow_up": days_between(start.copy(), self._column("end_of_data"), self.dialect),
         }
         columns = [*kept, *(value.as_(self._name(name)) for name, value in made.items())]
@@ -196,7 +202,7 @@ class _WaitWriter(WaitSteps):
 
     def _answered(self) -> exp.Select:
         """Select each wait with its answer."""
-        start, until, entered = (self._column(name) for name in (START, "until", "entered"))
+        start, until, entered = (self._column(name) for name in (START, "days_to_end", "days_to_list"))
         branches = [exp.If(this=exp.Is(this=start, expression=exp.Null()), true=number(NO_START))]
         if not self.wait.snapshots:
             before = exp.LT(this=start.copy(), expression=self._column("data_begin"))
@@ -208,7 +214,7 @@ class _WaitWriter(WaitSteps):
         standard = number(self.measure.standard_days or 0)
         gone = all_of(
             [
-                exp.EQ(this=self._column("ended"), expression=number(REMOVED_CODE)),
+                exp.EQ(this=self._column("how"), expression=number(REMOVED_CODE)),
                 exp.LTE(this=until.copy(), expression=standard),
             ]
         )
@@ -221,7 +227,8 @@ class _WaitWriter(WaitSteps):
             ]
         )
         outcome = all_of([followed.copy(), exp.GT(this=until.copy(), expression=standard.copy())])
-        answer = {"known_from": "entered", "until": "until", "ended": "ended"}
+        # Names of their own: ClickHouse takes a name for the column of this step, and not of the one before.
+        answer = {"known_from": "days_to_list", "until": "days_to_end", "ended": "how"}
         made = {
             **{new: where(in_data.copy(), self._column(name)) for new, name in answer.items()},
             "followed": as_number(followed),

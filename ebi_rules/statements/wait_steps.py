@@ -49,21 +49,16 @@ class WaitSteps(Naming):
             yield from table.steps()
         yield from self._span()
         yield self._cte("index_rows", self._index_rows())
-        yield self._cte("together", self._together())
+        yield from self._together()
         if self.elsewhere:
             yield from self._elsewhere()
 
     def _span(self) -> Iterator[exp.CTE]:
         """Return the steps that find the first day of the lists or contacts, and the last that all tables cover."""
-        ends = []
-        for name in (DAY,) if self.wait.snapshots else (DAY, START):
-            day = self._column(name)
-            so_far = exp.LTE(this=day.copy(), expression=exp.CurrentDate())
-            last = exp.Max(this=day).as_(self._name("last_day"))
-            ends.append(exp.Select(expressions=[last]).from_(self._step("waiting_rows")).where(so_far))
-        yield self._cte("index_ends", union(ends))
-        last = exp.Max(this=self._column("last_day")).as_(self._name("last_day"))
-        spans: list[exp.Expr] = [exp.Select(expressions=[last]).from_(self._step("index_ends"))]
+        day = self._column(DAY)
+        so_far = exp.LTE(this=day.copy(), expression=exp.CurrentDate())
+        last = exp.Max(this=day).as_(self._name("last_day"))
+        spans: list[exp.Expr] = [exp.Select(expressions=[last]).from_(self._step("waiting_rows")).where(so_far)]
         for place, table in enumerate(self.elsewhere, start=1):
             yield self._cte(f"span_{place}", table.span())
             spans.append(exp.Select(expressions=[self._column("last_day")]).from_(self._step(f"span_{place}")))
@@ -87,7 +82,8 @@ class WaitSteps(Naming):
                 until.append(exp.LTE(this=day.copy(), expression=self._column(DAY, "waiting_rows")))
             is_end = exp.EQ(this=self._column(f"is_seen_{place}", "waiting_rows"), expression=number(1))
             counts = all_of([is_end, exp.GTE(this=day.copy(), expression=start.copy()), *until])
-            early = all_of([is_end.copy(), exp.LT(this=day.copy(), expression=start.copy())])
+            begins = exp.LTE(this=start.copy(), expression=end.copy())
+            early = all_of([is_end.copy(), begins, exp.LT(this=day.copy(), expression=start.copy())])
             seen[f"seen_{place}"] = where(counts, day)
             seen[f"early_{place}"] = as_number(early)
         removed: exp.Expr = exp.cast(exp.Null(), "date")
@@ -117,8 +113,8 @@ class WaitSteps(Naming):
         columns = self.index_tables[0].dates
         return [(name, int(name.rsplit("_", 1)[1])) for name in columns if name.startswith("seen_day_")]
 
-    def _together(self) -> exp.Select:
-        """Put the rows of one key, provider and start together; fields are as they were first recorded."""
+    def _together(self) -> Iterator[exp.CTE]:
+        """Return the steps that put the rows of one key, provider and start together, with fields as first recorded."""
         firsts = {name: self._first(name) for name in self.further}
         ends = [place for _, place in self._own_ends()]
         inner_names = [*GROUP, DAY, REMOVED, *(f"{kind}_{place}" for place in ends for kind in ("seen", "early"))]
@@ -133,8 +129,9 @@ class WaitSteps(Naming):
             **{name: exp.Max(this=self._column(name)) for name in self.further},
         }
         columns = [*map(self._column, GROUP), *(value.as_(self._name(name)) for name, value in made.items())]
-        source = exp.Subquery(this=rows, alias=exp.TableAlias(this=self._name("first_values")))
-        return exp.Select(expressions=columns).from_(source).group_by(*map(self._column, GROUP))
+        together = exp.Select(expressions=columns).from_(self._step("first_values"))
+        yield self._cte("first_values", rows)
+        yield self._cte("together", together.group_by(*map(self._column, GROUP)))
 
     def _first(self, name: str) -> exp.Expr:
         """Return the value of a field in the earliest row of a wait."""
@@ -195,7 +192,8 @@ class WaitSteps(Naming):
         columns = [
             column.as_(self._name(name)) for column, name in zip(own, ("provider_of_list", "list_day"), strict=True)
         ]
-        after = self._column(DAY, "later_days")
+        # Where no row is joined, ClickHouse has a default in place of NULL.
+        after = where(on.copy(), self._column(DAY, "later_days"))
         columns.append(exp.Min(this=after).as_(self._name("next_list")))
         columns.append(exp.Max(this=coalesce(after.copy(), own[1].copy())).as_(self._name("last_list")))
         select = exp.Select(expressions=columns).from_(self._step("list_days")).join(later, on=on, join_type="left")

@@ -1,4 +1,4 @@
-"""Made-up people with a pathway each: outpatient and admitted activity, and what every measure must find in it.
+"""Made-up people with a pathway each: their activity in six datasets, and what every measure must find in it.
 
 The events and answers of each pathway come from `people_stories`. Most stories begin where all windows lie within the
 data. Some end with the data, and then the answers of windows that reach beyond are incomplete.
@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 
 from ebi_rules._support.atomic_output import whole_folder
 from ebi_rules._support.errors import UsageError
-from ebi_rules.synth.people_stories import DAYS_LEFT, ELSEWHERE, FLOW, KINDS, STORIES, labels_of, paths_of
+from ebi_rules.synth.neighbour_rows import TABLES, neighbour_rows
+from ebi_rules.synth.people_stories import DAYS_LEFT, ELSEWHERE, FLOW, KINDS, OTHERS, STORIES, labels_of, paths_of
 from ebi_rules.synth.random_values import PROVIDERS, Array, draw, provider_codes
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 FIRST_DAY, LAST_DAY = date(2019, 4, 1), date(2026, 3, 31)
 """The first and last day of the data."""
 
-_OUR_FILES = re.compile(r"(outpatient|admitted)\.parquet|truth\.csv")
+_OUR_FILES = re.compile(rf"(outpatient|admitted|{'|'.join(TABLES)})\.parquet|truth\.csv")
+EXTRACTS = ("outpatient", "admitted", "imaging", "community", "emergency", "waiting_list")
+"""The extracts, by the names of their files."""
 _CHUNK = 200_000
 _DAYS_BEFORE, _DAYS_AFTER = 380, 1120
 """Most stories begin at least this many days after the first day, and this many before the last."""
@@ -35,7 +38,7 @@ _EVENTS_ELSEWHERE = 2
 """Further events of every person that no measure counts."""
 
 _KIND_NAMES = list(KINDS)
-_IS_ADMITTED = np.array([kind.admitted for kind in KINDS.values()])
+_DATASET_OF_KIND = np.array([kind.dataset for kind in KINDS.values()])
 
 _OUTPATIENT_COLUMNS = {
     "key": "OPA_Ident",
@@ -76,11 +79,12 @@ _ADMITTED_COLUMNS = {
 def write_population(
     folder: Path, people: int, seed: int = 1, force: bool = False, progress: Callable[[int], None] = lambda done: None
 ) -> None:
-    """Write outpatient.parquet, admitted.parquet and truth.csv of made-up people into a folder.
+    """Write the activity of made-up people into a folder, a file for each dataset, and truth.csv.
 
-    truth.csv has one row per measure and answer, and one per pathway of the flow: measure, answer (yes, no, incomplete,
-    a number, or the pathway) and index_activity (how many have it). The same seed and number of people give the same
-    data.
+    The files are outpatient, admitted, imaging, community (with contacts, its second table), emergency and
+    waiting_list. truth.csv has one row per measure and answer, and one per pathway of the flow: measure, answer (yes,
+    no, incomplete, a number, removed, waiting, or the pathway) and index_activity (how many have it). The same seed
+    and number of people give the same data.
 
     Args:
         folder: The folder to write.
@@ -134,7 +138,7 @@ def _add_truth(truth: dict[tuple[str, str], int], stories: Array, late: Array) -
 def _activity(
     rng: "Generator", start: int, stories: Array, late: Array, first_key: int
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield the outpatient and the admitted activity of people, sorted by day as extracts are.
+    """Yield the activity of people by the name of its file, sorted by day as extracts are.
 
     Args:
         rng: The random numbers.
@@ -147,9 +151,11 @@ def _activity(
     order = np.argsort(days, kind="stable")
     frame = _columns(rng, start, persons[order], days[order], kinds[order])
     frame = frame.with_columns(key=pl.Series(np.arange(first_key, first_key + frame.height)))
-    admitted = _IS_ADMITTED[kinds[order]]
-    yield "outpatient", _as_outpatient(frame.filter(pl.Series(~admitted)))
-    yield "admitted", _as_admitted(pl.concat([frame.filter(pl.Series(admitted)), *_end_days(frame, start)]))
+    dataset = _DATASET_OF_KIND[kinds[order]]
+    yield "outpatient", _as_outpatient(frame.filter(pl.Series(dataset == "outpatient")))
+    admitted = frame.filter(pl.Series(dataset == "admitted"))
+    yield "admitted", _as_admitted(pl.concat([admitted, *_end_days(frame, start)]))
+    yield from neighbour_rows(frame, _on_end_days(frame, start), LAST_DAY)
 
 
 def _events(rng: "Generator", start: int, stories: Array, late: Array) -> tuple[Array, Array, Array]:
@@ -167,10 +173,11 @@ def _events(rng: "Generator", start: int, stories: Array, late: Array) -> tuple[
             persons.append(members)
             days.append(first_days[members] + offset)
             kinds.append(np.full(members.size, _KIND_NAMES.index(name)))
+    others = np.array([_KIND_NAMES.index(name) for name in OTHERS])
     for _ in range(_EVENTS_ELSEWHERE):
         persons.append(np.arange(people))
-        days.append(rng.integers(0, last_day + 1, people))
-        kinds.append(np.full(people, elsewhere))
+        days.append(rng.integers(_DAYS_BEFORE // 10, last_day + 1, people))
+        kinds.append(others[rng.integers(0, others.size, people)])
     if start == 0 and people:
         # One person has events on the first and the last day, so that the data are known to begin and end there.
         persons.append(np.zeros(2, dtype=np.int64))
@@ -190,6 +197,19 @@ def _end_days(frame: pl.DataFrame, start: int) -> list[pl.DataFrame]:
         "treatment_function": pl.lit("300"),
     }
     return [row.with_columns(**values) for row in (frame.head(1), frame.tail(1))]
+
+
+def _on_end_days(frame: pl.DataFrame, start: int) -> pl.DataFrame:
+    """Return a row for every provider on the first and on the last day; none for later parts of the people."""
+    if start or not frame.height:
+        return frame.clear()
+    codes = pl.DataFrame({"provider": provider_codes()}).with_row_index("place")
+    people = frame.head(1).drop("provider").join(codes, how="cross")
+    parts = []
+    for number, day in enumerate((FIRST_DAY, LAST_DAY)):
+        key = pl.col("place").cast(pl.Int64) + 10**13 + number * PROVIDERS
+        parts.append(people.with_columns(activity_date=pl.lit(day), key=key))
+    return pl.concat(parts).select(frame.columns)
 
 
 def _columns(rng: "Generator", start: int, persons: Array, days: Array, kinds: Array) -> pl.DataFrame:
@@ -213,7 +233,7 @@ def _columns(rng: "Generator", start: int, persons: Array, days: Array, kinds: A
     kind_of_row, person_of_row = pl.Series(kinds), pl.Series(persons)
     waited = pl.Series([kind.waited for kind in KINDS.values()], dtype=pl.Int64).gather(kind_of_row)
     people = np.arange(start, start + int(persons.max()) + 1) if persons.size else np.array([], dtype=np.int64)
-    # Knuth's multiplicative hash: age and sex depend on the person alone, not on the random numbers.
+    # Knuth's multiplicative hash: age, sex and provider depend on the person alone, not on the random numbers.
     mixed = (people * 2654435761) % 2**32
     dates = pl.Series(days + (FIRST_DAY - date(1970, 1, 1)).days)
     columns: dict[str, Any] = {
@@ -222,12 +242,13 @@ def _columns(rng: "Generator", start: int, persons: Array, days: Array, kinds: A
         "referral_date": (dates - waited).cast(pl.Int32).cast(pl.Date),
         "age": pl.Series(20 + mixed // 64 % 70).gather(person_of_row),
         "sex": pl.Series(np.where(mixed // 8192 % 2 == 0, "1", "2")).gather(person_of_row),
-        "provider": pl.Series(provider_codes()).gather(pl.Series(rng.integers(0, PROVIDERS, persons.size))),
+        "provider": pl.Series(provider_codes()).gather(pl.Series(mixed // 1024 % PROVIDERS)).gather(person_of_row),
         "ethnic_category": draw(rng, {"A": 0.7, "H": 0.1, "N": 0.1, None: 0.1}, people.size).gather(person_of_row),
         "administrative_category": pl.Series(["01"]).gather(pl.Series(np.zeros(persons.size, dtype=np.int64))),
         "referral_source": draw(rng, {"03": 0.65, "05": 0.25, "14": 0.1}, persons.size),
         "priority": draw(rng, {"1": 0.8, "2": 0.15, "3": 0.05}, persons.size),
     }
+    columns["kind"] = kind_of_row
     for name, values in values_of_kinds.items():
         columns[name] = pl.Series(values, dtype=pl.String).gather(kind_of_row)
     return pl.DataFrame(columns)

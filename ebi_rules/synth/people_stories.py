@@ -10,8 +10,12 @@ FLOW = "musculoskeletal"
 """The key of the flow whose pathways are planted."""
 ELSEWHERE = "elsewhere, not attended"
 """A kind of event that no measure counts."""
+OTHERS = (ELSEWHERE, "admitted elsewhere", "contact with another team", "x-ray", "planned emergency attendance")
+"""All kinds of events that no measure counts."""
 DAYS_LEFT = 5
 """Days from the last event of a late story to the end of the data."""
+SEEN_ON_LIST, GONE, STAYS = "seen on the list", "gone", "stays"
+"""What the entry of a waiting list shows: when somebody was seen, that they are gone, or that they stay."""
 
 Labels = Mapping[str, Sequence[tuple[int, str | int]]]
 """For each measure, the day of every index activity, and the answer."""
@@ -45,8 +49,14 @@ class Kind:
         status: Attendance status code.
         outcome: Outcome of attendance code.
         waited: Days from the referral; None for no referral.
-        admitted: Whether this is admitted care.
+        dataset: The dataset that records it.
         diagnoses: ICD-10 codes as delimited text, in admitted care; None for no diagnosis.
+        contacts: In community care, the days of contacts, counted from the event, and their attendance status.
+        closed: Whether a community referral was closed on the day of the event.
+        team: In community care, the type of team.
+        nicip: In imaging, the NICIP code.
+        category: In emergency care, the category of the attendance.
+        listed: On a waiting list, what its entry shows: `SEEN_ON_LIST`, `GONE` or `STAYS`.
     """
 
     procedures: str | None = None
@@ -55,23 +65,44 @@ class Kind:
     status: str = "5"
     outcome: str | None = None
     waited: int | None = None
-    admitted: bool = False
+    dataset: str = "outpatient"
     diagnoses: str | None = None
+    contacts: Sequence[tuple[int, str | None]] = ()
+    closed: bool = False
+    team: str = "20"
+    nicip: str | None = None
+    category: str = "1"
+    listed: str = ""
 
 
 KINDS: Mapping[str, Kind] = {
     "scan": Kind("||U055"),
-    "operation": Kind("||V331,Z665", "108", admitted=True),
+    "operation": Kind("||V331,Z665", "108", dataset="admitted"),
     "specialist, seen first": Kind(None, "110", "1", outcome="2", waited=40),
     "specialist, seen first, discharged": Kind(None, "110", "1", outcome="1", waited=30),
     "specialist again": Kind(None, "110", "2", outcome="2"),
     "specialist again, discharged": Kind(None, "410", "2", outcome="1"),
     "fracture clinic, seen first": Kind(None, "115", "1", outcome="2", waited=3),
     "pain management, seen first": Kind(None, "191", "1", outcome="2", waited=60),
-    "facet joint denervation": Kind("||V485,Z676", "191", admitted=True, diagnoses="||M545"),
+    "facet joint denervation": Kind("||V485,Z676", "191", dataset="admitted", diagnoses="||M545"),
     "physiotherapy, seen first": Kind(None, "650", "1", outcome="2", waited=14),
     "physiotherapy, not attended": Kind(None, "650", "1", "3"),
+    "community contact": Kind(waited=21, dataset="community", contacts=[(0, "5")]),
+    "community contact at last": Kind(waited=35, dataset="community", contacts=[(-7, "3"), (0, "6")]),
+    "community contact without status": Kind(waited=10, dataset="community", contacts=[(0, None)]),
+    "community referral": Kind(waited=0, dataset="community"),
+    "community referral closed": Kind(waited=30, dataset="community", closed=True),
+    "scan in imaging": Kind(waited=20, dataset="imaging", nicip="MKNEL"),
+    "emergency attendance": Kind(dataset="emergency"),
+    "on the list until seen": Kind(None, "110", waited=50, dataset="waiting_list", listed=SEEN_ON_LIST),
+    "on the list until gone": Kind(None, "110", waited=50, dataset="waiting_list", listed=GONE),
+    "on the list": Kind(None, "410", waited=0, dataset="waiting_list", listed=STAYS),
+    "specialist, seen from the list": Kind(None, "110", "1", outcome="2", waited=50),
     ELSEWHERE: Kind(None, "300", "2", "3"),
+    "admitted elsewhere": Kind(None, "300", dataset="admitted"),
+    "contact with another team": Kind(waited=7, dataset="community", contacts=[(0, "5")], team="12"),
+    "x-ray": Kind(waited=0, dataset="imaging", nicip="XKNEL"),
+    "planned emergency attendance": Kind(dataset="emergency", category="4"),
 }
 """The kinds of events, by name."""
 
@@ -84,6 +115,8 @@ STORIES: Sequence[Story] = (
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "no")],
             "attendances_after_imaging": [(0, 0)],
+            "emergency_before_imaging": [(0, 0)],
+            "emergency_after_imaging": [(0, 0)],
         },
     ),
     Story(
@@ -94,6 +127,8 @@ STORIES: Sequence[Story] = (
             "repeat_imaging": [(0, "yes"), (150, "no")],
             "spinal_procedure_after_imaging": [(0, "no"), (150, "no")],
             "attendances_after_imaging": [(0, 0), (150, 0)],
+            "emergency_before_imaging": [(0, 0), (150, 0)],
+            "emergency_after_imaging": [(0, 0), (150, 0)],
         },
     ),
     Story(
@@ -104,6 +139,8 @@ STORIES: Sequence[Story] = (
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "yes")],
             "attendances_after_imaging": [(0, 0)],
+            "emergency_before_imaging": [(0, 0)],
+            "emergency_after_imaging": [(0, 0)],
         },
     ),
     Story(
@@ -116,12 +153,15 @@ STORIES: Sequence[Story] = (
             "sent_for_imaging": [(0, "yes")],
             "discharged_at_first_attendance": [(0, "no")],
             "specialist_without_community": [(0, "yes")],
+            "specialist_without_community_contact": [(0, "yes")],
             "did_not_attend": [(0, "no")],
             "days_to_first_attendance": [(0, 40)],
             "surgical_conversion": [(0, "no")],
             "repeat_imaging": [(30, "no")],
             "spinal_procedure_after_imaging": [(30, "no")],
             "attendances_after_imaging": [(30, 0)],
+            "emergency_before_imaging": [(30, 0)],
+            "emergency_after_imaging": [(30, 0)],
         },
     ),
     Story(
@@ -134,6 +174,7 @@ STORIES: Sequence[Story] = (
             "sent_for_imaging": [(0, "no"), (60, "no")],
             "discharged_at_first_attendance": [(60, "yes")],
             "specialist_without_community": [(60, "no")],
+            "specialist_without_community_contact": [(60, "yes")],
             "did_not_attend": [(0, "no"), (60, "no")],
             "days_to_first_attendance": [(0, 14), (60, 30)],
             "days_to_community_attendance": [(0, 14)],
@@ -151,6 +192,7 @@ STORIES: Sequence[Story] = (
             "sent_for_imaging": [(0, "no")],
             "discharged_at_first_attendance": [(0, "no")],
             "specialist_without_community": [(0, "yes")],
+            "specialist_without_community_contact": [(0, "yes")],
             "did_not_attend": [(0, "no")],
             "days_to_first_attendance": [(0, 40)],
             "surgical_conversion": [(0, "yes")],
@@ -164,11 +206,14 @@ STORIES: Sequence[Story] = (
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "no")],
             "attendances_after_imaging": [(0, 1)],
+            "emergency_before_imaging": [(0, 0)],
+            "emergency_after_imaging": [(0, 0)],
             "imaging_before_specialist": [(45, "yes")],
             "imaging_after_specialist": [(45, "no")],
             "sent_for_imaging": [(45, "no")],
             "discharged_at_first_attendance": [(45, "no")],
             "specialist_without_community": [(45, "yes")],
+            "specialist_without_community_contact": [(45, "yes")],
             "did_not_attend": [(45, "no")],
             "days_to_first_attendance": [(45, 40)],
             "surgical_conversion": [(45, "no")],
@@ -211,6 +256,8 @@ STORIES: Sequence[Story] = (
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "no")],
             "attendances_after_imaging": [(0, 2)],
+            "emergency_before_imaging": [(0, 0)],
+            "emergency_after_imaging": [(0, 0)],
             "did_not_attend": [(20, "no"), (50, "no")],
         },
     ),
@@ -237,11 +284,114 @@ STORIES: Sequence[Story] = (
             "sent_for_imaging": [(0, "no")],
             "discharged_at_first_attendance": [(0, "no")],
             "specialist_without_community": [(0, "yes")],
+            "specialist_without_community_contact": [(0, "yes")],
             "did_not_attend": [(0, "no")],
             "days_to_first_attendance": [(0, 60)],
             "surgical_conversion": [(0, "no")],
             "ebi_under_pain_services": [(0, "yes")],
         },
+    ),
+    Story(
+        0.06,
+        [(0, "community contact")],
+        ["start > request > community > lost to view"],
+        {"wait_to_community_contact": [(0, 21)], "did_not_attend_community": [(0, "no")]},
+    ),
+    Story(
+        0.05,
+        [(0, "emergency attendance"), (30, "scan in imaging"), (60, "specialist, seen first")],
+        ["start > request > imaging > specialist > lost to view"],
+        {
+            "emergency_before_scan": [(30, 1)],
+            "emergency_after_scan": [(30, 0)],
+            "appointments_before_scan": [(30, 0)],
+            "appointments_after_scan": [(30, 1)],
+            "scans_before_scan": [(30, 0)],
+            "scans_after_scan": [(30, 0)],
+            "days_from_request_to_scan": [(30, 20)],
+            "days_from_scan_to_report": [(30, 3)],
+            "imaging_before_specialist": [(60, "no")],
+            "imaging_after_specialist": [(60, "no")],
+            "sent_for_imaging": [(60, "no")],
+            "discharged_at_first_attendance": [(60, "no")],
+            "specialist_without_community": [(60, "yes")],
+            "specialist_without_community_contact": [(60, "yes")],
+            "did_not_attend": [(60, "no")],
+            "days_to_first_attendance": [(60, 40)],
+            "surgical_conversion": [(60, "no")],
+        },
+    ),
+    Story(
+        0.05,
+        [(0, "community contact at last"), (100, "specialist, seen first")],
+        ["start > request > community > request > specialist > lost to view"],
+        {
+            "wait_to_community_contact": [(0, 35)],
+            "did_not_attend_community": [(-7, "yes"), (0, "no")],
+            "imaging_before_specialist": [(100, "no")],
+            "imaging_after_specialist": [(100, "no")],
+            "sent_for_imaging": [(100, "no")],
+            "discharged_at_first_attendance": [(100, "no")],
+            "specialist_without_community": [(100, "yes")],
+            "specialist_without_community_contact": [(100, "no")],
+            "did_not_attend": [(100, "no")],
+            "days_to_first_attendance": [(100, 40)],
+            "surgical_conversion": [(100, "no")],
+        },
+    ),
+    Story(
+        0.04,
+        [(0, "community referral closed")],
+        ["start > request > lost to view"],
+        {"wait_to_community_contact": [(0, "removed")]},
+    ),
+    Story(
+        0.04,
+        [(0, "community referral")],
+        ["start > request > lost to view"],
+        {"wait_to_community_contact": [(0, "waiting")]},
+    ),
+    Story(
+        0.03,
+        [(0, "community contact without status")],
+        ["start > request > lost to view"],
+        {"wait_to_community_contact": [(0, "waiting")]},
+    ),
+    Story(
+        0.05,
+        [(0, "on the list until seen")],
+        ["start > request > lost to view"],
+        {"wait_to_specialist_attendance": [(0, 50)], "wait_to_treatment": [(0, 50)]},
+    ),
+    Story(
+        0.04,
+        [(0, "on the list until gone"), (0, "specialist, seen from the list")],
+        ["start > request > specialist > lost to view"],
+        {
+            "wait_to_specialist_attendance": [(0, 50)],
+            "wait_to_treatment": [(0, "removed")],
+            "imaging_before_specialist": [(0, "no")],
+            "imaging_after_specialist": [(0, "no")],
+            "sent_for_imaging": [(0, "no")],
+            "discharged_at_first_attendance": [(0, "no")],
+            "specialist_without_community": [(0, "yes")],
+            "specialist_without_community_contact": [(0, "yes")],
+            "did_not_attend": [(0, "no")],
+            "days_to_first_attendance": [(0, 50)],
+            "surgical_conversion": [(0, "no")],
+        },
+    ),
+    Story(
+        0.03,
+        [(0, "on the list until gone")],
+        ["start > request > lost to view"],
+        {"wait_to_specialist_attendance": [(0, "removed")], "wait_to_treatment": [(0, "removed")]},
+    ),
+    Story(
+        0.03,
+        [(0, "on the list")],
+        ["start > request > lost to view"],
+        {"wait_to_specialist_attendance": [(0, "waiting")], "wait_to_treatment": [(0, "waiting")]},
     ),
 )
 """The stories, with the share of people who have each."""
@@ -255,6 +405,10 @@ WINDOWS = {
     "re_entry": 730,
     "surgical_conversion": 365,
     "ebi_under_pain_services": 365,
+    "emergency_after_scan": 90,
+    "emergency_after_imaging": 90,
+    "appointments_after_scan": 90,
+    "scans_after_scan": 90,
 }
 """The window of each measure that looks after the index, in days; the others look before it, or at the same day."""
 

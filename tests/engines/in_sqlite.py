@@ -17,8 +17,8 @@ from sqlglot import exp
 from tests.engines.case import Case
 from tests.engines.engine import SqlEngine
 
-_DAYS = ("activity_day", "started", "ended")
-"""The column from which statements count days: dates are texts here, and cannot be told from numbers by their type."""
+_DAYS = ("activity_day", "started", "ended", "listed", "first_seen", "end_of_data")
+"""The columns from which statements count days: dates are texts here, and cannot be told from numbers by their type."""
 
 
 class SQLite(SqlEngine):
@@ -162,6 +162,8 @@ def _without_empty_texts(node: exp.Expr) -> exp.Expr:
 
 
 def _is_day(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Case):
+        return any(_is_day(branch.args["true"]) for branch in node.args["ifs"])
     return isinstance(node, exp.CurrentDate) or (isinstance(node, exp.Column) and node.name in _DAYS)
 
 

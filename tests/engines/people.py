@@ -1,7 +1,7 @@
 """Made-up people with activity on days so close together that they coincide, as events and as tables of any layout."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -18,10 +18,12 @@ from ebi_rules.pathways.flow_moves import FURTHER, STEPS
 from ebi_rules.pathways.measure import Event, Measure
 from ebi_rules.pathways.measure_meaning import answers
 from ebi_rules.provider_audit.quarters import quarter_of
-from ebi_rules.synth.made_up_people import KINDS
+from ebi_rules.synth.people_stories import GONE, KINDS, SEEN_ON_LIST, Kind
 
 BEGIN = date(2024, 1, 1)
 TODAY = date(2030, 1, 1)
+NEIGHBOURS = ("csds", "ecds", "wlmds")
+"""The layouts of datasets that have one layout each."""
 Answers = Counter[tuple[int, str]]
 """How often each answer occurs, by the key of the index activity."""
 
@@ -48,9 +50,20 @@ _VALUES = {
         "snomed": ["2471000087103", "241648005", None],
         "source_setting": ["04", "03", None],
     },
+    "community": {
+        "team_type": ["20", "26", "12", None],
+        "attendance_status": ["5", "3", "2", "6", None],
+    },
+    "emergency": {"attendance_category": ["1", "2", "4", None]},
+    "waiting_list": {"treatment_function": ["110", "300", "410"]},
 }
-_ROWS = {"outpatient": 400, "admitted": 120, "imaging": 200}
-_FURTHER_DAYS = {"outpatient": ["referral_date", "triage_date"], "imaging": ["request_date", "report_date"]}
+_ROWS = {"outpatient": 400, "admitted": 120, "imaging": 200, "community": 150, "emergency": 100, "waiting_list": 60}
+_FURTHER_DAYS = {
+    "outpatient": ["referral_date", "triage_date"],
+    "imaging": ["request_date", "report_date"],
+    "community": ["referral_date"],
+    "waiting_list": ["referral_date"],
+}
 _ENDS = 99
 """The person who has activity on the first and on the last day of the data, and nothing else."""
 
@@ -78,7 +91,7 @@ def random_people(seed: int, days: int) -> list[Person]:
             day = BEGIN + timedelta(days=int(rng.integers(0, days)))
             given: dict[str, object] = {name: some[int(rng.integers(0, len(some)))] for name, some in values.items()}
             given |= {"age": int(rng.choice([12, 40, 70]))}
-            if dataset == "outpatient" and rng.random() < 0.7:
+            if "referral_date" in _FURTHER_DAYS.get(dataset, ()) and rng.random() < 0.7:
                 given["referral_date"] = str(day - timedelta(days=int(rng.integers(-5, 200))))
             if dataset == "outpatient" and rng.random() < 0.7:
                 given["triage_date"] = str(day - timedelta(days=int(rng.integers(-5, 100))))
@@ -192,7 +205,55 @@ def event_of(day: date, name: str) -> Event:
         "age": 50,
         "administrative_category": "01",
     }
-    if not kind.admitted:
+    if kind.dataset == "imaging":
+        given |= {"nicip": kind.nicip, "request_date": str(day - timedelta(days=kind.waited or 0))}
+        given |= {"report_date": str(day + timedelta(days=3))}
+    elif kind.dataset == "emergency":
+        given |= {"attendance_category": kind.category}
+    elif kind.dataset == "outpatient":
         given |= {"first_attendance": kind.first, "attendance_status": kind.status, "attendance_outcome": kind.outcome}
         given |= {"referral_date": str(day - timedelta(days=kind.waited))} if kind.waited is not None else {}
-    return Event(str(day), "admitted" if kind.admitted else "outpatient", Activity.of(given))
+    return Event(str(day), kind.dataset, Activity.of(given))
+
+
+def events_of(day: date, name: str, last: date) -> list[Event]:
+    """Return the activities that record an event of a made-up population: several, for contacts and lists."""
+    kind, key = KINDS[name], {"id": f"{name} {day}", "patient": "a", "provider": "ZZ1"}
+    referral = str(day - timedelta(days=kind.waited or 0))
+    if kind.dataset == "community":
+        given = {
+            **key,
+            "team_type": kind.team,
+            "referral_date": referral,
+            "closed_date": str(day) if kind.closed else None,
+        }
+        contacts = [(str(day + timedelta(days=offset)), status) for offset, status in kind.contacts]
+        rows = [{**given, "attendance_status": status} for _, status in contacts] or [given]
+        days = [on for on, _ in contacts] or [""]
+        return [Event(on, "community", Activity.of(row)) for on, row in zip(days, rows, strict=True)]
+    if kind.dataset == "waiting_list":
+        return list(_entries(kind, key, date.fromisoformat(referral), day, last))
+    event = event_of(day, name)
+    return [Event(event.day, event.dataset, Activity.of({**event.activity.fields, **_codes(event), **key}))]
+
+
+def _codes(event: Event) -> dict[str, object]:
+    return {name: list(codes) for name, codes in event.activity.codes.items()}
+
+
+def _entries(kind: Kind, key: dict[str, str], referral: date, day: date, last: date) -> Iterator[Event]:
+    """Yield the entries of weekly lists, on Sundays."""
+    week = referral + timedelta(days=7 - referral.isoweekday())
+    while week <= last:
+        seen = kind.listed == SEEN_ON_LIST and week >= day
+        if kind.listed == GONE and week >= day:
+            return
+        given: dict[str, object] = {"treatment_function": kind.treatment_function, "referral_date": str(referral)}
+        given |= {
+            "clock_start": str(referral),
+            **({"first_seen_date": str(day), "clock_stop": str(day)} if seen else {}),
+        }
+        yield Event(str(week), "waiting_list", Activity.of({**key, **given}))
+        if seen:
+            return
+        week += timedelta(days=7)

@@ -17,13 +17,13 @@ from ebi_rules.statements.measure_sql import measure_statement, why_not_in_sql
 from ebi_rules.statements.table_source import TableSource
 from tests.engines.engine import SqlEngine
 from tests.engines.evaluators import EVERY_JUDGE, EVERY_SQL_ENGINE, SQL_ENGINES, complaints, started, started_judge
-from tests.engines.people import Answers, PeopleTable, Person, by_meaning, random_people, table_of
+from tests.engines.people import NEIGHBOURS, Answers, PeopleTable, Person, by_meaning, random_people, table_of
 
 DAYS_OF_DATA = 70
 LAYOUTS = {
-    "delimited": ("ncdr-opa", "ncdr-apcs", "dids-v1"),
-    "numbered": ("hes-op", "hes-apc", "dids-icb"),
-    "child": ("unified-sus-op", "ncdr-apcs", "dids-v1"),
+    "delimited": ("ncdr-opa", "ncdr-apcs", "dids-v1", *NEIGHBOURS),
+    "numbered": ("hes-op", "hes-apc", "dids-icb", *NEIGHBOURS),
+    "child": ("unified-sus-op", "ncdr-apcs", "dids-v1", *NEIGHBOURS),
 }
 
 
@@ -34,7 +34,7 @@ def _measures() -> list[Measure]:
         if each.window
         else replace(each, standard_days=20 if each.gives == DAYS else None)
         for each in measures()
-        if not why_not_in_sql(each)
+        if not why_not_in_sql(each) and not each.wait
     ]
     for key in ("attendances_after_imaging", "specialist_without_community"):
         for window in (Window(0, 0, True), Window(3, 9, True), Window(1, 1, False), Window(5, 30, False)):
@@ -63,7 +63,7 @@ def _tables(shape: str) -> tuple[list[TableSource], dict[str, pl.DataFrame]]:
 
 def _asked_of(engine: SqlEngine, shape: str) -> list[Measure]:
     """Return an engine's measures: all in one shape of codes, in the others every second; or a part for a slow one."""
-    every, own = _measures(), sum(not why_not_in_sql(each) for each in measures())
+    every, own = _measures(), sum(not why_not_in_sql(each) and not each.wait for each in measures())
     if engine.examples == 1:
         return every if shape == "delimited" else every[::2]
     return every[:own:2] if shape == "delimited" else every[own::6]

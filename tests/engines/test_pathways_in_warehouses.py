@@ -44,7 +44,14 @@ def _sources(people: list[Person]) -> tuple[list[TableSource], dict[str, pl.Data
     return sources, {f"{dataset}_table": table.activity for dataset, table in tables.items()}
 
 
-_LAYOUTS = {"outpatient": "ncdr-opa", "admitted": "ncdr-apcs", "imaging": "dids-v1"}
+_LAYOUTS = {
+    "outpatient": "ncdr-opa",
+    "admitted": "ncdr-apcs",
+    "imaging": "dids-v1",
+    "community": "csds",
+    "emergency": "ecds",
+    "waiting_list": "wlmds",
+}
 
 
 @pytest.mark.parametrize("name", [each for each in EVERY_SQL_ENGINE if SQL_ENGINES[each.values[0]][1] in ASKED])

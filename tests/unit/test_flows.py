@@ -18,8 +18,8 @@ from ebi_rules.pathways.definitions import FLOWS, flow, flows
 from ebi_rules.pathways.flow import Flow, paths
 from ebi_rules.pathways.flow_moves import FURTHER, moves
 from ebi_rules.pathways.people_events import gather_people
-from ebi_rules.synth.made_up_people import STORIES, paths_of, write_population
-from tests.engines.people import TODAY, Moves, Person, event_of, moves_by_meaning, random_people, table_of
+from ebi_rules.synth.made_up_people import EXTRACTS, STORIES, paths_of, write_population
+from tests.engines.people import NEIGHBOURS, TODAY, Moves, Person, events_of, moves_by_meaning, random_people, table_of
 
 
 def _flow(lost_after: int) -> Flow:
@@ -37,8 +37,14 @@ def _fast(definition: Flow, people: list[Person], names: tuple[str, ...]) -> Mov
     return Counter({row[:-1]: row[-1] for row in moves(gathered, definition).iter_rows()})
 
 
+NAMES = [
+    (0, ("ncdr-opa", "ncdr-apcs", "dids-v1", *NEIGHBOURS)),
+    (1, ("hes-op", "hes-apc", "dids-icb", *NEIGHBOURS)),
+]
+
+
 @pytest.mark.parametrize("lost_after", [1, 4, 9, 30, 200])
-@pytest.mark.parametrize(("seed", "names"), [(0, ("ncdr-opa", "ncdr-apcs", "dids-v1")), (1, ("hes-op", "hes-apc", "dids-icb"))])
+@pytest.mark.parametrize(("seed", "names"), NAMES)
 def test_pathways_are_those_of_the_definition(seed: int, names: tuple[str, ...], lost_after: int) -> None:
     people, definition = random_people(seed, 120), _flow(lost_after)
     expected = moves_by_meaning(definition, people, 120)
@@ -57,7 +63,7 @@ def test_long_pathways_continue_beyond_the_last_step() -> None:
 def test_planted_pathways_are_found(tmp_path: Path) -> None:
     write_population(tmp_path / "people", 6000, seed=4)
     result = ebi.run_measures(
-        [tmp_path / "people" / f"{name}.parquet" for name in ("outpatient", "admitted")],
+        [tmp_path / "people" / f"{name}.parquet" for name in EXTRACTS],
         flows=["musculoskeletal"],
         settings=ebi.Settings(disclosure="none"),
     )
@@ -77,7 +83,8 @@ def test_the_stories_have_the_pathways_of_the_definition() -> None:
         for late in (False, True):
             begin = date(2022, 1, 1)
             last = begin + timedelta(days=story.events[-1][0] + 5) if late else date(2029, 12, 31)
-            events = [event_of(begin + timedelta(days=offset), kind) for offset, kind in story.events]
+            days = [(begin + timedelta(days=offset), kind) for offset, kind in story.events]
+            events = [event for day, kind in days for event in events_of(day, kind, last)]
             found = [str(path) for path in paths(flow("musculoskeletal"), events, "2020-01-01", str(last))]
             assert found == list(paths_of(story, late)), (story.events, late)
 
@@ -100,7 +107,11 @@ def test_the_stories_have_the_pathways_of_the_definition() -> None:
         ('when = "attended AND community"', 'when = "agee > 5"', "there is no field agee; did you mean age"),
         ("ends = true", "end = true", "there is no entry 'end'; the nearest is ends"),
         ('"start > specialist > discharge", ', "", "but the pathways are"),
-        ('in = "admitted"\n\n', 'in = "emergencies"\n\n', "there is no dataset 'emergencies'; the nearest is emergency"),
+        (
+            'in = "admitted"\n\n',
+            'in = "emergencies"\n\n',
+            "the nearest is emergency",
+        ),
     ],
 )
 def test_a_wrong_flow_file_is_reported(tmp_path: Path, old: str, new: str, message: str) -> None:
