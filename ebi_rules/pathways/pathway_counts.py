@@ -18,7 +18,7 @@ from ebi_rules.pathways.measure_counts import (
     measure_cube,
     why_too_short,
 )
-from ebi_rules.pathways.people_events import People, Source
+from ebi_rules.pathways.people_events import People, Source, different_periods
 from ebi_rules.pathways.wait_counts import ANSWER, WaitCounts
 
 
@@ -80,7 +80,8 @@ def count_people(
         dimensions: The fields to count measures by.
         progress: Is called with each step.
     """
-    notices = [text for measure in measures if (text := why_too_short(people.sources, measure))]
+    notices = different_periods(people.sources)
+    notices += [text for measure in measures if (text := why_too_short(people.sources, measure))]
     counted_moves = []
     for flow in flows:
         progress(f"following {flow.key}")

@@ -34,6 +34,7 @@ from ebi_rules.translate.polars import field_value
 _MOST_DEFINITIONS = 64
 """The number of bits that say which definitions an event meets."""
 
+_MONTH = 31
 _SMALLEST_SHARE = 0.05
 """If less than this share of people is in both of two extracts, their pseudonyms may not match."""
 
@@ -352,6 +353,20 @@ def _people_in_common(persons: Sequence[pl.DataFrame]) -> dict[tuple[int, int], 
         for other in range(len(persons))
         for one in range(other + 1)
     }
+
+
+def different_periods(sources: Sequence[Source]) -> list[str]:
+    """Return a warning about extracts that cover different days by more than a month; none if they do not."""
+    known = [(source.dataset, source.first, source.last) for source in sources if source.first and source.last]
+    if not known:
+        return []
+    firsts, lasts = [first for _, first, _ in known], [last for _, _, last in known]
+    if max((max(days) - min(days)).days for days in (firsts, lasts)) <= _MONTH:
+        return []
+    spans = "; ".join(f"{dataset} {first} to {last}" for dataset, first, last in known)
+    return [
+        f"the extracts cover different days ({spans}): what needs several is known only of the days that all cover."
+    ]
 
 
 def unmatched_pseudonyms(people: Mapping[tuple[int, int], int], sources: Sequence[Source]) -> list[str]:

@@ -27,7 +27,7 @@ from ebi_rules.pathways.pathway_counts import (
     no_spread,
     with_waits,
 )
-from ebi_rules.pathways.people_events import Source, notices_of_days, unmatched_pseudonyms
+from ebi_rules.pathways.people_events import Source, different_periods, notices_of_days, unmatched_pseudonyms
 from ebi_rules.pathways.warehouse_waits import count_waits_in_warehouse
 from ebi_rules.provider_audit.quarters import quarter_of_day
 from ebi_rules.rule_model.measure_availability import can_contain
@@ -154,7 +154,7 @@ class _Warehouse:
             notices += notices_of_days(extract.binding, missing, strays, known["impossible"], known["in_future"])
             if dataset != WAITING_LIST:
                 activity.append(self._counts(table.activity(), [*self.dimensions, "count"]))
-        notices += unmatched_pseudonyms(people, sources)
+        notices += [*unmatched_pseudonyms(people, sources), *different_periods(sources)]
         none = pl.DataFrame(schema={**dict.fromkeys(self.dimensions, pl.String), "count": pl.Int64})
         return sources, pl.concat([none, *activity]), notices
 

@@ -144,12 +144,13 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
 
 def _seen(tables: PathwayTables, measure: Measure) -> dict[str, Any]:
     """Return what a section says of everybody's waits: nothing unless the measure is of days or of waits."""
+    told: dict[str, Any] = dict.fromkeys(("waits", "contacts", "seen", "seen_chart", "seen_words"))
     if measure.gives not in (DAYS, WAIT):
-        return {}
+        return told
     waits = tables.by_file["waits"].filter(pl.col("rule") == measure.key)
     named = _with_names_of_providers(tables, waits)
     columns = ["field", "value", *WAIT_COLUMNS]
-    told: dict[str, Any] = {"waits": page_table(named, "Days waited, by every field", columns)}
+    told["waits"] = page_table(named, "Days waited, by every field", columns)
     contacts = tables.by_file.get("contacts", pl.DataFrame(schema=["rule"])).filter(pl.col("rule") == measure.key)
     if contacts.height:
         told["contacts"] = page_table(contacts, "Contacts, by attendance status", ["status", "contacts"])

@@ -288,15 +288,15 @@ def _with_possible_stages(chosen: Sequence[Flow], bindings: Sequence[Binding]) -
         missing = [stage.name for stage in stages if not stage.events]
         if missing:
             warnings.append(f"{flow.key}: skipped the stages {', '.join(missing)}, which no extract can contain.")
-        lacking = {
-            stage.name: [event.dataset for event in stage.events if event.dataset and not _is_anywhere(event, bindings)]
+        lacking = [
+            (stage.name, DATASETS[event.dataset])
             for stage in flow.stages
-            if stage.name not in missing
-        }
-        for name, datasets in lacking.items():
-            if datasets:
-                lacked = " and ".join(DATASETS[dataset] for dataset in dict.fromkeys(datasets))
-                warnings.append(f"{flow.key}: the stage {name} lacks {lacked}, which no extract has.")
+            for event in stage.events
+            if stage.name not in missing and event.dataset and not _is_anywhere(event, bindings)
+        ]
+        if lacking:
+            names, datasets = (", ".join(dict.fromkeys(each)) for each in zip(*lacking, strict=True))
+            warnings.append(f"{flow.key}: known in part are the stages {names}, without an extract of {datasets}.")
         if possible:
             possible_flows.append(replace(flow, stages=possible))
     return possible_flows, warnings

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from ebi_rules._support.atomic_output import whole_folder
 from ebi_rules._support.errors import UsageError
+from ebi_rules.synth.event_kinds import ELSEWHERE, KINDS, OTHERS
 from ebi_rules.synth.neighbour_rows import TABLES, neighbour_rows
-from ebi_rules.synth.people_stories import DAYS_LEFT, ELSEWHERE, FLOW, KINDS, OTHERS, STORIES, labels_of, paths_of
+from ebi_rules.synth.people_stories import DAYS_LEFT, FLOW, STORIES, labels_of, paths_of
 from ebi_rules.synth.random_values import PROVIDERS, Array, draw, provider_codes
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from ebi_rules.synth.people_stories import GONE, KINDS, SEEN_ON_LIST, STAYS
+from ebi_rules.synth.event_kinds import GONE, KINDS, SEEN_ON_LIST, STAYS
 
 TABLES = ("imaging", "community", "contacts", "emergency", "waiting_list")
 """The tables, by the names of their files; contacts are the second table of community care."""

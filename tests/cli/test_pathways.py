@@ -20,7 +20,7 @@ def _people(run: Run) -> list[str]:
 def test_measures_are_listed(run: Run) -> None:
     assert "re_entry" in run("measures").stdout
     listed = json.loads(run("measures", "--json").stdout)
-    assert len(listed) == len(run("measures").stdout.splitlines()) == 20
+    assert len(listed) == len(run("measures").stdout.splitlines()) == 33
     assert all(entry["shows"] and entry["limits"] and entry["source"] for entry in listed)
 
 
@@ -29,7 +29,7 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
     output = run("measure", *extracts, "-o", "out", "--by", "ethnic_category").output
     assert "repeat_imaging: " in output
-    assert "musculoskeletal: referral " in output
+    assert "musculoskeletal: start " in output
     assert "In scope of the guidance does not mean inappropriate." in output
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {
@@ -39,6 +39,7 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
         "trend.csv",
         "trend_quarters.csv",
         "trend_days.csv",
+        "waits.csv",
         "inequalities.csv",
         "by_age_band.csv",
         "by_sex.csv",
@@ -61,7 +62,8 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
 def test_a_flow_alone_is_written(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
     output = run("measure", *extracts, "-o", "out", "--flow", "musculoskeletal").output
-    assert output.count("\n") == 3 and "lost to view" in output
+    assert output.count("\n") == 4 and "lost to view" in output
+    assert "known in part are the stages request, imaging, community, without an extract of community care" in output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "flow.csv",
         "flow_stages.csv",
@@ -76,6 +78,21 @@ def test_a_flow_alone_is_written(run: Run, tmp_path: Path) -> None:
     assert "no flow 'muscle'" in run("measure", *extracts, "-o", "o", "--flow", "muscle", code=2).output
     both = run("measure", *extracts, "-o", "o", "--flow", "a", "--flows", "b", code=2).output
     assert "use either --flow or --flows" in both
+
+
+@pytest.mark.usefixtures("no_report")
+def test_six_datasets_are_measured_together(run: Run, tmp_path: Path) -> None:
+    _people(run)
+    names = ("outpatient", "admitted", "imaging", "community", "emergency", "waiting_list")
+    output = run("measure", *(f"people/{name}.parquet" for name in names), "-o", "out", "--by", "priority").output
+    assert "left out" not in output and "known in part" not in output
+    assert "wait_to_community_contact: " in output
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"waits.csv", "seen_by_week.csv", "contacts.csv", "by_priority.csv"} <= written
+    table = pl.read_csv(tmp_path / "out" / "waits.csv", infer_schema=False)
+    of_all = table.filter(measure="wait_to_community_contact", field="all").row(0, named=True)
+    assert int(of_all["waits"]) % 5 == 0 and float(of_all["percent_within_of_seen"]) > float(of_all["percent_within"])
+    assert {"all", "provider", "age_band", "sex", "priority"} <= set(table["field"])
 
 
 @pytest.mark.usefixtures("no_report")
@@ -112,7 +129,8 @@ def test_wrong_options_are_errors(run: Run) -> None:
     assert "use either --measure or --measures" in both
     assert "contains no measure file" in run("measure", *extracts, "-o", "o", "--measures", "people", code=2).output
     assert "cannot be read" in run("measure", *extracts, "-o", "o", "--measures", "gone", code=3).output
-    assert "needs admitted activity" in run("measure", extracts[0], "-o", "o", code=4).output
+    named = ("--measure", "surgical_conversion")
+    assert "needs admitted activity" in run("measure", extracts[0], "-o", "o", *named, code=4).output
     assert "do not use --truth or --names" in run("synth", "--people", "5", "-o", "p", "--truth", "t", code=2).output
     assert "1 or more" in run("synth", "--people", "0", "-o", "p", code=2).output
 

@@ -18,7 +18,7 @@ from ebi_rules.pathways.flow_moves import FURTHER, STEPS
 from ebi_rules.pathways.measure import Event, Measure
 from ebi_rules.pathways.measure_meaning import answers
 from ebi_rules.provider_audit.quarters import quarter_of
-from ebi_rules.synth.people_stories import GONE, KINDS, SEEN_ON_LIST, Kind
+from ebi_rules.synth.event_kinds import GONE, KINDS, SEEN_ON_LIST, Kind
 
 BEGIN = date(2024, 1, 1)
 TODAY = date(2030, 1, 1)

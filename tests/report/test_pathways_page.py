@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 import ebi_rules as ebi
 from ebi_rules.pathways.definitions import measures
-from ebi_rules.synth.made_up_people import write_population
+from ebi_rules.synth.made_up_people import EXTRACTS, write_population
 from tests.report.conftest import Open
 from tests.report.test_report import EXACT, HOSTILE
 
@@ -18,7 +18,7 @@ from tests.report.test_report import EXACT, HOSTILE
 def people(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("people") / "population"
     write_population(folder, 5_000, seed=3)
-    return [folder / "outpatient.parquet", folder / "admitted.parquet"]
+    return [folder / f"{name}.parquet" for name in EXTRACTS]
 
 
 def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
@@ -39,6 +39,10 @@ def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
         "Measures in short",
         "By ethnic category",
         "Groups of people compared",
+        "known to be waiting at the beginning of that day",
+        "How long people waited, by every field",
+        "Share seen by week, all providers together",
+        "Contacts, by attendance status",
         "Method and limits",
     ):
         assert part in text, part

@@ -263,3 +263,11 @@ def test_the_curve_is_that_of_an_independent_computation() -> None:
         expected[day] = 100 * (1 - still)
     for week, percent in result.table("seen_by_week").select("week", "percent_seen").iter_rows():
         assert percent == pytest.approx(expected[7 * week], abs=0.051)
+
+
+def test_different_periods_are_said() -> None:
+    data = random_waiting(2)
+    later = data.outpatients.with_columns(pl.col("Appointment_Date") + pl.duration(days=60))
+    result = ebi.run_measures([ebi.open(data.lists), ebi.open(later)], "did_not_attend", settings=EXACT)
+    said = "the extracts cover different days (waiting_list 2024-01-14"
+    assert any(text.startswith(said) for text in result.warnings)
