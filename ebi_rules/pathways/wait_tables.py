@@ -203,7 +203,9 @@ class _Shown:
             return
         exact = self.method == "none"
         seen_so_far = removed_so_far = 0
-        for week in range(int(self.until.max()) // 7 + 1):
+        # Beyond the last day on which anybody was seen the share stays as it is.
+        last_seen = int(self.until[self.ended == SEEN].max())
+        for week in range(min(int(self.until.max()), max(last_seen + 7, 2 * self.standard)) // 7 + 1):
             day = 7 * week
             at_risk = int(((self.known_from <= day) & (self.until >= day)).sum())
             if at_risk < (1 if exact else FEWEST_WAITS):

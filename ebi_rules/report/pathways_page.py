@@ -76,7 +76,7 @@ def picture(tables: PathwayTables, place: int, provider: str | None) -> Markup |
 
 def _lead(tables: PathwayTables) -> str:
     spans = [
-        f"{extract['dataset']} activity from {extract['first_day']} to {extract['last_day']}"
+        f"{DATASETS[extract['dataset']]} from {extract['first_day']} to {extract['last_day']}"
         for extract in tables.run["extracts"]
     ]
     text = "; ".join(spans)

@@ -28,7 +28,7 @@ def _moves(seed: int, flow: Flow) -> pl.DataFrame:
     rows = []
     for _ in range(int(rng.integers(20, 160))):
         where = f"ZZ{rng.integers(0, rng.integers(1, 5))}", QUARTERS[rng.integers(0, 3)]
-        at, step = "referral", 0
+        at, step = "start", 0
         while step < STEPS and at not in flow.ends:
             onward = [name for name in inner if name != at] if step == 0 or rng.random() < 0.4 else list(flow.ends)
             if step == STEPS - 1:
@@ -59,7 +59,7 @@ def _attack(shown: pl.DataFrame, flow: Flow) -> Attack:
     everybody = list(dict.fromkeys([ALL_PROVIDERS, *by_provider["provider"]]))
     inner = [stage.name for stage in flow.stages if not stage.ends]
     every = [*inner, *flow.ends]
-    moves = [(0, "referral", to) for to in every]
+    moves = [(0, "start", to) for to in every]
     moves += [(step, one, to) for step in range(1, STEPS) for one in inner for to in every if to != one]
     for who in everybody:
         for step, one, to in moves:
@@ -90,7 +90,7 @@ def _attack(shown: pl.DataFrame, flow: Flow) -> Attack:
     stages = [key for key in attack.bounds if key[0] in ("stage", "quarter")]
     for kind, who in {key[:2] for key in stages}:
         ends = [key for key in stages if key[:2] == (kind, who) and key[2] in flow.ends]
-        attack.add_up((kind, who, "referral"), ends)
+        attack.add_up((kind, who, "start"), ends)
     for stage in {key[2] for key in stages}:
         parts = [key for key in stages if key[0] == "stage" and key[1] != ALL_PROVIDERS and key[2] == stage]
         attack.add_up(("stage", ALL_PROVIDERS, stage), parts)
@@ -136,11 +136,11 @@ def test_tables_add_up_if_nothing_is_suppressed() -> None:
     stages = tables.stage_table(shown, FLOW, "provider").filter(provider=ALL_PROVIDERS)
     entered = dict(stages.select("stage", "entered").iter_rows())
     begun = moves.filter(pl.col("step") == 0)["pathways"].sum()
-    assert entered["referral"] == begun == sum(entered.get(end, 0) for end in FLOW.ends)
+    assert entered["start"] == begun == sum(entered.get(end, 0) for end in FLOW.ends)
     moved = tables.move_table(shown, FLOW)
     assert moved.filter(provider=ALL_PROVIDERS)["pathways"].sum() == moves["pathways"].sum()
     assert moved.filter(provider=ALL_PROVIDERS, step=0)["percent"].sum() == pytest.approx(100, abs=0.3)
-    assert tables.places(shown, ALL_PROVIDERS)[0, "referral"] == begun
+    assert tables.places(shown, ALL_PROVIDERS)[0, "start"] == begun
 
 
 def test_ends_of_all_providers_do_not_reveal_each_other() -> None:
@@ -151,7 +151,7 @@ def test_ends_of_all_providers_do_not_reveal_each_other() -> None:
         for end, counts in ends.items()
         for place in (0, 1)
     ]
-    rows += [(f"ZZ{place}", QUARTERS[place], 0, "referral", "imaging", 7) for place in (0, 1)]
+    rows += [(f"ZZ{place}", QUARTERS[place], 0, "start", "imaging", 7) for place in (0, 1)]
     moves = pl.DataFrame(rows, schema=["provider", "quarter", "step", "from", "to", "pathways"], orient="row")
     stages = tables.flow_cells(moves, FLOW, "hes").filter(table="stage")
     assert stages["withheld"].any()
