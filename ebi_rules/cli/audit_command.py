@@ -125,6 +125,11 @@ _comparison_options = combined(
         "--baseline", type=int, metavar="MONTHS", help="Fix the mean and limits of a trend after this many months."
     ),
     click.option(
+        "--direction",
+        metavar="WAY",
+        help="Colour trends as improvement and concern: lower or higher rates are better. By default neither is.",
+    ),
+    click.option(
         "--rebase", multiple=True, metavar="MONTH", help="Start a new mean and limits in this month (2024-04)."
     ),
 )

@@ -42,6 +42,10 @@ class Population:
     people: pl.DataFrame
 
 
+DIRECTIONS = ("lower", "higher")
+"""Which rates a user may call better."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """How an audit, or a run of measures, counts, shows and compares.
@@ -76,6 +80,8 @@ class Settings:
             signal.
         compare_unfit: Compare providers also by rules that are not fit for it (`Fitness`).
         fewest_expected: The count that must be expected of a practitioner for the practitioner to be shown.
+        direction: Whether `lower` or `higher` rates are better, for the colours of trends; None where neither is, as in
+            scope does not mean inappropriate.
 
     Raises:
         UsageError: A value is unknown or impossible.
@@ -108,6 +114,7 @@ class Settings:
     least_within: float = 0.1
     compare_unfit: bool = False
     fewest_expected: float = 10
+    direction: str | None = None
 
     def __post_init__(self) -> None:
         find_method(self.disclosure)
@@ -139,6 +146,7 @@ class Settings:
             "compare_unfit": self.compare_unfit,
             "fewest_expected": self.fewest_expected,
             "real_codes": self.real_codes,
+            "direction": self.direction,
         }
 
     def _check_comparison(self) -> None:
@@ -165,5 +173,7 @@ class Settings:
             raise UsageError("--trim must be a share from 0 to below 0.5, such as 0.1.")
 
     def _check_trend(self) -> None:
+        if self.direction not in (None, *DIRECTIONS):
+            raise UsageError("--direction: " + unknown("direction", str(self.direction), DIRECTIONS))
         if self.baseline is not None and self.baseline < 2:
             raise UsageError("--baseline must be at least 2 months.")

@@ -4,6 +4,8 @@ This module puts sections into the page's template; it does not compute rates.
 """
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 from markupsafe import Markup
@@ -15,6 +17,8 @@ from ebi_rules.report.audit_sentences import method, period
 from ebi_rules.report.page_tables import PageTable, count_text, page_table
 from ebi_rules.report.page_templates import environment, resource
 from ebi_rules.report.report_words import with_labels
+from ebi_rules.report.rule_card import Card
+from ebi_rules.report.rule_heatmap import FEWEST_RULES, rule_heatmap
 from ebi_rules.report.rule_section import overview, rule_section
 from ebi_rules.report.trend_data import trend_data
 
@@ -37,6 +41,8 @@ def audit_page(audit: AuditTables) -> str:
             warnings=[text for text in audit.warnings if not text.startswith(rule_prefixes)],
             overview=overview(audit, [section for section in sections if not section["fitness"].is_unsafe]),
             rules=sections,
+            cards=_cards(sections),
+            heatmap=rule_heatmap(audit, sections),
             quality=_quality(audit),
             quality_by_month=page_table(by_month, "All providers by month", _quality_columns(by_month, "month")),
             what_was_read=_what_was_read(audit),
@@ -47,6 +53,12 @@ def audit_page(audit: AuditTables) -> str:
             script=Markup(resource("script.js")),
         )
     )
+
+
+def _cards(sections: Sequence[dict[str, Any]]) -> list[Card]:
+    """Return the cards of rules that are safe to use; of many, those in which something stands out come first."""
+    cards = [section["card"] for section in sections if not section["fitness"].is_unsafe]
+    return sorted(cards, key=lambda card: not card.stands_out) if len(cards) >= FEWEST_RULES else cards
 
 
 def _json(data: object) -> Markup:

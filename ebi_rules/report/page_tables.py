@@ -51,6 +51,18 @@ HEADINGS = {
     "standardised_lower_95": "95% lower",
     "standardised_upper_95": "95% upper",
 }
+INTERVALS = {
+    "rate_per_1000_eligible": ("rate_lower_95", "rate_upper_95"),
+    "standardised_ratio": ("ratio_lower_95", "ratio_upper_95"),
+    "standardised_rate_per_100000": ("standardised_lower_95", "standardised_upper_95"),
+    "figure": ("95% lower", "95% upper"),
+    **{
+        name: (f"{name}_lower_95", f"{name}_upper_95")
+        for name in ("percent", "mean", "median", "percentile_90", "percent_within", "percent_seen")
+    },
+}
+"""Figures that stand in one cell with the ends of their interval."""
+
 _NOTHING = "–"
 
 
@@ -98,7 +110,12 @@ def page_table(
         columns: The columns to show.
         data: Attributes of rows by name, one value per row; None for a row without the attribute.
     """
+    limits = {name: ends for name, ends in INTERVALS.items() if {name, *ends} <= set(columns)}
+    inside = {end for ends in limits.values() for end in ends}
+    columns = [name for name in columns if name not in inside]
     cells = {name: [_cell_text(name, value) for value in table[name]] for name in columns}
+    for name, ends in limits.items():
+        cells[name] = [_with_limits(name, *values) for values in table.select(name, *ends).iter_rows()]
     # Only what is null can be suppressed.
     missing = [name for name in columns if name in SUPPRESSIBLE and table[name].has_nulls()]
     for signs in table.select(mark(table, name).alias(name) for name in missing):
@@ -107,7 +124,13 @@ def page_table(
     for place, texts in enumerate(zip(*cells.values(), strict=True)):
         numbers = {name: places[place] for name, places in (data or {}).items()}
         rows.append(Row(texts, {name: number for name, number in numbers.items() if number is not None}))
-    headings = tuple((HEADINGS.get(name, name.replace("_", " ")), table.schema[name].is_numeric()) for name in columns)
+    headings = tuple(
+        (
+            HEADINGS.get(name, name.replace("_", " ")) + (" (95% interval)" if name in limits else ""),
+            _is_number(table, name),
+        )
+        for name in columns
+    )
     return PageTable(caption, headings, tuple(rows))
 
 
@@ -121,6 +144,17 @@ def count_text(value: object) -> str:
     if value is None:
         return SUPPRESSED
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _is_number(table: pl.DataFrame, name: str) -> bool:
+    return table.schema[name].is_numeric()
+
+
+def _with_limits(name: str, value: object, low: object, high: object) -> str:
+    """Return a figure with its interval: "21.2 (20.2 to 22.2)"."""
+    if value is None or low is None or high is None:
+        return _cell_text(name, value)
+    return f"{_cell_text(name, value)} ({_cell_text(name, low)} to {_cell_text(name, high)})"
 
 
 def _cell_text(name: str, value: object) -> str:

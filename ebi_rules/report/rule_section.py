@@ -29,6 +29,8 @@ from ebi_rules.report.report_words import (
     with_labels,
     with_signal_words,
 )
+from ebi_rules.report.rule_card import rule_card
+from ebi_rules.report.trend_charts import as_labels
 from ebi_rules.report.trend_data import chosen_trend, trend_providers
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_description import described_codes, origin
@@ -86,6 +88,7 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
             "rate": "–" if totals[RATE[0]] is None else figure_text(totals[RATE[0]]),
             "providers": providers.height,
         },
+        "card": rule_card(audit, entry, providers, variation, is_compared, f"rule{place}"),
         "headline": audit_sentences.headline(totals, providers, is_compared),
         "summary": audit_sentences.summary(audit, entry, totals, providers),
         "warnings": [text.partition(": ")[2] for text in audit.warnings if text.startswith(f"{entry.key}: ")],
@@ -96,7 +99,7 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
             "sensitivity": count_charts.sensitivity(variants, names["sensitivity"]).svg(),
             "funnel": _funnel_chart(providers, variation.tau2, names["funnel"]),
             "rates": _rates_chart(providers, names["rates"]) if is_compared else None,
-            "trend": _trend_chart(overall_trend, points, names["trend"], entry.start),
+            "trend": _trend_chart(overall_trend, points, names["trend"], entry.start, audit.settings.direction),
         },
         "attrition": page_table(
             overall_steps.with_columns(_criterion_text(phrases)),
@@ -163,12 +166,14 @@ def _rates_chart(providers: pl.DataFrame, name: str) -> Markup | None:
     return provider_charts.rates(providers, name).svg()
 
 
-def _trend_chart(series: pl.DataFrame, points: Sequence[str], name: str, start: str | None) -> Markup | None:
+def _trend_chart(
+    series: pl.DataFrame, points: Sequence[str], name: str, start: str | None, direction: str | None
+) -> Markup | None:
     """Draw the trend; return None if there are no months, or most are suppressed."""
     drawn = series.filter(pl.col("eligible").is_null() | (pl.col("eligible") > 0))["rate_per_1000_eligible"]
     if not drawn.len() or drawn.count() * 2 < drawn.len():
         return None
-    return trend_charts.trend(series, name, points=points, start=start).svg()
+    return trend_charts.trend(series, name, points=points, start=start, direction=direction).svg()
 
 
 def _providers(providers: pl.DataFrame) -> PageTable:
@@ -214,7 +219,7 @@ def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTabl
 def _trend_table(series: pl.DataFrame) -> PageTable:
     signal = pl.when("partial").then(pl.lit("incomplete")).otherwise(pl.col("signal").replace(SIGNAL_WORDS))
     period = "quarter" if "quarter" in series.columns else "month"
-    shown = series.with_columns(signal.alias("signal"))
+    shown = series.with_columns(signal.alias("signal"), as_labels(period))
     policy = ["policy"] if series.get_column("policy", default=pl.Series([None])).count() else []
     return page_table(shown, f"All providers by {period}", [period, *policy, *_TREND])
 
@@ -242,7 +247,9 @@ def _recent_signals(audit: AuditTables, rule: str) -> PageTable:
         latest.append(last.select(pl.col(point).alias("when"), *_COUNTS, *columns))
     name = pl.col("provider").replace(audit.settings.names).fill_null(NOT_RECORDED)
     return page_table(
-        pl.concat(latest).sort("provider").with_columns(name, pl.col("signal").replace(SIGNAL_WORDS)),
+        pl.concat(latest)
+        .sort("provider")
+        .with_columns(name, pl.col("signal").replace(SIGNAL_WORDS), as_labels("when")),
         "Latest signal of each provider in the last six months",
         ["provider", "when", "signal", "rate_per_1000_eligible", "mean"],
     )

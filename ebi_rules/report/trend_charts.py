@@ -8,22 +8,51 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from ebi_rules.report.axes import Names, from_zero
-from ebi_rules.report.chart_style import BLACK, BLUE, GREY, VERMILION, WIDTH
+from ebi_rules.report.chart_style import (
+    BLACK,
+    BLUE,
+    COMMON_CAUSE,
+    COMMON_EDGE,
+    GREY,
+    SPECIAL_CAUSE,
+    VERMILION,
+    WIDTH,
+)
 from ebi_rules.report.drawing import Chart, Point, in_rows, text_width
-from ebi_rules.report.plot import Plot
+from ebi_rules.report.plot import Key, Plot
 from ebi_rules.report.provider_charts import RATE, RATE_TITLE
 from ebi_rules.report.report_words import figure_text
+from ebi_rules.report.variation_icons import DOWN, UP, colour_of
 
 HEIGHT = 260
 """The height of a trend, in pixels."""
 
 KINDS = {
-    "no signal": ("circle", BLUE),
-    "high": ("up", VERMILION),
-    "low": ("down", BLACK),
-    "incomplete": ("cross", GREY),
+    "no signal": ("circle", COMMON_CAUSE),
+    "high": ("up", SPECIAL_CAUSE),
+    "low": ("down", SPECIAL_CAUSE),
+    "incomplete": ("cross", COMMON_EDGE),
 }
-"""The shape and colour of each kind of month."""
+"""The shape and colour of each kind of month, where neither direction is better."""
+
+
+def kinds_of(direction: str | None) -> Mapping[str, tuple[str, str]]:
+    """Return the shape and colour of each kind of month.
+
+    Args:
+        direction: `lower` or `higher` if that is better; None where neither is.
+    """
+    colours = {"high": colour_of(UP, direction), "low": colour_of(DOWN, direction)}
+    return {kind: (shape, colours.get(kind, colour)) for kind, (shape, colour) in KINDS.items()}
+
+
+def key_of(direction: str | None) -> list[Key]:
+    """Return the key of a trend."""
+    words = {"no signal": "usual variation", "high": "unusually high", "low": "unusually low"}
+    return [(words[kind], *drawn) for kind, drawn in kinds_of(direction).items() if kind in words]
+
+
+_SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 SYMBOL_SIZE = 4.5
 """Half the width of a month's symbol, in pixels."""
@@ -36,6 +65,7 @@ def trend(
     title: str = RATE_TITLE,
     points: Sequence[str] = (),
     start: str | None = None,
+    direction: str | None = None,
 ) -> Chart:
     """Draw the rate by month or quarter, its mean and limits, and its signals.
 
@@ -48,33 +78,41 @@ def trend(
         title: The title of the vertical axis.
         points: All months or quarters of the axis; by default those of the series.
         start: The month in which the policy begins, which has a line of its own; None for guidance.
+        direction: `lower` or `higher` if that is better; None where neither is.
     """
+    kinds = kinds_of(direction)
     period = "quarter" if "quarter" in series.columns else "month"
     every = list(points or series[period])
     columns = series.select(period, figure, "mean", "lower", "upper", "signal", "partial").rows()
     by_point = {row[0]: row[1:] for row in columns}
     drawn = [by_point.get(point, (None,) * 4 + (None, False)) for point in every]
     y = from_zero(title, [value for row in drawn for value in row[:4]])
-    plot = Plot(Names(axis_label(point) for point in every), y, HEIGHT, upright=True)
+    plot = Plot(Names(axis_label(point) for point in every), y, HEIGHT, upright=True, legend=key_of(direction))
     for place, style in (
         (2, {"stroke": GREY, "stroke_width": 1.2, "stroke_dasharray": "5 4"}),
         (3, {"stroke": GREY, "stroke_width": 1.2, "stroke_dasharray": "5 4"}),
         (1, {"stroke": BLACK}),
-        (0, {"stroke": BLUE, "stroke_width": 1.5}),
+        (0, {"stroke": COMMON_EDGE, "stroke_width": 1.5}),
     ):
         plot.drawing.curve(_points(plot, [row[place] for row in drawn]), **style)
     with plot.drawing.group(class_="units", stroke="white", stroke_width=0.5):
         for at, (point, row) in enumerate(zip(every, drawn, strict=True)):
             if row[0] is not None:
                 kind = _kind(row[4], row[5])
-                shape, colour = KINDS[kind]
-                outline = {"stroke": colour, "stroke_width": 1.5} if shape == "cross" else {}
+                shape, colour = kinds[kind]
+                outline = {"stroke": COMMON_EDGE, "stroke_width": 1.5} if shape in ("cross", "circle") else {}
                 told = f"{axis_label(point)}: {figure_text(row[0])}" + ("" if kind == "no signal" else f", {kind}")
                 plot.drawing.symbol(plot.at(at, row[0]), shape, SYMBOL_SIZE, told, fill=colour, **outline)
     begins = [place for place, point in enumerate(every) if start and point[-7:] >= start]
     if begins and begins[0] > 0:
         _draw_start(plot, begins[0])
     return plot.chart(name)
+
+
+def drawn_key(direction: str | None) -> dict[str, object]:
+    """Return the key of a trend as SVG text, and the top of what is drawn below it, for the page's script."""
+    plot = Plot(Names([]), Names([]), HEIGHT, legend=key_of(direction))
+    return {"key": plot.drawing.body.partition("<rect")[0], "top": plot.top}
 
 
 def waits(table: pl.DataFrame, name: str) -> Chart:
@@ -127,10 +165,17 @@ def axis_label(point: str) -> str:
     """Return a month or quarter as an axis shows it.
 
     Example:
-        >>> axis_label("2024-04"), axis_label("2024-04 to 2024-06")
-        ('2024-04', '2024-04 to 06')
+        >>> axis_label("2024-04"), axis_label("2024-04 to 2024-06"), axis_label("2023-12 to 2024-02")
+        ('Apr 2024', 'Apr to Jun 2024', 'Dec to Feb 2024')
     """
-    return f"{point[:7]} to {point[-2:]}" if len(point) > len("2024-04") else point
+    if len(point) > len("2024-04"):
+        return f"{_SHORT[int(point[5:7]) - 1]} to {_SHORT[int(point[-2:]) - 1]} {point[-7:-3]}"
+    return f"{_SHORT[int(point[5:7]) - 1]} {point[:4]}"
+
+
+def as_labels(column: str) -> pl.Expr:
+    """Return a column of months or quarters as an axis shows them."""
+    return pl.col(column).map_elements(axis_label, return_dtype=pl.String)
 
 
 def _points(plot: Plot, values: Sequence[float | None]) -> list[Point | None]:

@@ -9,11 +9,11 @@ from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.judged_series import BY, RARE
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.report.chart_style import WIDTH
-from ebi_rules.report.drawing import symbol_path
+from ebi_rules.report.chart_style import COMMON_EDGE, WIDTH
+from ebi_rules.report.drawing import symbol_path, text_width
 from ebi_rules.report.provider_charts import RATE_TITLE
 from ebi_rules.report.report_words import SIGNAL_WORDS
-from ebi_rules.report.trend_charts import HEIGHT, KINDS, SYMBOL_SIZE, axis_label
+from ebi_rules.report.trend_charts import HEIGHT, SYMBOL_SIZE, axis_label, drawn_key, kinds_of
 
 
 def chosen_trend(audit: AuditTables, rule: str, provider: str | None) -> pl.DataFrame:
@@ -49,10 +49,10 @@ def trend_data(audit: AuditTables) -> dict[str, Any] | None:
     for rule, provider, how in judged.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)).iter_rows():
         rules[places[rule]].append((by_quarter if "quarter" in how else by_month)[rule, provider])
     return {
-        "months": months,
+        "months": [axis_label(month) for month in months],
         "quarters": [axis_label(quarter) for quarter in quarters],
         "rules": rules,
-        "style": _style(),
+        "style": _style([*map(axis_label, months)], [*map(axis_label, quarters)], audit.settings.direction),
     }
 
 
@@ -105,10 +105,19 @@ def _series_of(trend: pl.DataFrame, period: str, points: Sequence[str]) -> dict[
     return series
 
 
-def _style() -> dict[str, Any]:
-    """Return the sizes, colours and symbols of a trend, which the script shares with `trend_charts`."""
+def _style(months: Sequence[str], quarters: Sequence[str], direction: str | None) -> dict[str, Any]:
+    """Return the sizes, colours, symbols and key of a trend, which the script shares with `trend_charts`."""
     symbols = {
         kind: {"d": symbol_path(shape, SYMBOL_SIZE), "shape": shape, "colour": colour}
-        for kind, (shape, colour) in KINDS.items()
+        for kind, (shape, colour) in kinds_of(direction).items()
     }
-    return {"width": WIDTH, "height": HEIGHT, "title": RATE_TITLE, "symbols": symbols}
+    labels = [max(map(text_width, names), default=0) for names in (months, quarters)]
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "title": RATE_TITLE,
+        "edge": COMMON_EDGE,
+        "symbols": symbols,
+        "labels": labels,
+        **drawn_key(direction),
+    }

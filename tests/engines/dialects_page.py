@@ -135,7 +135,11 @@ def _switches(dialect: Dialect) -> Iterator[str]:
 def _texts(dialect: str) -> list[str]:
     """Return the statements of the low back imaging rule, or of its counterpart, over every built-in layout."""
     (over_imaging,) = rules_of_dataset(None, "imaging")
-    rules = {name: over_imaging if layout.dataset == "imaging" else "2S" for name, layout in builtin_layouts().items()}
+    rules = {
+        name: over_imaging if layout.dataset == "imaging" else "2S"
+        for name, layout in builtin_layouts().items()
+        if layout.is_coded
+    }
     return [ebi.sql(rule, dialect, layout, "sus.opa", any_dataset=True) for layout, rule in rules.items()]
 
 

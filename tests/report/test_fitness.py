@@ -62,11 +62,14 @@ def test_unsafe_rules_come_last_and_apart(audit: ebi.Audit, tmp_path: Path) -> N
     audit.write(tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()
     overview, _, rest = page.partition("Not safe to use")
-    _, _, overview = overview.partition("<h2>In short</h2>")
+    _, _, overview = overview.partition('<table id="overview"')
     rows, _, _ = overview.partition("</table>")
+    cards = re.findall(r'<h3><a href="#([^"]+)"', page)
     linked = set(re.findall(r'href="#([^"]+)"', rows))
     sections = re.findall(r'<section id="(rule\d+)">', page)
-    assert linked == set(sections[:-1]), "the overview has a row of each rule but the unsafe one, which is the last"
+    assert linked == set(cards) == set(sections[:-1]), (
+        "the overview has a row of each rule but the unsafe one, which is the last"
+    )
     assert "Providers are not compared by this rule. Not safe to use" in rest
     signals = {key: _last_cells(rows, key) for key in linked}
     counted = sections[[entry["key"] for entry in audit.run["rules"]].index(COUNTED)]

@@ -7,7 +7,8 @@ const EMPTY = new Set(["*", "**", "–", ""]);
 function sortValue(cell) {
   const text = cell.textContent.trim();
   if (EMPTY.has(text)) return null;
-  const number = Number(text.replace(/,/g, ""));
+  // A figure may have its interval behind it: 21.2 (20.2 to 22.2).
+  const number = Number(text.replace(/ \(.*$/, "").replace(/,/g, ""));
   return Number.isNaN(number) ? text : number;
 }
 
@@ -131,19 +132,20 @@ function digitsWidth(text) {
     : letter === "t" ? 0.278 : 0.556), 0) * 12 * 1.2;
 }
 
-function trendPicture(data, name) {
+function trendPicture(data, name, quarters) {
   const { width, height, title, symbols } = trends.style;
   const largest = Math.max(...data.flatMap((point) => [point.rate, point.mean, point.lower, point.upper])) || 1;
   const step = roundStep(largest, 8), top = Math.ceil(largest / step - 1e-9) * step;
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const ticks = Array.from({ length: Math.round(top / step) + 1 }, (_, at) => at * step);
   const left = Math.max(...ticks.map((tick) => digitsWidth(number(tick, decimals)))) + 31;
-  const upper = 8, bottom = upper + height, below = bottom + 9;
-  const labels = Math.max(...data.map((point) => digitsWidth(point.month)));
+  const upper = trends.style.top, bottom = upper + height, below = bottom + 9;
+  const labels = trends.style.labels[quarters ? 1 : 0];
   const x = (place) => left + (place + 0.5) / data.length * width;
   const y = (value) => bottom - value / top * height;
   const svg = svgPart(document.createElement("div"), "svg", { role: "img", "aria-label": name, width: left + width + 12,
     height: below + labels, viewBox: `0 0 ${left + width + 12} ${below + labels}`, "font-size": 12 });
+  svgPart(svg, "g", {}).innerHTML = trends.style.key;
   svgPart(svg, "rect", { x: left, y: upper, width, height, fill: "none", stroke: "#bbbbbb" });
   const every = Math.max(1, Math.ceil(1.15 * 12 / (width / data.length)));
   data.forEach((point, place) => {
@@ -172,12 +174,12 @@ function trendPicture(data, name) {
   curve("lower", { stroke: "#767676", "stroke-width": 1.2, "stroke-dasharray": "5 4" });
   curve("upper", { stroke: "#767676", "stroke-width": 1.2, "stroke-dasharray": "5 4" });
   curve("mean", { stroke: "#000000" });
-  curve("rate", { stroke: "#0072B2", "stroke-width": 1.5 });
+  curve("rate", { stroke: trends.style.edge, "stroke-width": 1.5 });
   const units = svgPart(svg, "g", { class: "units", stroke: "white", "stroke-width": 0.5 });
   data.forEach((point, place) => {
     if (point.rate === null) return;
     const { d, shape, colour } = symbols[point.kind];
-    const outline = shape === "cross" ? { stroke: colour, "stroke-width": 1.5 } : {};
+    const outline = ["cross", "circle"].includes(shape) ? { stroke: trends.style.edge, "stroke-width": 1.5 } : {};
     const transform = `translate(${x(place).toFixed(1)},${y(point.rate).toFixed(1)})`;
     const symbol = svgPart(units, "path", { d, transform, fill: colour, ...outline });
     const said = point.kind === "no signal" ? "" : `, ${point.kind}`;
@@ -200,7 +202,7 @@ function drawTrend(place, data, label, series) {
     reason.textContent = series.j;
     figure.append(reason);
   }
-  figure.append(trendPicture(data, `Rate by ${series.q ? "quarter" : "month"}, ${label}`));
+  figure.append(trendPicture(data, `Rate by ${series.q ? "quarter" : "month"}, ${label}`, series.q));
 }
 
 function trendRow(month, gone) {
