@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 import ebi_rules as ebi
+from ebi_rules.report.trend_charts import axis_label
 from ebi_rules.synth.made_up_extract import write_extract
 from opcs_icd.reference import Reference
 from tests.report.conftest import Open
@@ -223,8 +224,7 @@ def test_names_and_codes_are_never_markup(opened: Open, tmp_path: Path) -> None:
 
 
 def test_data_cannot_end_the_script_that_contains_it() -> None:
-    from ebi_rules.report.trend_charts import axis_label
-from ebi_rules.report.audit_page import _json
+    from ebi_rules.report.audit_page import _json
 
     text = _json({"name": "</script><script>alert(1)</script> & <!--"})
     assert not set("<>&") & set(text)
