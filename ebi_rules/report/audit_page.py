@@ -42,6 +42,7 @@ def audit_page(audit: AuditTables) -> str:
             overview=overview(audit, [section for section in sections if not section["fitness"].is_unsafe]),
             rules=sections,
             cards=_cards(sections),
+            many=len(sections) > MOST_IN_FULL,
             heatmap=rule_heatmap(audit, sections),
             quality=_quality(audit),
             quality_by_month=page_table(by_month, "All providers by month", _quality_columns(by_month, "month")),
@@ -53,6 +54,10 @@ def audit_page(audit: AuditTables) -> str:
             script=Markup(resource("script.js")),
         )
     )
+
+
+MOST_IN_FULL = 4
+"""With more rules each has a page in print: its figures, funnel and trend."""
 
 
 def _cards(sections: Sequence[dict[str, Any]]) -> list[Card]:

@@ -7,31 +7,43 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from ebi_rules.report.axes import Axis, Logarithmic, Names, from_zero
-from ebi_rules.report.chart_style import BLUE, ORANGE, ROW
-from ebi_rules.report.drawing import Chart, text_width
+from ebi_rules.report.axes import Axis, Names, from_zero
+from ebi_rules.report.chart_style import BLUE, COMMON_EDGE, FRAME, LIGHT, ORANGE, ROW, WIDTH
+from ebi_rules.report.drawing import Chart, Drawing, shortened, text_width
 from ebi_rules.report.page_tables import count_text
 from ebi_rules.report.plot import Plot
 
 _BAR = 16
 """The height of a bar in pixels."""
+_BOX, _HIGH, _ARROW = 440, 26, 26
+"""The width and height of a box of the counts that led to a number, and the height between two, in pixels."""
 
 
 def attrition(table: pl.DataFrame, phrases: Mapping[str, str], name: str) -> Chart:
-    """Draw how much activity is left after each criterion, with the number at the end of each bar.
-
-    The first criterion often leaves one row in hundreds, so the scale is logarithmic and starts at 1.
+    """Draw how the number in scope came about: a box for what is left after each criterion, and beside it what is not.
 
     Args:
-        table: Has the columns criterion (text, null for all activity) and left (count), one row per step.
+        table: Has the columns criterion (text, null for all activity), left and removed (counts), one row per step.
         phrases: Criteria in words, by name.
         name: What the chart shows.
     """
-    names = [phrases.get(name, name) if name else "all activity" for name in table["criterion"]]
-    counts = table["left"].to_list()
-    most = max((count for count in counts if count), default=1)
-    x = Logarithmic("activity left (logarithmic scale)", 1, max(most, 10))
-    return _bars(x, names, counts, [BLUE] * len(names), name)
+    drawing, down = Drawing(), 2.0
+    rows = table.select("criterion", "left", "removed").rows()
+    for place, (criterion, left, removed) in enumerate(rows):
+        words = phrases.get(criterion, criterion) if criterion else "all activity"
+        if place:
+            middle = down + _ARROW / 2
+            drawing.line((_BOX / 2, down), (_BOX / 2, down + _ARROW), stroke=COMMON_EDGE, stroke_width=1.5)
+            drawing.symbol((_BOX / 2, down + _ARROW - 4), "down", 5, fill=COMMON_EDGE)
+            drawing.words((_BOX / 2 + 14, middle), f"{count_text(removed)} do not meet: {words}", fill=COMMON_EDGE)
+            down += _ARROW
+        is_last = place == len(rows) - 1
+        drawing.box((1, down), _BOX, _HIGH, rx=4, fill=LIGHT, stroke=BLUE if is_last else FRAME, stroke_width=1.5)
+        said = "in scope" if is_last else f"left, {words}" if place else words
+        drawing.words((12, down + _HIGH / 2), shortened(said, _BOX - 110))
+        drawing.words((_BOX - 12, down + _HIGH / 2), count_text(left), text_anchor="end", font_weight="bold")
+        down += _HIGH
+    return Chart(drawing.body, WIDTH + 60, down + 2, name)
 
 
 def sensitivity(table: pl.DataFrame, name: str) -> Chart:

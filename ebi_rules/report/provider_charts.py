@@ -10,7 +10,18 @@ import numpy as np
 import polars as pl
 
 from ebi_rules.report.axes import Linear, Logarithmic, Names, from_zero
-from ebi_rules.report.chart_style import BAR_PARTS, BLACK, BLUE, GREY, ORANGE, ROW, SKY, VERMILION, WIDTH
+from ebi_rules.report.chart_style import (
+    BAR_PARTS,
+    BLACK,
+    BLUE,
+    COMMON_CAUSE,
+    COMMON_EDGE,
+    GREY,
+    NEAR_SPECIAL,
+    ROW,
+    SPECIAL_CAUSE,
+    WIDTH,
+)
 from ebi_rules.report.drawing import Chart, shortened, text_width
 from ebi_rules.report.plot import Plot
 from ebi_rules.report.report_words import SIGNAL_WORDS, figure_text, value_label, with_labels
@@ -18,6 +29,9 @@ from ebi_rules.statistics.count_signals import signal_limits
 
 MOST_NAMED = 60
 """With more providers than this a ranked chart has no names; the table beside it has them."""
+_LEAST_MOVED = 0.05
+_MOST_MOVED = 20
+"""At most this many providers are drawn with both ratios."""
 _MOST_LABELS = 20
 """At most this many providers have their name in a funnel."""
 _LABEL_WIDTH, _LABEL_SIZE = 200, 11
@@ -27,13 +41,20 @@ RATE = ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95")
 RATE_TITLE = "in scope per 1,000 eligible"
 
 _SIGNAL_SYMBOLS = {
-    "above_95": ("up", ORANGE),
-    "above_998": ("up", VERMILION),
-    "below_95": ("down", SKY),
-    "below_998": ("down", BLACK),
+    "above_998": ("up", SPECIAL_CAUSE),
+    "above_95": ("up", NEAR_SPECIAL),
+    "below_95": ("down", NEAR_SPECIAL),
+    "below_998": ("down", SPECIAL_CAUSE),
     "not judged": ("cross", GREY),
 }
-"""The shape and colour of each signal of a funnel; other providers are blue circles."""
+"""The shape and colour of each signal of a funnel; other providers are grey circles."""
+
+_FUNNEL_KEY = [
+    ("as expected", "circle", COMMON_CAUSE),
+    ("outside 95%", "up", NEAR_SPECIAL),
+    ("outside 99.8%", "up", SPECIAL_CAUSE),
+    ("not judged", "cross", GREY),
+]
 
 
 def drawable(providers: pl.DataFrame) -> pl.DataFrame:
@@ -65,17 +86,17 @@ def funnel(providers: pl.DataFrame, tau2: float, name: str) -> Chart:
     limits = signal_limits(grid, tau2)
     top = max(float(max(ratios, default=1)) * 1.1, float(limits["upper_998"].min() or 1) * 1.1, 1.5)  # type: ignore[arg-type]
     x = Logarithmic("number expected, given age and sex (logarithmic scale)", smallest, largest)
-    plot = Plot(x, Linear("standardised ratio", 0, top, 6), height=380)
+    plot = Plot(x, Linear("standardised ratio", 0, top, 6), height=380, legend=_FUNNEL_KEY)
     _draw_limits(plot, limits, grid, top)
     plot.drawing.line((plot.left, plot.y(1)), (plot.right, plot.y(1)), stroke=BLACK)
     with plot.drawing.group(class_="units", stroke="white", stroke_width=0.5):
         for row in shown.iter_rows(named=True):
-            shape, colour = _SIGNAL_SYMBOLS.get(row["signal"], ("circle", BLUE))
+            shape, colour = _SIGNAL_SYMBOLS.get(row["signal"], ("circle", COMMON_CAUSE))
             place = plot.at(row["expected"], row["standardised_ratio"])
             ratio, expected_text = figure_text(row["standardised_ratio"]), figure_text(row["expected"], 1)
             told = f"{row['label']}: ratio {ratio}, expected {expected_text}"
-            outline = colour if shape == "cross" else None
-            width = 1.5 if shape == "cross" else None
+            outline = colour if shape == "cross" else COMMON_EDGE if shape == "circle" else None
+            width = 1.5 if outline else None
             plot.drawing.symbol(place, shape, 5, told, fill=colour, stroke=outline, stroke_width=width)
     _name_outliers(plot, shown.filter(pl.col("signal").is_in(list(SIGNAL_WORDS))).to_dicts())
     return plot.chart(name)
@@ -105,6 +126,35 @@ def rates(providers: pl.DataFrame, name: str, figures: Sequence[str] = RATE, tit
     with plot.drawing.group(class_="units", fill=BLUE):
         for place, (label, value, low, high) in enumerate(values, start=1):
             plot.drawing.symbol(plot.at(place, value), "circle", 2.5, _told(label, value, low, high))
+    return plot.chart(name)
+
+
+def moved(providers: pl.DataFrame, name: str) -> Chart | None:
+    """Draw what adjusting for case mix changes: for each of the providers that it moves most, both ratios.
+
+    Args:
+        providers: The rows of one rule in an audit's table of providers.
+        name: What the chart shows.
+
+    Returns:
+        The chart; None if it moves no provider by 0.05 or more.
+    """
+    has_both = pl.col("standardised_ratio").is_not_null() & pl.col("crude_ratio").is_not_null()
+    both = with_labels(providers.filter(has_both))
+    distance = (pl.col("standardised_ratio") - pl.col("crude_ratio")).abs()
+    if not both.filter(distance >= _LEAST_MOVED).height:
+        return None
+    most = both.sort(distance, descending=True).head(_MOST_MOVED)
+    rows = most.sort("standardised_ratio", descending=True).select("label", "crude_ratio", "standardised_ratio").rows()
+    x = from_zero("ratio", [value for row in rows for value in row[1:]])
+    legend = [("crude", "square", GREY), ("adjusted", "circle", BLUE)]
+    plot = Plot(x, Names(label for label, *_ in rows), ROW * len(rows), legend=legend)
+    plot.drawing.line((plot.x(1), plot.top), (plot.x(1), plot.bottom), stroke=GREY, stroke_dasharray="2 2")
+    for place, (label, crude, adjusted) in enumerate(rows):
+        plot.drawing.line(plot.at(crude, place), plot.at(adjusted, place), stroke=GREY, stroke_width=1.5)
+        plot.drawing.symbol(plot.at(crude, place), "square", 4, fill="white", stroke=GREY, stroke_width=1.5)
+        told = f"{label}: crude {figure_text(crude)}, adjusted {figure_text(adjusted)}"
+        plot.drawing.symbol(plot.at(adjusted, place), "circle", 4.5, told, fill=BLUE)
     return plot.chart(name)
 
 

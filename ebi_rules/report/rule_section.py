@@ -38,6 +38,8 @@ from ebi_rules.translate.english import say
 
 _TREND = ["eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
 _RECENT_MONTHS, _RECENT_QUARTERS = 6, 2
+_MOST_MULTIPLES = 12
+"""At most this many providers have a small trend of their own."""
 _COUNTS = ["eligible", "flagged"]
 _USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation"}
 """Breakdowns that a reader expects, in words; those that were not counted are named."""
@@ -99,6 +101,8 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
             "sensitivity": count_charts.sensitivity(variants, names["sensitivity"]).svg(),
             "funnel": _funnel_chart(providers, variation.tau2, names["funnel"]),
             "rates": _rates_chart(providers, names["rates"]) if is_compared else None,
+            "multiples": _multiples(audit, entry.key, title),
+            "moved": _moved(providers, f"Crude and adjusted ratios by provider, {title}") if is_compared else None,
             "trend": _trend_chart(overall_trend, points, names["trend"], entry.start, audit.settings.direction),
         },
         "attrition": page_table(
@@ -174,6 +178,33 @@ def _trend_chart(
     if not drawn.len() or drawn.count() * 2 < drawn.len():
         return None
     return trend_charts.trend(series, name, points=points, start=start, direction=direction).svg()
+
+
+def _moved(providers: pl.DataFrame, name: str) -> Markup | None:
+    chart = provider_charts.moved(providers, name)
+    return chart.svg() if chart else None
+
+
+def _multiples(audit: AuditTables, rule: str, title: str) -> Markup | None:
+    """Draw the trends of the providers with the latest signals, then of the largest; None if none is judged."""
+    names = audit.settings.names
+    found = []
+    for provider in trend_providers(audit, rule):
+        series = chosen_trend(audit, rule, provider)
+        judged = series.height and str(series["judged"][0]).startswith("by ")
+        if provider is None or not judged or series["rate_per_1000_eligible"].count() * 2 < series.height:
+            continue
+        period = "quarter" if "quarter" in series.columns else "month"
+        signals = series.filter(pl.col("signal").is_not_null(), ~pl.col("partial"))[period]
+        latest = str(signals.max())[-7:] if signals.len() else ""
+        found.append((latest, series["flagged"].sum(), names.get(provider, provider), series))
+    if not found:
+        return None
+    found.sort(key=lambda each: each[:2], reverse=True)
+    points = {"month": audit.counts.months, "quarter": audit.counts.quarters}
+    shown = [(label, series) for _, _, label, series in found[:_MOST_MULTIPLES]]
+    name = f"Rates over time of single providers, the latest signals first, {title}"
+    return trend_charts.multiples(shown, points, name, audit.settings.direction).svg()
 
 
 def _providers(providers: pl.DataFrame) -> PageTable:

@@ -18,7 +18,7 @@ from ebi_rules.report.chart_style import (
     VERMILION,
     WIDTH,
 )
-from ebi_rules.report.drawing import Chart, Point, in_rows, text_width
+from ebi_rules.report.drawing import Chart, Point, in_rows, shortened, text_width
 from ebi_rules.report.plot import Key, Plot
 from ebi_rules.report.provider_charts import RATE, RATE_TITLE
 from ebi_rules.report.report_words import figure_text
@@ -54,6 +54,7 @@ def key_of(direction: str | None) -> list[Key]:
 
 _SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+_RATE = RATE[0]
 SYMBOL_SIZE = 4.5
 """Half the width of a month's symbol, in pixels."""
 
@@ -107,6 +108,41 @@ def trend(
     if begins and begins[0] > 0:
         _draw_start(plot, begins[0])
     return plot.chart(name)
+
+
+def multiples(
+    series: Sequence[tuple[str, pl.DataFrame]], points: Mapping[str, Sequence[str]], name: str, direction: str | None
+) -> Chart:
+    """Draw the trends of several providers as small charts of one scale.
+
+    Args:
+        series: Each provider's name and trend, by month or by quarter.
+        points: All months and all quarters of the axes, by period.
+        name: What the chart shows.
+        direction: `lower` or `higher` if that is better; None where neither is.
+    """
+    kinds = kinds_of(direction)
+    columns = [_RATE, "mean", "lower", "upper"]
+    y = from_zero("", [value for _, rows in series for column in columns[:2] for value in rows[column]], 3)
+    charts = []
+    for label, rows in series:
+        period = "quarter" if "quarter" in rows.columns else "month"
+        every = list(points[period])
+        by_point = {row[0]: row[1:] for row in rows.select(period, *columns, "signal", "partial").rows()}
+        drawn = [by_point.get(point, (None,) * 5 + (False,)) for point in every]
+        labels = [point[-7:-3] if place in (0, len(every) - 1) else "" for place, point in enumerate(every)]
+        plot = Plot(Names(labels), y, 90, WIDTH // 3 - 30, heading=shortened(label, WIDTH // 3 - 40))
+        for place, dashes in ((1, None), (2, "3 3"), (3, "3 3")):
+            curve = _points(plot, [row[place] for row in drawn])
+            plot.drawing.curve(curve, stroke=GREY if dashes else BLACK, stroke_width=1, stroke_dasharray=dashes)
+        plot.drawing.curve(_points(plot, [row[0] for row in drawn]), stroke=COMMON_EDGE, stroke_width=1.2)
+        for at, row in enumerate(drawn):
+            kind = _kind(row[4], row[5])
+            if row[0] is not None and kind in ("high", "low"):
+                shape, colour = kinds[kind]
+                plot.drawing.symbol(plot.at(at, row[0]), shape, 4, fill=colour)
+        charts.append(plot.chart(label))
+    return in_rows(charts, columns=3).named(name)
 
 
 def drawn_key(direction: str | None) -> dict[str, object]:

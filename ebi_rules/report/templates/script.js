@@ -243,4 +243,4 @@ function openTarget() {
 addEventListener("hashchange", openTarget);
 openTarget();
 
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
+addEventListener("beforeprint", () => document.querySelectorAll("details.rule").forEach((each) => { each.open = true; }));
