@@ -182,6 +182,19 @@ _comparison_options = combined(
 @areas_option
 @_comparison_options
 @click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, audit.xlsx.")
+@click.option("--pdf", is_flag=True, help="Also print the report, by an installed Chromium, Chrome or Edge.")
+@click.option(
+    "--pack",
+    metavar="FIELD",
+    help="Also write a small report for each provider, gp_practice, pcn or commissioner: its place among the others.",
+)
+@click.option("--name-others", is_flag=True, help="With --pack: name the others; by default they are anonymous.")
+@click.option(
+    "--charts",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Also write every chart as SVG, and as PNG where a browser is installed.",
+)
 @extract_options
 @reference_option
 @skip_option
@@ -200,6 +213,10 @@ def audit(
     places: Sequence[str],
     by: Sequence[str],
     xlsx: bool,
+    pdf: bool,
+    pack: str | None,
+    name_others: bool,
+    charts: Path | None,
     reference: str | None,
     release: Path | None,
     release_override: str | None,
@@ -226,13 +243,18 @@ def audit(
         raise UsageError("--append counts an extract and saves the cube itself: leave --from-cube and --save-cube out.")
     files = [*extracts, *from_cube, *(options[name] for name in _INPUT_FILES), *settings_files().values()]
     inputs = [Path(path) for path in files if path]
-    for path in (output, save_cube, append):
+    if name_others and not pack:
+        raise UsageError("--name-others is for --pack.")
+    for path in (output, save_cube, append, charts):
         if path is not None:
             require_apart(path, inputs)
     if extract is None:
         _refuse_extract_options({"by": by, **options})
     if len(extracts) > 1:
-        _refuse_for_several({**options, "save_cube": save_cube, "append": append, "release": release})
+        _refuse_for_several(
+            {**options, "save_cube": save_cube, "append": append, "release": release}
+            | {"pdf": pdf, "pack": pack, "charts": charts}
+        )
     extract_settings = {name: options.pop(name) for name in _EXTRACT_OPTIONS}
     settings = _settings(**options)
     titles = find_reference(reference)
@@ -267,8 +289,13 @@ def audit(
             if path is not None:
                 target = outputs.enter_context(whole_file(path, may_exist))
                 write_cube(result.exact_cube, result.tables.exact_run, target)
-        result.write(output, force, xlsx, progress, release, release_override)
+        result.write(output, force, xlsx, progress, release, release_override, pdf, pack, name_others)
+        if charts is not None:
+            progress("drawing charts")
+            result.charts(charts, force)
     show_audit(result)
+    if charts is not None:
+        click.echo(f"Wrote {charts}.")
     if saved := save_cube or append:
         click.echo(f"Wrote {saved}, which has exact counts: keep it inside your organisation.")
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
@@ -276,7 +303,7 @@ def audit(
 
 def _refuse_for_several(options: Mapping[str, Any]) -> None:
     """Raise `UsageError` for options that say something about one extract only."""
-    alone = (*_EXTRACT_OPTIONS, "months", "providers", "save_cube", "append", "release")
+    alone = (*_EXTRACT_OPTIONS, "months", "providers", "save_cube", "append", "release", "pdf", "pack", "charts")
     used = [name for name in alone if options[name] and (name, options[name]) != ("engine", DEFAULT_ENGINE)]
     if used:
         flags = ", ".join(f"--{_FLAGS.get(name, name).replace('_', '-')}" for name in used)

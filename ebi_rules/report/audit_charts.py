@@ -15,7 +15,8 @@ from ebi_rules.report.trend_charts import trend
 from ebi_rules.report.trend_data import chosen_trend
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
-_CHARTS = ("attrition", "funnel", "rates", "trend", "sensitivity")
+CHARTS = ("attrition", "funnel", "rates", "trend", "sensitivity")
+"""The charts that every rule has, beside those by the fields that were counted."""
 
 
 def chart_of(audit: AuditTables, name: str, rule: str | None, provider: str | None) -> Chart:
@@ -59,7 +60,7 @@ def chart_of(audit: AuditTables, name: str, rule: str | None, provider: str | No
     if name in audit.counts.fields:
         shows = CHART_NAMES["breakdown"].format(by=breakdown_title(name).lower(), title=title)
         return breakdown(audit.by_field(name).filter(of_rule), name, shows)
-    raise UsageError(unknown("chart", name, [*_CHARTS, *audit.counts.fields]))
+    raise UsageError(unknown("chart", name, [*CHARTS, *audit.counts.fields]))
 
 
 def _entry(audit: AuditTables, rule: str | None) -> AuditedRule:

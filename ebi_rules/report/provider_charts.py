@@ -75,6 +75,17 @@ def funnel(providers: pl.DataFrame, tau2: float, name: str) -> Chart:
         tau2: The variance of the providers' true ratios, for which the limits allow.
         name: What the chart shows.
     """
+    return plot_funnel(providers, tau2).chart(name)
+
+
+def plot_funnel(providers: pl.DataFrame, tau2: float, anonymous: bool = False) -> Plot:
+    """Paint a funnel, on which more can be painted.
+
+    Args:
+        providers: The rows of one rule in an audit's table of providers.
+        tau2: The variance of the providers' true ratios, for which the limits allow.
+        anonymous: Whether no provider is named.
+    """
     signal = pl.when(pl.col("not_judged").is_not_null()).then(pl.lit("not judged")).otherwise("signal")
     shown = drawable(providers).select("label", "expected", "standardised_ratio", signal=signal.fill_null("within"))
     expected, ratios = shown["expected"].to_numpy(), shown["standardised_ratio"].to_numpy()
@@ -94,12 +105,13 @@ def funnel(providers: pl.DataFrame, tau2: float, name: str) -> Chart:
             shape, colour = _SIGNAL_SYMBOLS.get(row["signal"], ("circle", COMMON_CAUSE))
             place = plot.at(row["expected"], row["standardised_ratio"])
             ratio, expected_text = figure_text(row["standardised_ratio"]), figure_text(row["expected"], 1)
-            told = f"{row['label']}: ratio {ratio}, expected {expected_text}"
+            told = "" if anonymous else f"{row['label']}: ratio {ratio}, expected {expected_text}"
             outline = colour if shape == "cross" else COMMON_EDGE if shape == "circle" else None
             width = 1.5 if outline else None
             plot.drawing.symbol(place, shape, 5, told, fill=colour, stroke=outline, stroke_width=width)
-    _name_outliers(plot, shown.filter(pl.col("signal").is_in(list(SIGNAL_WORDS))).to_dicts())
-    return plot.chart(name)
+    if not anonymous:
+        _name_outliers(plot, shown.filter(pl.col("signal").is_in(list(SIGNAL_WORDS))).to_dicts())
+    return plot
 
 
 def rates(providers: pl.DataFrame, name: str, figures: Sequence[str] = RATE, title: str = RATE_TITLE) -> Chart:

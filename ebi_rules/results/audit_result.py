@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
-from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules._support.errors import EngineError, UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.labels import settings_files
 from ebi_rules.disclosure.rounding import ABOUT, SUPPRESSED, plain
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 OUR_FILES = re.compile(
     r"(providers|attrition|trend(_quarters)?|sensitivity(_providers)?|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
-    r"|run\.json|report\.html|audit\.xlsx"
+    r"|run\.json|report\.(html|pdf)|audit\.xlsx|packs/[A-Za-z0-9_]+\.html"
 )
 """The names of the files that an audit writes."""
+
+_CHART_FILES = re.compile(r"[A-Za-z0-9_-]+\.(svg|png)")
 
 
 @dataclass(frozen=True, repr=False)
@@ -170,6 +172,9 @@ class Audit:
         progress: Progress = quiet,
         release: str | Path | None = None,
         override: str | None = None,
+        pdf: bool = False,
+        pack: str | None = None,
+        name_others: bool = False,
     ) -> None:
         """Write the tables as CSV, run.json and report.html. If the run fails, no partial output is left.
 
@@ -180,10 +185,14 @@ class Audit:
             progress: Is called with each step.
             release: A ledger of releases (see `disclosure.release_ledger`), which remembers that this output leaves.
             override: Why the output may leave although it combines with an earlier release.
+            pdf: Print the report too, report.pdf, by an installed Chromium, Chrome or Edge.
+            pack: Write a small report for each unit of this field too, in the folder packs.
+            name_others: Name the other units in each pack.
 
         Raises:
             UsageError: The folder exists, or contains an input or files that no audit wrote; or the output would
-                combine with an earlier release.
+                combine with an earlier release; or there can be no packs of the field.
+            EngineError: There is no browser, or it does not print.
         """
         from ebi_rules.provider_audit.table_files import write_csv, write_workbook
 
@@ -198,7 +207,26 @@ class Audit:
                 write_workbook(self.tables.by_file(), self._front_page(), target / "audit.xlsx", _started(self.run))
             progress("drawing the report")
             self._write_report(target / "report.html")
+            if pack is not None:
+                progress(f"writing packs by {pack}")
+                self._write_packs(target / "packs", pack, name_others)
+            if pdf:
+                progress("printing the report")
+                self._print(target / "report.html", target / "report.pdf")
             recorded()
+
+    def charts(self, folder: str | Path, force: bool = False) -> int:
+        """Write every chart as SVG, and as PNG where a browser is installed; return their number.
+
+        Raises:
+            UsageError: The folder exists, or contains an input or other files.
+        """
+        from ebi_rules.report.browser import find_browser
+        from ebi_rules.report.chart_files import write_charts
+
+        require_apart(Path(folder), self._inputs())
+        with whole_folder(Path(folder), _CHART_FILES, force) as target:
+            return write_charts(self.tables, target, find_browser())
 
     def report(
         self,
@@ -297,6 +325,21 @@ class Audit:
     @property
     def _inputs_read(self) -> list[dict[str, Any]]:
         return list(self.tables.exact_run["inputs"])
+
+    def _write_packs(self, folder: Path, field: str, name_others: bool) -> None:
+        from ebi_rules.report.unit_packs import unit_packs
+
+        folder.mkdir()
+        for pack in unit_packs(self.tables, field, name_others):
+            (folder / f"{pack.file}.html").write_text(pack.page, encoding="utf-8")
+
+    def _print(self, page: Path, target: Path) -> None:
+        from ebi_rules.report.browser import NO_BROWSER, find_browser, print_pdf
+
+        browser = find_browser()
+        if browser is None:
+            raise EngineError(f"{NO_BROWSER}, so that the report cannot be printed: leave --pdf out.")
+        print_pdf(browser, page, target)
 
     def _write_report(self, path: Path) -> None:
         from ebi_rules.report.audit_page import audit_page

@@ -1,0 +1,38 @@
+"""The charts of an audit as files, named for slides: SVG, and PNG where a browser is installed."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from ebi_rules._support.errors import UsageError
+from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.report.audit_charts import CHARTS, chart_of
+from ebi_rules.report.browser import draw_png
+from ebi_rules.report.drawing import Chart
+
+
+def charts_of(audit: AuditTables) -> Iterator[tuple[str, Chart]]:
+    """Yield each chart that can be drawn, with the name of its file: 2S_lower_back_imaging_funnel."""
+    for entry in audit.audited:
+        for name in (*CHARTS, *audit.counts.fields):
+            with suppress(UsageError):
+                yield re.sub("[^A-Za-z0-9-]+", "_", f"{entry.key}_{name}"), chart_of(audit, name, entry.key, None)
+
+
+def write_charts(audit: AuditTables, folder: Path, browser: str | None) -> int:
+    """Write the charts, and return their number.
+
+    Args:
+        audit: The tables of the audit.
+        folder: The folder to write to.
+        browser: The path of a browser that draws PNG; None for SVG alone.
+    """
+    number = 0
+    for name, chart in charts_of(audit):
+        picture = folder / f"{name}.svg"
+        picture.write_text(f"{chart.svg()}\n", encoding="utf-8")
+        if browser:
+            draw_png(browser, picture, chart.width, chart.height, folder / f"{name}.png")
+        number += 1
+    return number

@@ -1,0 +1,191 @@
+"""Packs: one small report for each provider, practice, network or commissioner, with its own place among the others.
+
+Everything comes from the tables of the audit, which are under disclosure control together: packs show no other count,
+so that the whole set says no more than the audit's files do. The others are anonymous unless they are to be named.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from markupsafe import Markup
+
+from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules.criteria.fields import AREAS, ORGANISATIONS, PRACTITIONERS
+from ebi_rules.disclosure.rounding import ABOUT
+from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
+from ebi_rules.provider_audit.signals import variance_of
+from ebi_rules.provider_audit.standardisation import compared
+from ebi_rules.report.audit_sentences import period
+from ebi_rules.report.drawing import Chart, Drawing
+from ebi_rules.report.page_tables import count_text
+from ebi_rules.report.page_templates import environment, resource
+from ebi_rules.report.plot import Plot
+from ebi_rules.report.provider_charts import drawable, plot_funnel
+from ebi_rules.report.report_words import SIGNAL_WORDS, field_label, figure_text
+
+FIELDS = (*ORGANISATIONS, *AREAS)
+"""The fields whose units may have packs; there are none of people."""
+
+INDEX = "index"
+_OWN = "#D55E00"
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A small report.
+
+    Attributes:
+        file: The name of its file, without the ending.
+        unit: The unit's name.
+        page: The report as HTML.
+    """
+
+    file: str
+    unit: str
+    page: str
+
+
+def require_field(audit: AuditTables, field: str) -> None:
+    """Raise `UsageError` if the units of a field can have no packs."""
+    if field in PRACTITIONERS:
+        raise UsageError(f"--pack {field}: there are no packs of people.")
+    if field not in FIELDS:
+        raise UsageError("--pack: " + unknown("field", field, FIELDS))
+    if field != "provider" and field not in audit.counts.fields:
+        raise UsageError(f"--pack {field}: count by it too, with --by {field}.")
+
+
+def unit_packs(audit: AuditTables, field: str, name_others: bool = False) -> Iterator[Pack]:
+    """Yield the pack of each unit that has one, and an index of them all at the end.
+
+    Args:
+        audit: The tables of the audit.
+        field: provider, or a field that was counted.
+        name_others: Whether the other units are named.
+
+    Raises:
+        UsageError: The units of the field can have no packs.
+    """
+    require_field(audit, field)
+    table = audit.providers if field == "provider" else audit.by_field(field)
+    units = table.filter(pl.col(field).is_not_null())[field].unique(maintain_order=True).to_list()
+    grounds = [
+        _Ground.of(audit, entry.key, entry.counted.title, table, field, name_others)
+        for entry in audit.audited
+        if not entry.fitness.is_unsafe
+    ]
+    written = []
+    template = environment().get_template("pack.jinja")
+    fixed = _fixed(audit, field)
+    for place, unit in enumerate(units, start=1):
+        rules = [told for ground in grounds if (told := ground.told(unit))]
+        if not rules:
+            continue
+        name = _name(audit, field, unit)
+        file = f"{place:04d}_{re.sub('[^A-Za-z0-9]+', '_', name).strip('_')[:_LONGEST_NAME] or 'unit'}"
+        written.append((file, name))
+        yield Pack(file, name, template.render(unit=name, rules=rules, **fixed))
+    index = environment().get_template("pack_index.jinja")
+    yield Pack(INDEX, "", index.render(packs=written, **fixed))
+
+
+def _fixed(audit: AuditTables, field: str) -> dict[str, Any]:
+    """Return what every pack says alike."""
+    return {
+        "exact": audit.settings.disclosure == "none",
+        "many": False,
+        "disclosure": ABOUT[audit.settings.disclosure],
+        "signs": SIGNS,
+        "warnings": (),
+        "field": field_label(field),
+        "period": period(audit),
+        "style": Markup(resource("style.css")),
+        "script": Markup(""),
+    }
+
+
+def _name(audit: AuditTables, field: str, unit: str) -> str:
+    return audit.settings.names.get(unit, unit) if field == "provider" else unit
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """A rule with its funnel of all units, in which each pack marks its own."""
+
+    title: str
+    rate: str
+    rows: dict[str, dict[str, Any]]
+    plot: Plot | None
+    chart: Chart | None
+
+    @classmethod
+    def of(
+        cls, audit: AuditTables, rule: str, title: str, table: pl.DataFrame, field: str, name_others: bool
+    ) -> "_Ground":
+        """Draw the funnel of a rule once."""
+        units = table.filter(pl.col("rule") == rule)
+        if field != "provider":
+            units = units.rename({field: "provider"})
+        total = audit.totals.filter(pl.col("rule") == rule).row(0, named=True)
+        shown = drawable(units)
+        plot = None
+        if shown.height:
+            tau2 = variance_of(compared(units, audit.counts), audit.settings, audit.counts.method)
+            plot = plot_funnel(units, tau2, anonymous=not name_others)
+        chart = plot.chart(f"Ratios of all, {title}") if plot else None
+        rows = {row["provider"]: row for row in units.iter_rows(named=True) if row["provider"] is not None}
+        rate = total["rate_per_1000_eligible"]
+        return cls(title, "–" if rate is None else figure_text(rate, 1), rows, plot, chart)
+
+    def told(self, unit: str) -> dict[str, Any] | None:
+        """Return what a pack says of the rule; None if the unit has no eligible activity."""
+        row = self.rows.get(unit)
+        if row is None or row["eligible"] == 0:
+            return None
+        return {
+            "title": self.title,
+            "counts": f"{count_text(row['flagged'])} in scope of {count_text(row['eligible'])} eligible",
+            "rate": _interval(row, "rate_per_1000_eligible", "rate_lower_95", "rate_upper_95", 1),
+            "all": self.rate,
+            "ratio": _interval(row, "standardised_ratio", "ratio_lower_95", "ratio_upper_95", 2),
+            "words": _words(row),
+            "chart": self._marked(row),
+        }
+
+    def _marked(self, row: dict[str, Any]) -> Markup | None:
+        """Return the funnel with the unit's own place marked."""
+        if self.plot is None or self.chart is None or row["standardised_ratio"] is None:
+            return None
+        own = Drawing()
+        across, down = self.plot.at(row["expected"], row["standardised_ratio"])
+        own.symbol((across, down), "circle", 8, "your place", fill="none", stroke=_OWN, stroke_width=2.5)
+        own.words((across + 12, down), "you", font_weight="bold")
+        name = f"{self.title}: your ratio of {figure_text(row['standardised_ratio'])} among those of all others"
+        return Chart(self.chart.body + own.body, self.chart.width, self.chart.height, name).svg()
+
+
+def _interval(row: dict[str, Any], figure: str, low: str, high: str, decimals: int) -> str:
+    values: Sequence[float | None] = [row.get(name) for name in (figure, low, high)]
+    if any(value is None for value in values):
+        return "not shown"
+    texts = [figure_text(float(value), decimals) for value in values if value is not None]
+    return f"{texts[0]} ({texts[1]} to {texts[2]})"
+
+
+def _words(row: dict[str, Any]) -> str:
+    """Return what the ratio means, in a sentence."""
+    if row.get("not_judged"):
+        return f"Not judged: {row['not_judged']}."
+    if row["standardised_ratio"] is None:
+        return "Too few to compare."
+    signal = row.get("signal")
+    if signal is None:
+        return "Within the usual spread: no sign of more or less than others of the same case mix."
+    side = "More" if signal.startswith("above") else "Less"
+    return (
+        f"{side} than expected for the case mix ({SIGNAL_WORDS[signal]} limit). Look first at coding, then at referral."
+    )
