@@ -7,15 +7,26 @@ from pathlib import Path
 
 from ebi_rules._support.errors import UsageError
 from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.comparability import rules_not_compared
 from ebi_rules.report.audit_charts import CHARTS, chart_of
 from ebi_rules.report.browser import draw_png
 from ebi_rules.report.drawing import Chart
 
+_COMPARISONS = ("funnel", "rates")
+
 
 def charts_of(audit: AuditTables) -> Iterator[tuple[str, Chart]]:
-    """Yield each chart that can be drawn, with the name of its file: 2S_lower_back_imaging_funnel."""
+    """Yield each chart that the report shows, with the name of its file: 2S_lower_back_imaging_funnel.
+
+    Rules that are unsafe have none, and rules by which providers are not compared have no comparison.
+    """
+    not_compared = rules_not_compared(audit.counts, audit.settings)
     for entry in audit.audited:
+        if entry.fitness.is_unsafe:
+            continue
         for name in (*CHARTS, *audit.counts.fields):
+            if name in _COMPARISONS and entry.key in not_compared:
+                continue
             with suppress(UsageError):
                 yield re.sub("[^A-Za-z0-9-]+", "_", f"{entry.key}_{name}"), chart_of(audit, name, entry.key, None)
 

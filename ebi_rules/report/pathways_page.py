@@ -44,6 +44,7 @@ def pathways_page(tables: PathwayTables) -> str:
         .render(
             run=tables.run,
             exact=tables.settings.disclosure == "none",
+            many=False,
             disclosure=ABOUT[tables.settings.disclosure],
             signs=SIGNS,
             warnings=tables.warnings,

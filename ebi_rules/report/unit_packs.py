@@ -16,6 +16,7 @@ from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.criteria.fields import AREAS, ORGANISATIONS, PRACTITIONERS
 from ebi_rules.disclosure.rounding import ABOUT
 from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
+from ebi_rules.provider_audit.comparability import rules_not_compared
 from ebi_rules.provider_audit.signals import variance_of
 from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.report.audit_sentences import period
@@ -25,6 +26,7 @@ from ebi_rules.report.page_templates import environment, resource
 from ebi_rules.report.plot import Plot
 from ebi_rules.report.provider_charts import drawable, plot_funnel
 from ebi_rules.report.report_words import SIGNAL_WORDS, field_label, figure_text
+from ebi_rules.rule_model.audited_rule import AuditedRule
 
 FIELDS = (*ORGANISATIONS, *AREAS)
 """The fields whose units may have packs; there are none of people."""
@@ -74,9 +76,7 @@ def unit_packs(audit: AuditTables, field: str, name_others: bool = False) -> Ite
     table = audit.providers if field == "provider" else audit.by_field(field)
     units = table.filter(pl.col(field).is_not_null())[field].unique(maintain_order=True).to_list()
     grounds = [
-        _Ground.of(audit, entry.key, entry.counted.title, table, field, name_others)
-        for entry in audit.audited
-        if not entry.fitness.is_unsafe
+        _Ground.of(audit, entry, table, field, name_others) for entry in audit.audited if not entry.fitness.is_unsafe
     ]
     written = []
     template = environment().get_template("pack.jinja")
@@ -118,28 +118,32 @@ class _Ground:
 
     title: str
     rate: str
+    not_compared: str
     rows: dict[str, dict[str, Any]]
     plot: Plot | None
     chart: Chart | None
 
     @classmethod
     def of(
-        cls, audit: AuditTables, rule: str, title: str, table: pl.DataFrame, field: str, name_others: bool
+        cls, audit: AuditTables, entry: AuditedRule, table: pl.DataFrame, field: str, name_others: bool
     ) -> "_Ground":
         """Draw the funnel of a rule once."""
+        rule, title = entry.key, entry.counted.title
+        is_compared = rule not in rules_not_compared(audit.counts, audit.settings)
         units = table.filter(pl.col("rule") == rule)
         if field != "provider":
             units = units.rename({field: "provider"})
         total = audit.totals.filter(pl.col("rule") == rule).row(0, named=True)
         shown = drawable(units)
         plot = None
-        if shown.height:
+        if is_compared and shown.height:
             tau2 = variance_of(compared(units, audit.counts), audit.settings, audit.counts.method)
             plot = plot_funnel(units, tau2, anonymous=not name_others)
         chart = plot.chart(f"Ratios of all, {title}") if plot else None
         rows = {row["provider"]: row for row in units.iter_rows(named=True) if row["provider"] is not None}
         rate = total["rate_per_1000_eligible"]
-        return cls(title, "–" if rate is None else figure_text(rate, 1), rows, plot, chart)
+        reason = "" if is_compared else entry.fitness.sentence
+        return cls(title, "–" if rate is None else figure_text(rate, 1), reason, rows, plot, chart)
 
     def told(self, unit: str) -> dict[str, Any] | None:
         """Return what a pack says of the rule; None if the unit has no eligible activity."""
@@ -152,7 +156,8 @@ class _Ground:
             "rate": _interval(row, "rate_per_1000_eligible", "rate_lower_95", "rate_upper_95", 1),
             "all": self.rate,
             "ratio": _interval(row, "standardised_ratio", "ratio_lower_95", "ratio_upper_95", 2),
-            "words": _words(row),
+            "words": self.not_compared or _words(row),
+            "compared": not self.not_compared,
             "chart": self._marked(row),
         }
 

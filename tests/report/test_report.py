@@ -48,7 +48,7 @@ def test_the_page_has_every_part(opened: Open, extract: Path, names: dict[str, s
         "Made-up Hospitals 7",
     ):
         assert part in text, part
-    assert page.locator("figure svg[role=img][aria-label]").count() == 8
+    assert page.locator("figure svg[role=img][aria-label]").count() == 9
     assert all(box["width"] > 300 for figure in page.locator("figure svg").all() if (box := figure.bounding_box()))
     # A chart has a table with the same figures, and every table a caption.
     assert page.locator("table").count() == page.locator("table caption").count() >= 10
@@ -62,8 +62,10 @@ def test_axe_finds_no_violation(opened: Open, extract: Path, disclosure: str, ru
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     page.locator("select[data-trend]").first.select_option(index=2)
     page.wait_for_selector("[id$=-drawn] figure svg" if disclosure == "none" else "text=Too few in scope")
-    violations = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"][:200]) for each in violations] == []
+    for width in (1200, 420):
+        page.set_viewport_size({"width": width, "height": 1000})
+        violations = Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"][:200]) for each in violations] == []
 
 
 def test_tables_sort_filter_and_answer_the_keyboard(opened: Open, extract: Path) -> None:

@@ -190,6 +190,7 @@ function trendPicture(data, name, quarters) {
 
 function drawTrend(place, data, label, series) {
   const figure = document.createElement("figure");
+  figure.tabIndex = 0;
   place.replaceChildren(figure);
   // A few points between suppressed ones would look like a trend.
   const inside = data.filter((point) => point.inside && point.eligible !== 0);
