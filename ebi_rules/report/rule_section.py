@@ -13,6 +13,7 @@ from markupsafe import Markup
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.comparability import rules_not_compared
+from ebi_rules.provider_audit.judged_series import BY, Period
 from ebi_rules.provider_audit.signals import variation_of
 from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
@@ -189,15 +190,18 @@ def _multiples(audit: AuditTables, rule: str, title: str) -> Markup | None:
     """Draw the trends of the providers with the latest signals, then of the largest; None if none is judged."""
     names = audit.settings.names
     found = []
-    for provider in trend_providers(audit, rule):
-        series = chosen_trend(audit, rule, provider)
-        judged = series.height and str(series["judged"][0]).startswith("by ")
-        if provider is None or not judged or series["rate_per_1000_eligible"].count() * 2 < series.height:
-            continue
-        period = "quarter" if "quarter" in series.columns else "month"
-        signals = series.filter(pl.col("signal").is_not_null(), ~pl.col("partial"))[period]
-        latest = str(signals.max())[-7:] if signals.len() else ""
-        found.append((latest, series["flagged"].sum(), names.get(provider, provider), series))
+    tables: dict[Period, pl.DataFrame] = {"month": audit.trend, "quarter": audit.trends.quarters}
+    for period, table in tables.items():
+        judged = table.filter(
+            pl.col("rule") == rule, pl.col("judged") == BY[period], pl.col("provider") != ALL_PROVIDERS
+        )
+        for series in judged.partition_by("provider", maintain_order=True):
+            if series["rate_per_1000_eligible"].count() * 2 < series.height:
+                continue
+            signals = series.filter(pl.col("signal").is_not_null(), ~pl.col("partial"))[period]
+            latest = str(signals.max())[-7:] if signals.len() else ""
+            provider = series["provider"][0]
+            found.append((latest, series["flagged"].sum(), names.get(provider, provider), series))
     if not found:
         return None
     found.sort(key=lambda each: each[:2], reverse=True)
