@@ -102,7 +102,7 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
     total = shares.filter(provider=ALL_PROVIDERS).row(0, named=True)
     numbers = tables.by_file["numbers"].filter(of_measure)
     overall_trend = _trend(tables, measure)
-    outcome = _outcome(measure)
+    outcome = outcome_words(measure)
     share = f"per cent {outcome}"
     name = f"{measure.title}, {share}"
     providers_chart = numbers_table = trend_chart = None
@@ -206,7 +206,7 @@ def _trend(tables: PathwayTables, measure: Measure) -> pl.DataFrame:
     return tables.by_file["trend_quarters"].filter(is_series) if is_by_quarter else months
 
 
-def _outcome(measure: Measure) -> str:
+def outcome_words(measure: Measure) -> str:
     """Return in words which index activities the share of a measure counts."""
     if measure.gives in (DAYS, WAIT):
         return f"who waited more than {measure.standard_days} days"
@@ -227,7 +227,7 @@ def _key_figures(total: dict[str, Any], numbers: pl.DataFrame, measure: Measure)
     if measure.pairing:
         yield count_text(total["followed"]), "in the days that both cover"
     percent = "–" if total["percent"] is None else f"{total['percent']:.1f}%"
-    yield percent, _outcome(measure)
+    yield percent, outcome_words(measure)
     if measure.wait:
         return
     overall = numbers.filter(provider=ALL_PROVIDERS)
@@ -247,7 +247,7 @@ def _with_words(tables: PathwayTables, table: pl.DataFrame) -> pl.DataFrame:
 
 def _breakdown(tables: PathwayTables, measure: Measure, field: str) -> dict[str, Any]:
     """Return the title, chart and table of a measure's breakdown by a field."""
-    outcome = _outcome(measure)
+    outcome = outcome_words(measure)
     table = tables.by_file[f"by_{field}"].filter(pl.col("rule") == measure.key, pl.col("followed").fill_null(1) > 0)
     title = breakdown_title(field)
     chart = None

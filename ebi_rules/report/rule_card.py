@@ -10,11 +10,13 @@ import polars as pl
 from markupsafe import Markup
 
 from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.comparability import rules_not_compared
 from ebi_rules.provider_audit.shown_counts import stand_in
-from ebi_rules.provider_audit.signals import Variation
+from ebi_rules.provider_audit.signals import Variation, variation_of
+from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS, LOW_CODING
 from ebi_rules.report.page_tables import count_text
-from ebi_rules.report.report_words import SIGNAL_WORDS, figure_text
+from ebi_rules.report.report_words import SIGNAL_WORDS, figure_text, with_labels
 from ebi_rules.report.trend_charts import axis_label
 from ebi_rules.report.trend_data import chosen_trend
 from ebi_rules.report.variation_icons import COMMON, DOWN, UNKNOWN, UP, icon, variation_of_signal
@@ -99,6 +101,20 @@ def rule_card(
         look_at=_look_at(outside, kind, ratio, totals, is_compared, variation),
         doubts=tuple(_doubts(audit, entry, providers)),
     )
+
+
+def card_alone(audit: AuditTables, entry: AuditedRule, key: str) -> Card:
+    """Return the card of a rule outside a report.
+
+    Args:
+        audit: The tables of the audit.
+        entry: The rule.
+        key: The anchor of the rule's section.
+    """
+    providers = with_labels(audit.providers.filter(pl.col("rule") == entry.key))
+    variation = variation_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
+    is_compared = entry.key not in rules_not_compared(audit.counts, audit.settings)
+    return rule_card(audit, entry, providers, variation, is_compared, key)
 
 
 def _rate(totals: dict[str, object]) -> str:

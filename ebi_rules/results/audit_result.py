@@ -276,6 +276,11 @@ class Audit:
         return Audit(replace(self.tables, exact_run={**self.tables.exact_run, "inputs": inputs}))
 
     def __repr__(self) -> str:
+        """Return the number of rules and how counts are shown, in one line."""
+        rules = len(self.tables.audited)
+        return f"Audit of {rules} {'rule' if rules == 1 else 'rules'}, disclosure control {self.settings.disclosure}"
+
+    def __str__(self) -> str:
         """Return a line for each rule, with counts as they may be shown."""
         lines = [f"Audit under disclosure control ({self.settings.disclosure}), counts over all providers:"]
         for total in self.totals().iter_rows(named=True):
@@ -284,7 +289,7 @@ class Audit:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """Return totals and warnings for a notebook."""
+        """Return cards, a chart and warnings for a notebook."""
         from ebi_rules.report.notebook import audit_in_notebook
 
         return audit_in_notebook(self.tables)

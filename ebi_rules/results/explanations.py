@@ -56,10 +56,10 @@ def explain(
     chosen = rule if isinstance(rule, Rule) else find_rule(rule)
     if isinstance(activity, Activity | Mapping):
         single = activity if isinstance(activity, Activity) else Activity.of(activity)
-        return explain_activity(chosen.logic, single)
+        return explain_activity(chosen.logic, single, chosen.documentation)
     if id is None:
         raise UsageError("choose an activity of the extract with id=KEY.")
     extract = require_frame(as_extract(activity))
     available_rules([chosen.logic], extract.binding, any_dataset=any_dataset)
     rows = find_activities(extract, str(id), chosen.logic.fields_needed)
-    return [explain_activity(chosen.logic, row) for row in rows]
+    return [explain_activity(chosen.logic, row, chosen.documentation) for row in rows]

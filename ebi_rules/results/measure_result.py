@@ -116,7 +116,13 @@ class MeasureResult:
     def __repr__(self) -> str:
         """Return the names of the tables and how their counts are shown."""
         names = ", ".join(self.tables.by_file)
-        return f"Measures under disclosure control ({self.tables.settings.disclosure}). Tables: {names}"
+        return f"Measures under disclosure control ({self.tables.settings.disclosure}), tables: {names}"
+
+    def _repr_html_(self) -> str:
+        """Return the measures over all providers and warnings for a notebook."""
+        from ebi_rules.report.notebook import measures_in_notebook
+
+        return measures_in_notebook(self.tables)
 
     def _checked_release(self, ledger: str | Path | None, override: str | None, output: Path) -> Callable[[], None]:
         """Check that an output may be released, and return what records that it was."""

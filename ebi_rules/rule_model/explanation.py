@@ -1,11 +1,13 @@
 """Explain why a rule flags an activity or does not, criterion by criterion, by the reference."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.evaluate import holds, matched_codes
 from ebi_rules.criteria.nodes import And
-from ebi_rules.rule_model.rule_logic import RuleLogic
+from ebi_rules.rule_model.rule_documentation import RuleDocumentation
+from ebi_rules.rule_model.rule_in_notebook import explanation_in_notebook
+from ebi_rules.rule_model.rule_logic import FLAG_MEANING, RuleLogic
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class CriterionResult:
     codes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """Why a rule flags an activity, or does not.
 
@@ -31,11 +33,13 @@ class Explanation:
         rule: The rule's key.
         criteria: One result per criterion, in the rule's order.
         codes: The activity's codes that are in any list of the rule, procedures first, each once.
+        documentation: The rule's title and phrases, for a notebook.
     """
 
     rule: str
     criteria: tuple[CriterionResult, ...]
     codes: tuple[str, ...]
+    documentation: RuleDocumentation | None = field(default=None, compare=False)
 
     @property
     def flagged(self) -> bool:
@@ -47,11 +51,31 @@ class Explanation:
         """The first criterion that does not hold; None if the activity is flagged."""
         return next((result.name for result in self.criteria if not result.held), None)
 
+    def __repr__(self) -> str:
+        """Return the answer in one line."""
+        return f"Explanation of {self.rule}: {self._answer(self.stopped_by)}"
 
-def explain_activity(logic: RuleLogic, activity: Activity) -> Explanation:
-    """Return the explanation of a rule's answer for one activity."""
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook."""
+        words = self.documentation
+        phrases = {each.name: words.phrase(each.name) if words else each.name for each in self.criteria}
+        return explanation_in_notebook(
+            words.title if words else self.rule,
+            f"{self._answer(phrases.get(self.stopped_by or ''))}. {FLAG_MEANING}",
+            ((each.held, phrases[each.name], each.codes) for each in self.criteria),
+        )
+
+    def _answer(self, stopped_by: str | None) -> str:
+        return f"not in scope, stopped by {stopped_by}" if stopped_by else "in scope"
+
+
+def explain_activity(
+    logic: RuleLogic, activity: Activity, documentation: RuleDocumentation | None = None
+) -> Explanation:
+    """Return the explanation of a rule's answer for one activity; `documentation` gives its title and phrases."""
     results = tuple(
         CriterionResult(name, holds(criterion, activity), matched_codes(criterion, activity))
         for name, criterion in logic.criteria.items()
     )
-    return Explanation(logic.key, results, matched_codes(And(tuple(logic.criteria.values())), activity))
+    codes = matched_codes(And(tuple(logic.criteria.values())), activity)
+    return Explanation(logic.key, results, codes, documentation)

@@ -16,6 +16,7 @@ from ebi_rules.layouts.binding import bind
 from ebi_rules.layouts.layout import Layout, find_layout
 from ebi_rules.rule_model.availability import available_rules
 from ebi_rules.rule_model.rule_documentation import RuleDocumentation
+from ebi_rules.rule_model.rule_in_notebook import rule_in_notebook, rule_line
 from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic
 from ebi_rules.translate.polars import expression
 from opcs_icd import CodeList
@@ -47,7 +48,7 @@ class Example:
     edition: str | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rule:
     """One interpretation of one rule.
 
@@ -89,6 +90,14 @@ class Rule:
     def variant_name(self) -> str:
         """The name of the interpretation: "default" for the rule as designed."""
         return self.logic.variant_name
+
+    def __repr__(self) -> str:
+        """Return the rule in one line."""
+        return rule_line(self.documentation, self.logic)
+
+    def _repr_html_(self) -> str:
+        """Return a card for a notebook."""
+        return rule_in_notebook(self.documentation, self.logic)
 
     @property
     def criteria(self) -> Mapping[str, Criterion]:

@@ -131,3 +131,10 @@ def test_flows_alone_and_measures_alone(opened: Open, people: list[Path], tmp_pa
     (tmp_path / "report.html").unlink()
     page = opened(ebi.run_measures(people[0], "did_not_attend"))
     assert page.locator("#flow0").count() == 0 and page.locator("#measure0").count() == 1
+
+
+def test_a_notebook_shows_measures_by_title(people: list[Path]) -> None:
+    result = ebi.run_measures(people, ["attendances_after_imaging", "days_to_first_attendance"])
+    html = result._repr_html_()
+    assert "who waited more than" in html and "with the outcome" in html
+    assert "days_to_first_attendance" not in html and "\n" not in repr(result)

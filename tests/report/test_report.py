@@ -296,10 +296,20 @@ def test_charts_are_pictures_that_a_notebook_shows(extract: Path, tmp_path: Path
             audit.chart(*arguments)
 
 
-def test_a_notebook_shows_audits_and_rules(extract: Path) -> None:
-    html = ebi.audit(extract, "2S")._repr_html_()
-    assert "In scope of the guidance, all providers together" in html
-    assert "<script" not in html
+def test_a_notebook_shows_titles_a_chart_and_no_keys(extract: Path) -> None:
+    audit = ebi.audit(extract, ["2S", "2T"])
+    rule = ebi.rule("2S")
+    explained = ebi.explain({"procedures": "||U13.5,Z665", "age": 45, "diagnoses": ["C509"]}, rule)
+    for shown in (audit, rule, explained):
+        html = shown._repr_html_()
+        assert "Low back pain imaging" in html or rule.title in html
+        for internal in ("2S_lower_back_imaging", "withheld", "no_cancer", "rule0", "<script"):
+            assert internal not in html.replace('data-rule="rule0"', ""), internal
+        assert "\n" not in repr(shown) and len(repr(shown)) < 120
+    assert audit._repr_html_().count('<article class="card">') == 2
+    assert 'role="img"' in audit._repr_html_()
+    assert "2S_lower_back_imaging: " in str(audit)
+    assert "not in scope, stopped by no cancer" in explained._repr_html_()
     description = ebi.describe("2S")._repr_markdown_()
     assert "Low back pain imaging" in description
     assert "no diagnosis code for cancer is recorded" in description

@@ -113,7 +113,7 @@ def test_nothing_shows_exact_counts_by_itself(extract: Path) -> None:
     shown_flagged, shown_eligible = result.totals().select("flagged", "eligible").row(0)
     assert (flagged, eligible) != (shown_flagged, shown_eligible)
     texts = [repr(result), str(result), result._repr_html_(), repr(result.tables), repr(result.tables.counts)]
-    assert f"{shown_flagged} in scope of {shown_eligible} eligible" in texts[0]
+    assert f"{shown_flagged} in scope of {shown_eligible} eligible" in texts[1]
     for text in texts:
         assert str(eligible) not in text and f"{eligible:,}" not in text
     assert result.run["rows"] == 2_000
