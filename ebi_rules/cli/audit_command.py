@@ -10,6 +10,7 @@ import click
 from ebi_rules._support.atomic_output import require_apart, reserved_output, whole_file
 from ebi_rules._support.errors import UsageError
 from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
+from ebi_rules.cli.further_outputs import further_outputs
 from ebi_rules.cli.measure_commands import show_measures
 from ebi_rules.cli.options import (
     adjust_option,
@@ -182,19 +183,7 @@ _comparison_options = combined(
 @areas_option
 @_comparison_options
 @click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, audit.xlsx.")
-@click.option("--pdf", is_flag=True, help="Also print the report, by an installed Chromium, Chrome or Edge.")
-@click.option(
-    "--pack",
-    metavar="FIELD",
-    help="Also write a small report for each provider, gp_practice, pcn or commissioner: its place among the others.",
-)
-@click.option("--name-others", is_flag=True, help="With --pack: name the others; by default they are anonymous.")
-@click.option(
-    "--charts",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Also write every chart as SVG, and as PNG where a browser is installed.",
-)
+@further_outputs
 @extract_options
 @reference_option
 @skip_option
@@ -217,6 +206,7 @@ def audit(
     pack: str | None,
     name_others: bool,
     charts: Path | None,
+    star_schema: Path | None,
     reference: str | None,
     release: Path | None,
     release_override: str | None,
@@ -245,7 +235,7 @@ def audit(
     inputs = [Path(path) for path in files if path]
     if name_others and not pack:
         raise UsageError("--name-others is for --pack.")
-    for path in (output, save_cube, append, charts):
+    for path in (output, save_cube, append, charts, star_schema):
         if path is not None:
             require_apart(path, inputs)
     if extract is None:
@@ -253,7 +243,7 @@ def audit(
     if len(extracts) > 1:
         _refuse_for_several(
             {**options, "save_cube": save_cube, "append": append, "release": release}
-            | {"pdf": pdf, "pack": pack, "charts": charts}
+            | {"pdf": pdf, "pack": pack, "charts": charts, "star_schema": star_schema}
         )
     extract_settings = {name: options.pop(name) for name in _EXTRACT_OPTIONS}
     settings = _settings(**options)
@@ -293,9 +283,12 @@ def audit(
         if charts is not None:
             progress("drawing charts")
             result.charts(charts, force)
+        if star_schema is not None:
+            progress("writing the star schema")
+            result.star_schema(star_schema, force)
     show_audit(result)
-    if charts is not None:
-        click.echo(f"Wrote {charts}.")
+    for folder in filter(None, (charts, star_schema)):
+        click.echo(f"Wrote {folder}.")
     if saved := save_cube or append:
         click.echo(f"Wrote {saved}, which has exact counts: keep it inside your organisation.")
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
@@ -303,7 +296,18 @@ def audit(
 
 def _refuse_for_several(options: Mapping[str, Any]) -> None:
     """Raise `UsageError` for options that say something about one extract only."""
-    alone = (*_EXTRACT_OPTIONS, "months", "providers", "save_cube", "append", "release", "pdf", "pack", "charts")
+    alone = (
+        *_EXTRACT_OPTIONS,
+        "months",
+        "providers",
+        "save_cube",
+        "append",
+        "release",
+        "pdf",
+        "pack",
+        "charts",
+        "star_schema",
+    )
     used = [name for name in alone if options[name] and (name, options[name]) != ("engine", DEFAULT_ENGINE)]
     if used:
         flags = ", ".join(f"--{_FLAGS.get(name, name).replace('_', '-')}" for name in used)

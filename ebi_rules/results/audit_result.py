@@ -28,6 +28,7 @@ OUR_FILES = re.compile(
 )
 """The names of the files that an audit writes."""
 
+_STAR_FILES = re.compile(r"(fact|dim)_[A-Za-z0-9_]+\.parquet|data_dictionary\.parquet")
 _CHART_FILES = re.compile(r"[A-Za-z0-9_-]+\.(svg|png)")
 
 
@@ -227,6 +228,20 @@ class Audit:
         require_apart(Path(folder), self._inputs())
         with whole_folder(Path(folder), _CHART_FILES, force) as target:
             return write_charts(self.tables, target, find_browser())
+
+    def star_schema(self, folder: str | Path, force: bool = False) -> int:
+        """Write facts, dimensions and a data dictionary as parquet, for Power BI or Fabric; return their number.
+
+        Counts are under disclosure control, as in the other files; a suppressed one is null, and its status says so.
+
+        Raises:
+            UsageError: The folder exists, or contains an input or other files.
+        """
+        from ebi_rules.provider_audit.star_schema import write_star_schema
+
+        require_apart(Path(folder), self._inputs())
+        with whole_folder(Path(folder), _STAR_FILES, force) as target:
+            return write_star_schema(self.tables, target)
 
     def report(
         self,

@@ -14,6 +14,8 @@ import polars as pl
 import pytest
 from click.testing import Result
 
+from ebi_rules.synth.made_up_extract import write_extract
+
 Run = Callable[..., Result]
 Extract = Callable[..., Path]
 KEY = "2S_lower_back_imaging"
@@ -113,6 +115,23 @@ def test_small_counts_are_suppressed_by_default(run: Run, extract: Extract, tmp_
     assert pl.read_csv(tmp_path / "sixes" / "providers.csv")["flagged"].to_list() == [3, 0, 0]
     message = run("audit", path, "-o", "no", "--disclosure", "non", code=2).stderr
     assert "--disclosure: there is no method 'non'; the nearest is none" in message
+
+
+def test_audit_writes_further_outputs(run: Run, tmp_path: Path) -> None:
+    write_extract(tmp_path / "opa.parquet", rows=2_000)
+    options = ["--pack", "provider", "--charts", "charts", "--star-schema", "star"]
+    said = run("audit", "opa.parquet", "--rule", "2S", "-o", "out", *options).output
+    assert "Wrote charts." in said and "Wrote star." in said
+    assert (tmp_path / "out" / "packs" / "index.html").is_file()
+    assert list((tmp_path / "charts").glob("2S_lower_back_imaging_*.svg"))
+    assert (tmp_path / "star" / "data_dictionary.parquet").is_file()
+    for arguments, message in (
+        (["--name-others"], "--name-others is for --pack"),
+        (["--pack", "consultant"], "there are no packs of people"),
+        (["--charts", "opa.parquet"], "opa.parquet"),
+    ):
+        assert message in run("audit", "opa.parquet", "--rule", "2S", "-o", "other", *arguments, code=2).output
+        assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.usefixtures("no_report")

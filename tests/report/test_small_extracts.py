@@ -10,6 +10,7 @@ import pytest
 import ebi_rules as ebi
 from ebi_rules._support.errors import EbiError
 from ebi_rules.provider_audit.input_files import read_population
+from ebi_rules.provider_audit.star_schema import star_schema
 
 BY = ("commissioner", "ethnic_category", "imd_decile", "gp_practice", "referral_setting", "treatment_function", "site")
 ADJUST = ("age_band", "sex", "imd_decile", "ethnic_category", "treatment_function")
@@ -103,7 +104,9 @@ def test_no_small_extract_ends_in_an_unexpected_error(batch: int, tmp_path: Path
                 assert "Traceback" not in str(error)
                 continue
             if seed % 10 == 0:
-                audit.write(tmp_path / f"out{seed}")
+                audit.write(tmp_path / f"out{seed}", pack="provider")
+            star_schema(audit.tables)
+            assert audit._repr_html_()
             for name, table in audit.tables.by_file().items():
                 for column in table.select(pl.selectors.float()).columns:
                     assert not table[column].is_nan().any(), (seed, name, column)
