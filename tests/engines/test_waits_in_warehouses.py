@@ -71,7 +71,7 @@ def test_no_judge_complains(name: str) -> None:
     schema = {
         table: {column: kinds[kind] for column, kind in frame.schema.items()} for table, frame in data.frames.items()
     }
-    for key in KEYS:
+    for key in KEYS[:1] if judge.slow else KEYS:
         for text in wait_statements(find(key), judge.dialect, _sources(data), ["provider", "month"], STATUSES).values():
             assert complaints(judge, text, schema) == [], text
 
