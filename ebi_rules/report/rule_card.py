@@ -98,7 +98,7 @@ def rule_card(
         trend=trend,
         extremes=_extremes(providers, variation) if is_compared else entry.fitness.sentence,
         beyond=_beyond(variation) if is_compared else "",
-        look_at=_look_at(outside, kind, ratio, totals, is_compared, variation),
+        look_at=_look_at(providers, outside, kind, ratio, totals, is_compared, variation),
         doubts=tuple(_doubts(audit, entry, providers)),
     )
 
@@ -193,13 +193,15 @@ def _ratio(row: dict[str, object]) -> str:
 def _beyond(variation: Variation) -> str:
     if not variation.judged:
         return "no provider can be judged"
+    lie = "lies" if variation.beyond_chance == 1 else "lie"
     return (
-        f"of {variation.judged} providers judged, {variation.beyond_chance} lie beyond chance and "
+        f"of {variation.judged} providers judged, {variation.beyond_chance} {lie} beyond chance and "
         f"{variation.beyond_998} beyond the usual spread"
     )
 
 
 def _look_at(
+    providers: pl.DataFrame,
     outside: pl.DataFrame,
     kind: str,
     ratio: float | None,
@@ -224,9 +226,33 @@ def _look_at(
     if ratio is not None:
         word = "more" if ratio > 1 else "less"
         return f"No provider stands out; over a year there is {word} of it than chance explains."
-    if is_compared and variation.judged:
+    low = _low_coding(providers)
+    if low:
+        who = _named(low)
+        return f"No provider stands out, but {who} few procedures: look first at their coding, as rates depend on it."
+    has_providers, has_trend = is_compared and variation.judged > 0, kind != UNKNOWN
+    if has_providers and has_trend:
         return "Nothing stands out: providers and months vary as usual. The level is the question, not the spread."
-    return "Nothing stands out over time; providers are not compared."
+    if has_providers:
+        return "No provider stands out; the numbers are too small to judge months."
+    why = "the numbers are too small to judge providers" if is_compared else "providers are not compared by this rule"
+    if has_trend:
+        return f"Nothing stands out over time; {why}."
+    return f"Nothing can be said of months, as the numbers are too small; {why}."
+
+
+def _low_coding(providers: pl.DataFrame) -> list[str]:
+    """Return the providers with far fewer procedure codes than others."""
+    if "low_coding" not in providers.columns:
+        return []
+    return providers.filter(pl.col("low_coding").fill_null(False))["label"].to_list()
+
+
+def _named(labels: list[str]) -> str:
+    """Return providers as the subject of a sentence that goes on with what they code."""
+    if len(labels) == 1:
+        return f"{labels[0]} codes"
+    return f"{' and '.join(labels)} code" if len(labels) == 2 else f"{len(labels)} providers code"
 
 
 def _doubts(audit: AuditTables, entry: AuditedRule, providers: pl.DataFrame) -> list[str]:
@@ -239,6 +265,7 @@ def _doubts(audit: AuditTables, entry: AuditedRule, providers: pl.DataFrame) -> 
             f"interpretation: read as {str(widest['variant']).replace('_', ' ')}, {count_text(widest['differs'])} are "
             f"decided otherwise ({count_text(widest['flagged'])} in scope)"
         )
-    if "low_coding" in providers.columns and (low := int(providers["low_coding"].fill_null(False).sum())):
-        doubts.append(f"coding: {low} providers code procedures on less than {LOW_CODING:.0%} of the usual share")
+    if low := _low_coding(providers):
+        share = f"procedures on less than {LOW_CODING:.0%} of the usual share"
+        doubts.append(f"coding: {_named(low)} {share}")
     return doubts

@@ -44,6 +44,7 @@ def test_rare_counts_are_not_made_into_findings() -> None:
     assert "not judged" in card.trend
     assert "too few to say" in card.change or "against the year before" in card.change
     assert "Look at" not in card.look_at
+    assert "the numbers are too small" in card.look_at and "as usual" not in card.look_at
 
 
 def test_poor_coding_is_a_doubt() -> None:
@@ -52,7 +53,8 @@ def test_poor_coding_is_a_doubt() -> None:
     share = np.full(PROVIDERS, 0.05)
     share[:3] = 0.02
     card = _card(made_up_audit(share, coded=coded))
-    assert any(doubt.startswith("coding: 3 providers code procedures") for doubt in card.doubts), card.doubts
+    assert any(doubt.startswith("coding: 3 providers code procedures on less") for doubt in card.doubts), card.doubts
+    assert card.look_at.startswith("No provider stands out, but 3 providers code few procedures")
 
 
 def test_a_change_is_seen() -> None:
