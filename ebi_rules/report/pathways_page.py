@@ -1,6 +1,8 @@
 """The report of pathways, measures and flows: one HTML page that loads nothing from outside."""
 
+import calendar
 from collections.abc import Iterator, Sequence
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -25,6 +27,7 @@ from ebi_rules.report.page_templates import environment, resource
 from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS, breakdown_title
 from ebi_rules.report.trend_data import without_limits_words
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WAIT, WITHOUT
+from ebi_rules.translate.english import listed
 
 _MOST_DRAWN = 8
 """The flow is also drawn for this many single providers: those with the most pathways."""
@@ -76,12 +79,26 @@ def picture(tables: PathwayTables, place: int, provider: str | None) -> Markup |
 
 
 def _lead(tables: PathwayTables) -> str:
+    """Return which datasets were read from when to when; those of the same days are named together."""
+    datasets: dict[tuple[str, str], list[str]] = {}
+    for extract in tables.run["extracts"]:
+        days = (str(extract["first_day"]), str(extract["last_day"]))
+        datasets.setdefault(days, []).append(DATASETS[extract["dataset"]])
     spans = [
-        f"{DATASETS[extract['dataset']]} from {extract['first_day']} to {extract['last_day']}"
-        for extract in tables.run["extracts"]
+        f"{listed(names, 'and')} from {_in_words(first)} to {_in_words(last)}"
+        for (first, last), names in datasets.items()
     ]
     text = "; ".join(spans)
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _in_words(day: str) -> str:
+    """Return a day as a reader says it: 1 April 2024."""
+    try:
+        found = date.fromisoformat(day)
+    except ValueError:
+        return day
+    return f"{found.day} {calendar.month_name[found.month]} {found.year}"
 
 
 def _overview(tables: PathwayTables, sections: Sequence[dict[str, Any]]) -> PageTable:

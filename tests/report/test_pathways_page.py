@@ -31,7 +31,7 @@ def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
         *texts,
         "What follows is not what was caused",
         "Small numbers are protected",
-        "2019-04-01 to 2026-03-31",
+        "from 1 April 2019 to 31 March 2026",
         "The musculoskeletal pathway",
         "By provider",
         "Over time",
