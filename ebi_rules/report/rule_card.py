@@ -235,10 +235,12 @@ def _look_at(
         return "Nothing stands out: providers and months vary as usual. The level is the question, not the spread."
     if has_providers:
         return "No provider stands out; the numbers are too small to judge months."
-    why = "the numbers are too small to judge providers" if is_compared else "providers are not compared by this rule"
+    if not is_compared:
+        months = "Nothing stands out over time" if has_trend else "The numbers are too small to judge months"
+        return f"{months}; providers are not compared by this rule."
     if has_trend:
-        return f"Nothing stands out over time; {why}."
-    return f"Nothing can be said of months, as the numbers are too small; {why}."
+        return "Nothing stands out over time; the numbers are too small to judge providers."
+    return "The numbers are too small to judge providers or months."
 
 
 def _low_coding(providers: pl.DataFrame) -> list[str]:
