@@ -12,7 +12,7 @@ import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count
+from itertools import combinations, count
 from pathlib import Path
 
 from ebi_rules._support.errors import EbiError, EngineError, UsageError
@@ -127,6 +127,18 @@ def require_apart(output: Path, inputs: Iterable[Path]) -> None:
         input_path = Path(os.path.realpath(source))
         if output_path == input_path or input_path in output_path.parents or output_path in input_path.parents:
             raise UsageError(f"the output {output} overlaps the input {source}: choose another output.")
+
+
+def require_distinct(outputs: Iterable[Path]) -> None:
+    """Check that no output of one run is another, or in another.
+
+    Raises:
+        UsageError: Two outputs overlap.
+    """
+    for one, other in combinations(outputs, 2):
+        one_path, other_path = Path(os.path.realpath(one)), Path(os.path.realpath(other))
+        if one_path == other_path or one_path in other_path.parents or other_path in one_path.parents:
+            raise UsageError(f"the outputs {one} and {other} overlap: choose places beside each other.")
 
 
 def require_free(path: Path, force: bool) -> None:

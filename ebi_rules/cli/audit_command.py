@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebi_rules._support.atomic_output import require_apart, reserved_output, whole_file
+from ebi_rules._support.atomic_output import require_apart, require_distinct, reserved_output, whole_file
 from ebi_rules._support.errors import UsageError
 from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
-from ebi_rules.cli.further_outputs import further_outputs
+from ebi_rules.cli.further_outputs import further_outputs, require_possible
 from ebi_rules.cli.measure_commands import show_measures
 from ebi_rules.cli.options import (
     adjust_option,
@@ -233,11 +233,12 @@ def audit(
         raise UsageError("--append counts an extract and saves the cube itself: leave --from-cube and --save-cube out.")
     files = [*extracts, *from_cube, *(options[name] for name in _INPUT_FILES), *settings_files().values()]
     inputs = [Path(path) for path in files if path]
-    if name_others and not pack:
-        raise UsageError("--name-others is for --pack.")
-    for path in (output, save_cube, append, charts, star_schema):
-        if path is not None:
-            require_apart(path, inputs)
+    require_possible(pdf, pack, name_others, by, bool(from_cube))
+    folders = [folder for folder in (charts, star_schema) if folder is not None]
+    written = [path for path in (output, save_cube, append, *folders) if path is not None]
+    require_distinct(written)
+    for place in written:
+        require_apart(place, inputs)
     if extract is None:
         _refuse_extract_options({"by": by, **options})
     if len(extracts) > 1:
@@ -262,7 +263,7 @@ def audit(
         click.echo(f"Wrote {output}. {FLAG_MEANING}")
         return
     with status() as progress, ExitStack() as outputs:
-        for path in (output, save_cube):
+        for path in (output, save_cube, *folders):
             if path is not None:
                 outputs.enter_context(reserved_output(path, force))
         if append is not None:
@@ -287,7 +288,7 @@ def audit(
             progress("writing the star schema")
             result.star_schema(star_schema, force)
     show_audit(result)
-    for folder in filter(None, (charts, star_schema)):
+    for folder in folders:
         click.echo(f"Wrote {folder}.")
     if saved := save_cube or append:
         click.echo(f"Wrote {saved}, which has exact counts: keep it inside your organisation.")

@@ -1,9 +1,11 @@
 """What an audit writes beside its tables and its report, if it is asked: print, packs, charts, a star schema."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from ebi_rules._support.errors import UsageError
 from ebi_rules.cli.options import combined
 
 further_outputs = combined(
@@ -27,3 +29,28 @@ further_outputs = combined(
         help="Also write facts, dimensions and a data dictionary as parquet, for Power BI or Fabric.",
     ),
 )
+
+
+def require_possible(pdf: bool, pack: str | None, name_others: bool, by: Sequence[str], is_cube: bool) -> None:
+    """Check, before anything is counted, that what is asked for can be written.
+
+    Args:
+        pdf: Whether the report is to be printed.
+        pack: The field whose units are to have packs.
+        name_others: Whether packs name the others.
+        by: The fields that are counted beside provider.
+        is_cube: Whether a cube is read, which has its fields already.
+
+    Raises:
+        UsageError: There can be no such packs.
+        EngineError: There is no browser to print with.
+    """
+    from ebi_rules.report.browser import require_browser
+    from ebi_rules.report.unit_packs import require_field
+
+    if name_others and pack is None:
+        raise UsageError("--name-others is for --pack.")
+    if pack is not None:
+        require_field(pack, [*by, pack] if is_cube else by)
+    if pdf:
+        require_browser()

@@ -85,7 +85,7 @@ MEANINGS: Mapping[str, str] = {
     "standardised_rate_per_100000": "the same, standardised to the European Standard Population of 2013",
 }
 _ENDINGS = {"_lower_95": "lower end of the 95% interval of the figure before it", "_upper_95": "upper end of it"}
-_BEGINNINGS = {"percent_": "percentage of activity: ", "by_": ""}
+_SHARE = "percent_"
 
 
 def star_schema(audit: AuditTables) -> dict[str, pl.DataFrame]:
@@ -132,9 +132,8 @@ def meaning(column: str, fields: tuple[str, ...]) -> str:
     for ending, words in _ENDINGS.items():
         if column.endswith(ending):
             return words
-    for beginning, words in _BEGINNINGS.items():
-        if column.startswith(beginning):
-            return words + column.removeprefix(beginning).replace("_", " ")
+    if column.startswith(_SHARE):
+        return "percentage of activity: " + column.removeprefix(_SHARE).replace("_", " ")
     raise UsageError(f"no meaning is written down for the column {column}.")
 
 

@@ -4,6 +4,7 @@ They describe tables that are already under disclosure control, and compute noth
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import polars as pl
 
@@ -75,14 +76,19 @@ def summary(audit: AuditTables, entry: AuditedRule, totals: dict[str, object], p
                 f"{_joined(names, _MOST_NAMED)} had {rate_words} than we would expect, even allowing for normal "
                 f"differences between providers and for patients' {casemix_fields(audit)} (outside the 99.8% limits)."
             )
-    variants = audit.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
-    if variants.height:
-        widest = variants.sort("differs", descending=True).row(0, named=True)
+    widest = widest_variant(audit, entry)
+    if widest is not None:
         sentences.append(
             f"Under another interpretation of the rule, {widest['variant']}, the count changes from {flagged} to "
             f"{count_text(widest['flagged'])}; {count_text(widest['differs'])} activities are decided differently."
         )
     return sentences
+
+
+def widest_variant(audit: AuditTables, entry: AuditedRule) -> dict[str, Any] | None:
+    """Return the row of the variant that decides most activities differently; None if none does."""
+    variants = audit.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
+    return variants.sort("differs", descending=True).row(0, named=True) if variants.height else None
 
 
 def _before_policy(audit: AuditTables, entry: AuditedRule) -> list[str]:

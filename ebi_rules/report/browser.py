@@ -22,8 +22,23 @@ _ON_A_MAC = (
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
 _SECONDS = 120
+_WITHOUT_SANDBOX = ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
+"""As root, for example in a container, Chromium does not start inside its sandbox."""
 
-NO_BROWSER = "no Chromium, Chrome or Edge was found on this machine"
+
+def require_browser() -> str:
+    """Return the path of an installed browser.
+
+    Raises:
+        EngineError: There is none.
+    """
+    browser = find_browser()
+    if browser is None:
+        raise EngineError(
+            "no Chromium, Chrome or Edge was found on this machine, so that the report cannot be printed: "
+            "leave --pdf out."
+        )
+    return browser
 
 
 def find_browser() -> str | None:
@@ -72,7 +87,7 @@ def _run(browser: str, options: Sequence[str], target: Path) -> None:
             browser,
             "--headless",
             "--disable-gpu",
-            "--no-sandbox",
+            *_WITHOUT_SANDBOX,
             "--no-first-run",
             f"--user-data-dir={profile}",
             *options,

@@ -15,6 +15,7 @@ from ebi_rules.provider_audit.shown_counts import stand_in
 from ebi_rules.provider_audit.signals import Variation, variation_of
 from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS, LOW_CODING
+from ebi_rules.report.audit_sentences import widest_variant
 from ebi_rules.report.page_tables import count_text
 from ebi_rules.report.report_words import SIGNAL_WORDS, figure_text, with_labels
 from ebi_rules.report.trend_charts import axis_label
@@ -260,9 +261,8 @@ def _named(labels: list[str]) -> str:
 def _doubts(audit: AuditTables, entry: AuditedRule, providers: pl.DataFrame) -> list[str]:
     """Return what would change the answer: another interpretation, incomplete coding."""
     doubts = []
-    variants = audit.sensitivity.filter(pl.col("rule") == entry.key, pl.col("differs").fill_null(0) > 0)
-    if variants.height:
-        widest = variants.sort("differs", descending=True).row(0, named=True)
+    widest = widest_variant(audit, entry)
+    if widest is not None:
         doubts.append(
             f"interpretation: read as {str(widest['variant']).replace('_', ' ')}, {count_text(widest['differs'])} are "
             f"decided otherwise ({count_text(widest['flagged'])} in scope)"

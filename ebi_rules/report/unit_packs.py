@@ -5,7 +5,7 @@ so that the whole set says no more than the audit's files do. The others are ano
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +51,18 @@ class Pack:
     page: str
 
 
-def require_field(audit: AuditTables, field: str) -> None:
-    """Raise `UsageError` if the units of a field can have no packs."""
+def require_field(field: str, counted: Collection[str]) -> None:
+    """Raise `UsageError` if the units of a field can have no packs.
+
+    Args:
+        field: The field.
+        counted: The fields that are counted beside provider.
+    """
     if field in PRACTITIONERS:
         raise UsageError(f"--pack {field}: there are no packs of people.")
     if field not in FIELDS:
         raise UsageError("--pack: " + unknown("field", field, FIELDS))
-    if field != "provider" and field not in audit.counts.fields:
+    if field != "provider" and field not in counted:
         raise UsageError(f"--pack {field}: count by it too, with --by {field}.")
 
 
@@ -72,7 +77,7 @@ def unit_packs(audit: AuditTables, field: str, name_others: bool = False) -> Ite
     Raises:
         UsageError: The units of the field can have no packs.
     """
-    require_field(audit, field)
+    require_field(field, audit.counts.fields)
     table = audit.providers if field == "provider" else audit.by_field(field)
     units = table.filter(pl.col(field).is_not_null())[field].unique(maintain_order=True).to_list()
     grounds = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
-from ebi_rules._support.errors import EngineError, UsageError, unknown
+from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.labels import settings_files
 from ebi_rules.disclosure.rounding import ABOUT, SUPPRESSED, plain
@@ -196,7 +196,12 @@ class Audit:
             EngineError: There is no browser, or it does not print.
         """
         from ebi_rules.provider_audit.table_files import write_csv, write_workbook
+        from ebi_rules.report.browser import print_pdf, require_browser
+        from ebi_rules.report.unit_packs import require_field
 
+        browser = require_browser() if pdf else None
+        if pack is not None:
+            require_field(pack, self.fields)
         require_apart(Path(folder), self._inputs())
         recorded = self._checked_release(release, override, Path(folder))
         with whole_folder(Path(folder), OUR_FILES, force) as target:
@@ -211,9 +216,9 @@ class Audit:
             if pack is not None:
                 progress(f"writing packs by {pack}")
                 self._write_packs(target / "packs", pack, name_others)
-            if pdf:
+            if browser is not None:
                 progress("printing the report")
-                self._print(target / "report.html", target / "report.pdf")
+                print_pdf(browser, target / "report.html", target / "report.pdf")
             recorded()
 
     def charts(self, folder: str | Path, force: bool = False) -> int:
@@ -352,14 +357,6 @@ class Audit:
         folder.mkdir()
         for pack in unit_packs(self.tables, field, name_others):
             (folder / f"{pack.file}.html").write_text(pack.page, encoding="utf-8")
-
-    def _print(self, page: Path, target: Path) -> None:
-        from ebi_rules.report.browser import NO_BROWSER, find_browser, print_pdf
-
-        browser = find_browser()
-        if browser is None:
-            raise EngineError(f"{NO_BROWSER}, so that the report cannot be printed: leave --pdf out.")
-        print_pdf(browser, page, target)
 
     def _write_report(self, path: Path) -> None:
         from ebi_rules.report.audit_page import audit_page
