@@ -87,10 +87,12 @@ def _community(rng: np.random.Generator, events: list[Event]) -> tuple[pl.DataFr
         team, provider = _pick(rng, ["20", "26", "12", None]), _pick(rng, ["ZZ1", "ZZ2"])
         if any(row[0] == key for row in referrals):
             continue
+        some = [(_day(rng), _pick(rng, ["5", "6", "3", "2", "4", None])) for _ in range(int(rng.integers(0, 4)))]
+        if some and rng.random() < 0.3:  # Many referrals are closed at their last contact.
+            closed = some[-1][0]
         referrals.append((key, person, start, closed, team, provider))
         own = {"id": key, "patient": person, "referral_date": start, "closed_date": closed, "team_type": team}
         own["provider"] = provider
-        some = [(_day(rng), _pick(rng, ["5", "6", "3", "2", "4", None])) for _ in range(int(rng.integers(0, 4)))]
         for place, (day, status) in enumerate(some):
             contacts.append((key, str(place), day, status))
             events.append(Event(str(day), "community", Activity.of({**own, "attendance_status": status})))
