@@ -36,7 +36,7 @@ def test_one_provider_stands_out() -> None:
     share = np.full(PROVIDERS, 0.05)
     share[7] = 0.12
     card = _card(made_up_audit(share))
-    assert "Look at ZZ07, which does more than its patients' case mix explains" in card.look_at
+    assert card.look_at.startswith("Look at ZZ07, which does more than its patients' case mix explains (2.2 times")
     assert card.extremes.startswith("highest: ZZ07 2.")
     assert "beyond the usual spread" in card.beyond and card.stands_out
 
