@@ -140,12 +140,12 @@ def _apart(labels: Sequence[Label], space: float) -> list[Label]:
 
 
 def _not_touching(labels: Sequence[Label], width: float) -> list[Label]:
-    """Return the labels, from the left, that do not touch the one before."""
+    """Return the labels, from the left, that do not touch the one before; empty ones are none."""
     kept: list[Label] = []
     free = -width
     for share, text in labels:
         half = text_width(text) / 2
-        if share * width - half >= free:
+        if text and share * width - half >= free:
             kept.append((share, text))
             free = share * width + half + _SPACE
     return kept

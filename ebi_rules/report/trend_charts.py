@@ -123,7 +123,7 @@ def multiples(
     """
     kinds = kinds_of(direction)
     columns = [_RATE, "mean", "lower", "upper"]
-    y = from_zero("", [value for _, rows in series for column in columns[:2] for value in rows[column]], 3)
+    y = from_zero("", [value for _, rows in series for column in columns for value in rows[column]], 3)
     charts = []
     for label, rows in series:
         period = "quarter" if "quarter" in rows.columns else "month"

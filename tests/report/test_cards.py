@@ -12,6 +12,7 @@ import ebi_rules as ebi
 from ebi_rules.report.rule_card import FEWEST_EXPECTED, Card
 from ebi_rules.report.rule_heatmap import STATES
 from ebi_rules.report.rule_section import rule_section
+from ebi_rules.report.trend_charts import multiples
 from ebi_rules.report.variation_icons import DOWN, UP, colour_of
 from ebi_rules.synth.made_up_extract import write_extract
 from tests.report.situations import PROVIDERS, made_up_audit
@@ -99,3 +100,15 @@ def test_many_rules_have_a_heatmap_with_every_state(tmp_path: Path) -> None:
     ratios = {text.rstrip("▲▼") for shade, _, text in cells if shade != "none"}
     assert ratios and all(re.fullmatch(r"\d+\.\d", ratio) for ratio in ratios)
     assert len(cells) == len(audit.run["rules"]) * audit.providers["provider"].n_unique()
+
+
+def test_small_trends_keep_within_their_frame_and_name_both_ends() -> None:
+    months = [f"{2022 + month // 12}-{month % 12 + 1:02}" for month in range(36)]
+    rows = pl.DataFrame({"month": months}).with_columns(
+        rate_per_1000_eligible=10.0, mean=10.0, lower=1.0, upper=500.0, signal=pl.lit(None, pl.String), partial=False
+    )
+    body = multiples([("ZZ1", rows)], {"month": months}, "Rates over time", None).body
+    assert body.count(">2022<") == body.count(">2024<") == 1
+    top, height = map(float, re.findall(r'<rect x="[\d.]+" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', body)[0])
+    downs = [float(down) for path in re.findall(r' d="(M[^"]*)"', body) for down in re.findall(r",([-\d.]+)", path)]
+    assert len(downs) == 4 * 36 and all(top <= down <= top + height for down in downs)
