@@ -212,16 +212,18 @@ def synth_command(
 
     if people is not None and scans is not None:
         raise UsageError("use either --people or --scans.")
-    if (people is not None or scans is not None) and (truth or names):
+    if (people is not None or scans is not None) and truth:
         option = "--people" if scans is None else "--scans"
-        raise UsageError(f"{option} writes the truth beside the extracts: do not use --truth or --names with it.")
+        raise UsageError(f"{option} writes the truth beside the extracts: do not use --truth with it.")
+    if scans is not None and names:
+        raise UsageError("--names is for an extract or --people.")
     if scans is not None:
         write_scans(output, scans, seed, force)
         click.echo(f"Wrote {output}: the scans of {scans:,} made-up people.")
         return
     if people is not None:
         with row_progress(people, "people") as progress:
-            write_population(output, people, seed, force, progress)
+            write_population(output, people, seed, force, progress, names)
         click.echo(f"Wrote {output}: {people:,} made-up people.")
         return
     with row_progress(rows, "rows") as progress:

@@ -12,7 +12,7 @@ from ebi_rules.pathways.measure import Event
 from ebi_rules.pathways.measure_meaning import is_a
 from ebi_rules.rule_model.measure_logic import EventDefinition
 
-BEGINS, LOST, IN_VIEW = "start", "lost to view", "still in view"
+BEGINS, LOST, IN_VIEW = "start", "no further activity", "still being followed"
 """Where every pathway begins, and where a pathway ends if no stage ends it."""
 
 
@@ -54,8 +54,8 @@ class PathsExample:
 class Flow:
     """The stages of a pathway.
 
-    A pathway begins with the first activity at any stage. It ends at a stage that ends it, or is lost to view when
-    nothing follows for more than `lost_after` days.
+    A pathway begins with the first activity at any stage. It ends at a stage that ends it, or with no further activity
+    when nothing follows for more than `lost_after` days.
 
     Attributes:
         key: Its key.
@@ -83,7 +83,7 @@ class Flow:
 
     @property
     def ends(self) -> tuple[str, ...]:
-        """Where pathways end, in order: the stages that end one, then lost to view and still in view."""
+        """Where pathways end, in order: the stages that end one, then no further activity and still being followed."""
         return (*(stage.name for stage in self.stages if stage.ends), LOST, IN_VIEW)
 
 

@@ -84,7 +84,8 @@ def _runs(visits: pl.DataFrame, flow: Flow, last: int) -> pl.DataFrame:
 
     Returns:
         One row per run of visits: provider and begin of the pathway, step, stage, after (the next stage of the pathway,
-        null at its end), end (lost to view or still in view; null before the end, and where a stage ends it).
+        null at its end), end (no further activity, or still being followed; null before the end, and where a stage
+        ends it).
     """
     person, day, stage = (pl.col(name) for name in ("person", "day", "stage"))
     is_same_person = person.eq(person.shift(1)).fill_null(False)
@@ -93,7 +94,7 @@ def _runs(visits: pl.DataFrame, flow: Flow, last: int) -> pl.DataFrame:
     is_new = ~is_same_person | is_after_end | is_after_gap
     marked = visits.with_columns(is_new.fill_null(True).alias("new"))
     is_last = pl.col("new").shift(-1).fill_null(True)
-    # A person who comes later, in another pathway, was lost to view in between.
+    # A person who comes later, in another pathway, had no further activity in between.
     comes_later = person.eq(person.shift(-1)).fill_null(False)
     is_lost = comes_later | (pl.lit(last) - day >= flow.lost_after)
     end = pl.when(is_lost).then(pl.lit(LOST)).otherwise(pl.lit(IN_VIEW))

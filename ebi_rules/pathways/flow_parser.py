@@ -98,7 +98,9 @@ class _FlowFile(PeopleSource):
         where = ("examples", str(number))
         self.require_keys(where, table, _EXAMPLE, _EXAMPLE - {"data"})
         if table["paths"] != [] and not is_list_of_texts(table["paths"]):
-            self.fail((*where, "paths"), "this must be a list of pathways, such as 'start > imaging > lost to view'.")
+            self.fail(
+                (*where, "paths"), "this must be a list of pathways, such as 'start > imaging > no further activity'."
+            )
         first, last = self.days_of_data(where, table)
         events = tuple(self.event((*where, "person"), activity) for activity in table["person"])
         return PathsExample(table["about"], events, tuple(table["paths"]), first, last)

@@ -56,6 +56,9 @@ class AuditTables:
     reference: Reference | None = None
     findings: tuple[Finding, ...] = ()
     _by_field: dict[str, pl.DataFrame] = field(default_factory=dict, init=False, compare=False)
+    _by_rule: dict[int, tuple[pl.DataFrame, dict[str, pl.DataFrame]]] = field(
+        default_factory=dict, init=False, compare=False
+    )
 
     @cached_property
     def counts(self) -> Counts:
@@ -141,6 +144,15 @@ class AuditTables:
         if name not in self._by_field:
             self._by_field[name] = rates_by_field(self.counts, name, self.settings)
         return self._by_field[name]
+
+    def of_rule(self, table: pl.DataFrame, rule: str) -> pl.DataFrame:
+        """Return the rows of one rule in one of these tables, which is parted by rule only once."""
+        if id(table) not in self._by_rule:
+            parts = table.partition_by("rule", as_dict=True, maintain_order=True)
+            # The table is kept with its parts, so that no other can have its identity.
+            self._by_rule[id(table)] = table, {str(key): rows for (key,), rows in parts.items()}
+        _, parts_of = self._by_rule[id(table)]
+        return parts_of[rule] if rule in parts_of else table.clear()
 
     def by_file(self) -> dict[str, pl.DataFrame]:
         """Return every table that an audit writes, by the name of its file."""

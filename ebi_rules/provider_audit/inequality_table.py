@@ -19,9 +19,8 @@ CHARACTERISTICS = ("imd_decile", "ethnic_category", "sex", "age_band")
 NOT_KNOWN = {"ethnic_category": ("Z", "99"), "sex": ("0", "9")}
 """Codes for a characteristic that is not known or was not stated."""
 
-_MOST_DEPRIVED, _LEAST_DEPRIVED = "1", "10"
-_REFERENCE_VALUES = {"ethnic_category": "A", "sex": "1", "age_band": "45-49"}
-"""The value that others are compared with: White British, male, and an age in the middle of life."""
+REFERENCE_VALUES = {"imd_decile": "10", "ethnic_category": "A", "sex": "1", "age_band": "45-49"}
+"""The value that others are compared with: least deprived, White British, male, and an age in the middle of life."""
 
 _FIGURES = ("figure", "figure_lower_95", "figure_upper_95")
 _TEXTS = ("rule", "characteristic", "basis", "comparison", "value", "compared_with")
@@ -50,7 +49,7 @@ def inequality_table(counts: Counts, settings: Settings) -> pl.DataFrame:
           suppressed count counts as 4.
         - `slope_index` (per 1,000 eligible, most deprived minus least deprived) and `relative_index`: over deprivation
           deciles.
-        - `rate_ratio`: of a value to another; of decile 1 to decile 10.
+        - `rate_ratio`: of each other value to that in `REFERENCE_VALUES`.
 
         If a count behind a figure is suppressed, the figure is null.
     """
@@ -74,8 +73,7 @@ def _comparisons(table: pl.DataFrame, name: str, eligible: int | None) -> Iterat
     for basis, rates in _rates_by_basis(table.filter(~is_unknown)).items():
         if name == "imd_decile":
             yield from _over_deciles(basis, rates.sort(pl.col(name).cast(pl.Int64)))
-        else:
-            yield from _with_reference(basis, rates, name, _REFERENCE_VALUES[name])
+        yield from _with_reference(basis, rates, name, REFERENCE_VALUES[name])
 
 
 def _percent_missing(missing: pl.Series, eligible: int | None) -> tuple[float, float, float]:
@@ -107,8 +105,7 @@ def _rates_by_basis(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def _over_deciles(basis: str, rates: pl.DataFrame) -> Iterator[Comparison]:
-    """Compare the rates of deprivation deciles, in their order."""
-    decile_column = rates.columns[0]
+    """Return the indices of inequality over deprivation deciles, in their order."""
     is_shown = not rates["hidden"].any() and not rates["rate"].has_nulls()
     is_complete = is_shown and rates.height > 1 and bool((rates["eligible"] > 0).all())
     # The variance of a Poisson count is its mean: half an event stands in for none.
@@ -119,15 +116,13 @@ def _over_deciles(basis: str, rates: pl.DataFrame) -> Iterator[Comparison]:
     eligible = rates["eligible"].fill_null(0).to_numpy()
     for comparison, index in (("slope_index", slope_index), ("relative_index", relative_index)):
         yield basis, comparison, None, None, *_figures(index(values, variances, eligible) if is_complete else NONE)
-    by_decile = {row[decile_column]: row for row in rates.iter_rows(named=True)}
-    ratio = _ratio(by_decile.get(_MOST_DEPRIVED), by_decile.get(_LEAST_DEPRIVED))
-    yield basis, "rate_ratio", _MOST_DEPRIVED, _LEAST_DEPRIVED, *_figures(ratio)
 
 
 def _with_reference(basis: str, rates: pl.DataFrame, name: str, reference: str) -> Iterator[Comparison]:
     """Compare the rate of each value with that of the reference value."""
     by_value = {row[name]: row for row in rates.iter_rows(named=True)}
-    values = [band for band in AGE_BANDS if band in by_value] if name == "age_band" else sorted(by_value)
+    orders = {"age_band": AGE_BANDS, "imd_decile": [str(decile) for decile in range(1, 11)]}
+    values = [value for value in orders.get(name, sorted(by_value)) if value in by_value]
     for value in values:
         if value != reference:
             ratio = _ratio(by_value[value], by_value.get(reference))

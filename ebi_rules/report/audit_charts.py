@@ -1,21 +1,13 @@
 """The charts of an audit by name, for notebooks and scripts; the report draws the same charts."""
 
-import polars as pl
-
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.provider_audit.audit_tables import AuditTables
-from ebi_rules.provider_audit.signals import variance_of
-from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.report.count_charts import attrition, sensitivity
 from ebi_rules.report.drawing import Chart
-from ebi_rules.report.provider_charts import breakdown, funnel, rates
-from ebi_rules.report.report_words import CHART_NAMES, breakdown_title
-from ebi_rules.report.trend_charts import trend
-from ebi_rules.report.trend_data import chosen_trend
+from ebi_rules.report.rule_charts import RuleCharts
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
-CHARTS = ("attrition", "funnel", "rates", "trend", "sensitivity")
+CHARTS = ("attrition", "funnel", "adjusted", "rates", "trend", "multiples", "change", "sensitivity")
 """The charts that every rule has, beside those by the fields that were counted."""
 
 
@@ -24,43 +16,29 @@ def chart_of(audit: AuditTables, name: str, rule: str | None, provider: str | No
 
     Args:
         audit: The tables of an audit.
-        name: attrition, funnel, rates, trend, sensitivity, or a field that was counted.
+        name: attrition, funnel, adjusted, rates, trend, multiples, change, sensitivity, or a field that was counted.
         rule: The rule's key or alias; None for the first rule.
         provider: The provider of a trend; None for all providers together.
 
     Raises:
-        UsageError: There is no such chart, rule or provider.
+        UsageError: There is no such chart, rule or provider, or too little may be shown to draw it.
     """
-    entry = _entry(audit, rule)
-    of_rule = pl.col("rule") == entry.key
-    title = entry.counted.title
-    if name == "attrition":
-        documentation = entry.counted.documentation
-        shows = CHART_NAMES[name].format(title=title)
-        phrases = {criterion: documentation.phrase(criterion) for criterion in entry.counted.criteria}
-        return attrition(audit.attrition.filter(of_rule, pl.col("provider") == ALL_PROVIDERS), phrases, shows)
-    if name == "funnel":
-        providers = audit.providers.filter(of_rule)
-        tau2 = variance_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
-        return funnel(providers, tau2, CHART_NAMES[name].format(title=title))
-    if name == "rates":
-        return rates(audit.providers.filter(of_rule), CHART_NAMES[name].format(title=title))
-    if name == "sensitivity":
-        return sensitivity(audit.sensitivity.filter(of_rule), CHART_NAMES[name].format(title=title))
+    charts = RuleCharts(audit, _entry(audit, rule))
     if name == "trend":
+        providers = [ALL_PROVIDERS, *audit.trend["provider"].unique().sort()]
         code = provider or ALL_PROVIDERS
-        series = chosen_trend(audit, entry.key, code)
-        if not series.height:
-            raise UsageError(unknown("provider", code, audit.trend["provider"].drop_nulls().unique().sort()))
-        period, points = "month", audit.counts.months
-        if "quarter" in series.columns:
-            period, points = "quarter", audit.counts.quarters
-        words = {"period": period, "who": provider or "all providers", "title": title}
-        return trend(series, CHART_NAMES[name].format(**words), points=points)
-    if name in audit.counts.fields:
-        shows = CHART_NAMES["breakdown"].format(by=breakdown_title(name).lower(), title=title)
-        return breakdown(audit.by_field(name).filter(of_rule), name, shows)
-    raise UsageError(unknown("chart", name, [*CHARTS, *audit.counts.fields]))
+        if code not in providers:
+            raise UsageError(unknown("provider", code, [each for each in providers[1:] if each]))
+        chart = charts.trend(code)
+    elif name in CHARTS:
+        chart = getattr(charts, name)()
+    elif name in audit.counts.fields:
+        chart = charts.breakdown(name)
+    else:
+        raise UsageError(unknown("chart", name, [*CHARTS, *audit.counts.fields]))
+    if chart is None:
+        raise UsageError(f"the chart {name} is not drawn: there is nothing to draw, or too little may be shown.")
+    return chart
 
 
 def _entry(audit: AuditTables, rule: str | None) -> AuditedRule:

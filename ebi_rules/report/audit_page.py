@@ -15,7 +15,7 @@ from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
 from ebi_rules.provider_audit.table_columns import ALL_MONTHS, ALL_PROVIDERS
 from ebi_rules.report.audit_sentences import method, period
 from ebi_rules.report.page_tables import PageTable, count_text, page_table
-from ebi_rules.report.page_templates import environment, resource
+from ebi_rules.report.page_templates import environment, is_of_made_up_data, resource
 from ebi_rules.report.report_words import with_labels
 from ebi_rules.report.rule_card import Card
 from ebi_rules.report.rule_heatmap import FEWEST_RULES, rule_heatmap
@@ -34,6 +34,7 @@ def audit_page(audit: AuditTables) -> str:
         .get_template("page.jinja")
         .render(
             run=audit.run_record,
+            made_up=is_of_made_up_data(audit.run_record),
             exact=audit.settings.disclosure == "none",
             disclosure=ABOUT[audit.settings.disclosure],
             signs=SIGNS,

@@ -15,7 +15,7 @@ from ebi_rules.provider_audit.comparability import rules_not_compared
 from ebi_rules.provider_audit.judged_series import RARE
 from ebi_rules.provider_audit.signals import NOT_JUDGED, Variation
 from ebi_rules.report.page_tables import count_text
-from ebi_rules.report.report_words import SIGNAL_WORDS, with_labels
+from ebi_rules.report.report_words import SIGNAL_WORDS, variant_label, with_labels
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.translate.english import month_name
 
@@ -79,8 +79,9 @@ def summary(audit: AuditTables, entry: AuditedRule, totals: dict[str, object], p
     widest = widest_variant(audit, entry)
     if widest is not None:
         sentences.append(
-            f"Under another interpretation of the rule, {widest['variant']}, the count changes from {flagged} to "
-            f"{count_text(widest['flagged'])}; {count_text(widest['differs'])} activities are decided differently."
+            f"Under another interpretation of the rule, “{variant_label(widest['variant'])}”, the count changes from "
+            f"{flagged} to {count_text(widest['flagged'])}; {count_text(widest['differs'])} activities are decided "
+            "differently."
         )
     return sentences
 

@@ -3,16 +3,10 @@
 from typing import Any
 
 import polars as pl
-from markupsafe import Markup
 
-from ebi_rules.provider_audit.audit_tables import AuditTables
-from ebi_rules.provider_audit.rate_tables import UNITS
-from ebi_rules.provider_audit.signals import variance_of
-from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.report.page_tables import PageTable, page_table
-from ebi_rules.report.provider_charts import MOST_NAMED, RATE, breakdown, drawable, funnel
-from ebi_rules.report.report_words import CHART_NAMES, breakdown_title, field_label, value_label, with_signal_words
-from ebi_rules.rule_model.audited_rule import AuditedRule
+from ebi_rules.report.report_words import RATE, breakdown_title, field_label, value_label, with_signal_words
+from ebi_rules.report.rule_charts import RuleCharts
 
 RATIOS = ("expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95")
 
@@ -33,39 +27,22 @@ _COMPARISON_SCHEMA = {
 }
 
 
-def breakdowns(audit: AuditTables, entry: AuditedRule, title: str) -> list[dict[str, Any]]:
+def breakdowns(charts: RuleCharts) -> list[dict[str, Any]]:
     """Return the title, chart and table of a rule's breakdown by each field that was counted.
 
     Args:
-        audit: The tables of the audit.
-        entry: The rule.
-        title: The title of the rule, for text alternatives of charts.
+        charts: The rule with its charts.
     """
-    sections = []
+    audit, sections = charts.audit, []
     for field in audit.counts.fields:
-        table = audit.by_field(field).filter(pl.col("rule") == entry.key, pl.col("eligible").fill_null(1) > 0)
+        table = audit.of_rule(audit.by_field(field), charts.entry.key).filter(pl.col("eligible").fill_null(1) > 0)
         heading = breakdown_title(field)
-        chart = None
-        if field in UNITS:
-            chart = _funnel(audit, table, field, f"Funnel of standardised ratios {heading.lower()}, {title}")
-        elif 0 < table[RATE[0]].count() <= MOST_NAMED:
-            name = CHART_NAMES["breakdown"].format(by=heading.lower(), title=title)
-            chart = breakdown(table, field, name).svg()
         ratios = [column for column in (*RATIOS, "signal") if column in table.columns]
         columns = [field, "activity", "eligible", "flagged", *RATE, *ratios]
         worded = with_signal_words(with_value_labels(table, field))
         shown = page_table(worded, f"{heading}: counts and rates", columns)
-        sections.append({"title": heading, "chart": chart, "table": shown})
+        sections.append({"title": heading, "chart": charts.breakdown(field), "table": shown})
     return sections
-
-
-def _funnel(audit: AuditTables, table: pl.DataFrame, field: str, name: str) -> Markup | None:
-    """Draw the funnel of organisations, areas or practitioners; return None if none can be drawn."""
-    units = table.rename({field: "provider"})
-    if not drawable(units).height:
-        return None
-    tau2 = variance_of(compared(units, audit.counts), audit.settings, audit.counts.method)
-    return funnel(units, tau2, name).svg()
 
 
 def with_value_labels(table: pl.DataFrame, field: str) -> pl.DataFrame:

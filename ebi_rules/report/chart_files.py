@@ -12,7 +12,7 @@ from ebi_rules.report.audit_charts import CHARTS, chart_of
 from ebi_rules.report.browser import draw_png
 from ebi_rules.report.drawing import Chart
 
-_COMPARISONS = ("funnel", "rates")
+_COMPARISONS = ("funnel", "rates", "adjusted")
 
 
 def charts_of(audit: AuditTables) -> Iterator[tuple[str, Chart]]:
@@ -28,7 +28,10 @@ def charts_of(audit: AuditTables) -> Iterator[tuple[str, Chart]]:
             if name in _COMPARISONS and entry.key in not_compared:
                 continue
             with suppress(UsageError):
-                yield re.sub("[^A-Za-z0-9-]+", "_", f"{entry.key}_{name}"), chart_of(audit, name, entry.key, None)
+                yield (
+                    re.sub("[^A-Za-z0-9-]+", "_", f"{entry.key}_{name}"),
+                    chart_of(audit, name, entry.key, None).titled(),
+                )
 
 
 def write_charts(audit: AuditTables, folder: Path, browser: str | None) -> int:

@@ -12,6 +12,7 @@ from ebi_rules.report.chart_style import BLUE, COMMON_EDGE, FRAME, LIGHT, ORANGE
 from ebi_rules.report.drawing import Chart, Drawing, shortened, text_width
 from ebi_rules.report.page_tables import count_text
 from ebi_rules.report.plot import Plot
+from ebi_rules.report.report_words import variant_label
 
 _BAR = 16
 """The height of a bar in pixels."""
@@ -58,7 +59,7 @@ def sensitivity(table: pl.DataFrame, name: str) -> Chart:
     counts = available["flagged"].to_list()
     colours = [BLUE if is_counted else ORANGE for is_counted in counted]
     x = from_zero("in scope", counts, 6)
-    return _bars(x, available["variant"].to_list(), counts, colours, name)
+    return _bars(x, [variant_label(name) for name in available["variant"]], counts, colours, name)
 
 
 def _bars(x: Axis, names: Sequence[str], counts: Sequence[int | None], colours: Sequence[str], name: str) -> Chart:

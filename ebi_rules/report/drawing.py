@@ -35,11 +35,18 @@ _USUAL_WIDTH = 0.556
 _WIDER = 1.2
 """Where there is no Arial, letters may be so many times as wide."""
 
+_TITLE_SIZE, _TITLE_LINE, _TITLE_EDGE, _NARROWEST_TITLE = 15, 20, 6, 320
+"""Of a finding above a chart, in pixels: letters, lines, the room around it, and the least width of its lines."""
+
+_STRIPE = 4
+"""Stripes of a hatched box are this far apart, in pixels."""
+
 _SYMBOLS = {
     "circle": "M{r},0A{r},{r},0,1,1,-{r},0A{r},{r},0,1,1,{r},0Z",
     "square": "M-{r},-{r}H{r}V{r}H-{r}Z",
     "up": "M0,-{t}L{t},{r}H-{t}Z",
     "down": "M0,{t}L{t},-{r}H-{t}Z",
+    "bars": "M-{r},-{r}V{r}M0,-{r}V{r}M{r},-{r}V{r}",
     "cross": "M-{r},-{r}L{r},{r}M-{r},{r}L{r},-{r}",
 }
 
@@ -53,15 +60,17 @@ class Chart:
         width: Its width in pixels.
         height: Its height in pixels.
         name: What it shows, for those who hear it read.
+        finding: What it says, in a sentence: its title. Empty for none.
     """
 
     body: str
     width: float
     height: float
     name: str = ""
+    finding: str = ""
 
     def svg(self) -> Markup:
-        """Return the chart as SVG text.
+        """Return the chart as SVG text, without its finding, which a page writes above it.
 
         Example:
             >>> picture = Chart('<rect width="4" height="4"/>', 10, 5, "A square").svg()
@@ -79,17 +88,35 @@ class Chart:
         """Return the same chart under another name."""
         return replace(self, name=name)
 
+    def saying(self, finding: str) -> "Chart":
+        """Return the same chart with a finding."""
+        return replace(self, finding=finding)
+
+    def titled(self) -> "Chart":
+        """Return the chart with its finding written above it, for a slide or a file by itself."""
+        if not self.finding:
+            return self
+        drawing = Drawing()
+        width = max(self.width, _NARROWEST_TITLE)
+        lines = wrapped(self.finding, width - 2 * _TITLE_EDGE, _TITLE_SIZE)
+        for place, line in enumerate(lines):
+            at = (_TITLE_EDGE, _TITLE_LINE * (place + 0.6))
+            drawing.words(at, line, font_size=_TITLE_SIZE, font_weight="bold")
+        top = _TITLE_LINE * len(lines) + _TITLE_EDGE
+        drawing.chart(self, (0, top))
+        return Chart(drawing.body, width, self.height + top, self.name, self.finding)
+
     def save(self, path: str | Path, force: bool = False) -> None:
-        """Write the chart as an SVG file.
+        """Write the chart as an SVG file, with its finding as its title.
 
         Raises:
             UsageError: The file exists, and it was not asked to be replaced.
         """
         with whole_file(Path(path), force) as target:
-            target.write_text(f"{self.svg()}\n", encoding="utf-8")
+            target.write_text(f"{self.titled().svg()}\n", encoding="utf-8")
 
     def _repr_html_(self) -> str:
-        return str(self.svg())
+        return str(self.titled().svg())
 
     def __repr__(self) -> str:
         return f"<Chart: {self.name}>"
@@ -136,6 +163,13 @@ class Drawing:
         """Paint a rectangle, from its upper left corner."""
         self._element("rect", {"x": corner[0], "y": corner[1], "width": width, "height": height, **attributes})
 
+    def stripes(self, corner: Point, width: float, height: float, **attributes: object) -> None:
+        """Paint a rectangle of upright stripes, which stands for what is not shown."""
+        left, top = corner
+        across = [left + _STRIPE * (place + 0.5) for place in range(max(int(width / _STRIPE), 1))]
+        path = "".join(f"M{_number(x)},{_number(top)}v{_number(height)}" for x in across)
+        self._element("path", {"d": path, "fill": "none", **attributes})
+
     def words(self, at: Point, text: str, **attributes: object) -> None:
         """Write a text; by default it begins at the point, which is at half its height."""
         if text:
@@ -146,7 +180,7 @@ class Drawing:
 
         Args:
             at: Its centre.
-            shape: circle, square, up, down (triangles) or cross.
+            shape: circle, square, up, down (triangles), bars or cross.
             size: Half its width, in pixels.
             tooltip: What is shown to a pointer over it; empty for nothing.
             attributes: Its colours.
@@ -189,6 +223,22 @@ def text_width(text: str, size: float = FONT_SIZE) -> float:
         54
     """
     return sum(_WIDTH_OF.get(letter, _USUAL_WIDTH) for letter in text) * size * _WIDER
+
+
+def wrapped(text: str, width: float, size: float = FONT_SIZE) -> list[str]:
+    """Return a text as lines that are no wider than a number of pixels; a longer word has a line to itself.
+
+    Example:
+        >>> wrapped("Royal Infirmary is highest", 120)
+        ['Royal Infirmary is', 'highest']
+    """
+    lines: list[str] = []
+    for word in text.split():
+        if lines and text_width(f"{lines[-1]} {word}", size) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
 
 
 def shortened(text: str, width: float) -> str:

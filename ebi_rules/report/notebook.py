@@ -14,9 +14,10 @@ from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report.audit_charts import chart_of
 from ebi_rules.report.audit_sentences import period
 from ebi_rules.report.page_tables import PageTable, page_table
-from ebi_rules.report.page_templates import environment
+from ebi_rules.report.page_templates import environment, is_of_made_up_data
 from ebi_rules.report.pathways_page import outcome_words
-from ebi_rules.report.rule_card import Card, card_alone
+from ebi_rules.report.rule_card import Card, rule_card
+from ebi_rules.report.rule_charts import RuleCharts
 
 MOST_CARDS = 6
 """Of more rules, a notebook shows those in which something stands out first, and says how many it leaves out."""
@@ -39,7 +40,7 @@ def audit_in_notebook(audit: AuditTables) -> str:
     return str(
         Markup('<div class="ebi">{}<p><strong>{}</strong></p>{}<p>{}</p>{}{}<p>{}</p><p>{}</p></div>').format(
             Markup(_STYLE),
-            period(audit),
+            f"{'Made-up data. ' if is_of_made_up_data(audit.run_record) else ''}{period(audit)}",
             _drawn_cards([card for _, card in cards[:MOST_CARDS]]),
             more,
             chart,
@@ -69,7 +70,9 @@ def measures_in_notebook(tables: PathwayTables) -> str:
 
 def _cards(audit: AuditTables) -> list[tuple[str, Card]]:
     """Return the key and the card of each rule that is safe to use; those in which something stands out come first."""
-    cards = [(entry.key, card_alone(audit, entry, "")) for entry in audit.audited if not entry.fitness.is_unsafe]
+    cards = [
+        (entry.key, rule_card(RuleCharts(audit, entry), "")) for entry in audit.audited if not entry.fitness.is_unsafe
+    ]
     return sorted(cards, key=lambda each: not each[1].stands_out)
 
 
@@ -81,7 +84,7 @@ def _drawn_cards(cards: list[Card]) -> Markup:
 def _chart(audit: AuditTables, rule: str) -> Markup | str:
     """Return the trend of a rule over all providers, if it can be drawn."""
     try:
-        return chart_of(audit, "trend", rule, None).svg()
+        return chart_of(audit, "trend", rule, None).titled().svg()
     except UsageError:
         return ""
 

@@ -19,13 +19,14 @@ HEADINGS = {
     "ratio_lower_95": "ratio 95% lower",
     "ratio_upper_95": "ratio 95% upper",
     "standardised_ratio": "ratio",
-    "differs": "judged otherwise",
+    "change": "ratio of the latest to the year before",
+    "differs": "decided differently",
     "low_coding": "coding",
     "percent_undiagnosed": "% without a diagnosis",
     "label": "provider",
     "percent_lower_95": "95% lower",
     "percent_upper_95": "95% upper",
-    "outcome": "with it",
+    "outcome": "with outcome",
     "mean_lower_95": "mean 95% lower",
     "mean_upper_95": "mean 95% upper",
     "percentile_90": "90th percentile",
@@ -56,6 +57,7 @@ INTERVALS = {
     "standardised_ratio": ("ratio_lower_95", "ratio_upper_95"),
     "standardised_rate_per_100000": ("standardised_lower_95", "standardised_upper_95"),
     "figure": ("95% lower", "95% upper"),
+    "change": ("change_lower_95", "change_upper_95"),
     **{
         name: (f"{name}_lower_95", f"{name}_upper_95")
         for name in ("percent", "mean", "median", "percentile_90", "percent_within", "percent_seen")

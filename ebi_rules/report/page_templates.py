@@ -1,6 +1,8 @@
 """The templates of report pages."""
 
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 import jinja2
 
@@ -14,6 +16,15 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+
+
+def is_of_made_up_data(run: Mapping[str, Any]) -> bool:
+    """Return whether an input of a run is made up.
+
+    Args:
+        run: The record of the run.
+    """
+    return any(file.get("made_up") for file in run["inputs"])
 
 
 def resource(name: str) -> str:

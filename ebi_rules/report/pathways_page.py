@@ -10,27 +10,23 @@ from markupsafe import Markup
 
 from ebi_rules.disclosure.rounding import ABOUT
 from ebi_rules.layouts.layout import DATASETS
-from ebi_rules.pathways.flow import BEGINS
-from ebi_rules.pathways.flow_tables import places
 from ebi_rules.pathways.measure import Measure
 from ebi_rules.pathways.pathway_tables import PathwayTables
 from ebi_rules.pathways.wait_tables import EVERYBODY, WAIT_COLUMNS
 from ebi_rules.provider_audit.audit_tables import SIGNS
 from ebi_rules.provider_audit.percentages import PERCENT
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.report import provider_charts, trend_charts, wait_charts
+from ebi_rules.report import chart_findings, provider_charts, trend_charts, wait_charts
 from ebi_rules.report.audit_sentences import control_words
 from ebi_rules.report.breakdown_section import comparison_table, with_value_labels
-from ebi_rules.report.flow_picture import flow_picture
+from ebi_rules.report.drawing import Chart
+from ebi_rules.report.flow_section import FEWEST_BEGUN, flow_section
 from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
-from ebi_rules.report.page_templates import environment, resource
-from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS, breakdown_title
+from ebi_rules.report.page_templates import environment, is_of_made_up_data, resource
+from ebi_rules.report.report_words import NOT_RECORDED, SIGNAL_WORDS, breakdown_title, period_label, with_words
 from ebi_rules.report.trend_data import without_limits_words
 from ebi_rules.rule_model.measure_logic import COUNT, DAYS, WAIT, WITHOUT
-from ebi_rules.translate.english import listed
-
-_MOST_DRAWN = 8
-"""The flow is also drawn for this many single providers: those with the most pathways."""
+from ebi_rules.translate.english import listed, month_name
 
 _FOLLOWED = ["followed", "outcome", *PERCENT]
 _RATIOS = ["expected", "standardised_ratio", "ratio_lower_95", "ratio_upper_95", "signal"]
@@ -46,6 +42,7 @@ def pathways_page(tables: PathwayTables) -> str:
         .get_template("pathways.jinja")
         .render(
             run=tables.run,
+            made_up=is_of_made_up_data(tables.run),
             exact=tables.settings.disclosure == "none",
             many=False,
             disclosure=ABOUT[tables.settings.disclosure],
@@ -54,28 +51,13 @@ def pathways_page(tables: PathwayTables) -> str:
             lead=_lead(tables),
             overview=_overview(tables, measures) if measures else None,
             measures=measures,
-            flows=[_flow_section(tables, place) for place in range(len(tables.moves))],
+            fewest_begun=FEWEST_BEGUN,
+            flows=[flow_section(tables, place) for place in range(len(tables.moves))],
             method=_method(tables),
             style=Markup(resource("style.css")),
             script=Markup(resource("script.js")),
         )
     )
-
-
-def picture(tables: PathwayTables, place: int, provider: str | None) -> Markup | None:
-    """Draw one flow as SVG text; return None if nothing of it may be shown.
-
-    Args:
-        tables: The tables of a run.
-        place: The place of the flow in the run, from 0.
-        provider: The provider's code, or `ALL_PROVIDERS`; None for activity without a provider.
-    """
-    (flow, _), cells = tables.moves[place], tables.flow_cells[place]
-    moves = tables.by_file["flow"].filter(pl.col("flow") == flow.key, pl.col("provider").eq_missing(provider))
-    if not moves.height:
-        return None
-    name = provider or "provider not recorded"
-    return flow_picture(moves, places(cells, provider), flow, f"{flow.title}, {name}").svg()
 
 
 def _lead(tables: PathwayTables) -> str:
@@ -115,7 +97,7 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
     """Return the values of a measure's section for its template."""
     of_measure = pl.col("rule") == measure.key
     shares = tables.by_file["measures"].filter(of_measure)
-    providers = _with_words(tables, shares.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)))
+    providers = with_words(shares.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)), tables.settings.names)
     total = shares.filter(provider=ALL_PROVIDERS).row(0, named=True)
     numbers = tables.by_file["numbers"].filter(of_measure)
     overall_trend = _trend(tables, measure)
@@ -123,16 +105,18 @@ def _measure_section(tables: PathwayTables, measure: Measure, place: int) -> dic
     share = f"per cent {outcome}"
     name = f"{measure.title}, {share}"
     providers_chart = numbers_table = trend_chart = None
-    if provider_charts.ranked(providers, "percent").height:
-        providers_chart = provider_charts.rates(providers, f"{name}, by provider", PERCENT, share).svg()
+    if (ranked := provider_charts.ranked(providers, "percent")).height:
+        finding = chart_findings.of_rates(ranked, "percent", f"Shares {outcome}", "%")
+        providers_chart = provider_charts.rates(providers, f"{name}, by provider", PERCENT, share).saying(finding)
     if numbers.height:
         columns = ["provider", "followed", *_NUMBERS]
-        numbers_table = page_table(_with_words(tables, numbers), _numbers_caption(measure), columns)
+        numbers_table = page_table(with_words(numbers, tables.settings.names), _numbers_caption(measure), columns)
     if overall_trend["percent"].count():
-        period = "quarter" if "quarter" in overall_trend.columns else "month"
+        period = period_label(overall_trend)
         points = tables.counts.quarters if period == "quarter" else tables.counts.months
         shown = f"{name}, by {period} of the index"
-        trend_chart = trend_charts.trend(overall_trend, shown, "percent", share, points).svg()
+        trend_chart = trend_charts.trend(overall_trend, shown, "percent", share, points)
+        trend_chart = trend_chart.saying(chart_findings.of_trend(overall_trend, "All providers"))
     days_chart, days_table = _waits(tables, measure)
     return {
         **_seen(tables, measure),
@@ -176,11 +160,19 @@ def _seen(tables: PathwayTables, measure: Measure) -> dict[str, Any]:
     weeks = weeks.filter(pl.col("rule") == measure.key, pl.col("provider") == ALL_PROVIDERS)
     if weeks.height:
         name = f"{measure.title}: share of people seen by week, those still waiting included"
-        told["seen_chart"] = wait_charts.seen_by_week(weeks, name, measure.standard_days or 0).svg()
+        chart = wait_charts.seen_by_week(weeks, name, measure.standard_days or 0)
+        told["seen_chart"] = chart.saying(_seen_finding(waits.row(0, named=True), measure))
         columns = [column for column in weeks.columns if column not in ("rule", "provider")]
         told["seen"] = page_table(weeks, "Share seen by week, all providers together", columns)
         told["seen_words"] = _seen_words(waits.row(0, named=True), measure)
     return told
+
+
+def _seen_finding(total: dict[str, Any], measure: Measure) -> str:
+    """Return what the share seen by week says of the standard."""
+    if total["percent_within"] is None:
+        return "Too few to say how many are seen in time"
+    return f"{total['percent_within']:.1f}% are seen within {measure.standard_days} days"
 
 
 def _seen_words(total: dict[str, Any], measure: Measure) -> str:
@@ -203,7 +195,7 @@ def _with_names_of_providers(tables: PathwayTables, waits: pl.DataFrame) -> pl.D
     return waits.with_columns(everybody.alias("value"), pl.col("field").str.replace_all("_", " "))
 
 
-def _waits(tables: PathwayTables, measure: Measure) -> tuple[Markup | None, PageTable | None]:
+def _waits(tables: PathwayTables, measure: Measure) -> tuple[Chart | None, PageTable | None]:
     """Return the chart and the table of days waited by month; None unless the measure is of days."""
     waits = tables.by_file["trend_days"].filter(pl.col("rule") == measure.key, pl.col("provider") == ALL_PROVIDERS)
     if not waits.height:
@@ -212,7 +204,10 @@ def _waits(tables: PathwayTables, measure: Measure) -> tuple[Markup | None, Page
     table = page_table(waits, f"Days waited by month, and the share within {measure.standard_days} days", columns)
     if not waits["median"].count():
         return None, table
-    return trend_charts.waits(waits, f"{measure.title}: median and 90th percentile by month").svg(), table
+    last = waits.filter(pl.col("median").is_not_null()).row(-1, named=True)
+    finding = f"Half of people waited {last['median']:.0f} days or fewer in {month_name(last['month'])}"
+    chart = trend_charts.waits(waits, f"{measure.title}: median and 90th percentile by month")
+    return chart.saying(finding), table
 
 
 def _trend(tables: PathwayTables, measure: Measure) -> pl.DataFrame:
@@ -256,12 +251,6 @@ def _key_figures(total: dict[str, Any], numbers: pl.DataFrame, measure: Measure)
             yield f"{overall['percentile_90'][0]:.0f}", "days, the 90th percentile"
 
 
-def _with_words(tables: PathwayTables, table: pl.DataFrame) -> pl.DataFrame:
-    """Return a table with the names of providers, where they are known, and signals in words."""
-    signal = [pl.col("signal").replace(SIGNAL_WORDS)] if "signal" in table.columns else []
-    return table.with_columns(pl.col("provider").replace(tables.settings.names).fill_null(NOT_RECORDED), *signal)
-
-
 def _breakdown(tables: PathwayTables, measure: Measure, field: str) -> dict[str, Any]:
     """Return the title, chart and table of a measure's breakdown by a field."""
     outcome = outcome_words(measure)
@@ -270,75 +259,14 @@ def _breakdown(tables: PathwayTables, measure: Measure, field: str) -> dict[str,
     chart = None
     if 0 < table["percent"].count() <= provider_charts.MOST_NAMED:
         name = f"{measure.title}, {title.lower()}"
-        chart = provider_charts.breakdown(table, field, name, PERCENT, f"per cent {outcome}").svg()
+        chart = provider_charts.breakdown(table, field, name, PERCENT, f"per cent {outcome}")
+        chart = chart.saying(chart_findings.of_values(table, field, "percent", f"percentage {outcome}"))
     caption = f"{title}: those followed and those {outcome}"
     return {
         "title": title,
         "chart": chart,
         "table": page_table(with_value_labels(table, field), caption, [field, *_FOLLOWED]),
     }
-
-
-def _flow_section(tables: PathwayTables, place: int) -> dict[str, Any]:
-    """Return the values of a flow's section for its template."""
-    flow, _ = tables.moves[place]
-    moves = tables.by_file["flow"].filter(flow=flow.key)
-    stages = tables.by_file["flow_stages"].filter(flow=flow.key)
-    quarters = tables.by_file["flow_quarters"].filter(flow=flow.key)
-    overall = stages.filter(provider=ALL_PROVIDERS)
-    by_provider = stages.filter(pl.col("provider").ne_missing(ALL_PROVIDERS))
-    begun = by_provider.filter(pl.col("stage") == BEGINS, pl.col("entered").is_not_null())
-    largest = begun.top_k(_MOST_DRAWN, by="entered")["provider"].to_list()
-    names = tables.settings.names
-    quarters_chart = None
-    if quarters["per_100_pathways"].count():
-        name = f"Per 100 pathways, by quarter of their beginning, {flow.title}"
-        quarters_chart = trend_charts.by_quarter(quarters.filter(pl.col("stage") != BEGINS), name).svg()
-    return {
-        "key": f"flow{place}",
-        "flow": flow,
-        "figures": [
-            (count_text(entered), "pathways" if stage == BEGINS else stage)
-            for stage, entered in overall.select("stage", "entered").iter_rows()
-            if stage in (BEGINS, *flow.ends)
-        ],
-        "picture": picture(tables, place, ALL_PROVIDERS),
-        "moves": page_table(
-            moves.filter(provider=ALL_PROVIDERS),
-            "From stage to stage, all providers together",
-            ["step", "from", "to", "pathways", "of", *PERCENT],
-        ),
-        "stages": page_table(
-            overall, "How many come to each stage, all providers together", ["stage", "entered", "per_100_pathways"]
-        ),
-        "providers": _stage_columns(
-            _with_words(tables, by_provider), "provider", "Per 100 pathways that begin at a provider"
-        ),
-        "provider_pictures": [
-            (names.get(provider, provider) or NOT_RECORDED, picture(tables, place, provider)) for provider in largest
-        ],
-        "quarters_chart": quarters_chart,
-        "quarters": _stage_columns(quarters, "quarter", "Per 100 pathways, by the quarter in which they begin"),
-    }
-
-
-def _stage_columns(table: pl.DataFrame, by: str, caption: str) -> PageTable:
-    """Return a table with one row per provider or quarter, and one column per stage: how many of 100 pathways reach it.
-
-    Args:
-        table: Has the columns stage, entered, per_100_pathways, and the column of `by`.
-        by: provider or quarter.
-        caption: The caption.
-    """
-    long = page_table(table, "", [by, "stage", "entered", "per_100_pathways"])
-    stages = [stage for stage in table["stage"].unique(maintain_order=True) if stage != BEGINS]
-    cells = {(row.cells[0], row.cells[1]): row.cells for row in long.rows}
-    rows = []
-    for name in dict.fromkeys(row.cells[0] for row in long.rows):
-        per_100 = [cells[name, stage][3] for stage in stages]
-        rows.append(Row((name, cells[name, BEGINS][2], *per_100)))
-    headings = [(by, False), ("pathways", True), *((stage, True) for stage in stages)]
-    return PageTable(caption, tuple(headings), tuple(rows))
 
 
 def _method(tables: PathwayTables) -> list[str]:
@@ -362,8 +290,9 @@ def _method(tables: PathwayTables) -> list[str]:
         )
     for flow, _ in tables.moves:
         sentences.append(
-            f"{flow.title}: a pathway is lost to view when nothing follows for more than {flow.lost_after} "
-            "days, and still in view when the data end before that. Those whose first activity comes in the "
+            f"{flow.title}: a pathway ends with no further activity when nothing is recorded for more than "
+            f"{flow.lost_after} days. It is still being followed when the data end before that. Those whose first "
+            "activity comes in the "
             f"first {flow.lost_after} days of data may have begun earlier, and are left out. Visits in a row "
             "to one stage are one; on one day stages have their order in the list."
         )

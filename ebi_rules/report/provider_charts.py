@@ -24,7 +24,7 @@ from ebi_rules.report.chart_style import (
 )
 from ebi_rules.report.drawing import Chart, shortened, text_width
 from ebi_rules.report.plot import Plot
-from ebi_rules.report.report_words import SIGNAL_WORDS, figure_text, value_label, with_labels
+from ebi_rules.report.report_words import RATE, RATE_TITLE, SIGNAL_WORDS, figure_text, value_label, with_labels
 from ebi_rules.statistics.count_signals import signal_limits
 
 MOST_NAMED = 60
@@ -35,10 +35,9 @@ _MOST_MOVED = 20
 _MOST_LABELS = 20
 """At most this many providers have their name in a funnel."""
 _LABEL_WIDTH, _LABEL_SIZE = 200, 11
-"""Of a name in a funnel, in pixels."""
-
-RATE = ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95")
-RATE_TITLE = "in scope per 1,000 eligible"
+"""Of a name in a funnel or beside a slope, in pixels."""
+_LEAST_RATIO = 0.1
+"""Intervals of rate ratios are drawn down to this, and up to its inverse."""
 
 _SIGNAL_SYMBOLS = {
     "above_998": ("up", SPECIAL_CAUSE),
@@ -193,8 +192,55 @@ def breakdown(
     return _intervals(values, f"{title}, with 95% interval", ROW - 2, name)
 
 
+def rate_ratios(ratios: pl.DataFrame, field: str, reference: str, name: str) -> Chart:
+    """Draw the ratio of each value's rate to that of a reference, with its 95% interval.
+
+    Args:
+        ratios: One row per value, from an audit's table of inequalities: value, figure, figure_lower_95,
+            figure_upper_95. Values without a ratio are left out.
+        field: The field of the values.
+        reference: The value that the others are compared with.
+        name: What the chart shows.
+    """
+    columns = ("value", "figure", "figure_lower_95", "figure_upper_95")
+    rows = [row for row in ratios.select(columns).iter_rows() if row[1]]
+    lowest = min(0.5, *(max(low, _LEAST_RATIO) for _, _, low, _ in rows))
+    highest = max(2.0, *(min(high, 1 / _LEAST_RATIO) for *_, high in rows))
+    base = "the least deprived tenth" if field == "imd_decile" else value_label(field, reference)
+    x = Logarithmic(f"rate ratio to {base}, with 95% interval (logarithmic scale)", lowest, highest)
+    plot = Plot(x, Names(value_label(field, value) for value, *_ in rows), (ROW - 2) * len(rows))
+    plot.drawing.line((plot.x(1), plot.top), (plot.x(1), plot.bottom), stroke=BLACK, stroke_dasharray="2 2")
+    _draw_intervals(plot, rows)
+    return plot.chart(name)
+
+
+def slopes(rows: Sequence[tuple[str, float, float, bool]], spans: tuple[str, str], name: str) -> Chart:
+    """Draw the rates of two years, one line per provider; those that changed beyond chance are thick and named.
+
+    Args:
+        rows: Each provider's name, its rates in the earlier and the later year, and whether it changed.
+        spans: The years.
+        name: What the chart shows.
+    """
+    y = from_zero(RATE_TITLE, [rate for row in rows for rate in row[1:3]])
+    legend = [("changed beyond chance", "square", SPECIAL_CAUSE), ("no clear change", "square", COMMON_CAUSE)]
+    plot = Plot(Names(spans), y, 300, WIDTH // 2, legend=legend, right=_LABEL_WIDTH)
+    taken: list[float] = []
+    for label, before, after, changed in sorted(rows, key=lambda row: (row[3], row[2])):
+        colour, width = (SPECIAL_CAUSE, 2.5) if changed else (COMMON_EDGE, 1)
+        start, end = plot.at(0, before), plot.at(1, after)
+        plot.drawing.line(start, end, stroke=colour, stroke_width=width)
+        told = f"{label}: {figure_text(before)}, then {figure_text(after)}"
+        for at in (start, end):
+            plot.drawing.symbol(at, "circle", 4 if changed else 2.5, told, fill=colour)
+        if changed and all(abs(end[1] - other) > _LABEL_SIZE for other in taken):
+            plot.drawing.words((end[0] + 8, end[1]), shortened(label, _LABEL_WIDTH))
+            taken.append(end[1])
+    return plot.chart(name)
+
+
 def referral_sources(table: pl.DataFrame, field: str, settings: Sequence[str], name: str) -> Chart:
-    """Draw the shares of settings, one bar per provider or commissioner; a suppressed share is a gap.
+    """Draw the shares of settings, one bar per provider or commissioner; what is suppressed is striped, at the end.
 
     Args:
         table: Has the columns label, the field of settings (text) and percent (number).
@@ -203,10 +249,11 @@ def referral_sources(table: pl.DataFrame, field: str, settings: Sequence[str], n
         name: What the chart shows.
     """
     colours = dict(zip(settings, BAR_PARTS, strict=False))
-    # If a part is suppressed the others keep their width, so a bar may end before 100.
     shown = table.filter(pl.col("percent") > 0)
     labels = shown["label"].unique(maintain_order=True).to_list()
+    suppressed = table.filter(pl.col("percent").is_null())["label"].unique().to_list()
     legend = [(setting, "square", colours[setting]) for setting in settings]
+    legend += [("striped: suppressed", "bars", GREY)] if any(label in suppressed for label in labels) else []
     plot = Plot(Linear("percent", 0, 100, 6), Names(labels), ROW * len(labels), legend=legend)
     ends = dict.fromkeys(labels, 0.0)
     order = {setting: place for place, setting in enumerate(settings)}
@@ -217,6 +264,12 @@ def referral_sources(table: pl.DataFrame, field: str, settings: Sequence[str], n
             middle = plot.y(labels.index(label))
             plot.drawing.box((start, middle - ROW / 2 + 1), end - start, ROW - 2, fill=colours[setting])
             ends[label] += percent
+    with plot.drawing.group(stroke=GREY):
+        for label in labels:
+            rest = plot.x(100) - plot.x(ends[label])
+            if label in suppressed and rest >= 1:
+                corner = (plot.x(ends[label]), plot.y(labels.index(label)) - ROW / 2 + 1)
+                plot.drawing.stripes(corner, rest, ROW - 2)
     return plot.chart(name)
 
 
@@ -231,13 +284,18 @@ def _intervals(values: Sequence[tuple[Any, ...]], title: str, row: float, name: 
     """
     x = from_zero(title, [high for *_, high in values])
     plot = Plot(x, Names(label for label, *_ in values), row * len(values))
+    _draw_intervals(plot, values)
+    return plot.chart(name)
+
+
+def _draw_intervals(plot: Plot, values: Sequence[tuple[Any, ...]]) -> None:
+    """Draw each value as a point and its interval as a line, in the order of the rows."""
     with plot.drawing.group(stroke=GREY, stroke_width=1.5):
         for place, (_, _, low, high) in enumerate(values):
             plot.drawing.line(plot.at(low, place), plot.at(high, place))
     with plot.drawing.group(class_="units", fill=BLUE):
         for place, (label, value, low, high) in enumerate(values):
             plot.drawing.symbol(plot.at(value, place), "circle", 4, _told(label, value, low, high))
-    return plot.chart(name)
 
 
 def _told(label: str, value: float, low: float, high: float) -> str:

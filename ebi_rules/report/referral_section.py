@@ -1,4 +1,4 @@
-"""The section of a rule about who asked: shares of settings of referrals or requests, overall and by provider."""
+"""The section of a rule about the source of referral: shares of settings, overall and by provider."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ import polars as pl
 from ebi_rules.criteria.labels import REFERRAL_SETTING, settings_of
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.referral_shares import EVERY_UNIT, parted, settings_in_order
+from ebi_rules.report.chart_findings import of_sources
 from ebi_rules.report.page_tables import page_table
 from ebi_rules.report.provider_charts import MOST_NAMED, referral_sources
-from ebi_rules.report.report_words import NOT_RECORDED
+from ebi_rules.report.report_words import CHART_NAMES, NOT_RECORDED
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
 _COLUMNS = ["count", "of_all", "percent", "percent_lower_95", "percent_upper_95"]
@@ -43,10 +44,12 @@ def referral_section(audit: AuditTables, entry: AuditedRule, title: str) -> dict
         heading = "Overall" if level == EVERY_UNIT else f"By {level.replace('_', ' ')}"
         chart = None
         if shares["label"].n_unique() <= MOST_NAMED and (shares["percent"] > 0).any():
-            name = f"Who asked, {heading.lower()}, {title}"
-            chart = referral_sources(shares, field, settings, name).svg()
+            name = CHART_NAMES["sources"].format(by=heading.lower(), title=title)
+            chart = referral_sources(shares, field, settings, name)
+            if level == EVERY_UNIT:
+                chart = chart.saying(of_sources(shares, field))
         columns = [*([] if level == EVERY_UNIT else [level]), field, *_COLUMNS]
-        caption = f"Who asked, {heading.lower()}: shares of {of_what}"
+        caption = f"Source of referral, {heading.lower()}: shares of {of_what}"
         shown = shares.with_columns(pl.col("label").alias(level))
         levels.append({"title": heading, "chart": chart, "table": page_table(shown, caption, columns)})
     return {"of": of_what, "levels": levels, "limits": recoding.limits}

@@ -4,6 +4,7 @@ This module draws nothing; sentences are in `audit_sentences`.
 """
 
 import math
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -12,17 +13,32 @@ from ebi_rules.provider_audit.signals import SUPPRESSED
 
 NOT_RECORDED = "not recorded"
 
+RATE = ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95")
+RATE_TITLE = "in scope per 1,000 eligible"
+
 CHART_NAMES = {
+    "adjusted": "Crude and adjusted ratios by provider, {title}",
     "attrition": "Activity left after each criterion, {title}",
-    "sensitivity": "In scope under each variant, {title}",
-    "funnel": "Funnel of standardised ratios by provider, {title}",
-    "rates": "Rates by provider, ranked, {title}",
-    "trend": "Rate by {period}, {who}, {title}",
     "breakdown": "Rates {by}, {title}",
+    "change": "Rates of two years by provider, {title}",
+    "funnel": "Funnel of standardised ratios by provider, {title}",
+    "funnel_by": "Funnel of standardised ratios {by}, {title}",
+    "multiples": "Rates over time of single providers, the latest signals first, {title}",
+    "rates": "Rates by provider, ranked, {title}",
+    "ratios": "Rate ratios {by}, {title}",
+    "sensitivity": "In scope under each variant, {title}",
+    "sources": "Source of referral, {by}, {title}",
+    "trend": "Rate by {period}, {who}, {title}",
 }
 """What charts show, for those who hear them read."""
 
-FIELD_LABELS = {"imd_decile": "deprivation", "age_band": "age"}
+FIELD_LABELS = {
+    "age_band": "age",
+    "gp_practice": "GP practice",
+    "icb": "integrated care board",
+    "imd_decile": "deprivation",
+    "pcn": "primary care network",
+}
 """Names of fields for readers, where the field's own name is unclear."""
 
 SIGNAL_WORDS = {
@@ -41,6 +57,8 @@ SIGNAL_WORDS = {
 }
 """Signals of funnels and trends in words."""
 
+
+_SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _BREAKDOWN_TITLES = {
     "age_band": "By age",
@@ -70,6 +88,23 @@ def figure_text(value: float, decimals: int = 2) -> str:
     return f"{value + math.copysign(1e-9, value):,.{decimals}f}"
 
 
+def axis_label(point: str) -> str:
+    """Return a month or quarter as an axis shows it.
+
+    Example:
+        >>> axis_label("2024-04"), axis_label("2024-04 to 2024-06"), axis_label("2023-12 to 2024-02")
+        ('Apr 2024', 'Apr to Jun 2024', 'Dec to Feb 2024')
+    """
+    if len(point) > len("2024-04"):
+        return f"{_SHORT[int(point[5:7]) - 1]} to {_SHORT[int(point[-2:]) - 1]} {point[-7:-3]}"
+    return f"{_SHORT[int(point[5:7]) - 1]} {point[:4]}"
+
+
+def period_label(series: pl.DataFrame) -> str:
+    """Return what a point of a trend is: month or quarter."""
+    return "quarter" if "quarter" in series.columns else "month"
+
+
 def with_labels(table: pl.DataFrame) -> pl.DataFrame:
     """Add a column `label`: the provider's name, or its code if there is no name.
 
@@ -80,6 +115,12 @@ def with_labels(table: pl.DataFrame) -> pl.DataFrame:
     if "provider_name" not in table.columns:
         return table.with_columns(label=code)
     return table.with_columns(label=pl.coalesce("provider_name", code))
+
+
+def with_words(table: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
+    """Return a table with the names of providers, where they are known, and signals in words."""
+    signal = [pl.col("signal").replace(SIGNAL_WORDS)] if "signal" in table.columns else []
+    return table.with_columns(pl.col("provider").replace(names).fill_null(NOT_RECORDED), *signal)
 
 
 def with_signal_words(table: pl.DataFrame) -> pl.DataFrame:
@@ -103,6 +144,16 @@ def value_label(field: str, value: str | None) -> str:
         return NOT_RECORDED
     meaning = FIELDS[field].meanings.get(value) if field in FIELDS else None
     return f"{value} {meaning}" if meaning else value
+
+
+def variant_label(name: object) -> str:
+    """Return the name of a variant for readers.
+
+    Example:
+        >>> variant_label("as_published")
+        'as published'
+    """
+    return str(name).replace("_", " ")
 
 
 def field_label(field: str) -> str:

@@ -3,32 +3,23 @@
 The sentences say what stands out, whether it changed, who is highest and lowest, and what would change the answer.
 """
 
-import math
 from dataclasses import dataclass
 
 import polars as pl
 from markupsafe import Markup
 
 from ebi_rules.provider_audit.audit_tables import AuditTables
-from ebi_rules.provider_audit.comparability import rules_not_compared
-from ebi_rules.provider_audit.shown_counts import stand_in
-from ebi_rules.provider_audit.signals import Variation, variation_of
-from ebi_rules.provider_audit.standardisation import compared
+from ebi_rules.provider_audit.signals import Variation
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS, LOW_CODING
 from ebi_rules.report.audit_sentences import widest_variant
 from ebi_rules.report.page_tables import count_text
-from ebi_rules.report.report_words import SIGNAL_WORDS, figure_text, with_labels
-from ebi_rules.report.trend_charts import axis_label
-from ebi_rules.report.trend_data import chosen_trend
+from ebi_rules.report.report_words import SIGNAL_WORDS, axis_label, figure_text, period_label, variant_label
+from ebi_rules.report.rule_charts import RuleCharts
+from ebi_rules.report.rule_heatmap import FEWEST_EXPECTED
 from ebi_rules.report.variation_icons import COMMON, DOWN, UNKNOWN, UP, icon, variation_of_signal
+from ebi_rules.report.yearly_change import yearly_change
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
-FEWEST_EXPECTED = 10
-"""A provider with fewer expected is not named as the highest or the lowest."""
-
-_FEWEST_OF_A_CHANGE = 10
-"""A change is not told of fewer in scope in either year."""
-_YEAR = 12
 _RECENT = {"month": 6, "quarter": 2}
 """A signal is recent within so many months or quarters."""
 
@@ -48,7 +39,7 @@ class Card:
         change: The change against the same months a year before.
         trend: What the icon says, in words.
         extremes: The highest and the lowest provider, or why there is none.
-        beyond: How many providers lie beyond chance, and beyond the usual spread.
+        beyond: How many providers differ by more than chance, and by more than providers normally do.
         look_at: One sentence: what to look at.
         doubts: What would change the answer.
     """
@@ -68,23 +59,17 @@ class Card:
     doubts: tuple[str, ...]
 
 
-def rule_card(
-    audit: AuditTables, entry: AuditedRule, providers: pl.DataFrame, variation: Variation, is_compared: bool, key: str
-) -> Card:
+def rule_card(charts: RuleCharts, key: str) -> Card:
     """Return the card of a rule.
 
     Args:
-        audit: The tables of the audit.
-        entry: The rule.
-        providers: The rule's rows of the table of providers, with labels.
-        variation: How much providers vary.
-        is_compared: Whether providers are compared by the rule.
-        key: The anchor of the rule's section.
+        charts: The rule with its charts.
+        key: The anchor of the rule's section; empty outside a report.
     """
-    totals = audit.totals.filter(pl.col("rule") == entry.key).row(0, named=True)
+    audit, entry, providers, is_compared = charts.audit, charts.entry, charts.providers, charts.is_compared
+    totals = audit.of_rule(audit.totals, entry.key).row(0, named=True)
     documentation = entry.counted.documentation
-    series = chosen_trend(audit, entry.key, ALL_PROVIDERS)
-    kind, trend = _trend(series)
+    kind, trend = _trend(charts.overall)
     change, ratio = _change(audit, entry.key)
     outside = providers.filter(pl.col("signal").is_in(["above_998", "below_998"]))
     return Card(
@@ -97,25 +82,11 @@ def rule_card(
         icon=icon(kind, trend, audit.settings.direction),
         change=change,
         trend=trend,
-        extremes=_extremes(providers, variation) if is_compared else entry.fitness.sentence,
-        beyond=_beyond(variation) if is_compared else "",
-        look_at=_look_at(providers, outside, kind, ratio, totals, is_compared, variation),
+        extremes=_extremes(providers, charts.variation) if is_compared else entry.fitness.sentence,
+        beyond=_beyond(charts.variation) if is_compared else "",
+        look_at=_look_at(providers, outside, kind, ratio, totals, is_compared, charts.variation),
         doubts=tuple(_doubts(audit, entry, providers)),
     )
-
-
-def card_alone(audit: AuditTables, entry: AuditedRule, key: str) -> Card:
-    """Return the card of a rule outside a report.
-
-    Args:
-        audit: The tables of the audit.
-        entry: The rule.
-        key: The anchor of the rule's section.
-    """
-    providers = with_labels(audit.providers.filter(pl.col("rule") == entry.key))
-    variation = variation_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
-    is_compared = entry.key not in rules_not_compared(audit.counts, audit.settings)
-    return rule_card(audit, entry, providers, variation, is_compared, key)
 
 
 def _rate(totals: dict[str, object]) -> str:
@@ -130,7 +101,7 @@ def _trend(series: pl.DataFrame) -> tuple[str, str]:
     judged = str(series["judged"][0]) if series.height else ""
     if not judged.startswith("by "):
         return UNKNOWN, "over time: not judged, as the numbers are small or the months few"
-    period = "quarter" if "quarter" in series.columns else "month"
+    period = period_label(series)
     recent = series.filter(~pl.col("partial"))[-_RECENT[period] :].filter(pl.col("signal").is_not_null())
     if not recent.height:
         return COMMON, "over time: usual variation, no sign of a change in the last six months"
@@ -141,27 +112,15 @@ def _trend(series: pl.DataFrame) -> tuple[str, str]:
 
 def _change(audit: AuditTables, rule: str) -> tuple[str, float | None]:
     """Return the change of the rate against the same months a year before, and the ratio if it is beyond chance."""
-    months = audit.trend.filter(pl.col("rule") == rule, pl.col("provider") == ALL_PROVIDERS, ~pl.col("partial")).select(
-        "month", flagged=stand_in(pl.col("flagged")), eligible=stand_in(pl.col("eligible"))
-    )
-    before = months.with_columns((pl.col("month").str.slice(0, 4).cast(pl.Int64) + 1).alias("year")).select(
-        pl.format("{}{}", "year", pl.col("month").str.slice(4)).alias("month"), "flagged", "eligible"
-    )
-    both = months.join(before, on="month", suffix="_before").sort("month").tail(_YEAR)
-    if not both.height:
-        return "change in a year: needs thirteen months of data", None
-    now, then, eligible, eligible_then = (
-        int(both[name].sum()) for name in ("flagged", "flagged_before", "eligible", "eligible_before")
-    )
-    span = f"{axis_label(both['month'][0])} to {axis_label(both['month'][-1])}"
-    if min(now, then) < _FEWEST_OF_A_CHANGE or not eligible or not eligible_then:
-        return "change in a year: too few to say", None
-    ratio = (now / eligible) / (then / eligible_then)
-    error = math.sqrt(1 / now + 1 / then)
-    low, high = (100 * (ratio * math.exp(sign * 1.96 * error) - 1) for sign in (-1, 1))
-    change = 100 * (ratio - 1)
-    text = f"{_signed(change)} against the year before ({_signed(low)} to {_signed(high)}; {span})"
-    return text, ratio if low > 0 or high < 0 else None
+    series = audit.of_rule(audit.trend, rule).filter(provider=ALL_PROVIDERS)
+    change = yearly_change(series, audit.counts.method)
+    if isinstance(change, str):
+        return f"change in a year: {change}", None
+    ratio = change.ratio()
+    percent, low, high = (_signed(100 * (value - 1)) for value in (ratio.value, ratio.lower, ratio.upper))
+    span = f"{axis_label(change.points[0])} to {axis_label(change.points[-1])}"
+    text = f"{percent} against the year before ({low} to {high}; {span})"
+    return text, ratio.value if change.is_beyond_chance else None
 
 
 def _signed(percent: float) -> str:
@@ -177,9 +136,9 @@ def _extremes(providers: pl.DataFrame, variation: Variation) -> str:
         pl.col("not_judged").is_null(),
     ).sort("standardised_ratio")
     if enough.height < 2:
-        return f"fewer than two providers have {FEWEST_EXPECTED} expected: none is named"
+        return f"highest and lowest: fewer than two providers have an expected number of {FEWEST_EXPECTED} or more"
     if not variation.beyond_chance and not variation.beyond_998:
-        return f"{enough.height} providers with at least {FEWEST_EXPECTED} expected: none can be told apart"
+        return f"highest and lowest: none of the {enough.height} largest providers can be told apart"
     low, high = enough.row(0, named=True), enough.row(-1, named=True)
     return f"highest: {_ratio(high)}; lowest: {_ratio(low)}"
 
@@ -194,10 +153,11 @@ def _ratio(row: dict[str, object]) -> str:
 def _beyond(variation: Variation) -> str:
     if not variation.judged:
         return "no provider can be judged"
-    lie = "lies" if variation.beyond_chance == 1 else "lie"
+    differ = "differs" if variation.beyond_chance == 1 else "differ"
+    by_chance, normally = variation.beyond_chance or "none", variation.beyond_998 or "none"
     return (
-        f"of {variation.judged} providers judged, {variation.beyond_chance} {lie} beyond chance and "
-        f"{variation.beyond_998} beyond the usual spread"
+        f"of {variation.judged} providers judged, {by_chance} {differ} by more than chance, and {normally} by more "
+        "than providers normally do"
     )
 
 
@@ -212,35 +172,38 @@ def _look_at(
 ) -> str:
     """Return the one thing to look at: who stands out, else a change, else that there is none."""
     if not isinstance(totals["rate_per_1000_eligible"], float):
-        return "Too few are in scope to say anything: add months, or look at more providers together."
+        return "Too few are in scope to say anything. Add months, or look at more providers together."
     if is_compared and outside.height:
         farthest = outside.sort((pl.col("standardised_ratio").log().abs()), descending=True).row(0, named=True)
         side = "more" if float(farthest["standardised_ratio"]) > 1 else "less"
-        others = f", and at {outside.height - 1} more beyond the usual spread" if outside.height > 1 else ""
+        others = {1: "", 2: " One more provider stands out."}.get(
+            outside.height, f" {outside.height - 1} more providers stand out."
+        )
         return (
             f"Look at {farthest['label']}, which does {side} than its patients' case mix explains "
-            f"({figure_text(farthest['standardised_ratio'], 1)} times what is expected){others}: first at its coding."
+            f"({figure_text(farthest['standardised_ratio'], 1)} times the number expected). Check its coding "
+            f"first.{others}"
         )
     if kind in (UP, DOWN):
         word = "rose" if kind == UP else "fell"
-        return f"No provider stands out, but the rate {word} beyond its usual variation: look at what changed then."
+        return f"No provider stands out, but the rate {word} by more than usual. Look at what changed at that time."
     if ratio is not None:
-        word = "more" if ratio > 1 else "less"
-        return f"No provider stands out; over a year there is {word} of it than chance explains."
+        word = "rose" if ratio > 1 else "fell"
+        return f"No provider stands out. In a year the rate {word} by more than chance explains."
     low = _low_coding(providers)
     if low:
         who = _named(low)
-        return f"No provider stands out, but {who} few procedures: look first at their coding, as rates depend on it."
+        return f"No provider stands out, but {who} few procedures. Check that coding first: rates depend on it."
     has_providers, has_trend = is_compared and variation.judged > 0, kind != UNKNOWN
     if has_providers and has_trend:
-        return "Nothing stands out: providers and months vary as usual. The level is the question, not the spread."
+        return "Nothing stands out: providers and months vary as usual. Ask whether the overall rate is right."
     if has_providers:
-        return "No provider stands out; the numbers are too small to judge months."
+        return "No provider stands out. The numbers are too small to judge months."
     if not is_compared:
         months = "Nothing stands out over time" if has_trend else "The numbers are too small to judge months"
-        return f"{months}; providers are not compared by this rule."
+        return f"{months}. This rule does not compare providers."
     if has_trend:
-        return "Nothing stands out over time; the numbers are too small to judge providers."
+        return "Nothing stands out over time. The numbers are too small to judge providers."
     return "The numbers are too small to judge providers or months."
 
 
@@ -263,11 +226,12 @@ def _doubts(audit: AuditTables, entry: AuditedRule, providers: pl.DataFrame) -> 
     doubts = []
     widest = widest_variant(audit, entry)
     if widest is not None:
+        flagged, differs = (count_text(widest[name]) for name in ("flagged", "differs"))
         doubts.append(
-            f"interpretation: read as {str(widest['variant']).replace('_', ' ')}, {count_text(widest['differs'])} are "
-            f"decided otherwise ({count_text(widest['flagged'])} in scope)"
+            f"interpretation: under the variant “{variant_label(widest['variant'])}”, {flagged} would be in scope, and "
+            f"{differs} are decided differently"
         )
     if low := _low_coding(providers):
-        share = f"procedures on less than {LOW_CODING:.0%} of the usual share"
+        share = f"procedures for less than {LOW_CODING:.0%} of the usual share of activity"
         doubts.append(f"coding: {_named(low)} {share}")
     return doubts

@@ -1,7 +1,8 @@
 """The heatmap of many rules: each provider's ratio by each rule, with why there is none.
 
-A cell is darker the farther its ratio is from 1. Triangles mark providers beyond the usual spread, so that the picture
-can be read in grey. Neither direction is good or bad: both have one colour.
+A cell is darker the farther its ratio is from 1, unless too few are expected to say so. Triangles mark providers
+outside the 99.8% limits, so that the picture can be read in grey. Neither direction is good or bad: both have one
+colour.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ from typing import Any
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.signals import FEW_EXPECTED, LITTLE_COMPARED, NOT_FIT, OTHER_FUNCTIONS, SUPPRESSED
 from ebi_rules.report.report_words import NOT_RECORDED, figure_text
+
+FEWEST_EXPECTED = 10
+"""A cell with fewer expected has no shade, unless it has a mark; a card does not name such a provider."""
 
 FEWEST_RULES = 3
 """With fewer rules the cards say it all."""
@@ -60,7 +64,16 @@ def rule_heatmap(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> Heat
     compared = [section for section in sections if section["compared"]]
     if len(sections) < FEWEST_RULES or not compared:
         return None
-    columns = ["rule", "provider", "standardised_ratio", "ratio_lower_95", "ratio_upper_95", "signal", "not_judged"]
+    columns = [
+        "rule",
+        "provider",
+        "expected",
+        "standardised_ratio",
+        "ratio_lower_95",
+        "ratio_upper_95",
+        "signal",
+        "not_judged",
+    ]
     rows = audit.providers.select(columns).rows(named=True)
     of = {(row["rule"], row["provider"]): row for row in rows}
     providers = audit.providers["provider"].unique(maintain_order=True).to_list()
@@ -84,9 +97,11 @@ def _cell(row: dict[str, Any] | None) -> Cell:
     signal = row["signal"] or ""
     mark = "▲" if signal == "above_998" else "▼" if signal == "below_998" else ""
     away = max(ratio, 1 / ratio) if ratio > 0 else float("inf")
-    shade = next((number for most, number in _SHADES if away < most), len(_SHADES))
+    shade = f"s{next((number for most, number in _SHADES if away < most), len(_SHADES))}"
+    if row["expected"] < FEWEST_EXPECTED and not mark:
+        shade = "none"
     interval = f"{figure_text(row['ratio_lower_95'], 2)} to {figure_text(row['ratio_upper_95'], 2)}"
-    return Cell(f"{figure_text(ratio, 1)}{mark}", f"s{shade}", f"ratio {figure_text(ratio, 2)} ({interval})")
+    return Cell(f"{figure_text(ratio, 1)}{mark}", shade, f"ratio {figure_text(ratio, 2)} ({interval})")
 
 
 def _unusual(cells: Sequence[Cell]) -> tuple[int, int]:

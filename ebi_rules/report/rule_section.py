@@ -5,6 +5,7 @@ It puts sentences, charts and tables together for the page's template; the figur
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import log
 from typing import Any
 
 import polars as pl
@@ -13,34 +14,30 @@ from markupsafe import Markup
 from ebi_rules.disclosure.rounding import WITHHELD
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.comparability import rules_not_compared
-from ebi_rules.provider_audit.judged_series import BY, Period
-from ebi_rules.provider_audit.signals import variation_of
-from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.report import audit_sentences, count_charts, provider_charts, trend_charts
+from ebi_rules.report import audit_sentences
 from ebi_rules.report.breakdown_section import RATIOS, breakdowns, comparison_table
 from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
-from ebi_rules.report.provider_charts import RATE, drawable, ranked
+from ebi_rules.report.provider_charts import drawable, ranked
 from ebi_rules.report.referral_section import referral_section
 from ebi_rules.report.report_words import (
-    CHART_NAMES,
     NOT_RECORDED,
+    RATE,
     SIGNAL_WORDS,
     figure_text,
-    with_labels,
+    variant_label,
     with_signal_words,
 )
 from ebi_rules.report.rule_card import rule_card
+from ebi_rules.report.rule_charts import RuleCharts
 from ebi_rules.report.trend_charts import as_labels
-from ebi_rules.report.trend_data import chosen_trend, trend_providers
+from ebi_rules.report.trend_data import trend_providers
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_description import described_codes, origin
 from ebi_rules.translate.english import say
 
 _TREND = ["eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
 _RECENT_MONTHS, _RECENT_QUARTERS = 6, 2
-_MOST_MULTIPLES = 12
-"""At most this many providers have a small trend of their own."""
 _COUNTS = ["eligible", "flagged"]
 _USUAL_FIELDS = {"ethnic_category": "ethnicity", "imd_decile": "deprivation"}
 """Breakdowns that a reader expects, in words; those that were not counted are named."""
@@ -54,34 +51,21 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
         entry: The rule.
         place: The place of the rule in the audit, from 0.
     """
-    of_rule = pl.col("rule") == entry.key
+    key, charts = f"rule{place}", RuleCharts(audit, entry)
     rule, documentation = entry.counted, entry.counted.documentation
-    title = rule.title
-    phrases = {name: documentation.phrase(name) for name in rule.criteria}
-    totals = audit.totals.filter(of_rule).row(0, named=True)
-    providers = with_labels(audit.providers.filter(of_rule))
-    steps = audit.attrition.filter(of_rule)
-    overall_steps = steps.filter(pl.col("provider") == ALL_PROVIDERS)
-    overall_trend = chosen_trend(audit, entry.key, ALL_PROVIDERS)
-    period, points = "month", audit.counts.months
-    if "quarter" in overall_trend.columns:
-        period, points = "quarter", audit.counts.quarters
-    words = {"period": period, "who": "all providers", "by": "", "title": title}
-    names = {kind: text.format(**words) for kind, text in CHART_NAMES.items()}
-    variants = audit.sensitivity.filter(of_rule)
-    variation = variation_of(compared(providers, audit.counts), audit.settings, audit.counts.method)
-    is_compared = entry.key not in rules_not_compared(audit.counts, audit.settings)
+    phrases, providers = charts.phrases, charts.providers
+    totals = audit.of_rule(audit.totals, entry.key).row(0, named=True)
     not_counted = [words for field, words in _USUAL_FIELDS.items() if field not in audit.counts.fields]
-    not_counted += [] if audit.counts.asked_by else ["who asked"]
+    not_counted += [] if audit.counts.asked_by or "referral_source" in audit.counts.fields else ["source of referral"]
     return {
-        "key": f"rule{place}",
+        "key": key,
         "rule": rule,
         "letters": ", ".join(intervention.letter for intervention in documentation.interventions) or rule.key,
         "criteria": [(phrases[name], say(criterion, documentation.words)) for name, criterion in rule.criteria.items()],
-        "eligible": "; ".join(phrases[name] for name in rule.logic.eligible) or "any activity",
+        "eligible": [phrases[name] for name in rule.logic.eligible] or ["any activity"],
         "limits": documentation.all_limits,
         "fitness": documentation.fitness,
-        "compared": is_compared,
+        "compared": charts.is_compared,
         "casemix": audit_sentences.casemix_fields(audit),
         "origin": origin(documentation),
         "codes": described_codes(rule, audit.reference),
@@ -91,46 +75,59 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
             "rate": "–" if totals[RATE[0]] is None else figure_text(totals[RATE[0]]),
             "providers": providers.height,
         },
-        "card": rule_card(audit, entry, providers, variation, is_compared, f"rule{place}"),
-        "headline": audit_sentences.headline(totals, providers, is_compared),
+        "card": rule_card(charts, key),
+        "headline": audit_sentences.headline(totals, providers, charts.is_compared),
         "summary": audit_sentences.summary(audit, entry, totals, providers),
         "warnings": [text.partition(": ")[2] for text in audit.warnings if text.startswith(f"{entry.key}: ")],
-        "funnel_words": audit_sentences.funnel_words(audit, entry, providers, variation),
-        "trend_words": audit_sentences.trend_words(audit, overall_trend),
+        "funnel_words": audit_sentences.funnel_words(audit, entry, providers, charts.variation),
+        "trend_words": audit_sentences.trend_words(audit, charts.overall),
         "charts": {
-            "attrition": count_charts.attrition(overall_steps, phrases, names["attrition"]).svg(),
-            "sensitivity": count_charts.sensitivity(variants, names["sensitivity"]).svg(),
-            "funnel": _funnel_chart(providers, variation.tau2, names["funnel"]),
-            "rates": _rates_chart(providers, names["rates"]) if is_compared else None,
-            "multiples": _multiples(audit, entry.key, title),
-            "moved": _moved(providers, f"Crude and adjusted ratios by provider, {title}") if is_compared else None,
-            "trend": _trend_chart(overall_trend, points, names["trend"], entry.start, audit.settings.direction),
+            "attrition": charts.attrition(),
+            "sensitivity": charts.sensitivity(),
+            "funnel": charts.funnel(),
+            "rates": charts.rates() if charts.is_compared else None,
+            "multiples": charts.multiples(),
+            "adjusted": charts.adjusted() if charts.is_compared else None,
+            "trend": charts.trend(),
+            "change": charts.change(),
         },
+        "tables": _tables(charts),
+        "trend_providers": ["all providers", *_trend_labels(audit, entry.key)],
+        "breakdowns": breakdowns(charts),
+        "sources": referral_section(audit, entry, rule.title),
+        "not_broken_down": " or ".join(not_counted),
+    }
+
+
+def _tables(charts: RuleCharts) -> dict[str, PageTable | None]:
+    """Return the tables of a section by name: those behind its charts, and others."""
+    audit, key = charts.audit, charts.entry.key
+    by_provider = audit.of_rule(audit.provider_sensitivity, key).with_columns(
+        pl.col("provider").replace(audit.settings.names).fill_null(NOT_RECORDED)
+    )
+    return {
         "attrition": page_table(
-            overall_steps.with_columns(_criterion_text(phrases)),
+            charts.steps.with_columns(_criterion_text(charts.phrases)),
             "Activity left after each criterion, in order",
             ["criterion", "left", "removed"],
         ),
-        "attrition_by_provider": _steps_by_provider(steps, phrases),
-        "providers": _providers(providers),
+        "attrition_by_provider": _steps_by_provider(audit.of_rule(audit.attrition, key), charts.phrases),
+        "providers": _providers(charts.providers),
+        "sensitivity": page_table(
+            _with_variant_labels(audit.of_rule(audit.sensitivity, key)),
+            "In scope under each variant",
+            ["variant", "flagged", "difference", "differs", "about"],
+        ),
         "sensitivity_providers": page_table(
-            audit.provider_sensitivity.filter(of_rule).with_columns(
-                pl.col("provider").replace(audit.settings.names).fill_null(NOT_RECORDED)
-            ),
+            _with_variant_labels(by_provider),
             "In scope under each variant, by provider",
             ["provider", "variant", "flagged", "difference", "differs"],
         ),
-        "sensitivity": page_table(
-            variants, "In scope under each variant", ["variant", "flagged", "difference", "differs", "about"]
-        ),
-        "trend": _trend_table(overall_trend),
-        "trend_signals": _recent_signals(audit, entry.key),
-        "trend_providers": ["all providers", *_trend_labels(audit, entry.key)],
-        "breakdowns": breakdowns(audit, entry, title),
-        "who_asked": referral_section(audit, entry, title),
-        "not_broken_down": " or ".join(not_counted),
-        "inequalities": comparison_table(audit.inequalities.filter(of_rule)),
-        "population": _population(audit, entry),
+        "trend": _trend_table(charts.overall),
+        "trend_signals": _recent_signals(audit, key),
+        "change": _yearly_table(charts),
+        "inequalities": comparison_table(audit.of_rule(audit.inequalities, key)),
+        "population": _population(audit, charts.entry),
     }
 
 
@@ -157,60 +154,6 @@ def overview(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> PageTabl
     return replace(table, rows=tuple(rows))
 
 
-def _funnel_chart(providers: pl.DataFrame, tau2: float, name: str) -> Markup | None:
-    """Draw the funnel; return None if no provider can be drawn."""
-    if not drawable(providers).height:
-        return None
-    return provider_charts.funnel(providers, tau2, name).svg()
-
-
-def _rates_chart(providers: pl.DataFrame, name: str) -> Markup | None:
-    """Draw the rates; return None if every rate is suppressed."""
-    if not ranked(providers).height:
-        return None
-    return provider_charts.rates(providers, name).svg()
-
-
-def _trend_chart(
-    series: pl.DataFrame, points: Sequence[str], name: str, start: str | None, direction: str | None
-) -> Markup | None:
-    """Draw the trend; return None if there are no months, or most are suppressed."""
-    drawn = series.filter(pl.col("eligible").is_null() | (pl.col("eligible") > 0))["rate_per_1000_eligible"]
-    if not drawn.len() or drawn.count() * 2 < drawn.len():
-        return None
-    return trend_charts.trend(series, name, points=points, start=start, direction=direction).svg()
-
-
-def _moved(providers: pl.DataFrame, name: str) -> Markup | None:
-    chart = provider_charts.moved(providers, name)
-    return chart.svg() if chart else None
-
-
-def _multiples(audit: AuditTables, rule: str, title: str) -> Markup | None:
-    """Draw the trends of the providers with the latest signals, then of the largest; None if none is judged."""
-    names = audit.settings.names
-    found = []
-    tables: dict[Period, pl.DataFrame] = {"month": audit.trend, "quarter": audit.trends.quarters}
-    for period, table in tables.items():
-        judged = table.filter(
-            pl.col("rule") == rule, pl.col("judged") == BY[period], pl.col("provider") != ALL_PROVIDERS
-        )
-        for series in judged.partition_by("provider", maintain_order=True):
-            if series["rate_per_1000_eligible"].count() * 2 < series.height:
-                continue
-            signals = series.filter(pl.col("signal").is_not_null(), ~pl.col("partial"))[period]
-            latest = str(signals.max())[-7:] if signals.len() else ""
-            provider = series["provider"][0]
-            found.append((latest, series["flagged"].sum(), names.get(provider, provider), series))
-    if not found:
-        return None
-    found.sort(key=lambda each: each[:2], reverse=True)
-    points = {"month": audit.counts.months, "quarter": audit.counts.quarters}
-    shown = [(label, series) for _, _, label, series in found[:_MOST_MULTIPLES]]
-    name = f"Rates over time of single providers, the latest signals first, {title}"
-    return trend_charts.multiples(shown, points, name, audit.settings.direction).svg()
-
-
 def _providers(providers: pl.DataFrame) -> PageTable:
     """Return the table of providers, each row with its places in the charts.
 
@@ -233,6 +176,10 @@ def _providers(providers: pl.DataFrame) -> PageTable:
     return page_table(shown, caption, columns, data)
 
 
+def _with_variant_labels(table: pl.DataFrame) -> pl.DataFrame:
+    return table.with_columns(pl.Series("variant", [variant_label(name) for name in table["variant"]], pl.String))
+
+
 def _criterion_text(phrases: dict[str, str]) -> pl.Expr:
     return pl.col("criterion").fill_null("all activity").replace(phrases)
 
@@ -249,6 +196,21 @@ def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTabl
     rows = [Row((code, *(left[code, criterion] for criterion in criteria))) for code in codes]
     headings = [("provider", False), *((criterion, True) for criterion in criteria)]
     return PageTable("Activity left after each criterion, by provider", tuple(headings), tuple(rows))
+
+
+def _yearly_table(charts: RuleCharts) -> PageTable | None:
+    """Return the rates of two years by provider, the largest changes first; None if there are none."""
+    names = charts.audit.settings.names
+    changes = [(code, change, change.ratio()) for code, change in charts.yearly.items()]
+    if not changes:
+        return None
+    rows = [
+        (names.get(code, code) if code else NOT_RECORDED, *change.rates, ratio.value, ratio.lower, ratio.upper)
+        for code, change, ratio in sorted(changes, key=lambda row: abs(log(row[2].value)), reverse=True)
+    ]
+    figures = ["rate a year before", "latest rate", "change", "change_lower_95", "change_upper_95"]
+    table = pl.DataFrame(rows, schema=["provider", *figures], orient="row")
+    return page_table(table, "Rates of the latest year and of the year before, per 1,000 eligible", table.columns)
 
 
 def _trend_table(series: pl.DataFrame) -> PageTable:
@@ -268,12 +230,11 @@ def _recent_signals(audit: AuditTables, rule: str) -> PageTable:
     """Return each provider's latest signal in the last six months or two quarters."""
     columns = ["provider", "signal", "rate_per_1000_eligible", "mean", *(f"{name}{WITHHELD}" for name in _COUNTS)]
     latest = []
-    for table, point, recent in (
+    for whole, point, recent in (
         (audit.trend, "month", audit.counts.months[-_RECENT_MONTHS:]),
         (audit.trends.quarters, "quarter", audit.counts.quarters[-_RECENT_QUARTERS:]),
     ):
-        with_signal = table.filter(
-            pl.col("rule") == rule,
+        with_signal = audit.of_rule(whole, rule).filter(
             pl.col("provider").ne_missing(ALL_PROVIDERS),
             pl.col(point).is_in(recent),
             pl.col("signal").is_not_null(),

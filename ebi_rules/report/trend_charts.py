@@ -20,8 +20,7 @@ from ebi_rules.report.chart_style import (
 )
 from ebi_rules.report.drawing import Chart, Point, in_rows, shortened, text_width
 from ebi_rules.report.plot import Key, Plot
-from ebi_rules.report.provider_charts import RATE, RATE_TITLE
-from ebi_rules.report.report_words import figure_text
+from ebi_rules.report.report_words import RATE, RATE_TITLE, axis_label, figure_text
 from ebi_rules.report.variation_icons import DOWN, UP, colour_of
 
 HEIGHT = 260
@@ -51,8 +50,6 @@ def key_of(direction: str | None) -> list[Key]:
     words = {"no signal": "usual variation", "high": "unusually high", "low": "unusually low"}
     return [(words[kind], *drawn) for kind, drawn in kinds_of(direction).items() if kind in words]
 
-
-_SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _RATE = RATE[0]
 SYMBOL_SIZE = 4.5
@@ -172,14 +169,14 @@ def waits(table: pl.DataFrame, name: str) -> Chart:
     return plot.chart(name)
 
 
-def by_quarter(table: pl.DataFrame, name: str) -> Chart:
+def by_quarter(table: pl.DataFrame, quarters: Sequence[str], name: str) -> Chart:
     """Draw how many of 100 pathways reach each stage, by the quarter in which they begin: one small chart per stage.
 
     Args:
         table: Has the columns quarter, stage (text) and per_100_pathways (number, null if suppressed).
+        quarters: All quarters of the axis, in order.
         name: What the chart shows.
     """
-    quarters = table["quarter"].unique().sort().to_list()
     shown = table.filter(pl.col("per_100_pathways").is_not_null())
     charts = []
     for (stage,), rows in shown.partition_by("stage", as_dict=True, maintain_order=True).items():
@@ -195,18 +192,6 @@ def by_quarter(table: pl.DataFrame, name: str) -> Chart:
                     plot.drawing.symbol(point, "circle", 2.5)
         charts.append(plot.chart(str(stage)))
     return in_rows(charts, columns=3).named(name)
-
-
-def axis_label(point: str) -> str:
-    """Return a month or quarter as an axis shows it.
-
-    Example:
-        >>> axis_label("2024-04"), axis_label("2024-04 to 2024-06"), axis_label("2023-12 to 2024-02")
-        ('Apr 2024', 'Apr to Jun 2024', 'Dec to Feb 2024')
-    """
-    if len(point) > len("2024-04"):
-        return f"{_SHORT[int(point[5:7]) - 1]} to {_SHORT[int(point[-2:]) - 1]} {point[-7:-3]}"
-    return f"{_SHORT[int(point[5:7]) - 1]} {point[:4]}"
 
 
 def as_labels(column: str) -> pl.Expr:

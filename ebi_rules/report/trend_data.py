@@ -11,9 +11,8 @@ from ebi_rules.provider_audit.judged_series import BY, RARE
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report.chart_style import COMMON_EDGE, WIDTH
 from ebi_rules.report.drawing import symbol_path, text_width
-from ebi_rules.report.provider_charts import RATE_TITLE
-from ebi_rules.report.report_words import SIGNAL_WORDS
-from ebi_rules.report.trend_charts import HEIGHT, SYMBOL_SIZE, axis_label, drawn_key, kinds_of
+from ebi_rules.report.report_words import RATE_TITLE, SIGNAL_WORDS, axis_label
+from ebi_rules.report.trend_charts import HEIGHT, SYMBOL_SIZE, drawn_key, kinds_of
 
 
 def chosen_trend(audit: AuditTables, rule: str, provider: str | None) -> pl.DataFrame:
@@ -24,15 +23,15 @@ def chosen_trend(audit: AuditTables, rule: str, provider: str | None) -> pl.Data
         rule: The rule's key.
         provider: The provider's code, or `ALL_PROVIDERS`; None for activity without a provider.
     """
-    is_series = (pl.col("rule") == rule) & pl.col("provider").eq_missing(provider)
-    months = audit.trend.filter(is_series)
+    is_series = pl.col("provider").eq_missing(provider)
+    months = audit.of_rule(audit.trend, rule).filter(is_series)
     is_by_quarter = months.height > 0 and ("quarter" in months["judged"][0])
-    return audit.trends.quarters.filter(is_series) if is_by_quarter else months
+    return audit.of_rule(audit.trends.quarters, rule).filter(is_series) if is_by_quarter else months
 
 
 def trend_providers(audit: AuditTables, rule: str) -> list[str | None]:
     """Return the providers with a trend, in the order of `trend_data`; None for activity without a provider."""
-    series = audit.trend.filter(pl.col("rule") == rule, pl.col("provider").ne_missing(ALL_PROVIDERS))
+    series = audit.of_rule(audit.trend, rule).filter(pl.col("provider").ne_missing(ALL_PROVIDERS))
     return series["provider"].unique(maintain_order=True).to_list()
 
 

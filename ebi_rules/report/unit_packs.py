@@ -22,7 +22,7 @@ from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.report.audit_sentences import period
 from ebi_rules.report.drawing import Chart, Drawing
 from ebi_rules.report.page_tables import count_text
-from ebi_rules.report.page_templates import environment, resource
+from ebi_rules.report.page_templates import environment, is_of_made_up_data, resource
 from ebi_rules.report.plot import Plot
 from ebi_rules.report.provider_charts import drawable, plot_funnel
 from ebi_rules.report.report_words import SIGNAL_WORDS, field_label, figure_text
@@ -103,6 +103,7 @@ def _fixed(audit: AuditTables, field: str) -> dict[str, Any]:
     return {
         "exact": audit.settings.disclosure == "none",
         "many": False,
+        "made_up": is_of_made_up_data(audit.run_record),
         "disclosure": ABOUT[audit.settings.disclosure],
         "signs": SIGNS,
         "warnings": (),
@@ -166,7 +167,7 @@ class _Ground:
             "chart": self._marked(row),
         }
 
-    def _marked(self, row: dict[str, Any]) -> Markup | None:
+    def _marked(self, row: dict[str, Any]) -> Chart | None:
         """Return the funnel with the unit's own place marked."""
         if self.plot is None or self.chart is None or row["standardised_ratio"] is None:
             return None
@@ -175,7 +176,7 @@ class _Ground:
         own.symbol((across, down), "circle", 8, "your place", fill="none", stroke=_OWN, stroke_width=2.5)
         own.words((across + 12, down), "you", font_weight="bold")
         name = f"{self.title}: your ratio of {figure_text(row['standardised_ratio'])} among those of all others"
-        return Chart(self.chart.body + own.body, self.chart.width, self.chart.height, name).svg()
+        return Chart(self.chart.body + own.body, self.chart.width, self.chart.height, name)
 
 
 def _interval(row: dict[str, Any], figure: str, low: str, high: str, decimals: int) -> str:
@@ -194,8 +195,6 @@ def _words(row: dict[str, Any]) -> str:
         return "Too few to compare."
     signal = row.get("signal")
     if signal is None:
-        return "Within the usual spread: no sign of more or less than others of the same case mix."
+        return "As expected: no sign of more or less than others with the same case mix."
     side = "More" if signal.startswith("above") else "Less"
-    return (
-        f"{side} than expected for the case mix ({SIGNAL_WORDS[signal]} limit). Look first at coding, then at referral."
-    )
+    return f"{side} than expected for the case mix ({SIGNAL_WORDS[signal]} limit). Check coding first, then referral."

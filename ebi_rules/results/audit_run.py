@@ -276,7 +276,7 @@ def _missing_activity(scope: Scope, counts: CountedCube) -> list[str]:
         raise ExtractError("there is no activity in these months for these providers: check --months and --provider.")
     if counts.rows == 0:
         return ["there is nothing to count again in the extract." if scope.since else "the extract has no rows."]
-    providers = set(counts.cube["provider"].cast(pl.String))
+    providers = set(counts.cube["provider"].unique().cast(pl.String))
     return [f"there is no activity of the provider {code}." for code in scope.providers or () if code not in providers]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from ebi_rules._support.errors import ExtractError, UsageError
+from ebi_rules._support.made_up_mark import MARK
 from ebi_rules.cube import add_up, read_cube
 from ebi_rules.layouts.scope import read_month
 from ebi_rules.provider_audit.plausible_months import end_of_bulk
@@ -115,11 +116,12 @@ def read_earlier_cube(
 
 
 def save_cube(cube: pl.DataFrame, run: Mapping[str, Any], target: Path) -> None:
-    """Write a cube as CSV or, with how it was counted, as parquet."""
+    """Write a cube as CSV or, with how it was counted and whether the data are made up, as parquet."""
     if target.suffix.lower() == ".csv":
         cube.write_csv(target)
         return
-    cube.write_parquet(target, metadata={_RECORD: json.dumps(how_counted(run))})
+    mark = MARK if any(file.get("made_up") for file in run["inputs"]) else {}
+    cube.write_parquet(target, metadata={_RECORD: json.dumps(how_counted(run)), **mark})
 
 
 def how_counted(run: Mapping[str, Any]) -> dict[str, Any]:

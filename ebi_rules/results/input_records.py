@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from ebi_rules._support.addresses import without_secrets
+from ebi_rules._support.made_up_mark import is_made_up
 from ebi_rules.criteria.labels import settings_files
 from ebi_rules.engines.extract import Extract, FrameExtract
 from ebi_rules.engines.warehouse import WarehouseExtract
@@ -46,9 +47,10 @@ def settings_records() -> dict[str, dict[str, Any]]:
 
 
 def file_record(path: Path, rows: int | None) -> dict[str, Any]:
-    """Return the record of a file; without its rows where these are not to be shown."""
+    """Return the record of a file, with its rows unless these are not to be shown, and `made_up` if it is."""
     counted = {} if rows is None else {"rows": rows}
-    return {"path": str(path), "bytes": path.stat().st_size, **counted, "fingerprint": fingerprint(path)}
+    made_up = {"made_up": True} if is_made_up(path) else {}
+    return {"path": str(path), "bytes": path.stat().st_size, **counted, **made_up, "fingerprint": fingerprint(path)}
 
 
 def fingerprint(path: Path) -> dict[str, str]:

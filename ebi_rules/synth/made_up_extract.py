@@ -5,7 +5,7 @@ differ, months have seasons, and codes come in the forms seen in real extracts.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from ebi_rules._support.atomic_output import whole_file
 from ebi_rules._support.errors import UsageError
+from ebi_rules._support.made_up_mark import marked
 from ebi_rules.layouts.layout import ChildTable, Layout, find_layout
 from ebi_rules.synth import admitted_rows as admitted
 from ebi_rules.synth import imaging_rows as imaging
@@ -78,20 +79,24 @@ def write_extract(
     with ExitStack() as stack:
         scratch = {name: stack.enter_context(whole_file(path, force)) for name, path in targets.items()}
         if names is not None:
-            names_frame = pl.DataFrame({"code": provider_codes(), "name": population.organisations.names})
-            names_frame.write_csv(stack.enter_context(whole_file(names, force)))
+            write_names(population.organisations.names, stack.enter_context(whole_file(names, force)))
         with ExitStack() as writers:
             open_writers: dict[str, pq.ParquetWriter] = {}
             for tables in _chunks(rows, seed, population, chosen):
                 for name, table in tables.items():
                     if name in scratch:
-                        arrow = table.to_arrow(compat_level=pl.CompatLevel.oldest())
+                        arrow = marked(table.to_arrow(compat_level=pl.CompatLevel.oldest()))
                         if name not in open_writers:
                             writer = pq.ParquetWriter(scratch[name], arrow.schema, compression="zstd")
                             open_writers[name] = writers.enter_context(writer)
                         open_writers[name].write_table(arrow)
                 progress(tables["activity"].height)
     return files
+
+
+def write_names(names: Sequence[str], path: Path) -> None:
+    """Write the names of the made-up providers as CSV: code, name."""
+    pl.DataFrame({"code": provider_codes(), "name": names}).write_csv(path)
 
 
 def _chunks(rows: int, seed: int, population: Population, layout: Layout) -> Iterator[dict[str, pl.DataFrame]]:

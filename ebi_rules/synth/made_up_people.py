@@ -1,13 +1,13 @@
 """Made-up people with a pathway each: their activity in six datasets, and what every measure must find in it.
 
-The events and answers of each pathway come from `people_stories`. Most stories begin where all windows lie within the
-data. Some end with the data, and then the answers of windows that reach beyond are incomplete.
+The events and answers of each pathway come from `people_stories`. Stories begin evenly over the years. Near the end of
+the data, the answers of windows that reach beyond are incomplete.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,26 +15,30 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from ebi_rules._support.atomic_output import whole_folder
+from ebi_rules._support.atomic_output import whole_file, whole_folder
 from ebi_rules._support.errors import UsageError
+from ebi_rules._support.made_up_mark import marked
 from ebi_rules.synth.event_kinds import ELSEWHERE, KINDS, OTHERS
-from ebi_rules.synth.neighbour_rows import TABLES, neighbour_rows
-from ebi_rules.synth.people_stories import DAYS_LEFT, FLOW, STORIES, labels_of, paths_of
-from ebi_rules.synth.random_values import PROVIDERS, Array, draw, provider_codes
+from ebi_rules.synth.made_up_extract import write_names
+from ebi_rules.synth.neighbour_rows import TABLES, neighbour_rows, sunday_before
+from ebi_rules.synth.people_stories import FLOW, STORIES, labels_of, paths_of
+from ebi_rules.synth.random_values import PROVIDERS, Array, draw, organisations, provider_codes
 
 if TYPE_CHECKING:
     from numpy.random import Generator
 
 FIRST_DAY, LAST_DAY = date(2019, 4, 1), date(2026, 3, 31)
 """The first and last day of the data."""
+_LAST = (LAST_DAY - FIRST_DAY).days
+_LISTS_END = (LAST_DAY - sunday_before(LAST_DAY + timedelta(days=1))).days
+"""Days from the last waiting list, and so from the last day that all datasets have, to the last day of the others."""
 
 _OUR_FILES = re.compile(rf"(outpatient|admitted|{'|'.join(TABLES)})\.parquet|truth\.csv")
 EXTRACTS = ("outpatient", "admitted", "imaging", "community", "emergency", "waiting_list")
 """The extracts, by the names of their files."""
 _CHUNK = 200_000
-_DAYS_BEFORE, _DAYS_AFTER = 380, 1120
-"""Most stories begin at least this many days after the first day, and this many before the last."""
-_SHARE_LATE = 0.12
+_DAYS_BEFORE, _DAYS_AFTER = 380, 5
+"""Stories begin at least this many days after the first day, and end at least this many before the last."""
 _EVENTS_ELSEWHERE = 2
 """Further events of every person that no measure counts."""
 
@@ -78,7 +82,12 @@ _ADMITTED_COLUMNS = {
 
 
 def write_population(
-    folder: Path, people: int, seed: int = 1, force: bool = False, progress: Callable[[int], None] = lambda done: None
+    folder: Path,
+    people: int,
+    seed: int = 1,
+    force: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
+    names: Path | None = None,
 ) -> None:
     """Write the activity of made-up people into a folder, a file for each dataset, and truth.csv.
 
@@ -93,23 +102,27 @@ def write_population(
         seed: The seed of the random numbers.
         force: Replace a folder that exists, if only this function wrote to it.
         progress: Is called with the number of people after each part.
+        names: A CSV file for the made-up names of providers: code, name.
 
     Raises:
-        UsageError: The folder exists and `force` is not given, or the number of people is less than 1.
+        UsageError: The folder or the file of names exists and `force` is not given, or the number of people is less
+            than 1.
     """
     if people < 1:
         raise UsageError("the number of people must be 1 or more.")
     truth: dict[tuple[str, str], int] = {}
     with whole_folder(folder, _OUR_FILES, force) as target, ExitStack() as stack:
+        if names is not None:
+            write_names(organisations(seed).names, stack.enter_context(whole_file(names, force)))
         writers: dict[str, pq.ParquetWriter] = {}
         key = 0
         for number, start in enumerate(range(0, people, _CHUNK)):
             rng = np.random.default_rng([seed, number])
-            stories, late = _draw_stories(rng, min(_CHUNK, people - start))
-            _add_truth(truth, stories, late)
-            for name, frame in _activity(rng, start, stories, late, key):
+            stories, first_days = _draw_stories(rng, min(_CHUNK, people - start))
+            _add_truth(truth, stories, first_days)
+            for name, frame in _activity(rng, start, stories, first_days, key):
                 key += frame.height
-                table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+                table = marked(frame.to_arrow(compat_level=pl.CompatLevel.oldest()))
                 if name not in writers:
                     path = target / f"{name}.parquet"
                     writers[name] = stack.enter_context(pq.ParquetWriter(path, table.schema, compression="zstd"))
@@ -121,23 +134,25 @@ def write_population(
 
 
 def _draw_stories(rng: "Generator", people: int) -> tuple[Array, Array]:
-    """Draw the number of each person's story, and whether it ends with the data."""
+    """Draw the number of each person's story, and the day on which it begins, counted from `FIRST_DAY`."""
     shares = np.array([story.share for story in STORIES])
-    return rng.choice(len(STORIES), people, p=shares / shares.sum()), rng.random(people) < _SHARE_LATE
+    stories = rng.choice(len(STORIES), people, p=shares / shares.sum())
+    lengths = np.array([story.length for story in STORIES])[stories]
+    return stories, rng.integers(_DAYS_BEFORE, _LAST - lengths - _DAYS_AFTER + 1)
 
 
-def _add_truth(truth: dict[tuple[str, str], int], stories: Array, late: Array) -> None:
+def _add_truth(truth: dict[tuple[str, str], int], stories: Array, first_days: Array) -> None:
     """Add the answers and pathways of people to the truth."""
     for number, story in enumerate(STORIES):
-        for is_late in (False, True):
-            people = int(((stories == number) & (late == is_late)).sum())
-            pathways = [(FLOW, path) for path in paths_of(story, is_late)]
-            for label in (*labels_of(story, is_late), *pathways):
-                truth[label] = truth.get(label, 0) + people
+        left, people = np.unique(_LAST - first_days[stories == number] - story.length, return_counts=True)
+        for days, count in zip(left.tolist(), people.tolist(), strict=True):
+            pathways = [(FLOW, path) for path in paths_of(story, days - _LISTS_END)]
+            for label in (*labels_of(story, days), *pathways):
+                truth[label] = truth.get(label, 0) + count
 
 
 def _activity(
-    rng: "Generator", start: int, stories: Array, late: Array, first_key: int
+    rng: "Generator", start: int, stories: Array, first_days: Array, first_key: int
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """Yield the activity of people by the name of its file, sorted by day as extracts are.
 
@@ -145,10 +160,10 @@ def _activity(
         rng: The random numbers.
         start: The number of the first person.
         stories: The number of each person's story.
-        late: Whether each person's story ends with the data.
+        first_days: The day on which each person's story begins.
         first_key: The key of the first row.
     """
-    persons, days, kinds = _events(rng, start, stories, late)
+    persons, days, kinds = _events(rng, start, stories, first_days)
     order = np.argsort(days, kind="stable")
     frame = _columns(rng, start, persons[order], days[order], kinds[order])
     frame = frame.with_columns(key=pl.Series(np.arange(first_key, first_key + frame.height)))
@@ -159,13 +174,9 @@ def _activity(
     yield from neighbour_rows(frame, _on_end_days(frame, start), LAST_DAY)
 
 
-def _events(rng: "Generator", start: int, stories: Array, late: Array) -> tuple[Array, Array, Array]:
+def _events(rng: "Generator", start: int, stories: Array, first_days: Array) -> tuple[Array, Array, Array]:
     """Return the person, day and kind of every event, each as a number."""
     people = len(stories)
-    last_day = (LAST_DAY - FIRST_DAY).days
-    lengths = np.array([story.events[-1][0] for story in STORIES])
-    late_start = last_day - lengths[stories] - DAYS_LEFT
-    first_days = np.where(late, late_start, rng.integers(_DAYS_BEFORE, last_day - _DAYS_AFTER, people))
     elsewhere = _KIND_NAMES.index(ELSEWHERE)
     persons, days, kinds = [], [], []
     for number, story in enumerate(STORIES):
@@ -177,12 +188,12 @@ def _events(rng: "Generator", start: int, stories: Array, late: Array) -> tuple[
     others = np.array([_KIND_NAMES.index(name) for name in OTHERS])
     for _ in range(_EVENTS_ELSEWHERE):
         persons.append(np.arange(people))
-        days.append(rng.integers(_DAYS_BEFORE // 10, last_day + 1, people))
+        days.append(rng.integers(_DAYS_BEFORE // 10, _LAST + 1, people))
         kinds.append(others[rng.integers(0, others.size, people)])
     if start == 0 and people:
         # One person has events on the first and the last day, so that the data are known to begin and end there.
         persons.append(np.zeros(2, dtype=np.int64))
-        days.append(np.array([0, last_day]))
+        days.append(np.array([0, _LAST]))
         kinds.append(np.full(2, elsewhere))
     return np.concatenate(persons), np.concatenate(days), np.concatenate(kinds)
 

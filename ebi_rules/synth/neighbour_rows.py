@@ -136,7 +136,7 @@ def _lists(rows: pl.DataFrame, ends: pl.DataFrame, last_day: date) -> pl.DataFra
             function=pl.lit("300"),
         )
         rows = pl.concat([rows, always], how="diagonal")
-    day, until = pl.col("activity_date"), pl.lit(_sunday_before(last_day + timedelta(days=1)))
+    day, until = pl.col("activity_date"), pl.lit(sunday_before(last_day + timedelta(days=1)))
     last_list = (
         pl.when(pl.col("listed") == SEEN_ON_LIST)
         .then(_sunday_from(day))
@@ -170,6 +170,6 @@ def _sunday_from(day: pl.Expr) -> pl.Expr:
     return day + pl.duration(days=7 - day.dt.weekday())
 
 
-def _sunday_before(day: date) -> date:
+def sunday_before(day: date) -> date:
     """Return the last Sunday before a day."""
     return day - timedelta(days=day.isoweekday())

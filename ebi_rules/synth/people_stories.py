@@ -6,10 +6,12 @@ A story is a list of events a number of days apart. This module is data; `made_u
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ebi_rules.pathways.flow import IN_VIEW, LOST
+
 FLOW = "musculoskeletal"
 """The key of the flow whose pathways are planted."""
-DAYS_LEFT = 5
-"""Days from the last event of a late story to the end of the data."""
+LOST_AFTER = 183
+"""The longest gap within a pathway of that flow, in days."""
 Labels = Mapping[str, Sequence[tuple[int, str | int]]]
 """For each measure, the day of every index activity, and the answer."""
 
@@ -23,19 +25,26 @@ class Story:
         events: The events in order: days from the first event, and the kind of event.
         paths: The pathways of the flow.
         labels: The answers to every measure, if the whole window lies within the data.
+        last_stage: The day of the last stage of the flow, if that is not the last event.
     """
 
     share: float
     events: Sequence[tuple[int, str]]
     paths: Sequence[str]
     labels: Labels
+    last_stage: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Days from the first event to the last."""
+        return self.events[-1][0]
 
 
 STORIES: Sequence[Story] = (
     Story(
         0.16,
         [(0, "scan")],
-        ["start > imaging > lost to view"],
+        ["start > imaging > no further activity"],
         {
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "no")],
@@ -47,7 +56,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.08,
         [(0, "scan"), (150, "scan")],
-        ["start > imaging > lost to view"],
+        ["start > imaging > no further activity"],
         {
             "repeat_imaging": [(0, "yes"), (150, "no")],
             "spinal_procedure_after_imaging": [(0, "no"), (150, "no")],
@@ -59,7 +68,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.04,
         [(0, "scan"), (100, "operation")],
-        ["start > imaging > procedure > lost to view"],
+        ["start > imaging > procedure > no further activity"],
         {
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "yes")],
@@ -71,7 +80,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.12,
         [(0, "specialist, seen first"), (30, "scan")],
-        ["start > request > specialist > imaging > lost to view"],
+        ["start > request > specialist > imaging > no further activity"],
         {
             "imaging_before_specialist": [(0, "no")],
             "imaging_after_specialist": [(0, "yes")],
@@ -110,7 +119,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.05,
         [(0, "specialist, seen first"), (120, "operation")],
-        ["start > request > specialist > procedure > lost to view"],
+        ["start > request > specialist > procedure > no further activity"],
         {
             "imaging_before_specialist": [(0, "no")],
             "imaging_after_specialist": [(0, "no")],
@@ -126,7 +135,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.10,
         [(0, "scan"), (45, "specialist, seen first")],
-        ["start > imaging > request > specialist > lost to view"],
+        ["start > imaging > request > specialist > no further activity"],
         {
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "no")],
@@ -147,7 +156,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.10,
         [(0, "physiotherapy, not attended"), (28, "physiotherapy, seen first")],
-        ["start > request > community > lost to view"],
+        ["start > request > community > no further activity"],
         {
             "did_not_attend": [(0, "yes"), (28, "no")],
             "sent_for_imaging": [(28, "no")],
@@ -158,7 +167,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.08,
         [(0, "specialist again, discharged"), (400, "physiotherapy, seen first")],
-        ["start > specialist > discharge", "start > request > community > lost to view"],
+        ["start > specialist > discharge", "start > request > community > no further activity"],
         {
             "re_entry": [(0, "yes")],
             "did_not_attend": [(0, "no"), (400, "no")],
@@ -176,7 +185,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.08,
         [(0, "scan"), (20, "specialist again"), (50, "specialist again")],
-        ["start > imaging > specialist > lost to view"],
+        ["start > imaging > specialist > no further activity"],
         {
             "repeat_imaging": [(0, "no")],
             "spinal_procedure_after_imaging": [(0, "no")],
@@ -189,7 +198,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.05,
         [(0, "fracture clinic, seen first")],
-        ["start > request > specialist > lost to view"],
+        ["start > request > specialist > no further activity"],
         {
             "imaging_before_specialist": [(0, "no")],
             "imaging_after_specialist": [(0, "no")],
@@ -202,7 +211,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.04,
         [(0, "pain management, seen first"), (90, "facet joint denervation")],
-        ["start > request > specialist > procedure > lost to view"],
+        ["start > request > specialist > procedure > no further activity"],
         {
             "imaging_before_specialist": [(0, "no")],
             "imaging_after_specialist": [(0, "no")],
@@ -219,13 +228,13 @@ STORIES: Sequence[Story] = (
     Story(
         0.06,
         [(0, "community contact")],
-        ["start > request > community > lost to view"],
+        ["start > request > community > no further activity"],
         {"wait_to_community_contact": [(0, 21)], "did_not_attend_community": [(0, "no")]},
     ),
     Story(
         0.05,
         [(0, "emergency attendance"), (30, "scan in imaging"), (60, "specialist, seen first")],
-        ["start > request > imaging > specialist > lost to view"],
+        ["start > request > imaging > specialist > no further activity"],
         {
             "emergency_before_scan": [(30, 1)],
             "emergency_after_scan": [(30, 0)],
@@ -249,7 +258,7 @@ STORIES: Sequence[Story] = (
     Story(
         0.05,
         [(0, "community contact at last"), (100, "specialist, seen first")],
-        ["start > request > community > request > specialist > lost to view"],
+        ["start > request > community > request > specialist > no further activity"],
         {
             "wait_to_community_contact": [(0, 35)],
             "did_not_attend_community": [(-7, "yes"), (0, "no")],
@@ -267,31 +276,34 @@ STORIES: Sequence[Story] = (
     Story(
         0.04,
         [(0, "community referral closed")],
-        ["start > request > lost to view"],
+        ["start > request > no further activity"],
         {"wait_to_community_contact": [(0, "removed")]},
+        last_stage=-30,
     ),
     Story(
         0.04,
         [(0, "community referral")],
-        ["start > request > lost to view"],
+        ["start > request > no further activity"],
         {"wait_to_community_contact": [(0, "waiting")]},
     ),
     Story(
         0.03,
         [(0, "community contact without status")],
-        ["start > request > lost to view"],
+        ["start > request > no further activity"],
         {"wait_to_community_contact": [(0, "waiting")]},
+        last_stage=-10,
     ),
     Story(
         0.05,
         [(0, "on the list until seen")],
-        ["start > request > lost to view"],
+        ["start > request > no further activity"],
         {"wait_to_specialist_attendance": [(0, 50)], "wait_to_treatment": [(0, 50)]},
+        last_stage=-50,
     ),
     Story(
         0.04,
         [(0, "on the list until gone"), (0, "specialist, seen from the list")],
-        ["start > request > specialist > lost to view"],
+        ["start > request > specialist > no further activity"],
         {
             "wait_to_specialist_attendance": [(0, 50)],
             "wait_to_treatment": [(0, "removed")],
@@ -309,13 +321,14 @@ STORIES: Sequence[Story] = (
     Story(
         0.03,
         [(0, "on the list until gone")],
-        ["start > request > lost to view"],
+        ["start > request > no further activity"],
         {"wait_to_specialist_attendance": [(0, "removed")], "wait_to_treatment": [(0, "removed")]},
+        last_stage=-50,
     ),
     Story(
         0.03,
         [(0, "on the list")],
-        ["start > request > lost to view"],
+        ["start > request > no further activity"],
         {"wait_to_specialist_attendance": [(0, "waiting")], "wait_to_treatment": [(0, "waiting")]},
     ),
 )
@@ -338,21 +351,27 @@ WINDOWS = {
 """The window of each measure that looks after the index, in days; the others look before it, or at the same day."""
 
 
-def labels_of(story: Story, late: bool) -> Iterator[tuple[str, str]]:
+def labels_of(story: Story, left: int) -> Iterator[tuple[str, str]]:
     """Yield every measure with an answer, once per index activity.
 
     Args:
         story: The story.
-        late: Whether the story ends with the data. Answers of windows that reach beyond the data are incomplete.
+        left: Days from its last event to the end of the data. Answers of windows that reach beyond are incomplete.
     """
-    last_day = story.events[-1][0]
     for measure, answers in story.labels.items():
         for day, answer in answers:
-            is_cut = late and day + WINDOWS.get(measure, 0) > last_day + DAYS_LEFT
+            is_cut = day + WINDOWS.get(measure, 0) > story.length + left
             yield measure, "incomplete" if is_cut else str(answer)
 
 
-def paths_of(story: Story, late: bool) -> Sequence[str]:
-    """Return the pathways of a story; the last pathway of a late story is still in view, not lost to view."""
+def paths_of(story: Story, left: int) -> Sequence[str]:
+    """Return the pathways of a story; without enough days left, the last one is still being followed.
+
+    Args:
+        story: The story.
+        left: Days from its last event to the end of the data.
+    """
     *others, last = story.paths
-    return [*others, last.replace("lost to view", "still in view") if late else last]
+    last_stage = story.length if story.last_stage is None else story.last_stage
+    is_open = story.length + left - last_stage < LOST_AFTER
+    return [*others, last.replace(LOST, IN_VIEW) if is_open else last]

@@ -17,6 +17,7 @@ import polars as pl
 
 from ebi_rules._support.atomic_output import whole_folder
 from ebi_rules._support.errors import UsageError
+from ebi_rules._support.made_up_mark import MARK
 from ebi_rules.criteria.crosswalk import crosswalk
 from ebi_rules.synth.imaging_rows import births
 from ebi_rules.synth.random_values import PROVIDERS, Array, draw, provider_codes
@@ -99,8 +100,8 @@ def write_scans(folder: Path, scans: int, seed: int = 1, force: bool = False) ->
     rng = np.random.default_rng([seed, 77])
     made_up = _scans(rng, scans)
     with whole_folder(folder, _OUR_FILES, force) as target:
-        _outpatients(rng, made_up, scans).write_parquet(target / "outpatient.parquet")
-        _examinations(rng, made_up, scans).write_parquet(target / "imaging.parquet")
+        _outpatients(rng, made_up, scans).write_parquet(target / "outpatient.parquet", metadata=MARK)
+        _examinations(rng, made_up, scans).write_parquet(target / "imaging.parquet", metadata=MARK)
         keys = ["provider", "request_setting", "recorded"]
         made_up.group_by(keys).agg(pl.len().alias("scans")).sort(keys).write_csv(target / "truth.csv")
 

@@ -62,7 +62,7 @@ def test_measures_are_written(run: Run, tmp_path: Path) -> None:
 def test_a_flow_alone_is_written(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
     output = run("measure", *extracts, "-o", "out", "--flow", "musculoskeletal").output
-    assert output.count("\n") == 4 and "lost to view" in output
+    assert output.count("\n") == 4 and "no further activity" in output
     assert "known in part are the stages request, imaging, community, without an extract of community care" in output
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "flow.csv",
@@ -131,7 +131,7 @@ def test_wrong_options_are_errors(run: Run) -> None:
     assert "cannot be read" in run("measure", *extracts, "-o", "o", "--measures", "gone", code=3).output
     named = ("--measure", "surgical_conversion")
     assert "needs admitted activity" in run("measure", extracts[0], "-o", "o", *named, code=4).output
-    assert "do not use --truth or --names" in run("synth", "--people", "5", "-o", "p", "--truth", "t", code=2).output
+    assert "do not use --truth with it" in run("synth", "--people", "5", "-o", "p", "--truth", "t", code=2).output
     assert "1 or more" in run("synth", "--people", "0", "-o", "p", code=2).output
 
 
@@ -149,3 +149,25 @@ def test_a_measure_as_sql(run) -> None:
     ):
         assert message in run(*command, *options, code=code).output
     assert "the nearest is re_entry" in run("measure-sql", "re_entr", "--dialect", "tsql", *tables, code=2).output
+
+
+def test_made_up_data_are_called_that(run: Run, tmp_path: Path) -> None:
+    extracts = _people(run)
+    flow = ("--flow", "musculoskeletal")
+    run("measure", *extracts, *flow, "-o", "out")
+    assert "<strong>Made-up data.</strong>" in (tmp_path / "out" / "report.html").read_text()
+    assert all(file["made_up"] for file in json.loads((tmp_path / "out" / "run.json").read_text())["inputs"])
+    copies = [tmp_path / Path(path).name for path in extracts]
+    for path, copy in zip(extracts, copies, strict=True):
+        pl.read_parquet(tmp_path / path).write_parquet(copy)
+    run("measure", *map(str, copies), *flow, "-o", "copied")
+    assert "Made-up data" not in (tmp_path / "copied" / "report.html").read_text()
+
+
+def test_people_have_providers_with_names(run: Run, tmp_path: Path) -> None:
+    run("synth", "--people", "300", "-o", "people", "--names", "names.csv")
+    names = pl.read_csv(tmp_path / "names.csv")
+    providers = pl.read_parquet(tmp_path / "people" / "outpatient.parquet")["Der_Provider_Code"].unique()
+    assert set(providers) <= set(names["code"]) and names["name"].str.contains("made up").all()
+    assert "already exists" in run("synth", "--people", "3", "-o", "p", "--names", "names.csv", code=2).output
+    assert not (tmp_path / "p").exists()

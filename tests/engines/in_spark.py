@@ -7,15 +7,17 @@ import polars as pl
 
 from tests.engines.engine import AbsentError, SqlEngine
 
-_SETTINGS = {
+QUICK = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.driver.memory": "1g",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1",
     "spark.log.level": "OFF",
 }
+"""Small data: what Spark does to be fast with large ones takes most of the time."""
 
 
 class Spark(SqlEngine):
@@ -58,7 +60,7 @@ class Spark(SqlEngine):
         except ImportError:
             raise AbsentError("pip install pyspark") from None
         builder = SparkSession.builder.master("local[1]")
-        for name, value in _SETTINGS.items():
+        for name, value in QUICK.items():
             builder = builder.config(name, value)
         return builder.getOrCreate()
 

@@ -21,6 +21,9 @@ from ebi_rules.provider_audit.quarters import quarter_of
 from ebi_rules.synth.event_kinds import GONE, KINDS, SEEN_ON_LIST, Kind
 
 BEGIN = date(2024, 1, 1)
+DAYS_LEFT = (5, 12, 40, 89, 90, 91, 132, 133, 182, 183, 184, 364, 365, 366, 729, 730, 2500)
+"""Days from the last event of a made-up story to the end of the data: around every window and gap."""
+
 TODAY = date(2030, 1, 1)
 NEIGHBOURS = ("csds", "ecds", "wlmds")
 """The layouts of datasets that have one layout each."""

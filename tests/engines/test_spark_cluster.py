@@ -1,5 +1,6 @@
 """Spark with two workers, each a process of its own, counts the cube that Polars counts, from several files."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,12 +11,21 @@ import pytest
 
 import ebi_rules as ebi
 from ebi_rules.synth.made_up_extract import write_extract
+from tests.engines.in_spark import QUICK
 
+_SETTINGS = {
+    **QUICK,
+    "spark.executor.extraJavaOptions": QUICK["spark.driver.extraJavaOptions"],
+    "spark.executor.memory": "1g",
+    "spark.log.level": "WARN",
+    "spark.sql.shuffle.partitions": "4",
+}
 _PROGRAM = """
+import json
 import sys
 from pyspark.sql import SparkSession
 
-settings = {"spark.ui.enabled": "false", "spark.executor.memory": "1g", "spark.sql.shuffle.partitions": "4"}
+settings = json.loads(sys.argv[3])
 builder = SparkSession.builder.master("local-cluster[2,1,2048]").config(map=settings)
 session = builder.getOrCreate()
 session.range(100).repartition(4).count()
@@ -41,7 +51,7 @@ def test_two_workers_count_what_polars_counts(tmp_path: Path) -> None:
     for place in range(4):
         rows.slice(place * 1_000, 1_000).write_parquet(folder / f"part-{place}.parquet")
     home = str(Path(pyspark.__file__).parent)
-    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, str(folder), str(counted)]
+    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, str(folder), str(counted), json.dumps(_SETTINGS)]
     done = subprocess.run(command, env={**os.environ, "SPARK_HOME": home}, capture_output=True, text=True, timeout=420)
     assert done.returncode == 0, done.stderr[-3000:]
     cube = ebi.audit(folder, "2S", by=["referral_source"]).exact_cube

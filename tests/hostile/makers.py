@@ -149,7 +149,11 @@ def _with_days(folder: Path, days: pa.Array) -> None:
 def spark_limit(folder: Path, text: str) -> None:
     """An extract, and a configuration of Spark that accepts almost nothing."""
     extract(folder, text)
-    (folder / "spark-defaults.conf").write_text("spark.driver.maxResultSize 1k\nspark.master local[1]\n")
+    (folder / "spark-defaults.conf").write_text(
+        "spark.driver.maxResultSize 1k\nspark.master local[1]\n"
+        "spark.sql.codegen.wholeStage false\n"
+        "spark.driver.extraJavaOptions -XX:TieredStopAtLevel=1\n"
+    )
 
 
 def _write_rule(folder: Path, key: str = "x", title: str = "Scan", more: str = "") -> None:

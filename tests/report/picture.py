@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 import ebi_rules as ebi
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
-from ebi_rules.report.pathways_page import picture
+from ebi_rules.report.flow_section import drawn_flow
 from ebi_rules.synth.made_up_extract import write_extract
 from ebi_rules.synth.made_up_people import write_population
 
@@ -27,10 +27,12 @@ def _funnel(folder: Path) -> Markup:
     return chart.named("Funnel plot of made-up providers").svg()
 
 
-def _flow(folder: Path) -> Markup | None:
+def _flow(folder: Path) -> Markup:
     write_population(folder / "people", 100_000)
     extracts = [folder / "people" / f"{name}.parquet" for name in ("outpatient", "admitted")]
-    return picture(ebi.run_measures(extracts, flows="musculoskeletal").tables, 0, ALL_PROVIDERS)
+    chart = drawn_flow(ebi.run_measures(extracts, flows="musculoskeletal").tables, 0, ALL_PROVIDERS)
+    assert chart, "so many people are shown"
+    return chart.svg()
 
 
 if __name__ == "__main__":

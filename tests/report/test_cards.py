@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.report.rule_card import FEWEST_EXPECTED, Card
-from ebi_rules.report.rule_heatmap import STATES
+from ebi_rules.report.rule_card import Card
+from ebi_rules.report.rule_heatmap import FEWEST_EXPECTED, STATES
 from ebi_rules.report.rule_section import rule_section
 from ebi_rules.report.trend_charts import multiples
 from ebi_rules.report.variation_icons import DOWN, UP, colour_of
@@ -28,7 +28,7 @@ def test_nothing_stands_out() -> None:
     card = _card(made_up_audit())
     assert card.look_at.startswith("Nothing stands out")
     assert not card.stands_out
-    assert "none can be told apart" in card.extremes
+    assert card.extremes == "highest and lowest: none of the 20 largest providers can be told apart"
     assert "usual variation" in card.trend
     assert re.fullmatch(r"[+−]?\d+% against the year before \(.*; \w{3} 2024 to \w{3} 2025\)", card.change), card.change
 
@@ -39,12 +39,12 @@ def test_one_provider_stands_out() -> None:
     card = _card(made_up_audit(share))
     assert card.look_at.startswith("Look at ZZ07, which does more than its patients' case mix explains (2.2 times")
     assert card.extremes.startswith("highest: ZZ07 2.")
-    assert "beyond the usual spread" in card.beyond and card.stands_out
+    assert "by more than providers normally do" in card.beyond and card.stands_out
 
 
 def test_rare_counts_are_not_made_into_findings() -> None:
     card = _card(made_up_audit(0.0003, rows=40))
-    assert "none is named" in card.extremes
+    assert card.extremes.startswith("highest and lowest: fewer than two providers")
     assert "not judged" in card.trend
     assert re.match(r"\+\d+% against the year before \(−\d+% to \+\d+%", card.change), card.change
     assert "Look at" not in card.look_at
@@ -58,7 +58,9 @@ def test_providers_with_few_expected_are_not_named() -> None:
     audit = made_up_audit(share, rows=40)
     shown = audit.providers.drop_nulls("standardised_ratio")
     assert shown.height > 2 and shown["expected"].max() < FEWEST_EXPECTED  # type: ignore[operator]
-    assert _card(audit).extremes == "fewer than two providers have 10 expected: none is named"
+    assert _card(audit).extremes == (
+        "highest and lowest: fewer than two providers have an expected number of 10 or more"
+    )
 
 
 def test_poor_coding_is_a_doubt() -> None:
@@ -67,14 +69,14 @@ def test_poor_coding_is_a_doubt() -> None:
     share = np.full(PROVIDERS, 0.05)
     share[:3] = 0.02
     card = _card(made_up_audit(share, coded=coded))
-    assert any(doubt.startswith("coding: 3 providers code procedures on less") for doubt in card.doubts), card.doubts
+    assert any(doubt.startswith("coding: 3 providers code procedures for less") for doubt in card.doubts), card.doubts
     assert card.look_at.startswith("No provider stands out, but 3 providers code few procedures")
 
 
 def test_a_change_is_seen() -> None:
     card = _card(made_up_audit(later=1.5))
     assert re.match(r"\+(4|5)\d% against the year before", card.change), card.change
-    assert "rose beyond its usual variation" in card.look_at
+    assert "rose by more than usual" in card.look_at
     assert card.stands_out and "above the limit" in card.trend
 
 

@@ -66,7 +66,7 @@ def test_unsafe_rules_come_last_and_apart(audit: ebi.Audit, tmp_path: Path) -> N
     rows, _, _ = overview.partition("</table>")
     cards = re.findall(r'<h3><a href="#([^"]+)"', page)
     linked = set(re.findall(r'href="#([^"]+)"', rows))
-    sections = re.findall(r'<section id="(rule\d+)">', page)
+    sections = re.findall(r'<section id="(rule\d+)" class="one">', page)
     assert linked == set(cards) == set(sections[:-1]), (
         "the overview has a row of each rule but the unsafe one, which is the last"
     )
@@ -87,7 +87,7 @@ def _last_cells(rows: str, key: str) -> list[str]:
 
 
 def _section(page: str, key: str) -> str:
-    return page.partition(f'<section id="{key}">')[2].partition("</section>")[0]
+    return page.partition(f'<section id="{key}" class="one">')[2].partition("</section>")[0]
 
 
 def test_a_rule_without_fitness_is_refused_unless_it_is_local(tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def test_tables_add_up_if_nothing_is_suppressed() -> None:
 
 def test_ends_of_all_providers_do_not_reveal_each_other() -> None:
     """14 pathways are shown as 15, at least 13; 7 end in each of two ways, which could then only be 6 or 7."""
-    ends = {"discharge": (4, 3), "lost to view": (3, 4)}
+    ends = {"discharge": (4, 3), "no further activity": (3, 4)}
     rows = [
         (f"ZZ{place}", QUARTERS[place], 1, "imaging", end, counts[place])
         for end, counts in ends.items()

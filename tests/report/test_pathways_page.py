@@ -29,18 +29,18 @@ def test_the_page_has_every_part(opened: Open, people: list[Path]) -> None:
     texts = [text for measure in measures() if not measure.only_when_named for text in (measure.title, *measure.limits)]
     for part in (
         *texts,
-        "What follows is not what was caused",
+        "These figures show what happened next, not why",
         "Small numbers are protected",
         "from 1 April 2019 to 31 March 2026",
         "The musculoskeletal pathway",
         "By provider",
         "Over time",
-        "lost to view",
-        "Measures in short",
+        "no further activity",
+        "All measures, all providers together",
         "By ethnic category",
         "Groups of people compared",
         "known to be waiting at the beginning of that day",
-        "How long people waited, by every field",
+        "Waits by provider and patient characteristics",
         "Share seen by week, all providers together",
         "Contacts, by attendance status",
         "Method and limits",
@@ -115,7 +115,7 @@ def test_providers_have_their_names(people: list[Path], tmp_path: Path) -> None:
 
 def test_a_page_of_few_people_or_none(opened: Open, people: list[Path]) -> None:
     few = [pl.read_parquet(path).head(40) for path in people[:2]]
-    assert "lost to view" in opened(ebi.run_measures(few)).inner_text("body")
+    assert "no further activity" in opened(ebi.run_measures(few)).inner_text("body")
 
 
 def test_a_page_without_anybody(opened: Open, people: list[Path]) -> None:

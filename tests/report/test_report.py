@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 import ebi_rules as ebi
-from ebi_rules.report.trend_charts import axis_label
+from ebi_rules.report.report_words import axis_label
 from ebi_rules.synth.made_up_extract import write_extract
 from opcs_icd.reference import Reference
 from tests.report.conftest import Open
@@ -41,8 +41,8 @@ def test_the_page_has_every_part(opened: Open, extract: Path, names: dict[str, s
         "By age",
         "By source of referral",
         "03 general practitioner",
-        "How much hangs on the reading",
-        "How complete the coding is",
+        "How much depends on the interpretation",
+        "Completeness of coding",
         "Method and limits",
         "What was run",
         "Made-up Hospitals 7",
@@ -277,12 +277,17 @@ def test_many_rules_and_providers_are_one_small_page(
 
 
 def test_charts_are_pictures_that_a_notebook_shows(extract: Path, tmp_path: Path) -> None:
-    audit = ebi.audit(extract)
+    audit = ebi.audit(extract, settings=ebi.Settings(disclosure="none"))
     for name in ("attrition", "funnel", "rates", "trend", "sensitivity", "age_band", "sex"):
         for rule in ("2S", "2T"):
-            picture = ElementTree.fromstring(audit.chart(name, rule)._repr_html_())
+            chart = audit.chart(name, rule)
+            picture = ElementTree.fromstring(chart._repr_html_())
             assert picture.get("role") == "img"
             assert ebi.rule(rule).title in str(picture.get("aria-label"))
+            words = "".join(picture.itertext())
+            assert chart.finding and chart.finding.split()[-1] in words, "its title says what was found"
+    with pytest.raises(ebi.UsageError, match="too little may be shown"):
+        audit.chart("adjusted", "2S")
     chart = audit.chart("trend", "2S", provider="ZZ1")
     assert "ZZ1" in repr(chart)
     chart.save(tmp_path / "trend.svg")

@@ -30,7 +30,17 @@ from ebi_rules.rule_model.measure_logic import COUNT, DAYS, Window
 from ebi_rules.statistics.seen_by_day import REMOVED as LEFT
 from ebi_rules.statistics.seen_by_day import SEEN, WAITING
 from ebi_rules.synth.made_up_people import EXTRACTS, FIRST_DAY, LAST_DAY, STORIES, labels_of, write_population
-from tests.engines.people import NEIGHBOURS, TODAY, Answers, Person, by_meaning, events_of, random_people, table_of
+from tests.engines.people import (
+    DAYS_LEFT,
+    NEIGHBOURS,
+    TODAY,
+    Answers,
+    Person,
+    by_meaning,
+    events_of,
+    random_people,
+    table_of,
+)
 
 LAYOUTS = [("ncdr-opa", "ncdr-apcs", "dids-v1", *NEIGHBOURS), ("hes-op", "hes-apc", "dids-icb", *NEIGHBOURS)]
 EXACT = Settings(disclosure="none")
@@ -116,22 +126,22 @@ def _ends_of_waits(waits: pl.DataFrame) -> Counter[str]:
 def test_the_labels_of_stories_agree_with_the_definition() -> None:
     """The labels were written by hand; the definition returns the same answers for the same events."""
     for story in STORIES:
-        for late in (False, True):
+        for left in DAYS_LEFT:
             begin = date(2022, 1, 1)
-            last = begin + timedelta(days=story.events[-1][0] + 5) if late else date(2029, 12, 31)
+            last = begin + timedelta(days=story.length + left)
             days = [(begin + timedelta(days=offset), kind) for offset, kind in story.events]
             events = [event for day, kind in days for event in events_of(day, kind, last)]
             # Every provider has a list each week.
             sundays = [last - timedelta(days=last.isoweekday() % 7 + 7 * ago) for ago in range(60)]
             lists = [Event(str(sunday), "waiting_list", _ON_A_LIST) for sunday in sundays]
-            labels = Counter(labels_of(story, late))
+            labels = Counter(labels_of(story, left))
             for measure in _usual():
                 if measure.wait:
                     texts = [*map(str, wait_answers(measure, [*events, *lists], "2020-01-01", str(last)))]
                 else:
                     texts = [str(index.answer) for index in answers(measure, events, "2020-01-01", str(last))]
                 expected = Counter({text: count for (key, text), count in labels.items() if key == measure.key})
-                assert Counter(texts) == expected, (measure.key, story.events, late)
+                assert Counter(texts) == expected, (measure.key, story.events, left)
 
 
 _ON_A_LIST = Activity.of({"id": "0", "provider": "ZZ1", "treatment_function": "300", "referral_date": "2021-01-01"})
