@@ -16,6 +16,7 @@ from importlib import metadata, util
 
 import pytest
 
+from ebi_rules.report.png import find_font
 from tests.engines.engine import AbsentError
 from tests.engines.evaluators import ENGINES, JUDGES
 from tests.engines.served import ENVIRONMENTS
@@ -41,8 +42,16 @@ def _dbt() -> str:
     return str(DBT)
 
 
+def _font() -> str:
+    font = find_font()
+    if not font:
+        raise AbsentError("apt-get install fonts-dejavu-core")
+    return font
+
+
 _PROBES: dict[str, Callable[[], str]] = {
     "Chromium": chromium,
+    "a font": _font,
     "dbt": _dbt,
     **{engine.name: engine.version for engine in ENGINES},
     **{judge.name: judge.version for judge in JUDGES.values()},

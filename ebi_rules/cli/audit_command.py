@@ -203,6 +203,7 @@ def audit(
     by: Sequence[str],
     xlsx: bool,
     pdf: bool,
+    pptx: bool,
     pack: str | None,
     name_others: bool,
     charts: Path | None,
@@ -233,7 +234,7 @@ def audit(
         raise UsageError("--append counts an extract and saves the cube itself: leave --from-cube and --save-cube out.")
     files = [*extracts, *from_cube, *(options[name] for name in _INPUT_FILES), *settings_files().values()]
     inputs = [Path(path) for path in files if path]
-    require_possible(pdf, pack, name_others, by, bool(from_cube))
+    require_possible(pdf, pptx, pack, name_others, by, bool(from_cube))
     folders = [folder for folder in (charts, star_schema) if folder is not None]
     written = [path for path in (output, save_cube, append, *folders) if path is not None]
     require_distinct(written)
@@ -244,7 +245,7 @@ def audit(
     if len(extracts) > 1:
         _refuse_for_several(
             {**options, "save_cube": save_cube, "append": append, "release": release}
-            | {"pdf": pdf, "pack": pack, "charts": charts, "star_schema": star_schema}
+            | {"pdf": pdf, "pptx": pptx, "pack": pack, "charts": charts, "star_schema": star_schema}
         )
     extract_settings = {name: options.pop(name) for name in _EXTRACT_OPTIONS}
     settings = _settings(**options)
@@ -280,7 +281,7 @@ def audit(
             if path is not None:
                 target = outputs.enter_context(whole_file(path, may_exist))
                 write_cube(result.exact_cube, result.tables.exact_run, target)
-        result.write(output, force, xlsx, progress, release, release_override, pdf, pack, name_others)
+        result.write(output, force, xlsx, progress, release, release_override, pdf, pptx, pack, name_others)
         if charts is not None:
             progress("drawing charts")
             result.charts(charts, force)
@@ -305,6 +306,7 @@ def _refuse_for_several(options: Mapping[str, Any]) -> None:
         "append",
         "release",
         "pdf",
+        "pptx",
         "pack",
         "charts",
         "star_schema",

@@ -1,4 +1,4 @@
-"""What an audit writes beside its tables and its report, if it is asked: print, packs, charts, a star schema."""
+"""What an audit can write beside its tables and its report: print, slides, packs, charts, a star schema."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from ebi_rules.cli.options import combined
 
 further_outputs = combined(
     click.option("--pdf", is_flag=True, help="Also print the report, by an installed Chromium, Chrome or Edge."),
+    click.option("--pptx", is_flag=True, help="Also write slides, one for each rule (needs the extra slides)."),
     click.option(
         "--pack",
         metavar="FIELD",
@@ -20,7 +21,7 @@ further_outputs = combined(
         "--charts",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="Also write every chart as SVG, and as PNG where a browser is installed.",
+        help="Also write every chart as SVG and PNG.",
     ),
     click.option(
         "--star-schema",
@@ -31,11 +32,14 @@ further_outputs = combined(
 )
 
 
-def require_possible(pdf: bool, pack: str | None, name_others: bool, by: Sequence[str], is_cube: bool) -> None:
+def require_possible(
+    pdf: bool, pptx: bool, pack: str | None, name_others: bool, by: Sequence[str], is_cube: bool
+) -> None:
     """Check, before anything is counted, that what is asked for can be written.
 
     Args:
         pdf: Whether the report is to be printed.
+        pptx: Whether slides are to be written.
         pack: The field whose units are to have packs.
         name_others: Whether packs name the others.
         by: The fields that are counted beside provider.
@@ -43,9 +47,10 @@ def require_possible(pdf: bool, pack: str | None, name_others: bool, by: Sequenc
 
     Raises:
         UsageError: There can be no such packs.
-        EngineError: There is no browser to print with.
+        EngineError: There is no browser to print with, or no library or font to make slides with.
     """
     from ebi_rules.report.browser import require_browser
+    from ebi_rules.report.slides import require_slides
     from ebi_rules.report.unit_packs import require_field
 
     if name_others and pack is None:
@@ -54,3 +59,5 @@ def require_possible(pdf: bool, pack: str | None, name_others: bool, by: Sequenc
         require_field(pack, [*by, pack] if is_cube else by)
     if pdf:
         require_browser()
+    if pptx:
+        require_slides()

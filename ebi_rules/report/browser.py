@@ -1,4 +1,4 @@
-"""Print pages as PDF and pictures as PNG by a browser that is installed: Chromium, Chrome or Edge."""
+"""Print pages as PDF by a browser that is installed: Chromium, Chrome or Edge."""
 
 import os
 import shutil
@@ -62,23 +62,6 @@ def print_pdf(browser: str, page: Path, target: Path) -> None:
         EngineError: The browser did not write it.
     """
     _run(browser, [f"--print-to-pdf={target}", "--no-pdf-header-footer", page.resolve().as_uri()], target)
-
-
-def draw_png(browser: str, picture: Path, width: float, height: float, target: Path) -> None:
-    """Draw a picture as PNG, twice as large.
-
-    Args:
-        browser: The path of the browser.
-        picture: An SVG file.
-        width: Its width in pixels.
-        height: Its height in pixels.
-        target: The file to write.
-
-    Raises:
-        EngineError: The browser did not write it.
-    """
-    size = [f"--window-size={int(width) + 1},{int(height) + 1}", "--force-device-scale-factor=2", "--hide-scrollbars"]
-    _run(browser, [f"--screenshot={target}", *size, picture.resolve().as_uri()], target)
 
 
 def _run(browser: str, options: Sequence[str], target: Path) -> None:

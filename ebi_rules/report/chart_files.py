@@ -1,4 +1,4 @@
-"""The charts of an audit as files, named for slides: SVG, and PNG where a browser is installed."""
+"""The charts of an audit as files, named for slides: SVG, and PNG where the machine has a font to draw it with."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from ebi_rules._support.errors import UsageError
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.comparability import rules_not_compared
 from ebi_rules.report.audit_charts import CHARTS, chart_of
-from ebi_rules.report.browser import draw_png
 from ebi_rules.report.drawing import Chart
+from ebi_rules.report.png import draw_png
 
 _COMPARISONS = ("funnel", "rates", "adjusted")
 
@@ -30,23 +30,23 @@ def charts_of(audit: AuditTables) -> Iterator[tuple[str, Chart]]:
             with suppress(UsageError):
                 yield (
                     re.sub("[^A-Za-z0-9-]+", "_", f"{entry.key}_{name}"),
-                    chart_of(audit, name, entry.key, None).titled(),
+                    chart_of(audit, name, entry.key, None),
                 )
 
 
-def write_charts(audit: AuditTables, folder: Path, browser: str | None) -> int:
+def write_charts(audit: AuditTables, folder: Path, font: str | None) -> int:
     """Write the charts, and return their number.
 
     Args:
         audit: The tables of the audit.
         folder: The folder to write to.
-        browser: The path of a browser that draws PNG; None for SVG alone.
+        font: The font to draw PNG with; None for SVG alone.
     """
     number = 0
     for name, chart in charts_of(audit):
         picture = folder / f"{name}.svg"
-        picture.write_text(f"{chart.svg()}\n", encoding="utf-8")
-        if browser:
-            draw_png(browser, picture, chart.width, chart.height, folder / f"{name}.png")
+        picture.write_text(f"{chart.titled().svg()}\n", encoding="utf-8")
+        if font:
+            (folder / f"{name}.png").write_bytes(draw_png(chart, font))
         number += 1
     return number

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OUR_FILES = re.compile(
     r"(providers|attrition|trend(_quarters)?|sensitivity(_providers)?|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
-    r"|run\.json|report\.(html|pdf)|audit\.xlsx|packs/[A-Za-z0-9_]+\.html"
+    r"|run\.json|report\.(html|pdf)|audit\.xlsx|slides\.pptx|packs/[A-Za-z0-9_]+\.html"
 )
 """The names of the files that an audit writes."""
 
@@ -174,6 +174,7 @@ class Audit:
         release: str | Path | None = None,
         override: str | None = None,
         pdf: bool = False,
+        pptx: bool = False,
         pack: str | None = None,
         name_others: bool = False,
     ) -> None:
@@ -187,19 +188,23 @@ class Audit:
             release: A ledger of releases (see `disclosure.release_ledger`), which remembers that this output leaves.
             override: Why the output may leave although it combines with an earlier release.
             pdf: Print the report too, report.pdf, by an installed Chromium, Chrome or Edge.
+            pptx: Write slides too, slides.pptx: one for each rule. It needs the extra `slides`.
             pack: Write a small report for each unit of this field too, in the folder packs.
             name_others: Name the other units in each pack.
 
         Raises:
             UsageError: The folder exists, or contains an input or files that no audit wrote; or the output would
                 combine with an earlier release; or there can be no packs of the field.
-            EngineError: There is no browser, or it does not print.
+            EngineError: There is no browser, or it does not print; or python-pptx or a font is lacking for slides.
         """
         from ebi_rules.provider_audit.table_files import write_csv, write_workbook
         from ebi_rules.report.browser import print_pdf, require_browser
+        from ebi_rules.report.slides import require_slides, write_slides
         from ebi_rules.report.unit_packs import require_field
 
         browser = require_browser() if pdf else None
+        if pptx:
+            require_slides()
         if pack is not None:
             require_field(pack, self.fields)
         require_apart(Path(folder), self._inputs())
@@ -213,6 +218,9 @@ class Audit:
                 write_workbook(self.tables.by_file(), self._front_page(), target / "audit.xlsx", _started(self.run))
             progress("drawing the report")
             self._write_report(target / "report.html")
+            if pptx:
+                progress("writing slides")
+                write_slides(self.tables, target / "slides.pptx")
             if pack is not None:
                 progress(f"writing packs by {pack}")
                 self._write_packs(target / "packs", pack, name_others)
@@ -222,17 +230,17 @@ class Audit:
             recorded()
 
     def charts(self, folder: str | Path, force: bool = False) -> int:
-        """Write every chart as SVG, and as PNG where a browser is installed; return their number.
+        """Write every chart as SVG and, where the machine has a font for them, as PNG; return their number.
 
         Raises:
             UsageError: The folder exists, or contains an input or other files.
         """
-        from ebi_rules.report.browser import find_browser
         from ebi_rules.report.chart_files import write_charts
+        from ebi_rules.report.png import find_font
 
         require_apart(Path(folder), self._inputs())
         with whole_folder(Path(folder), _CHART_FILES, force) as target:
-            return write_charts(self.tables, target, find_browser())
+            return write_charts(self.tables, target, find_font())
 
     def star_schema(self, folder: str | Path, force: bool = False) -> int:
         """Write facts, dimensions and a data dictionary as parquet, for Power BI or Fabric; return their number.
