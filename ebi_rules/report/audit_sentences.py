@@ -15,7 +15,7 @@ from ebi_rules.provider_audit.comparability import rules_not_compared
 from ebi_rules.provider_audit.judged_series import RARE
 from ebi_rules.provider_audit.signals import NOT_JUDGED, Variation
 from ebi_rules.report.page_tables import count_text
-from ebi_rules.report.report_words import SIGNAL_WORDS, variant_label, with_labels
+from ebi_rules.report.report_words import SIGNAL_PHRASES, variant_label, with_labels
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.translate.english import month_name
 
@@ -135,14 +135,14 @@ def variation_words(audit: AuditTables, variation: Variation) -> list[str]:
     if variation.judged < _FEWEST_COMPARED:
         return [f"{_several(variation.judged, 'provider')} can be judged: too few to say how much providers vary."]
     verb = "is" if variation.beyond_998 == 1 else "are"
-    beyond = f"{variation.beyond_998} of {variation.judged} providers {verb} outside the 99.8% limits"
+    beyond = f"{variation.beyond_998 or 'None'} of {variation.judged} providers {verb} outside the 99.8% limits"
     if audit.settings.overdispersion == "none":
         sentences = [f"{beyond}, which allow for chance alone and not for normal differences between providers."]
     elif variation.tau2 > 0:
         sentences = [
             f"Rates vary between providers by more than chance: their true ratios have a standard deviation of about "
             f"{variation.deviation:.2f}. The limits allow for this. {beyond}; if the limits allowed for chance alone, "
-            f"{variation.beyond_chance} would be."
+            f"{variation.beyond_chance or 'none'} would be."
         ]
     else:
         sentences = [f"Rates vary between providers no more than chance would make them. {beyond}."]
@@ -184,7 +184,7 @@ def _judged_words(series: pl.DataFrame) -> str:
     if signals.height:
         latest = signals.row(-1, named=True)
         when = month_name(latest["month"]) if "month" in latest else latest["quarter"]
-        what = f"the latest sign of a change is: {SIGNAL_WORDS[latest['signal']]}, {when}"
+        what = f"the latest sign of a change is {SIGNAL_PHRASES[latest['signal']]}, {when}"
     reason = " By month the numbers are too small to judge." if "quarter" in series.columns else ""
     return (
         f"The line is the rate {judged}; the dashed lines are the limits of its normal variation (XmR chart, Making "

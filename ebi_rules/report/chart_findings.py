@@ -11,7 +11,7 @@ from ebi_rules.provider_audit.inequality_table import NOT_KNOWN, REFERENCE_VALUE
 from ebi_rules.provider_audit.judged_series import RARE
 from ebi_rules.provider_audit.signals import Variation
 from ebi_rules.report.page_tables import count_text
-from ebi_rules.report.report_words import RATE, SIGNAL_WORDS, axis_label, figure_text, value_label, variant_label
+from ebi_rules.report.report_words import RATE, SIGNAL_PHRASES, axis_label, figure_text, value_label, variant_label
 
 FEWEST_COMPARED = 3
 """With fewer units than this there is nothing to say about how they vary."""
@@ -97,7 +97,7 @@ def of_trend(series: pl.DataFrame, who: str) -> str:
         return f"{who}: no sign of change beyond normal variation"
     latest = signals.row(-1, named=True)
     when = axis_label(latest["quarter" if "quarter" in series.columns else "month"])
-    return f"{who}: the latest sign of change is {SIGNAL_WORDS[latest['signal']]}, {when}"
+    return f"{who}: the latest sign of change is {SIGNAL_PHRASES[latest['signal']]}, {when}"
 
 
 def of_multiples(series: Sequence[pl.DataFrame]) -> str:

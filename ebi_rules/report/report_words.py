@@ -57,6 +57,18 @@ SIGNAL_WORDS = {
 }
 """Signals of funnels and trends in words."""
 
+SIGNAL_PHRASES = {
+    "above_limit": "a point above the upper limit",
+    "below_limit": "a point below the lower limit",
+    "trend_up": "a rising run of points",
+    "trend_down": "a falling run of points",
+    "two_of_three_above": "two of three points near the upper limit",
+    "two_of_three_below": "two of three points near the lower limit",
+    "shift_above": "a run of points above the mean",
+    "shift_below": "a run of points below the mean",
+}
+"""Signals of trends within a sentence."""
+
 
 _SHORT = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

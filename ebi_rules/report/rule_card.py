@@ -13,7 +13,7 @@ from ebi_rules.provider_audit.signals import Variation
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS, LOW_CODING
 from ebi_rules.report.audit_sentences import widest_variant
 from ebi_rules.report.page_tables import count_text
-from ebi_rules.report.report_words import SIGNAL_WORDS, axis_label, figure_text, period_label, variant_label
+from ebi_rules.report.report_words import SIGNAL_PHRASES, axis_label, figure_text, period_label, variant_label
 from ebi_rules.report.rule_charts import RuleCharts
 from ebi_rules.report.rule_heatmap import FEWEST_EXPECTED
 from ebi_rules.report.variation_icons import COMMON, DOWN, UNKNOWN, UP, icon, variation_of_signal
@@ -107,7 +107,7 @@ def _trend(series: pl.DataFrame) -> tuple[str, str]:
         return COMMON, "over time: usual variation, no sign of a change in the last six months"
     latest = recent.row(-1, named=True)
     when = axis_label(latest[period])
-    return variation_of_signal(latest["signal"]), f"over time: {SIGNAL_WORDS[latest['signal']]}, {when}"
+    return variation_of_signal(latest["signal"]), f"over time: {SIGNAL_PHRASES[latest['signal']]}, {when}"
 
 
 def _change(audit: AuditTables, rule: str) -> tuple[str, float | None]:
@@ -140,7 +140,8 @@ def _extremes(providers: pl.DataFrame, variation: Variation) -> str:
     if not variation.beyond_chance and not variation.beyond_998:
         return f"highest and lowest: none of the {enough.height} largest providers can be told apart"
     low, high = enough.row(0, named=True), enough.row(-1, named=True)
-    return f"highest: {_ratio(high)}; lowest: {_ratio(low)}"
+    of_whom = f"of {enough.height} providers with at least {FEWEST_EXPECTED} expected"
+    return f"{of_whom}, highest: {_ratio(high)}; lowest: {_ratio(low)}"
 
 
 def _ratio(row: dict[str, object]) -> str:

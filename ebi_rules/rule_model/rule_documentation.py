@@ -64,8 +64,8 @@ LOCAL = "local"
 FITNESS = {
     "compare": "Fit to count and to compare providers.",
     "count": "Fit to count, not to compare providers.",
-    "floor": "A floor: the true number may be higher.",
-    "ceiling": "A ceiling: the true number may be lower.",
+    "floor": "A lower estimate: the true number may be higher.",
+    "ceiling": "An upper estimate: the true number may be lower.",
     "unsafe": "Not safe to use: the coding does not find what the guidance is about.",
 }
 """What a rule may be used for, in sentences."""

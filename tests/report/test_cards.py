@@ -38,7 +38,7 @@ def test_one_provider_stands_out() -> None:
     share[7] = 0.12
     card = _card(made_up_audit(share))
     assert card.look_at.startswith("Look at ZZ07, which does more than its patients' case mix explains (2.2 times")
-    assert card.extremes.startswith("highest: ZZ07 2.")
+    assert card.extremes.startswith("of 20 providers with at least 10 expected, highest: ZZ07 2.")
     assert "by more than providers normally do" in card.beyond and card.stands_out
 
 
@@ -77,7 +77,7 @@ def test_a_change_is_seen() -> None:
     card = _card(made_up_audit(later=1.5))
     assert re.match(r"\+(4|5)\d% against the year before", card.change), card.change
     assert "rose by more than usual" in card.look_at
-    assert card.stands_out and "above the limit" in card.trend
+    assert card.stands_out and "a point above the upper limit" in card.trend
 
 
 def test_a_direction_alone_makes_improvement_and_concern() -> None:
