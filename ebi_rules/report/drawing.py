@@ -145,10 +145,16 @@ class Drawing:
         (x1, y1), (x2, y2) = start, end
         self._element("line", {"x1": x1, "y1": y1, "x2": x2, "y2": y2, **attributes})
 
+    def lines(self, ends: Iterable[tuple[Point, Point]], **attributes: object) -> None:
+        """Paint many straight lines in one style as one path."""
+        parts = [f"M{_number(x1)},{_number(y1)}L{_number(x2)},{_number(y2)}" for (x1, y1), (x2, y2) in ends]
+        if parts:
+            self._element("path", {"d": "".join(parts), "fill": "none", **attributes})
+
     def curve(self, points: Iterable[Point | None], **attributes: object) -> None:
         """Paint a line through points, broken where one is missing; a point by itself is a short dash."""
         parts = []
-        for run in _runs(points):
+        for run in map(_without_middles, _runs(points)):
             ends = run if len(run) > 1 else [(run[0][0] - 2, run[0][1]), (run[0][0] + 2, run[0][1])]
             parts.append("M" + "L".join(f"{_number(x)},{_number(y)}" for x, y in ends))
         if parts:
@@ -185,10 +191,12 @@ class Drawing:
             tooltip: What is shown to a pointer over it; empty for nothing.
             attributes: Its colours.
         """
-        path = symbol_path(shape, size)
         inside = f"<title>{escape(tooltip)}</title>" if tooltip else ""
+        if shape == "circle":
+            self._element("circle", {"cx": at[0], "cy": at[1], "r": size, **attributes}, inside)
+            return
         place = f"translate({_number(at[0])},{_number(at[1])})"
-        self._element("path", {"d": path, "transform": place, **attributes}, inside)
+        self._element("path", {"d": symbol_path(shape, size), "transform": place, **attributes}, inside)
 
     def chart(self, chart: Chart, at: Point) -> None:
         """Paint a chart inside this one."""
@@ -266,6 +274,16 @@ def _runs(points: Iterable[Point | None]) -> Iterator[list[Point]]:
             run = []
     if run:
         yield run
+
+
+def _without_middles(run: list[Point]) -> list[Point]:
+    """Leave out points between two others on one level: the line is the same."""
+    kept = [
+        point
+        for place, point in enumerate(run)
+        if not 0 < place < len(run) - 1 or not run[place - 1][1] == point[1] == run[place + 1][1]
+    ]
+    return kept if len(kept) > 1 else run
 
 
 def _attributes(attributes: dict[str, object]) -> str:

@@ -37,9 +37,9 @@ def flow_section(tables: PathwayTables, place: int) -> dict[str, Any]:
     largest = begun.top_k(_MOST_DRAWN, by="entered")["provider"].to_list()
     names = tables.settings.names
     quarters_chart = None
-    if quarters["per_100_pathways"].count():
+    drawn = quarters.filter(pl.col("stage") != BEGINS, pl.col("quarter").is_in(with_enough(quarters)))
+    if drawn["per_100_pathways"].count():
         name = f"Per 100 pathways, by quarter of their beginning, {flow.title}"
-        drawn = quarters.filter(pl.col("stage") != BEGINS, pl.col("quarter").is_in(with_enough(quarters)))
         quarters_chart = trend_charts.by_quarter(drawn, every_quarter(quarters["quarter"]), name)
     return {
         "key": f"flow{place}",

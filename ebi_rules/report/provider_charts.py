@@ -99,15 +99,15 @@ def plot_funnel(providers: pl.DataFrame, tau2: float, anonymous: bool = False) -
     plot = Plot(x, Linear("standardised ratio", 0, top, 6), height=380, legend=_FUNNEL_KEY)
     _draw_limits(plot, limits, grid, top)
     plot.drawing.line((plot.left, plot.y(1)), (plot.right, plot.y(1)), stroke=BLACK)
-    with plot.drawing.group(class_="units", stroke="white", stroke_width=0.5):
+    # Most providers are as expected: the group has their style, and the others have their own.
+    with plot.drawing.group(class_="units", fill=COMMON_CAUSE, stroke=COMMON_EDGE, stroke_width=1.5):
         for row in shown.iter_rows(named=True):
-            shape, colour = _SIGNAL_SYMBOLS.get(row["signal"], ("circle", COMMON_CAUSE))
+            shape, colour = _SIGNAL_SYMBOLS.get(row["signal"], ("circle", None))
             place = plot.at(row["expected"], row["standardised_ratio"])
             ratio, expected_text = figure_text(row["standardised_ratio"]), figure_text(row["expected"], 1)
             told = "" if anonymous else f"{row['label']}: ratio {ratio}, expected {expected_text}"
-            outline = colour if shape == "cross" else COMMON_EDGE if shape == "circle" else None
-            width = 1.5 if outline else None
-            plot.drawing.symbol(place, shape, 5, told, fill=colour, stroke=outline, stroke_width=width)
+            edge = {"cross": colour, "circle": None}.get(shape, "white")
+            plot.drawing.symbol(place, shape, 5, told, fill=colour, stroke=edge)
     if not anonymous:
         _name_outliers(plot, shown.filter(pl.col("signal").is_in(list(SIGNAL_WORDS))).to_dicts())
     return plot
@@ -131,12 +131,11 @@ def rates(providers: pl.DataFrame, name: str, figures: Sequence[str] = RATE, tit
         return _intervals(values, f"{title}, with 95% interval", ROW - 3, name)
     y = from_zero(f"{title}, with 95% interval", [row[3] for row in values])
     plot = Plot(Linear("providers in order, highest first", 0, len(values) + 1), y, 320, WIDTH + 60)
-    with plot.drawing.group(stroke=GREY):
-        for place, (_, _, low, high) in enumerate(values, start=1):
-            plot.drawing.line(plot.at(place, low), plot.at(place, high))
+    ends = [(plot.at(place, low), plot.at(place, high)) for place, (_, _, low, high) in enumerate(values, start=1)]
+    plot.drawing.lines(ends, stroke=GREY)
     with plot.drawing.group(class_="units", fill=BLUE):
-        for place, (label, value, low, high) in enumerate(values, start=1):
-            plot.drawing.symbol(plot.at(place, value), "circle", 2.5, _told(label, value, low, high))
+        for place, (_, value, _, _) in enumerate(values, start=1):
+            plot.drawing.symbol(plot.at(place, value), "circle", 2.5)
     return plot.chart(name)
 
 
@@ -225,15 +224,18 @@ def slopes(rows: Sequence[tuple[str, float, float, bool]], spans: tuple[str, str
     y = from_zero(RATE_TITLE, [rate for row in rows for rate in row[1:3]])
     legend = [("changed beyond chance", "square", SPECIAL_CAUSE), ("no clear change", "square", COMMON_CAUSE)]
     plot = Plot(Names(spans), y, 300, WIDTH // 2, legend=legend, right=_LABEL_WIDTH)
+    others = [(plot.at(0, before), plot.at(1, after)) for _, before, after, changed in rows if not changed]
+    plot.drawing.lines(others, stroke=COMMON_EDGE)
     taken: list[float] = []
-    for label, before, after, changed in sorted(rows, key=lambda row: (row[3], row[2])):
-        colour, width = (SPECIAL_CAUSE, 2.5) if changed else (COMMON_EDGE, 1)
+    for label, before, after, changed in sorted(rows, key=lambda row: row[2]):
+        if not changed:
+            continue
         start, end = plot.at(0, before), plot.at(1, after)
-        plot.drawing.line(start, end, stroke=colour, stroke_width=width)
+        plot.drawing.line(start, end, stroke=SPECIAL_CAUSE, stroke_width=2.5)
         told = f"{label}: {figure_text(before)}, then {figure_text(after)}"
         for at in (start, end):
-            plot.drawing.symbol(at, "circle", 4 if changed else 2.5, told, fill=colour)
-        if changed and all(abs(end[1] - other) > _LABEL_SIZE for other in taken):
+            plot.drawing.symbol(at, "circle", 4, told, fill=SPECIAL_CAUSE)
+        if all(abs(end[1] - other) > _LABEL_SIZE for other in taken):
             plot.drawing.words((end[0] + 8, end[1]), shortened(label, _LABEL_WIDTH))
             taken.append(end[1])
     return plot.chart(name)
@@ -290,9 +292,8 @@ def _intervals(values: Sequence[tuple[Any, ...]], title: str, row: float, name: 
 
 def _draw_intervals(plot: Plot, values: Sequence[tuple[Any, ...]]) -> None:
     """Draw each value as a point and its interval as a line, in the order of the rows."""
-    with plot.drawing.group(stroke=GREY, stroke_width=1.5):
-        for place, (_, _, low, high) in enumerate(values):
-            plot.drawing.line(plot.at(low, place), plot.at(high, place))
+    ends = [(plot.at(low, place), plot.at(high, place)) for place, (_, _, low, high) in enumerate(values)]
+    plot.drawing.lines(ends, stroke=GREY, stroke_width=1.5)
     with plot.drawing.group(class_="units", fill=BLUE):
         for place, (label, value, low, high) in enumerate(values):
             plot.drawing.symbol(plot.at(value, place), "circle", 4, _told(label, value, low, high))

@@ -17,7 +17,7 @@ from ebi_rules.report.report_words import SIGNAL_PHRASES, axis_label, figure_tex
 from ebi_rules.report.rule_charts import RuleCharts
 from ebi_rules.report.rule_heatmap import FEWEST_EXPECTED
 from ebi_rules.report.variation_icons import COMMON, DOWN, UNKNOWN, UP, icon, variation_of_signal
-from ebi_rules.report.yearly_change import yearly_change
+from ebi_rules.report.yearly_change import counts_by_point, yearly_change
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
 _RECENT = {"month": 6, "quarter": 2}
@@ -113,7 +113,7 @@ def _trend(series: pl.DataFrame) -> tuple[str, str]:
 def _change(audit: AuditTables, rule: str) -> tuple[str, float | None]:
     """Return the change of the rate against the same months a year before, and the ratio if it is beyond chance."""
     series = audit.of_rule(audit.trend, rule).filter(provider=ALL_PROVIDERS)
-    change = yearly_change(series, audit.counts.method)
+    change = yearly_change(counts_by_point(series).get(ALL_PROVIDERS, {}), audit.counts.method)
     if isinstance(change, str):
         return f"change in a year: {change}", None
     ratio = change.ratio()

@@ -29,13 +29,13 @@ from ebi_rules.report.report_words import (
     with_labels,
 )
 from ebi_rules.report.trend_data import chosen_trend
-from ebi_rules.report.yearly_change import YearlyChange, moved_by, yearly_change
+from ebi_rules.report.yearly_change import YearlyChange, counts_by_point, moved_by, yearly_change
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
 BY_RATIO = ("imd_decile", "ethnic_category")
 """Breakdowns that are drawn as ratios to the rate of a reference group."""
 
-_MOST_MULTIPLES = 12
+_MOST_MULTIPLES = 9
 """At most this many providers have a small trend of their own."""
 
 
@@ -70,9 +70,8 @@ class RuleCharts:
         """How the rate of each provider changed in a year: of those whose counts by month, or by quarter, are shown."""
         changes: dict[str | None, YearlyChange] = {}
         for table in (self.audit.trends.quarters, self.audit.trend):
-            of_rule = self.audit.of_rule(table, self.entry.key)
-            for (provider,), series in of_rule.partition_by("provider", as_dict=True, maintain_order=True).items():
-                change = yearly_change(series, self.audit.counts.method, only_shown=True)
+            for provider, counts in counts_by_point(self.audit.of_rule(table, self.entry.key)).items():
+                change = yearly_change(counts, self.audit.counts.method, only_shown=True)
                 if isinstance(change, YearlyChange) and provider != ALL_PROVIDERS:
                     changes[provider] = change
         return changes
@@ -132,25 +131,30 @@ class RuleCharts:
 
     def multiples(self) -> Chart | None:
         """Draw the trends of the providers with the latest signals, then of the largest."""
-        found = []
+        found: list[tuple[str, int, str | None, pl.DataFrame]] = []
         tables: dict[Period, pl.DataFrame] = {"month": self.audit.trend, "quarter": self.audit.trends.quarters}
+        is_signal = pl.col("signal").is_not_null() & ~pl.col("partial")
         for period, table in tables.items():
             judged = self.audit.of_rule(table, self.entry.key).filter(
                 pl.col("judged") == BY[period], pl.col("provider") != ALL_PROVIDERS
             )
-            for series in judged.partition_by("provider", maintain_order=True):
-                if series[RATE[0]].count() * 2 < series.height:
-                    continue
-                signals = series.filter(pl.col("signal").is_not_null(), ~pl.col("partial"))[period]
-                latest = str(signals.max())[-7:] if signals.len() else ""
-                found.append((latest, series["flagged"].sum(), self._label(series["provider"][0]), series))
+            series = judged.group_by("provider", maintain_order=True).agg(
+                latest=pl.col(period).filter(is_signal).max().str.slice(-len("2024-04")).fill_null(""),
+                flagged=pl.col("flagged").sum(),
+                is_drawn=pl.col(RATE[0]).count() * 2 >= pl.len(),
+            )
+            shown = series.filter("is_drawn").select("latest", "flagged", "provider")
+            found += [(*row, judged) for row in shown.iter_rows()]
         if not found:
             return None
         found.sort(key=lambda each: each[:2], reverse=True)
-        shown = [(label, series) for _, _, label, series in found[:_MOST_MULTIPLES]]
+        shown_series = [
+            (self._label(provider), judged.filter(pl.col("provider").eq_missing(provider)))
+            for _, _, provider, judged in found[:_MOST_MULTIPLES]
+        ]
         points = {"month": self.audit.counts.months, "quarter": self.audit.counts.quarters}
-        chart = trend_charts.multiples(shown, points, self._name("multiples"), self.audit.settings.direction)
-        return chart.saying(chart_findings.of_multiples([series for _, series in shown]))
+        chart = trend_charts.multiples(shown_series, points, self._name("multiples"), self.audit.settings.direction)
+        return chart.saying(chart_findings.of_multiples([each for _, each in shown_series]))
 
     def change(self) -> Chart | None:
         """Draw the rates of the latest year and of the year before, by provider."""

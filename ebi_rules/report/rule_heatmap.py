@@ -16,6 +16,9 @@ from ebi_rules.report.report_words import NOT_RECORDED, figure_text
 FEWEST_EXPECTED = 10
 """A cell with fewer expected has no shade, unless it has a mark; a card does not name such a provider."""
 
+_MOST_ROWS = 60
+"""At most this many providers have a row: the most unusual ones."""
+
 FEWEST_RULES = 3
 """With fewer rules the cards say it all."""
 
@@ -48,10 +51,12 @@ class Heatmap:
     Attributes:
         rules: The rules' letters, each with its title and the anchor of its section.
         rows: Each provider's name, and its cells.
+        left_out: How many providers have no row, as there are many.
     """
 
     rules: tuple[tuple[str, str, str], ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+    left_out: int
 
 
 def rule_heatmap(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> Heatmap | None:
@@ -84,7 +89,8 @@ def rule_heatmap(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> Heat
         for code in providers
     ]
     heads = tuple((section["letters"], section["rule"].title, section["key"]) for section in sections)
-    return Heatmap(heads, tuple(sorted(table, key=lambda row: _unusual(row[1]), reverse=True)))
+    ordered = sorted(table, key=lambda row: _unusual(row[1]), reverse=True)
+    return Heatmap(heads, tuple(ordered[:_MOST_ROWS]), max(len(ordered) - _MOST_ROWS, 0))
 
 
 def _cell(row: dict[str, Any] | None) -> Cell:

@@ -5,7 +5,6 @@ It puts sentences, charts and tables together for the page's template; the figur
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import log
 from typing import Any
 
 import polars as pl
@@ -18,7 +17,7 @@ from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report import audit_sentences
 from ebi_rules.report.breakdown_section import RATIOS, breakdowns, comparison_table
 from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
-from ebi_rules.report.provider_charts import drawable, ranked
+from ebi_rules.report.provider_charts import MOST_NAMED, drawable, ranked
 from ebi_rules.report.referral_section import referral_section
 from ebi_rules.report.report_words import (
     NOT_RECORDED,
@@ -34,6 +33,7 @@ from ebi_rules.report.trend_charts import as_labels
 from ebi_rules.report.trend_data import trend_providers
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_description import described_codes, origin
+from ebi_rules.statistics.inequality_indices import NONE
 from ebi_rules.translate.english import say
 
 _TREND = ["eligible", "flagged", "rate_per_1000_eligible", "mean", "lower", "upper", "signal"]
@@ -102,6 +102,7 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
 def _tables(charts: RuleCharts) -> dict[str, PageTable | None]:
     """Return the tables of a section by name: those behind its charts, and others."""
     audit, key = charts.audit, charts.entry.key
+    is_short = charts.providers.height <= MOST_NAMED
     by_provider = audit.of_rule(audit.provider_sensitivity, key).with_columns(
         pl.col("provider").replace(audit.settings.names).fill_null(NOT_RECORDED)
     )
@@ -111,21 +112,22 @@ def _tables(charts: RuleCharts) -> dict[str, PageTable | None]:
             "Activity left after each criterion, in order",
             ["criterion", "left", "removed"],
         ),
-        "attrition_by_provider": _steps_by_provider(audit.of_rule(audit.attrition, key), charts.phrases),
-        "providers": _providers(charts.providers),
+        "attrition_by_provider": _steps_by_provider(audit.of_rule(audit.attrition, key), charts.phrases)
+        if is_short
+        else None,
+        "providers": _providers(charts),
         "sensitivity": page_table(
             _with_variant_labels(audit.of_rule(audit.sensitivity, key)),
             "In scope under each variant",
             ["variant", "flagged", "difference", "differs", "about"],
         ),
         "sensitivity_providers": page_table(
-            _with_variant_labels(by_provider),
-            "In scope under each variant, by provider",
+            _with_variant_labels(by_provider.filter(pl.col("differs").ne_missing(0))),
+            "In scope under each variant, by provider, where it decides any activity differently",
             ["provider", "variant", "flagged", "difference", "differs"],
         ),
         "trend": _trend_table(charts.overall),
         "trend_signals": _recent_signals(audit, key),
-        "change": _yearly_table(charts),
         "inequalities": comparison_table(audit.of_rule(audit.inequalities, key)),
         "population": _population(audit, charts.entry),
     }
@@ -154,20 +156,23 @@ def overview(audit: AuditTables, sections: Sequence[dict[str, Any]]) -> PageTabl
     return replace(table, rows=tuple(rows))
 
 
-def _providers(providers: pl.DataFrame) -> PageTable:
+def _providers(charts: RuleCharts) -> PageTable:
     """Return the table of providers, each row with its places in the charts.
 
     The highest ratio comes first; providers without a ratio come last, by name.
     """
+    providers = _with_changes(charts)
     table = providers.sort("standardised_ratio", "label", descending=[True, False], nulls_last=True)
     data = {}
-    for kind, charted in (("funnel", drawable(providers)), ("rates", ranked(providers))):
+    for kind, charted in (("f", drawable(providers)), ("r", ranked(providers))):
         places = {code: place for place, code in enumerate(charted["provider"])}
         data[kind] = [places.get(code) for code in table["provider"]]
     shown = with_signal_words(table).with_columns(code=pl.col("provider").fill_null(NOT_RECORDED))
     columns = ["label", "activity", "eligible", "flagged", *RATE, *RATIOS, "signal"]
     if "provider_name" in table.columns:
         columns.insert(1, "code")
+    if table["change"].count():
+        columns += ["change", "change_lower_95", "change_upper_95"]
     if table["undiagnosed"].count():
         columns.append("percent_undiagnosed")
     if "low_coding" in table.columns and table["low_coding"].any():
@@ -198,19 +203,13 @@ def _steps_by_provider(steps: pl.DataFrame, phrases: dict[str, str]) -> PageTabl
     return PageTable("Activity left after each criterion, by provider", tuple(headings), tuple(rows))
 
 
-def _yearly_table(charts: RuleCharts) -> PageTable | None:
-    """Return the rates of two years by provider, the largest changes first; None if there are none."""
-    names = charts.audit.settings.names
-    changes = [(code, change, change.ratio()) for code, change in charts.yearly.items()]
-    if not changes:
-        return None
-    rows = [
-        (names.get(code, code) if code else NOT_RECORDED, *change.rates, ratio.value, ratio.lower, ratio.upper)
-        for code, change, ratio in sorted(changes, key=lambda row: abs(log(row[2].value)), reverse=True)
-    ]
-    figures = ["rate a year before", "latest rate", "change", "change_lower_95", "change_upper_95"]
-    table = pl.DataFrame(rows, schema=["provider", *figures], orient="row")
-    return page_table(table, "Rates of the latest year and of the year before, per 1,000 eligible", table.columns)
+def _with_changes(charts: RuleCharts) -> pl.DataFrame:
+    """Return the rule's providers with the ratio of the latest year's rate to that of the year before."""
+    changes = {code: change.ratio() for code, change in charts.yearly.items()}
+    found = [changes.get(code, NONE) for code in charts.providers["provider"]]
+    figures = {"change": "value", "change_lower_95": "lower", "change_upper_95": "upper"}
+    columns = [pl.Series(name, [getattr(ratio, end) for ratio in found], pl.Float64) for name, end in figures.items()]
+    return charts.providers.with_columns(column.fill_nan(None) for column in columns)
 
 
 def _trend_table(series: pl.DataFrame) -> PageTable:

@@ -93,14 +93,14 @@ def trend(
         (0, {"stroke": COMMON_EDGE, "stroke_width": 1.5}),
     ):
         plot.drawing.curve(_points(plot, [row[place] for row in drawn]), **style)
-    with plot.drawing.group(class_="units", stroke="white", stroke_width=0.5):
+    usual = {"fill": COMMON_CAUSE, "stroke": COMMON_EDGE, "stroke_width": 1.5}
+    with plot.drawing.group(class_="units", **usual):
         for at, (point, row) in enumerate(zip(every, drawn, strict=True)):
             if row[0] is not None:
                 kind = _kind(row[4], row[5])
                 shape, colour = kinds[kind]
-                outline = {"stroke": COMMON_EDGE, "stroke_width": 1.5} if shape in ("cross", "circle") else {}
                 told = f"{axis_label(point)}: {figure_text(row[0])}" + ("" if kind == "no signal" else f", {kind}")
-                plot.drawing.symbol(plot.at(at, row[0]), shape, SYMBOL_SIZE, told, fill=colour, **outline)
+                plot.drawing.symbol(plot.at(at, row[0]), shape, SYMBOL_SIZE, told, **_differing(shape, colour))
     begins = [place for place, point in enumerate(every) if start and point[-7:] >= start]
     if begins and begins[0] > 0:
         _draw_start(plot, begins[0])
@@ -210,6 +210,13 @@ def _kind(signal: str | None, is_incomplete: bool) -> str:
     if signal is None:
         return "no signal"
     return "high" if "above" in signal or "up" in signal else "low"
+
+
+def _differing(shape: str, colour: str) -> dict[str, str]:
+    """Return in what a symbol differs from that of usual variation."""
+    if shape == "circle":
+        return {}
+    return {"fill": colour} if shape == "cross" else {"fill": colour, "stroke": "white"}
 
 
 def _draw_start(plot: Plot, place: int) -> None:

@@ -1,5 +1,6 @@
 """Trends of single providers as data for the page's script, which draws the provider that a reader chooses."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,12 +48,24 @@ def trend_data(audit: AuditTables) -> dict[str, Any] | None:
     judged = audit.trend.group_by("rule", "provider", maintain_order=True).agg(pl.col("judged").first())
     for rule, provider, how in judged.filter(pl.col("provider").ne_missing(ALL_PROVIDERS)).iter_rows():
         rules[places[rule]].append((by_quarter if "quarter" in how else by_month)[rule, provider])
+    unit = _unit_of([*by_month.values(), *by_quarter.values()])
     return {
+        "unit": unit,
         "months": [axis_label(month) for month in months],
         "quarters": [axis_label(quarter) for quarter in quarters],
         "rules": rules,
         "style": _style([*map(axis_label, months)], [*map(axis_label, quarters)], audit.settings.direction),
     }
+
+
+def _unit_of(series: Sequence[dict[str, Any]]) -> int:
+    """Divide all counts by the largest number that divides them, and return it: rounded counts become short."""
+    counts = {count for each in series for name in ("e", "f") for count in each[name] if count}
+    unit = math.gcd(*counts) or 1
+    for each in series:
+        for name in ("e", "f"):
+            each[name] = [None if count is None else count // unit for count in each[name]]
+    return unit
 
 
 def without_limits_words(judged: str) -> str:
@@ -74,8 +87,9 @@ def without_limits_words(judged: str) -> str:
 def _series_of(trend: pl.DataFrame, period: str, points: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     """Return each rule's and provider's trend under short names, as there are many.
 
-    They are q(uarters, if it is by quarter), a(t which point it begins), e(ligible), f(lagged), s(ignals by place),
-    x (places of incomplete points), w(ithheld), m(ean), l(ower), u(pper), j(udged: why there are no limits).
+    They are q(uarters, if it is by quarter), a(t which point it begins, if not the first), e(ligible), f(lagged),
+    s(ignals by place, if there are any), x (places of incomplete points), w(ithheld), m(ean), l(ower), u(pper), j(udged:
+    why there are no limits).
     """
     place_of = {point: place for place, point in enumerate(points)}
     columns = trend.with_columns(
@@ -89,13 +103,14 @@ def _series_of(trend: pl.DataFrame, period: str, points: Sequence[str]) -> dict[
         # Without rebasing these are the same at every point: once is enough.
         short = {key: values[:1] if len(set(values)) == 1 else values for key, values in limits.items()}
         incomplete = [place for place, partial in enumerate(row["partial"]) if partial]
+        signals = {place: signal for place, signal in enumerate(row["signal"]) if signal}
         reason = without_limits_words(row["judged"][0])
         series[row["rule"], row["provider"]] = {
             **({"q": 1} if period == "quarter" else {}),
-            "a": place_of[row[period][0]],
+            **({"a": begins} if (begins := place_of[row[period][0]]) else {}),
             "e": row["eligible"],
             "f": row["flagged"],
-            "s": {place: signal for place, signal in enumerate(row["signal"]) if signal},
+            **({"s": signals} if signals else {}),
             **({"x": incomplete} if incomplete else {}),
             **({"w": 1} if any(row["withheld"]) else {}),
             **({"j": reason} if reason else {}),
@@ -116,6 +131,7 @@ def _style(months: Sequence[str], quarters: Sequence[str], direction: str | None
         "height": HEIGHT,
         "title": RATE_TITLE,
         "edge": COMMON_EDGE,
+        "size": SYMBOL_SIZE,
         "symbols": symbols,
         "labels": labels,
         **drawn_key(direction),

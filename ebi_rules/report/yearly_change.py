@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
 from ebi_rules.disclosure.rounding import ROUNDING_VARIANCE
-from ebi_rules.provider_audit.shown_counts import stand_in
+from ebi_rules.provider_audit.shown_counts import STAND_IN
 from ebi_rules.provider_audit.table_columns import PER
 from ebi_rules.report.report_words import period_label
 from ebi_rules.statistics.inequality_indices import Index, rate_ratio
@@ -14,7 +15,10 @@ from ebi_rules.statistics.inequality_indices import Index, rate_ratio
 FEWEST = 10
 """A change is not told of fewer in scope in either year."""
 
-_YEAR = {"month": 12, "quarter": 4}
+Counts = dict[str, tuple[int | None, int | None]]
+"""In scope and eligible, by month or quarter; None where suppressed."""
+
+_MONTHS, _QUARTERS = 12, 4
 _USUAL, _OF_MANY = 0.95, 0.998
 
 
@@ -47,37 +51,47 @@ class YearlyChange:
         return _excludes_1(self.ratio(_OF_MANY))
 
 
-def yearly_change(trend: pl.DataFrame, method: str, only_shown: bool = False) -> YearlyChange | str:
+def counts_by_point(trend: pl.DataFrame) -> dict[str | None, Counts]:
+    """Return the counts of each provider by month or quarter; partial ones are left out.
+
+    Args:
+        trend: The rows of one rule in an audit's trend: provider, month or quarter, flagged, eligible, partial.
+    """
+    rows = trend.filter(~pl.col("partial")).select("provider", period_label(trend), "flagged", "eligible").iter_rows()
+    by_provider: dict[str | None, Counts] = {}
+    for provider, point, flagged, eligible in rows:
+        by_provider.setdefault(provider, {})[point] = (flagged, eligible)
+    return by_provider
+
+
+def yearly_change(counts: Counts, method: str, only_shown: bool = False) -> YearlyChange | str:
     """Compare the latest year with the same months or quarters of the year before.
 
     Args:
-        trend: One series of an audit's trend: month or quarter, flagged, eligible, partial. Partial ones are left out.
+        counts: In scope and eligible, by month or quarter.
         method: The method of disclosure control; rounding adds to the variance.
         only_shown: Whether a suppressed count makes a comparison impossible; if not, it counts as 4.
 
     Returns:
         The change, or in words why there is none.
     """
-    period = period_label(trend)
-    points = trend.filter(~pl.col("partial")).select(point=period, flagged="flagged", eligible="eligible")
-    if not only_shown:
-        points = points.with_columns(stand_in(pl.col("flagged", "eligible")))
-    before = points.with_columns(pl.Series("point", [moved_by(point, 1) for point in points["point"]], pl.String))
-    both = points.join(before, on="point", suffix="_before").sort("point").tail(_YEAR[period])
-    if not both.height:
+    points = [point for point in sorted(counts) if moved_by(point, -1) in counts]
+    if not points:
         return "needs thirteen months of data"
-    columns = ("flagged_before", "flagged", "eligible_before", "eligible")
-    if any(both[name].has_nulls() for name in columns):
+    points = points[-(_MONTHS if len(points[0]) == len("2024-04") else _QUARTERS) :]
+    years = [[counts[moved_by(point, years)] for point in points] for years in (-1, 0)]
+    if only_shown and any(count is None for year in years for pair in year for count in pair):
         return "some counts are suppressed"
-    then, now, eligible_then, eligible_now = (int(both[name].sum()) for name in columns)
-    if min(then, now) < FEWEST or not eligible_then or not eligible_now:
+    then, now = (sum(STAND_IN if flagged is None else flagged for flagged, _ in year) for year in years)
+    of_then, of_now = (sum(STAND_IN if eligible is None else eligible for _, eligible in year) for year in years)
+    if min(then, now) < FEWEST or not of_then or not of_now:
         return "too few to say"
-    rounding = ROUNDING_VARIANCE[method] * both.height
+    rounding = ROUNDING_VARIANCE[method] * len(points)
     variances = (1 / then + rounding / then**2, 1 / now + rounding / now**2)
-    rates = (then / eligible_then * PER, now / eligible_now * PER)
-    return YearlyChange(tuple(both["point"]), rates, variances)
+    return YearlyChange(tuple(points), (then / of_then * PER, now / of_now * PER), variances)
 
 
+@cache
 def moved_by(point: str, years: int) -> str:
     """Return the same month or quarter of another year.
 

@@ -197,7 +197,7 @@ class Audit:
                 combine with an earlier release; or there can be no packs of the field.
             EngineError: There is no browser, or it does not print; or python-pptx or a font is lacking for slides.
         """
-        from ebi_rules.provider_audit.table_files import write_csv, write_workbook
+        from ebi_rules.provider_audit.table_files import write_csv
         from ebi_rules.report.browser import print_pdf, require_browser
         from ebi_rules.report.slides import require_slides, write_slides
         from ebi_rules.report.unit_packs import require_field
@@ -215,6 +215,8 @@ class Audit:
                 write_csv(table, target / f"{name}.csv")
             (target / "run.json").write_text(json.dumps(self.run, indent=2) + "\n", encoding="utf-8")
             if xlsx:
+                from ebi_rules.provider_audit.workbook import write_workbook
+
                 write_workbook(self.tables.by_file(), self._front_page(), target / "audit.xlsx", _started(self.run))
             progress("drawing the report")
             self._write_report(target / "report.html")

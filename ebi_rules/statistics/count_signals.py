@@ -7,7 +7,7 @@ for a proportion; with them, their rates vary with the variance tau squared (gam
 limits for drawing invert the same probabilities, so that no point between them is signalled.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,6 @@ LEVELS = (0.95, 0.998)
 SMALLEST_EXPECTED = 1.0
 """With fewer expected there is no signal: one or two people would make it."""
 
-_HALVINGS = 60
 _NORMAL_SHIFT = 3 / 8
 """Added to a count before its square root is taken, so that the root's variance is 1/4 (Anscombe, 1948)."""
 
@@ -271,26 +270,22 @@ def _signals(low: Numbers, high: Numbers, is_judged: npt.NDArray[np.bool_]) -> p
 
 def _upper_count(expected: Numbers, tau2: float, tail: float) -> Numbers:
     """Return the number from which a count is as high only with this probability."""
-    deviation = np.sqrt(expected + tau2 * expected**2)
-    high = expected + 10 * deviation + 20
-    while np.any(too_low := at_least(high, expected, tau2) > tail):
-        high = np.where(too_low, high * 2, high)
-    return _where_equal(lambda count: at_least(count, expected, tau2) > tail, np.zeros_like(expected), high)
+    if tau2 <= 0:
+        return np.asarray(special.gdtrib(1.0, tail, expected), dtype=np.float64)
+    shape = 1 / tau2
+    return np.asarray(special.btdtria(tail, shape, expected / (shape + expected)), dtype=np.float64)
 
 
 def _lower_count(expected: Numbers, tau2: float, tail: float) -> Numbers:
     """Return the number up to which a count is as low only with this probability; NaN where not even 0 is."""
-    counts = _where_equal(lambda count: at_most(count, expected, tau2) <= tail, np.zeros_like(expected), expected)
-    return np.where(at_most(np.zeros_like(expected), expected, tau2) <= tail * (1 + 1e-9), counts, np.nan)
-
-
-def _where_equal(goes_up: Callable[[Numbers], npt.NDArray[np.bool_]], low: Numbers, high: Numbers) -> Numbers:
-    """Return by halving where a condition that holds at the lower ends stops holding."""
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        up = goes_up(middle)
-        low, high = np.where(up, middle, low), np.where(up, high, middle)
-    return (low + high) / 2
+    if tau2 <= 0:
+        counts = special.gdtrib(1.0, 1 - tail, expected) - 1
+    else:
+        shape = 1 / tau2
+        counts = special.btdtrib(shape, tail, shape / (shape + expected)) - 1
+    return np.where(
+        at_most(np.zeros_like(expected), expected, tau2) <= tail * (1 + 1e-9), np.maximum(counts, 0), np.nan
+    )
 
 
 def _winsorised_square(trim: float) -> float:

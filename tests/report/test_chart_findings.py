@@ -11,7 +11,7 @@ from ebi_rules.disclosure.rounding import control
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report.chart_findings import of_change, of_multiples
 from ebi_rules.report.provider_charts import referral_sources, slopes
-from ebi_rules.report.yearly_change import YearlyChange, yearly_change
+from ebi_rules.report.yearly_change import YearlyChange, counts_by_point, yearly_change
 from tests.report.made_up import months
 from tests.report.populations import population
 from tests.report.situations import PROVIDERS, made_up_audit
@@ -52,7 +52,8 @@ def test_a_change_that_is_there_is_found_everywhere(outlier: ebi.Audit) -> None:
 
 def test_the_rates_of_two_years_are_those_of_their_months(outlier: ebi.Audit) -> None:
     shown = outlier.trend.filter(pl.col("provider") == "ZZ07", ~pl.col("partial")).sort("month")
-    change = yearly_change(outlier.tables.trend.filter(provider="ZZ07"), outlier.tables.counts.method, True)
+    counts = counts_by_point(outlier.tables.trend)["ZZ07"]
+    change = yearly_change(counts, outlier.tables.counts.method, only_shown=True)
     assert isinstance(change, YearlyChange)
     before = shown.filter(pl.col("month").is_in([_year_before(month) for month in change.points]))
     latest = shown.filter(pl.col("month").is_in(change.points))
@@ -67,10 +68,9 @@ def _year_before(month: str) -> str:
     return f"{int(month[:4]) - 1}{month[4:]}"
 
 
-def _series(counts: np.ndarray, eligible: int) -> pl.DataFrame:
-    flagged = [control(int(count), "hes") for count in counts]
-    frame = pl.DataFrame({"month": months(len(counts)), "flagged": flagged}, schema_overrides={"flagged": pl.Int64})
-    return frame.with_columns(eligible=pl.lit(eligible), partial=False)
+def _series(flagged: np.ndarray, eligible: int) -> dict[str, tuple[int | None, int | None]]:
+    points = months(len(flagged))
+    return {point: (control(int(count), "hes"), eligible) for point, count in zip(points, flagged, strict=True)}
 
 
 def test_no_change_is_hardly_ever_called_one() -> None:

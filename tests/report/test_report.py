@@ -93,12 +93,12 @@ def test_tables_sort_filter_and_answer_the_keyboard(opened: Open, extract: Path)
 
 def test_a_symbol_of_the_funnel_is_linked_with_its_row(opened: Open, extract: Path) -> None:
     page = opened(ebi.audit(extract, "2S"))
-    rows = page.locator("#rule0-providers tbody tr[data-funnel]")
-    symbols = page.locator("figure[data-chart=funnel] .units > path")
+    rows = page.locator("#rule0-providers tbody tr[data-f]")
+    symbols = page.locator("figure[data-chart=funnel] .units > *")
     assert rows.count() == symbols.count() > 10
     for place in (0, 5, rows.count() - 1):
         row = rows.nth(place)
-        symbol = symbols.nth(int(row.get_attribute("data-funnel") or ""))
+        symbol = symbols.nth(int(row.get_attribute("data-f") or ""))
         symbol.dispatch_event("mouseenter")
         assert page.locator("#tip").inner_text().startswith(row.locator("th").inner_text())
         assert "lit" in (row.get_attribute("class") or "")
@@ -142,13 +142,14 @@ def _require_alike(here: ElementTree.Element, there: ElementTree.Element) -> Non
         ("svg", ("width", "height")),
         ("rect", ("x", "y", "width", "height")),
         ("path", ("d", "transform")),
+        ("circle", ("cx", "cy", "r")),
         ("line", ("x1", "y1", "x2", "y2")),
     ):
         assert _places(here, tag, places) == pytest.approx(_places(there, tag, places), abs=0.3)
     for style in ("fill", "stroke-dasharray"):
-        assert [path.get(style) for path in here.iter(f"{_SVG}path")] == [
-            path.get(style) for path in there.iter(f"{_SVG}path")
-        ]
+        for tag in ("path", "circle"):
+            styles = [[each.get(style) for each in root.iter(_SVG + tag)] for root in (here, there)]
+            assert styles[0] == styles[1], tag
     for tag in ("text", "title"):
         texts_here, texts_there = (sorted(str(each.text) for each in root.iter(_SVG + tag)) for root in (here, there))
         assert texts_here == texts_there

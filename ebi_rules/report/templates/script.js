@@ -77,9 +77,9 @@ function link(symbol, row, kind) {
 
 for (const figure of document.querySelectorAll("figure[data-chart]")) {
   const kind = figure.dataset.chart;
-  const symbols = figure.querySelectorAll(".units > path");
+  const symbols = figure.querySelectorAll(".units > *");
   for (const row of document.getElementById(figure.dataset.table).tBodies[0].rows) {
-    const place = row.dataset[kind];
+    const place = row.dataset[kind[0]];
     if (place !== undefined && symbols[place]) link(symbols[place], row, kind);
   }
 }
@@ -90,12 +90,12 @@ const trends = held ? JSON.parse(held.textContent) : null;
 function pointsOf(series) {
   // Figures come as counts; a rate is worked out here as it is everywhere else.
   return (series.q ? trends.quarters : trends.months).map((month, place) => {
-    const at = place - series.a, inside = at >= 0 && at < series.e.length;
+    const at = place - (series.a ?? 0), inside = at >= 0 && at < series.e.length;
     if (!inside) return { month, rate: null, mean: null, lower: null, upper: null, kind: "no signal", inside };
-    const eligible = series.e[at], flagged = series.f[at];
+    const [eligible, flagged] = [series.e[at], series.f[at]].map((count) => count === null ? null : count * trends.unit);
     const shown = eligible !== null && flagged !== null;
     const part = (values) => (values ? values[Math.min(at, values.length - 1)] : null);
-    const signal = series.s[at] ?? null;
+    const signal = series.s?.[at] ?? null;
     const incomplete = (series.x ?? []).includes(at);
     const kind = incomplete ? "incomplete" : !signal ? "no signal"
       : /above|up|high|rising/.test(signal) ? "high" : "low";
@@ -163,8 +163,10 @@ function trendPicture(data, name, quarters) {
   const curve = (figure, attributes) => {
     const is = (place) => place >= 0 && place < data.length && data[place][figure] !== null;
     let path = "";
+    const level = (place) => is(place) ? data[place][figure] : null;
     data.forEach((point, place) => {
       if (!is(place)) return;
+      if (level(place) === level(place - 1) && level(place) === level(place + 1)) return;
       const down = y(point[figure]).toFixed(1), alone = !is(place - 1) && !is(place + 1) ? 2 : 0;
       path += `${is(place - 1) ? "L" : "M"}${(x(place) - alone).toFixed(1)},${down}`;
       if (alone) path += `L${(x(place) + alone).toFixed(1)},${down}`;
@@ -175,13 +177,16 @@ function trendPicture(data, name, quarters) {
   curve("upper", { stroke: "#767676", "stroke-width": 1.2, "stroke-dasharray": "5 4" });
   curve("mean", { stroke: "#000000" });
   curve("rate", { stroke: trends.style.edge, "stroke-width": 1.5 });
-  const units = svgPart(svg, "g", { class: "units", stroke: "white", "stroke-width": 0.5 });
+  const usual = { fill: symbols["no signal"].colour, stroke: trends.style.edge, "stroke-width": 1.5 };
+  const units = svgPart(svg, "g", { class: "units", ...usual });
   data.forEach((point, place) => {
     if (point.rate === null) return;
     const { d, shape, colour } = symbols[point.kind];
-    const outline = ["cross", "circle"].includes(shape) ? { stroke: trends.style.edge, "stroke-width": 1.5 } : {};
+    const differing = shape === "cross" ? { fill: colour } : { fill: colour, stroke: "white" };
     const transform = `translate(${x(place).toFixed(1)},${y(point.rate).toFixed(1)})`;
-    const symbol = svgPart(units, "path", { d, transform, fill: colour, ...outline });
+    const symbol = shape === "circle"
+      ? svgPart(units, "circle", { cx: x(place), cy: y(point.rate), r: trends.style.size })
+      : svgPart(units, "path", { d, transform, ...differing });
     const said = point.kind === "no signal" ? "" : `, ${point.kind}`;
     svgPart(symbol, "title", {}, `${point.month}: ${number(point.rate, 2)}${said}`);
   });
