@@ -88,8 +88,8 @@ def _series_of(trend: pl.DataFrame, period: str, points: Sequence[str]) -> dict[
     """Return each rule's and provider's trend under short names, as there are many.
 
     They are q(uarters, if it is by quarter), a(t which point it begins, if not the first), e(ligible), f(lagged),
-    s(ignals by place, if there are any), x (places of incomplete points), w(ithheld), m(ean), l(ower), u(pper), j(udged:
-    why there are no limits).
+    s(ignals by place, if there are any), x (places of incomplete points), w(ithheld), m(ean), l(ower), u(pper) and
+    j(udged: why there are no limits).
     """
     place_of = {point: place for place, point in enumerate(points)}
     columns = trend.with_columns(
