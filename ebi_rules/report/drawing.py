@@ -6,6 +6,7 @@ A chart library was tried and took 0.1 s a chart, most of an audit's time; see d
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from markupsafe import Markup, escape
@@ -208,6 +209,7 @@ class Drawing:
         self._parts.append(f"<{tag}{_attributes(attributes)}{end}")
 
 
+@cache
 def symbol_path(shape: str, size: float) -> str:
     """Return the outline of a symbol around the point 0,0."""
     return _SYMBOLS[shape].format(r=_number(size), t=_number(size * 1.25))

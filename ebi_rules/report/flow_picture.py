@@ -17,7 +17,7 @@ from ebi_rules.report.drawing import Chart, Drawing, Point
 from ebi_rules.report.page_tables import count_text
 
 # Sizes in pixels.
-_STEP_WIDTH, _LAST_STEP_WIDTH, _BAR_WIDTH = 150, 130, 12
+_STEP_WIDTH, _LAST_STEP_WIDTH, _BAR_WIDTH = 150, 175, 12
 _FULL_HEIGHT, _GAP = 420, 14
 _LOWEST_NAMED = 9
 """A bar less high than this has no name beside it; the table has the name."""

@@ -3,6 +3,7 @@
 The report, notebooks, files and slides draw the same charts. Tables come from the audit; nothing is counted here.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import polars as pl
@@ -69,10 +70,11 @@ class RuleCharts:
     def yearly(self) -> dict[str | None, YearlyChange]:
         """How the rate of each provider changed in a year: of those whose counts by month, or by quarter, are shown."""
         changes: dict[str | None, YearlyChange] = {}
-        for table in (self.audit.trends.quarters, self.audit.trend):
-            for provider, counts in counts_by_point(self.audit.of_rule(table, self.entry.key)).items():
+        for table in (self.audit.trend, self.audit.trends.quarters):
+            of_rule = self.audit.of_rule(table, self.entry.key).filter(~_is_one_of([ALL_PROVIDERS, *changes]))
+            for provider, counts in counts_by_point(of_rule).items():
                 change = yearly_change(counts, self.audit.counts.method, only_shown=True)
-                if isinstance(change, YearlyChange) and provider != ALL_PROVIDERS:
+                if isinstance(change, YearlyChange):
                     changes[provider] = change
         return changes
 
@@ -224,6 +226,10 @@ class RuleCharts:
 
     def _name(self, chart: str, **words: str) -> str:
         return CHART_NAMES[chart].format(title=self._title, **words)
+
+
+def _is_one_of(providers: Sequence[str | None]) -> pl.Expr:
+    return pl.col("provider").is_in(pl.Series(providers, dtype=pl.String), nulls_equal=True)
 
 
 def _by(field: str) -> str:
