@@ -10,19 +10,15 @@ import click
 from ebi_rules._support.atomic_output import require_apart, require_distinct, reserved_output, whole_file
 from ebi_rules._support.errors import UsageError
 from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
+from ebi_rules.cli.comparison_options import comparison_options
 from ebi_rules.cli.further_outputs import further_outputs, require_possible
 from ebi_rules.cli.measure_commands import show_measures
 from ebi_rules.cli.options import (
-    adjust_option,
     areas_option,
-    combined,
-    disclosure_option,
     engine_option,
     extract_options,
     force_option,
-    merge_option,
     named_rules,
-    names_option,
     opened,
     output_folder,
     reference_option,
@@ -53,86 +49,16 @@ _COUNTING_OPTIONS = ("months", "providers", "areas", "any_dataset", "skip_unavai
 _FLAGS = {"columns": "column", "providers": "provider"}
 """Options whose names differ from their flags."""
 
-_INPUT_FILES = ("procedures", "diagnoses", "areas", "names", "merge_providers", "population", "standard")
-
-_comparison_options = combined(
-    disclosure_option,
-    names_option,
-    merge_option,
-    click.option(
-        "--population",
-        type=click.Path(),
-        metavar="FILE",
-        help="People, for rates per 100,000: CSV with area, age_band, sex, count.",
-    ),
-    click.option(
-        "--standard",
-        type=click.Path(),
-        metavar="FILE",
-        help="Rates to standardise by: CSV with rule, age_band, sex, eligible, flagged; by default those of all "
-        "providers together.",
-    ),
-    adjust_option,
-    click.option(
-        "--casemix",
-        default="auto",
-        show_default=True,
-        metavar="METHOD",
-        help="How to adjust: strata, model (logistic; needs statsmodels), or auto, which uses the model if strata are "
-        "thin.",
-    ),
-    click.option(
-        "--compare-unfit",
-        is_flag=True,
-        help="Compare providers also by rules that are not fit for it (count and unsafe in ebi-rules rules).",
-    ),
-    click.option(
-        "--most-different",
-        default=0.5,
-        show_default=True,
-        metavar="DISTANCE",
-        help="No signal for a provider whose treatment functions differ by more from those of all others (0 to 1).",
-    ),
-    click.option(
-        "--least-within",
-        default=0.1,
-        show_default=True,
-        metavar="SHARE",
-        help="No signal for a provider with a smaller share of its activity within what the rule compares (0 to 1).",
-    ),
-    click.option(
-        "--fewest-expected",
-        default=10.0,
-        show_default=True,
-        metavar="NUMBER",
-        help="With --by consultant or referrer, show only those with at least this expected count.",
-    ),
-    click.option(
-        "--real-codes",
-        is_flag=True,
-        help="Show codes of consultants and referrers; by default pseudonyms, new in every run.",
-    ),
-    click.option(
-        "--overdispersion",
-        default="winsorised",
-        show_default=True,
-        metavar="METHOD",
-        help="How signals allow for normal differences between providers: winsorised, shmi, cqc or none.",
-    ),
-    click.option(
-        "--trim", default=0.1, show_default=True, help="Share of providers at each end with little influence on it."
-    ),
-    click.option(
-        "--baseline", type=int, metavar="MONTHS", help="Fix the mean and limits of a trend after this many months."
-    ),
-    click.option(
-        "--direction",
-        metavar="WAY",
-        help="Colour trends as improvement and concern: lower or higher rates are better. By default neither is.",
-    ),
-    click.option(
-        "--rebase", multiple=True, metavar="MONTH", help="Start a new mean and limits in this month (2024-04)."
-    ),
+_INPUT_FILES = (
+    "procedures",
+    "diagnoses",
+    "areas",
+    "names",
+    "merge_providers",
+    "population",
+    "standard",
+    "prices",
+    "comparators",
 )
 
 
@@ -181,7 +107,7 @@ _comparison_options = combined(
 @click.option("--no-key-check", is_flag=True, help="Look for no repeated keys: a warehouse reads its table once less.")
 @scope_options
 @areas_option
-@_comparison_options
+@comparison_options
 @click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, audit.xlsx.")
 @further_outputs
 @extract_options
@@ -361,12 +287,16 @@ def _settings(
     merge_providers: str | None,
     population: str | None,
     standard: str | None,
+    benchmark: str | None,
+    prices: str | None,
+    comparators: str | None,
     adjust: Sequence[str],
     rebase: Sequence[str],
     providers: Sequence[str],
     no_key_check: bool,
     **others: Any,
 ) -> "Settings":
+    from ebi_rules.provider_audit.benchmarks import read_benchmark, read_prices, read_rates
     from ebi_rules.provider_audit.input_files import read_names, read_population, read_standard
     from ebi_rules.provider_audit.merged_providers import MergedProviders, read_merged_providers
     from ebi_rules.provider_audit.settings import AGE_AND_SEX, Settings
@@ -376,6 +306,9 @@ def _settings(
         merged=read_merged_providers(merge_providers) if merge_providers else MergedProviders(),
         standard=read_standard(standard) if standard else None,
         population=read_population(population) if population else None,
+        benchmark=read_benchmark(benchmark) if benchmark else None,
+        prices=read_prices(prices) if prices else {},
+        comparators=read_rates(comparators) if comparators else {},
         adjust=tuple(dict.fromkeys(adjust)) or AGE_AND_SEX,
         rebase=tuple(rebase),
         providers=tuple(providers),

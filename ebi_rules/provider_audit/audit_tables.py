@@ -16,6 +16,7 @@ from ebi_rules.disclosure.rounding import ABOUT, control
 from ebi_rules.engines.findings import Finding
 from ebi_rules.provider_audit.attrition_table import attrition_table
 from ebi_rules.provider_audit.inequality_table import inequality_table
+from ebi_rules.provider_audit.opportunity_table import opportunity_table
 from ebi_rules.provider_audit.quality_table import quality_table
 from ebi_rules.provider_audit.rate_tables import provider_rates, rates_before_policy, rates_by_field, total_rates
 from ebi_rules.provider_audit.rate_trend import RateTrends, rate_trends
@@ -121,6 +122,14 @@ class AuditTables:
         return inequality_table(self.counts, self.settings)
 
     @cached_property
+    def opportunity(self) -> pl.DataFrame | None:
+        """See `opportunity_table.opportunity_table`; None if no benchmark was named."""
+        benchmark, prices = self.settings.benchmark, self.settings.prices
+        if benchmark is None:
+            return None
+        return opportunity_table(self.providers, self.trend, self.counts, self.audited, benchmark, prices)
+
+    @cached_property
     def population(self) -> pl.DataFrame | None:
         """See `standardisation.population_rates`; None if no population was given."""
         population = self.settings.population
@@ -171,6 +180,8 @@ class AuditTables:
             tables["who_asked"] = self.referrals
         if self.population is not None:
             tables["population"] = self.population
+        if self.opportunity is not None:
+            tables["opportunity"] = self.opportunity
         return tables
 
     @cached_property

@@ -11,6 +11,7 @@ from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.criteria.fields import AREAS, GROUPABLE, ORGANISATIONS, PRACTITIONERS
 from ebi_rules.disclosure.rounding import find_method
 from ebi_rules.layouts.scope import Scope
+from ebi_rules.provider_audit.benchmarks import Benchmark, Price, PublishedRate
 from ebi_rules.provider_audit.merged_providers import MergedProviders
 from ebi_rules.rule_model.rule_logic import DEFAULT
 
@@ -80,6 +81,9 @@ class Settings:
             signal.
         compare_unfit: Compare providers also by rules that are not fit for it (`Fitness`).
         fewest_expected: The count that must be expected of a practitioner for the practitioner to be shown.
+        benchmark: What activity is held against, for the table of what is above it; None for no such table.
+        prices: Prices of activity by rule, in lower case, for what is above the benchmark.
+        comparators: Published rates by rule, in lower case, which the report shows beside those of the audit.
         direction: Whether `lower` or `higher` rates are better, for the colours of trends; None where neither is, as in
             scope does not mean inappropriate.
 
@@ -114,6 +118,9 @@ class Settings:
     least_within: float = 0.1
     compare_unfit: bool = False
     fewest_expected: float = 10
+    benchmark: Benchmark | None = None
+    prices: Mapping[str, tuple[Price, ...]] = field(default_factory=dict)
+    comparators: Mapping[str, PublishedRate] = field(default_factory=dict)
     direction: str | None = None
 
     def __post_init__(self) -> None:
@@ -146,6 +153,9 @@ class Settings:
             "compare_unfit": self.compare_unfit,
             "fewest_expected": self.fewest_expected,
             "real_codes": self.real_codes,
+            "benchmark": self.benchmark.as_record() if self.benchmark else None,
+            "prices": sorted(self.prices),
+            "comparators": sorted(self.comparators),
             "direction": self.direction,
         }
 
@@ -169,6 +179,8 @@ class Settings:
         for flag, share in (("--most-different", self.most_different), ("--least-within", self.least_within)):
             if not 0 <= share <= 1:
                 raise UsageError(f"{flag} must be a number from 0 to 1.")
+        if self.prices and self.benchmark is None:
+            raise UsageError("--prices is for activity above a benchmark: name one with --benchmark.")
         if not 0 <= self.trim < 0.5:
             raise UsageError("--trim must be a share from 0 to below 0.5, such as 0.1.")
 

@@ -24,6 +24,19 @@ _TOTALS = {"provider": ALL_PROVIDERS, "month": ALL_MONTHS}
 _APRIL = 4
 
 MEANINGS: Mapping[str, str] = {
+    "above_benchmark": "activities above the benchmark, without what chance explains",
+    "above_lower_95": "lower end of its 95% interval",
+    "above_upper_95": "upper end of its 95% interval",
+    "above_with_chance": "the simple difference to the benchmark, in which chance is included",
+    "benchmark": "what activity is held against, in words",
+    "benchmark_rate_per_1000": "the benchmark as a rate per 1,000 for the overall case mix",
+    "benchmark_ratio": "the benchmark as a ratio to the number expected",
+    "cost_above": "what is above the benchmark at the user's prices",
+    "cost_lower_95": "lower end of its 95% interval",
+    "cost_upper_95": "upper end of its 95% interval",
+    "observed": "activities in scope that are compared",
+    "percent_priced": "percentage of what is in scope in months with a price",
+    "shrunk_ratio": "mean of the true ratio, given the counts of all units",
     "rule": "key of the rule; see dim_rule",
     "provider": "code of the provider; see dim_provider",
     "provider_name": "name of the provider",

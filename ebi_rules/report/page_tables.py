@@ -43,6 +43,10 @@ HEADINGS = {
     "percent_seen_lower_95": "95% lower",
     "percent_seen_upper_95": "95% upper",
     "percent_waiting": "% still waiting",
+    "above_benchmark": "above the benchmark",
+    "above_with_chance": "simple difference, with chance",
+    "cost_above": "cost of that",
+    "shrunk_ratio": "ratio without chance",
     "at_risk": "known to be waiting",
     "left_unseen": "left unseen",
     "per_100_pathways": "per 100 pathways",
@@ -57,6 +61,8 @@ INTERVALS = {
     "standardised_ratio": ("ratio_lower_95", "ratio_upper_95"),
     "standardised_rate_per_100000": ("standardised_lower_95", "standardised_upper_95"),
     "figure": ("95% lower", "95% upper"),
+    "above_benchmark": ("above_lower_95", "above_upper_95"),
+    "cost_above": ("cost_lower_95", "cost_upper_95"),
     "change": ("change_lower_95", "change_upper_95"),
     **{
         name: (f"{name}_lower_95", f"{name}_upper_95")
@@ -183,6 +189,8 @@ def _cell_text(name: str, value: object) -> str:
     if value is None:
         return _NOTHING
     if isinstance(value, float):
-        has_one_decimal = name == "expected" or name.startswith(("percent", "per_100_p"))
+        if name.startswith("cost") or name == "observed":
+            return figure_text(value, 0)
+        has_one_decimal = name == "expected" or name.startswith(("percent", "per_100_p", "above"))
         return figure_text(value, 1 if has_one_decimal else 2)
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -229,7 +229,8 @@ class RuleCharts:
 
 
 def _is_one_of(providers: Sequence[str | None]) -> pl.Expr:
-    return pl.col("provider").is_in(pl.Series(providers, dtype=pl.String), nulls_equal=True)
+    named = pl.col("provider").is_in([code for code in providers if code is not None]).fill_null(False)
+    return named | pl.col("provider").is_null() if None in providers else named
 
 
 def _by(field: str) -> str:

@@ -16,6 +16,7 @@ from ebi_rules.provider_audit.comparability import rules_not_compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.report import audit_sentences
 from ebi_rules.report.breakdown_section import RATIOS, breakdowns, comparison_table
+from ebi_rules.report.opportunity_section import comparator_words, opportunity_section
 from ebi_rules.report.page_tables import PageTable, Row, count_text, page_table
 from ebi_rules.report.provider_charts import MOST_NAMED, drawable, ranked
 from ebi_rules.report.referral_section import referral_section
@@ -95,6 +96,8 @@ def rule_section(audit: AuditTables, entry: AuditedRule, place: int) -> dict[str
         "trend_providers": ["all providers", *_trend_labels(audit, entry.key)],
         "breakdowns": breakdowns(charts),
         "sources": referral_section(audit, entry, rule.title),
+        "opportunity": opportunity_section(charts),
+        "comparator": comparator_words(charts),
         "not_broken_down": " or ".join(not_counted),
     }
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ebi_rules.report.drawing import Chart
 
 OUR_FILES = re.compile(
-    r"(providers|attrition|trend(_quarters)?|sensitivity(_providers)?|quality|population|inequalities|who_asked|by_[a-z_]+)\.csv"
+    r"(providers|attrition|trend(_quarters)?|sensitivity(_providers)?|quality|population|inequalities|opportunity|who_asked|by_[a-z_]+)\.csv"
     r"|run\.json|report\.(html|pdf)|audit\.xlsx|slides\.pptx|packs/[A-Za-z0-9_]+\.html"
 )
 """The names of the files that an audit writes."""

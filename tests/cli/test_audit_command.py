@@ -80,14 +80,17 @@ def test_small_counts_are_suppressed_by_default(run: Run, extract: Extract, tmp_
     assert "--disclosure: there is no method 'non'; the nearest is none" in message
 
 
-def test_audit_writes_further_outputs(run: Run, tmp_path: Path) -> None:
+def test_audit_writes_further_outputs(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write_extract(tmp_path / "opa.parquet", rows=2_000)
-    options = ["--pack", "provider", "--charts", "charts", "--star-schema", "star"]
+    options = ["--pack", "provider", "--charts", "charts", "--star-schema", "star", "--benchmark", "p25"]
     said = run("audit", "opa.parquet", "--rule", "2S", "-o", "out", *options).output
     assert "Wrote charts." in said and "Wrote star." in said
     assert (tmp_path / "out" / "packs" / "index.html").is_file()
     assert list((tmp_path / "charts").glob("2S_lower_back_imaging_*.svg"))
     assert (tmp_path / "star" / "data_dictionary.parquet").is_file()
+    assert (tmp_path / "out" / "opportunity.csv").is_file()
+    # Polars writes its warnings past Python's.
+    assert "Warning" not in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
