@@ -35,7 +35,8 @@ def opportunity_section(charts: RuleCharts) -> dict[str, Any] | None:
         }
     total = rows.row(0, named=True)
     names = charts.audit.settings.names
-    named = rows.with_columns(label=pl.col("provider").replace(names).fill_null(NOT_RECORDED))
+    name = pl.col("provider").replace(names).fill_null(NOT_RECORDED)
+    named = rows.with_columns(label=name, provider_name=name)
     columns = [*_COLUMNS, *(_COSTS if total["cost_above"] is not None else [])]
     caption = f"Activity above the benchmark, {total['benchmark']}"
     return {
