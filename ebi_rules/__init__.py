@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ebi_rules.pathways.definitions import flow, flows, measure, measures
     from ebi_rules.pathways.flow import Flow
     from ebi_rules.pathways.measure import Measure
+    from ebi_rules.provider_audit.policy_effect import Change
     from ebi_rules.provider_audit.settings import Population, Settings
     from ebi_rules.results.audit_result import Audit
     from ebi_rules.results.audit_run import audit, audit_cube
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from ebi_rules.results.measure_result import MeasureResult
     from ebi_rules.results.measure_run import run_measures
     from ebi_rules.results.opened_extract import open_extract as open
+    from ebi_rules.results.policy_effect_result import PolicyComparison, compare
     from ebi_rules.results.sql_text import measure_sql, sql
     from ebi_rules.rule_model.catalogue import rule, rules
     from ebi_rules.rule_model.explanation import Explanation
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Activity",
     "Audit",
+    "Change",
     "CombinedAudit",
     "DataFileError",
     "DialectError",
@@ -68,6 +71,7 @@ __all__ = [
     "LayoutError",
     "Measure",
     "MeasureResult",
+    "PolicyComparison",
     "Population",
     "Rule",
     "RuleError",
@@ -77,6 +81,7 @@ __all__ = [
     "audit",
     "audit_cube",
     "audit_together",
+    "compare",
     "describe",
     "explain",
     "flag",
@@ -102,6 +107,7 @@ _MODULES = {
     "pathways.definitions": "flow flows measure measures",
     "pathways.flow": "Flow",
     "pathways.measure": "Measure",
+    "provider_audit.policy_effect": "Change",
     "provider_audit.settings": "Population Settings",
     "results.audit_result": "Audit",
     "results.audit_run": "audit audit_cube",
@@ -112,6 +118,7 @@ _MODULES = {
     "results.measure_result": "MeasureResult",
     "results.measure_run": "run_measures",
     "results.opened_extract": "open",
+    "results.policy_effect_result": "PolicyComparison compare",
     "results.sql_text": "measure_sql sql",
     "rule_model.catalogue": "rule rules",
     "rule_model.explanation": "Explanation",

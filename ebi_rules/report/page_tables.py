@@ -19,6 +19,9 @@ HEADINGS = {
     "ratio_lower_95": "ratio 95% lower",
     "ratio_upper_95": "ratio 95% upper",
     "standardised_ratio": "ratio",
+    "flagged_before": "in scope before",
+    "flagged_after": "in scope after",
+    "smallest": "smallest that would show",
     "change": "latest year to the year before",
     "differs": "decided differently",
     "low_coding": "coding",
@@ -63,6 +66,7 @@ INTERVALS = {
     "figure": ("95% lower", "95% upper"),
     "above_benchmark": ("above_lower_95", "above_upper_95"),
     "cost_above": ("cost_lower_95", "cost_upper_95"),
+    "ratio": ("ratio_lower_95", "ratio_upper_95"),
     "change": ("change_lower_95", "change_upper_95"),
     **{
         name: (f"{name}_lower_95", f"{name}_upper_95")

@@ -11,13 +11,13 @@ from markupsafe import Markup
 from ebi_rules.provider_audit.audit_tables import AuditTables
 from ebi_rules.provider_audit.signals import Variation
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS, LOW_CODING
+from ebi_rules.provider_audit.two_periods import counts_by_point, yearly_change
 from ebi_rules.report.audit_sentences import widest_variant
 from ebi_rules.report.page_tables import count_text
 from ebi_rules.report.report_words import SIGNAL_PHRASES, axis_label, figure_text, period_label, variant_label
 from ebi_rules.report.rule_charts import RuleCharts
 from ebi_rules.report.rule_heatmap import FEWEST_EXPECTED
 from ebi_rules.report.variation_icons import COMMON, DOWN, UNKNOWN, UP, icon, variation_of_signal
-from ebi_rules.report.yearly_change import counts_by_point, yearly_change
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
 _RECENT = {"month": 6, "quarter": 2}

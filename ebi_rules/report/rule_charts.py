@@ -16,6 +16,7 @@ from ebi_rules.provider_audit.rate_tables import UNITS
 from ebi_rules.provider_audit.signals import Variation, variation_of
 from ebi_rules.provider_audit.standardisation import compared
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
+from ebi_rules.provider_audit.two_periods import TwoPeriods, counts_by_point, moved_by, yearly_change
 from ebi_rules.report import chart_findings, count_charts, provider_charts, trend_charts
 from ebi_rules.report.audit_sentences import widest_variant
 from ebi_rules.report.drawing import Chart
@@ -30,7 +31,6 @@ from ebi_rules.report.report_words import (
     with_labels,
 )
 from ebi_rules.report.trend_data import chosen_trend
-from ebi_rules.report.yearly_change import YearlyChange, counts_by_point, moved_by, yearly_change
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
 BY_RATIO = ("imd_decile", "ethnic_category")
@@ -67,14 +67,14 @@ class RuleCharts:
         return chosen_trend(self.audit, self.entry.key, ALL_PROVIDERS)
 
     @cached_property
-    def yearly(self) -> dict[str | None, YearlyChange]:
+    def yearly(self) -> dict[str | None, TwoPeriods]:
         """How the rate of each provider changed in a year: of those whose counts by month, or by quarter, are shown."""
-        changes: dict[str | None, YearlyChange] = {}
+        changes: dict[str | None, TwoPeriods] = {}
         for table in (self.audit.trend, self.audit.trends.quarters):
             of_rule = self.audit.of_rule(table, self.entry.key).filter(~_is_one_of([ALL_PROVIDERS, *changes]))
             for provider, counts in counts_by_point(of_rule).items():
                 change = yearly_change(counts, self.audit.counts.method, only_shown=True)
-                if isinstance(change, YearlyChange):
+                if isinstance(change, TwoPeriods):
                     changes[provider] = change
         return changes
 

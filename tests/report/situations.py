@@ -11,25 +11,29 @@ PROVIDERS = 20
 
 def made_up_audit(
     share: np.ndarray | float = 0.05,
-    later: float = 1.0,
+    later: np.ndarray | float = 1.0,
     coded: np.ndarray | None = None,
     rows: int = 200,
     seed: int = 1,
+    changes: int = 24,
 ) -> ebi.Audit:
     """Return an audit of made-up outpatients.
 
     Args:
         share: The share in scope, of all providers or of each.
-        later: By how much the share is multiplied in the last year.
+        later: By how much the share is multiplied after the change, of all providers or of each.
         coded: The share of rows with any procedure, by provider; None for all.
         rows: Rows a provider and month.
         seed: The seed of the random numbers.
+        changes: The month from which on the share is another.
     """
     rng = np.random.default_rng(seed)
     number = PROVIDERS * MONTHS * rows
     provider = np.repeat(np.arange(PROVIDERS), MONTHS * rows)
     month = np.tile(np.repeat(np.arange(MONTHS), rows), PROVIDERS)
-    chance = np.broadcast_to(share, PROVIDERS)[provider] * np.where(month >= 24, later, 1.0)
+    chance = np.broadcast_to(share, PROVIDERS)[provider] * np.where(
+        month >= changes, np.broadcast_to(later, PROVIDERS)[provider], 1.0
+    )
     in_scope = rng.random(number) < chance
     has_code = rng.random(number) < (coded if coded is not None else np.ones(PROVIDERS))[provider]
     months = pl.Series(month)

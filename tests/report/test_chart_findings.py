@@ -9,9 +9,9 @@ import pytest
 import ebi_rules as ebi
 from ebi_rules.disclosure.rounding import control
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
+from ebi_rules.provider_audit.two_periods import TwoPeriods, counts_by_point, yearly_change
 from ebi_rules.report.chart_findings import of_change, of_multiples
 from ebi_rules.report.provider_charts import referral_sources, slopes
-from ebi_rules.report.yearly_change import YearlyChange, counts_by_point, yearly_change
 from tests.report.made_up import months
 from tests.report.populations import population
 from tests.report.situations import PROVIDERS, made_up_audit
@@ -54,7 +54,7 @@ def test_the_rates_of_two_years_are_those_of_their_months(outlier: ebi.Audit) ->
     shown = outlier.trend.filter(pl.col("provider") == "ZZ07", ~pl.col("partial")).sort("month")
     counts = counts_by_point(outlier.tables.trend)["ZZ07"]
     change = yearly_change(counts, outlier.tables.counts.method, only_shown=True)
-    assert isinstance(change, YearlyChange)
+    assert isinstance(change, TwoPeriods)
     before = shown.filter(pl.col("month").is_in([_year_before(month) for month in change.points]))
     latest = shown.filter(pl.col("month").is_in(change.points))
     assert before.height == latest.height == len(change.points) >= 11
@@ -77,7 +77,7 @@ def test_no_change_is_hardly_ever_called_one() -> None:
     """Rounded counts of series without a change: 5 % may be beyond chance, and 0.2 % stand out."""
     rng = np.random.default_rng(5)
     changes = [yearly_change(_series(rng.poisson(20, 24), 400), "hes", only_shown=True) for _ in range(4_000)]
-    compared = [change for change in changes if isinstance(change, YearlyChange)]
+    compared = [change for change in changes if isinstance(change, TwoPeriods)]
     assert len(compared) > 3_900
     assert 0.03 < np.mean([change.is_beyond_chance for change in compared]) < 0.06
     assert np.mean([change.stands_out for change in compared]) < 0.005
@@ -89,7 +89,7 @@ def test_what_cannot_be_compared_says_why() -> None:
     assert yearly_change(_series(flat[:12], 400), "hes") == "needs thirteen months of data"
     hidden = np.where(np.arange(24) == 3, 2, flat)
     assert yearly_change(_series(hidden, 400), "hes", only_shown=True) == "some counts are suppressed"
-    assert isinstance(yearly_change(_series(hidden, 400), "hes"), YearlyChange)
+    assert isinstance(yearly_change(_series(hidden, 400), "hes"), TwoPeriods)
     assert yearly_change(_series(np.zeros(24), 400), "none") == "too few to say"
 
 

@@ -22,9 +22,10 @@ MOST_LINES = 400
 
 PUBLIC = set(
     """
-    Activity Audit CombinedAudit Explanation Extract Flow Measure MeasureResult Population Rule Settings
-    audit audit_cube audit_together describe explain flag flow flows measure measure_sql measures open rule rules
-    run_measures sql write_flags
+    Activity Audit Change CombinedAudit Explanation Extract Flow Measure MeasureResult PolicyComparison Population Rule
+    Settings
+    audit audit_cube audit_together compare describe explain flag flow flows measure measure_sql measures open rule
+    rules run_measures sql write_flags
     DataFileError DialectError EbiError EngineError ExtractError ExtractWarning InvalidInputError LayoutError RuleError
     UsageError
     __version__

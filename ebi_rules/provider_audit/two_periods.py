@@ -1,6 +1,10 @@
-"""How a rate changed in a year: the latest months against the same months a year before, from shown counts."""
+"""How a rate changed from one period to another, from shown counts: in a year, or since a policy began.
+
+The periods have the same calendar months, so that the season is the same.
+"""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -9,7 +13,6 @@ import polars as pl
 from ebi_rules.disclosure.rounding import ROUNDING_VARIANCE
 from ebi_rules.provider_audit.shown_counts import STAND_IN
 from ebi_rules.provider_audit.table_columns import PER
-from ebi_rules.report.report_words import period_label
 from ebi_rules.statistics.inequality_indices import Index, rate_ratio
 
 FEWEST = 10
@@ -23,21 +26,23 @@ _USUAL, _OF_MANY = 0.95, 0.998
 
 
 @dataclass(frozen=True)
-class YearlyChange:
-    """Two years, of the same months or quarters.
+class TwoPeriods:
+    """Two periods, of the same calendar months or quarters.
 
     Attributes:
-        points: The latest months or quarters, up to a year, of which the year before has the same.
-        rates: The rate per 1,000 eligible of the year before, and of the latest.
+        points: The months or quarters of the later period, of which the earlier has the same.
+        counts: The numbers in scope of the earlier period, and of the later.
+        rates: The rates per 1,000 eligible of the earlier period, and of the later.
         variances: The variance of the logarithm of each rate.
     """
 
     points: tuple[str, ...]
+    counts: tuple[int, int]
     rates: tuple[float, float]
     variances: tuple[float, float]
 
     def ratio(self, confidence: float = _USUAL) -> Index:
-        """Return the latest rate over that of the year before, with its interval."""
+        """Return the later rate over the earlier, with its interval."""
         return rate_ratio(self.rates[1], self.variances[1], self.rates[0], self.variances[0], confidence)
 
     @property
@@ -57,14 +62,18 @@ def counts_by_point(trend: pl.DataFrame) -> dict[str | None, Counts]:
     Args:
         trend: The rows of one rule in an audit's trend: provider, month or quarter, flagged, eligible, partial.
     """
-    rows = trend.filter(~pl.col("partial")).select("provider", period_label(trend), "flagged", "eligible").iter_rows()
+    rows = (
+        trend.filter(~pl.col("partial"))
+        .select("provider", "quarter" if "quarter" in trend.columns else "month", "flagged", "eligible")
+        .iter_rows()
+    )
     by_provider: dict[str | None, Counts] = {}
     for provider, point, flagged, eligible in rows:
         by_provider.setdefault(provider, {})[point] = (flagged, eligible)
     return by_provider
 
 
-def yearly_change(counts: Counts, method: str, only_shown: bool = False) -> YearlyChange | str:
+def yearly_change(counts: Counts, method: str, only_shown: bool = False) -> TwoPeriods | str:
     """Compare the latest year with the same months or quarters of the year before.
 
     Args:
@@ -79,16 +88,33 @@ def yearly_change(counts: Counts, method: str, only_shown: bool = False) -> Year
     if not points:
         return "needs thirteen months of data"
     points = points[-(_MONTHS if len(points[0]) == len("2024-04") else _QUARTERS) :]
-    years = [[counts[moved_by(point, years)] for point in points] for years in (-1, 0)]
-    if only_shown and any(count is None for year in years for pair in year for count in pair):
+    return compare_periods(counts, {point: moved_by(point, -1) for point in points}, method, only_shown)
+
+
+def compare_periods(
+    counts: Counts, pairs: Mapping[str, str], method: str, only_shown: bool = False
+) -> TwoPeriods | str:
+    """Compare two periods.
+
+    Args:
+        counts: In scope and eligible, by month or quarter.
+        pairs: The months or quarters of the later period, each with that of the earlier.
+        method: The method of disclosure control; rounding adds to the variance.
+        only_shown: Whether a suppressed count makes a comparison impossible; if not, it counts as 4.
+
+    Returns:
+        The periods, or in words why they cannot be compared.
+    """
+    periods = [[counts[point] for point in points] for points in (pairs.values(), pairs)]
+    if only_shown and any(count is None for period in periods for pair in period for count in pair):
         return "some counts are suppressed"
-    then, now = (sum(STAND_IN if flagged is None else flagged for flagged, _ in year) for year in years)
-    of_then, of_now = (sum(STAND_IN if eligible is None else eligible for _, eligible in year) for year in years)
+    then, now = (sum(STAND_IN if flagged is None else flagged for flagged, _ in period) for period in periods)
+    of_then, of_now = (sum(STAND_IN if eligible is None else eligible for _, eligible in period) for period in periods)
     if min(then, now) < FEWEST or not of_then or not of_now:
         return "too few to say"
-    rounding = ROUNDING_VARIANCE[method] * len(points)
+    rounding = ROUNDING_VARIANCE[method] * len(pairs)
     variances = (1 / then + rounding / then**2, 1 / now + rounding / now**2)
-    return YearlyChange(tuple(points), (then / of_then * PER, now / of_now * PER), variances)
+    return TwoPeriods(tuple(pairs), (then, now), (then / of_then * PER, now / of_now * PER), variances)
 
 
 @cache
