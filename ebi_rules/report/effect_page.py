@@ -71,7 +71,7 @@ def _section(audit: AuditTables, effect: PolicyEffect, entry: AuditedRule, place
         "about": _about(effect, entry.key),
         "sentences": effect_sentences(effect, entry.key),
         "notes": effect.notes[entry.key],
-        "chart": _chart(effect.months.filter(of_rule), effect.begins[entry.key], entry.counted.title),
+        "chart": _chart(effect, entry),
         "periods": page_table(periods, "The months after and the same months before, by provider", [*columns, *why]),
         "series": page_table(series, "The series of months", _SERIES) if series.height else None,
     }
@@ -107,12 +107,12 @@ def effect_sentences(effect: PolicyEffect, rule: str) -> list[str]:
         )
     for row in effect.series.filter(rule=rule, figure="average").iter_rows(named=True):
         is_alone = row["compared_with"] == BEFORE
-        expected = "what the months before lead one to expect" if is_alone else f"{row['compared_with']}"
-        sure = "a change beyond chance" if row["p"] < _SURE else "no change that chance cannot explain"
+        expected = "what we would expect from the months before" if is_alone else str(row["compared_with"])
+        sure = "That is more than chance explains" if row["p"] < _SURE else "Chance alone could explain this"
         sentences.append(
             f"Compared with {expected}, the rate of {row['group']} was on average "
-            f"{_times(row['ratio'], row['lower'], row['upper'])}: {sure}. These months could have shown a fall to "
-            f"{row['smallest']:.2f} times or below."
+            f"{_times(row['ratio'], row['lower'], row['upper'])}. {sure}. With these months we could have detected a "
+            f"fall to {row['smallest']:.2f} times the rate or lower."
         )
         if not is_alone:
             trend = effect.series.filter(
@@ -132,8 +132,9 @@ def _plain(ratio: float, low: float, high: float) -> str:
     return f"{figure_text(ratio)} ({figure_text(low)} to {figure_text(high)})"
 
 
-def _chart(months: pl.DataFrame, begins: str, title: str) -> Chart | None:
+def _chart(effect: PolicyEffect, entry: AuditedRule) -> Chart | None:
     """Draw the rates, the fitted line, and what it would be without the change."""
+    months, begins = effect.months.filter(rule=entry.key), effect.begins[entry.key]
     if not months.height:
         return None
     rows = (
@@ -159,4 +160,7 @@ def _chart(months: pl.DataFrame, begins: str, title: str) -> Chart | None:
         across = plot.x(first - 0.5)
         plot.drawing.line((across, plot.top), (across, plot.bottom), stroke=BLACK, stroke_dasharray="2 2")
         plot.drawing.words((across + 4, plot.top + 8), "the change begins")
-    return plot.chart(f"Rate by month before and after the change, {title}")
+    average = effect.series.filter(rule=entry.key, figure="average", compared_with=BEFORE).row(0, named=True)
+    times = _plain(average["ratio"], average["lower"], average["upper"])
+    chart = plot.chart(f"Rate by month before and after the change, {entry.counted.title}")
+    return chart.saying(f"The rate of {average['group']} was {times} times what the months before lead us to expect")

@@ -194,7 +194,7 @@ def test_what_is_written_says_what_and_not_why(fallen: ebi.Audit, tmp_path: Path
     page = (tmp_path / "out" / "report.html").read_text()
     assert "what changed at that time, not why" in page and "Rate by month before and after" in page
     sentences = effect_sentences(result.effect, RULE)
-    assert "a change beyond chance" in sentences[1]
+    assert "That is more than chance explains" in sentences[1]
     for sentence in sentences:
         assert sentence in page
     assert result.run["compared"]["at"] == {RULE: AT}
