@@ -21,6 +21,7 @@ from ebi_rules.cli.options import (
     names_option,
     output_folder,
     release_options,
+    scope_options,
     skip_option,
     specialist_option,
     text_options,
@@ -75,6 +76,14 @@ def list_measures(as_json: bool) -> None:
 @names_option
 @merge_option
 @areas_option
+@scope_options
+@click.option(
+    "--population",
+    type=click.Path(),
+    metavar="FILE",
+    help="People, for rates per 1,000 registered: CSV with area, age_band, sex, count.",
+)
+@click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, measures.xlsx.")
 @column_option
 @engine_option
 @text_options
@@ -92,6 +101,9 @@ def measure(
     adjust: Sequence[str],
     names: str | None,
     merge_providers: str | None,
+    providers: Sequence[str],
+    population: str | None,
+    xlsx: bool,
     columns: dict[str, str],
     engine: str,
     separator: str | None,
@@ -103,7 +115,7 @@ def measure(
 ) -> None:
     """Measure what happened before and after, over extracts of the same people."""
     from ebi_rules._support.atomic_output import reserved_output
-    from ebi_rules.provider_audit.input_files import read_names
+    from ebi_rules.provider_audit.input_files import read_names, read_population
     from ebi_rules.provider_audit.merged_providers import MergedProviders, read_merged_providers
     from ebi_rules.provider_audit.settings import AGE_AND_SEX, Settings
     from ebi_rules.results.measure_run import run_measures
@@ -114,7 +126,14 @@ def measure(
             raise UsageError(f"use either --{noun} or --{noun}s, not both.")
     adjusted = tuple(dict.fromkeys(adjust)) or AGE_AND_SEX
     merged = read_merged_providers(merge_providers) if merge_providers else MergedProviders()
-    chosen = Settings(names=read_names(names) if names else {}, merged=merged, adjust=adjusted, **settings)
+    chosen = Settings(
+        names=read_names(names) if names else {},
+        merged=merged,
+        adjust=adjusted,
+        providers=tuple(providers),
+        population=read_population(population) if population else None,
+        **settings,
+    )
     with reserved_output(output, force), status() as progress:
         progress("opening the extracts")
         result = run_measures(
@@ -128,7 +147,7 @@ def measure(
             chosen,
             progress=progress,
         )
-        result.write(output, force, progress, release, release_override)
+        result.write(output, force, progress, release, release_override, xlsx)
     show_measures(result)
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
 

@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from ebi_rules.criteria.labels import settings_files
 from ebi_rules.disclosure.rounding import ABOUT, SUPPRESSED, plain
 from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
 from ebi_rules.provider_audit.settings import Settings
+from ebi_rules.results.run_record import started_at
 from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class Audit:
             if xlsx:
                 from ebi_rules.provider_audit.workbook import write_workbook
 
-                write_workbook(self.tables.by_file(), self._front_page(), target / "audit.xlsx", _started(self.run))
+                write_workbook(self.tables.by_file(), self._front_page(), target / "audit.xlsx", started_at(self.run))
             progress("drawing the report")
             self._write_report(target / "report.html")
             if pptx:
@@ -372,7 +372,3 @@ class Audit:
         from ebi_rules.report.audit_page import audit_page
 
         path.write_text(audit_page(self.tables), encoding="utf-8")
-
-
-def _started(run: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(str(run["started"])).replace(tzinfo=None)

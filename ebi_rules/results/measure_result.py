@@ -13,11 +13,13 @@ from ebi_rules._support.atomic_output import require_apart, whole_file, whole_fo
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.labels import settings_files
-from ebi_rules.disclosure.rounding import plain
+from ebi_rules.disclosure.rounding import ABOUT, plain
 from ebi_rules.pathways.pathway_tables import PathwayTables
+from ebi_rules.provider_audit.audit_tables import SIGNS
+from ebi_rules.results.run_record import started_at
 
 OUR_FILES = re.compile(
-    r"(measures|numbers|attrition|trend(_quarters|_days)?|inequalities|by_[a-z_]+|registered|waits|seen_by_week|contacts|flow(_stages|_quarters)?)\.csv|run\.json|report\.html"
+    r"(measures|numbers|attrition|trend(_quarters|_days)?|inequalities|by_[a-z_]+|registered|waits|seen_by_week|contacts|flow(_stages|_quarters)?)\.csv|run\.json|report\.html|measures\.xlsx"
 )
 """The names of the files that a run of measures writes."""
 
@@ -76,6 +78,7 @@ class MeasureResult:
         progress: Progress = quiet,
         release: str | Path | None = None,
         override: str | None = None,
+        xlsx: bool = False,
     ) -> None:
         """Write the tables as CSV, run.json and report.html. If the run fails, no partial output is left.
 
@@ -85,6 +88,7 @@ class MeasureResult:
             progress: Is called with each step.
             release: A ledger of releases (see `disclosure.release_ledger`), which remembers that this output leaves.
             override: Why the output may leave although it combines with an earlier release.
+            xlsx: Write the tables as a workbook too, measures.xlsx.
 
         Raises:
             UsageError: The folder exists, or contains an input or files that no run of measures wrote; or the output
@@ -99,6 +103,11 @@ class MeasureResult:
             for name, table in self.tables.by_file.items():
                 write_csv(_by_measure(table), target / f"{name}.csv")
             (target / "run.json").write_text(json.dumps(self.tables.run_record, indent=2) + "\n", encoding="utf-8")
+            if xlsx:
+                from ebi_rules.provider_audit.workbook import write_workbook
+
+                sheets = {name: _by_measure(table) for name, table in self.tables.by_file.items()}
+                write_workbook(sheets, self._front_page(), target / "measures.xlsx", started_at(self.run))
             progress("drawing the report")
             self._write_report(target / "report.html")
             recorded()
@@ -140,6 +149,17 @@ class MeasureResult:
             tables.settings,
             dict.fromkeys(names, tables.run["version"]),
         )
+
+    def _front_page(self) -> list[tuple[str, str]]:
+        record, method = self.run, self.tables.settings.disclosure
+        return [
+            ("Evidence-Based Interventions", "Pathways: what happened before and after"),
+            ("What it shows", "What happened next, not why."),
+            ("Disclosure control", f"{ABOUT[method]} {SIGNS}"),
+            ("Measures", ", ".join(measure["key"] for measure in record["measures"])),
+            ("Made by", f"ebi-rules {record['version']}, {record['started']}"),
+            *(("Warning", text) for text in self.tables.warnings),
+        ]
 
     def _inputs(self) -> list[Path]:
         files = [Path(file["path"]) for file in self.run["inputs"] if "path" in file]

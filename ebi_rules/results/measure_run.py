@@ -20,6 +20,7 @@ from ebi_rules.engines.polars_engine import require_frame
 from ebi_rules.engines.warehouse import WarehouseExtract
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.layout import DATASETS
+from ebi_rules.layouts.scope import Scope
 from ebi_rules.pathways.definitions import FlowNames, MeasureNames, flows, measures
 from ebi_rules.pathways.flow import Flow
 from ebi_rules.pathways.measure import Measure
@@ -33,6 +34,7 @@ from ebi_rules.pathways.warehouse_counts import count_in_warehouse, countable, r
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.input_records import input_records, settings_records
 from ebi_rules.results.measure_result import MeasureResult
+from ebi_rules.results.measure_scope import within
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
 from ebi_rules.rule_model.measure_availability import can_contain, is_of_other_data, require_people, why_unanswerable
@@ -57,7 +59,7 @@ def run_measures(
         flows: Keys, flows, or folders and files with flows; one or several. Stages that no extract can contain are
             left out with a warning. Without measures and flows, all that come with the package.
         by: Further fields to group index activities by.
-        settings: How to show and compare.
+        settings: How to show and compare, and the months and providers whose index activity counts.
         today: The data are taken to end on this day; by default the current date. Not for tables in a warehouse.
         progress: Is called with each step.
 
@@ -117,6 +119,7 @@ def run_measures(
         waits = _waits(frames, [measure for measure in chosen if measure.wait], dimensions, last, progress)
         waits = [_with_merged(each, chosen_settings) for each in waits]
         counts = count_people(people, followed, chosen_flows, waits, dimensions, progress)
+    counts = within(counts, Scope.of(chosen_settings.months, chosen_settings.providers))
     record = _record(opened, chosen, chosen_flows, dimensions, chosen_settings, counts.sources)
     return MeasureResult(
         PathwayTables(
@@ -320,7 +323,7 @@ def _record(
         "measures": [{"key": measure.key, "source": measure.source} for measure in chosen],
         "flows": [{"key": flow.key, "source": flow.source} for flow in chosen_flows],
         "engine": extracts[0].engine,
-        "options": {"by": list(dimensions), "areas": areas},
+        "options": {"by": list(dimensions), "areas": areas, **settings.scope.as_record()},
         "inputs": [_without_rows(record) for extract in extracts for record in input_records(extract, None)],
         "settings_files": settings_records(),
         "extracts": [

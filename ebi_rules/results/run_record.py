@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,11 @@ import polars as pl
 
 from ebi_rules._support.clock import is_fixed
 from ebi_rules.version import __version__
+
+
+def started_at(run: Mapping[str, Any]) -> datetime:
+    """Return when a run started, without its time zone, as workbooks state it."""
+    return datetime.fromisoformat(str(run["started"])).replace(tzinfo=None)
 
 
 def program_record(started: datetime, clock: float) -> dict[str, Any]:

@@ -151,6 +151,16 @@ def test_a_measure_as_sql(run) -> None:
     assert "the nearest is re_entry" in run("measure-sql", "re_entr", "--dialect", "tsql", *tables, code=2).output
 
 
+@pytest.mark.usefixtures("no_report")
+def test_some_months_and_providers_are_measured(run: Run, tmp_path: Path) -> None:
+    extracts = _people(run)
+    part = ("--months", "2022-04..2023-03", "--provider", "zz1", "--xlsx")
+    run("measure", *extracts, "-o", "out", "--measure", "did_not_attend", *part)
+    assert (tmp_path / "out" / "measures.xlsx").is_file()
+    assert set(pl.read_csv(tmp_path / "out" / "measures.csv")["provider"]) == {"all providers", "ZZ1"}
+    assert "no index activity" in run("measure", *extracts, "-o", "o", "--provider", "RXX", code=4).output
+
+
 def test_made_up_data_are_called_that(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
     flow = ("--flow", "musculoskeletal")
