@@ -134,6 +134,7 @@ def measure(
         population=read_population(population) if population else None,
         **settings,
     )
+    extracts = _without_child_files(extracts)
     with reserved_output(output, force), status() as progress:
         progress("opening the extracts")
         result = run_measures(
@@ -150,6 +151,19 @@ def measure(
         result.write(output, force, progress, release, release_override, xlsx)
     show_measures(result)
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
+
+
+def _without_child_files(extracts: Sequence[str]) -> list[str]:
+    """Leave out files that are read with another extract, as PEOPLE/*.parquet names them too."""
+    from ebi_rules.engines.child_tables import is_child_file
+
+    files = [Path(extract) for extract in extracts]
+    children = [file for file in files if file.is_file() and is_child_file(file, file.parent)]
+    if len(children) < len(files):
+        for file in children:
+            click.echo(f"{file} is a further table of another extract, and is read with it.", err=True)
+        return [extract for extract, file in zip(extracts, files, strict=True) if file not in children]
+    return list(extracts)
 
 
 @click.command("measure-sql")

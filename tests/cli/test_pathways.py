@@ -161,6 +161,16 @@ def test_some_months_and_providers_are_measured(run: Run, tmp_path: Path) -> Non
     assert "no index activity" in run("measure", *extracts, "-o", "o", "--provider", "RXX", code=4).output
 
 
+@pytest.mark.usefixtures("no_report")
+def test_a_folder_s_files_can_all_be_named(run: Run, tmp_path: Path) -> None:
+    run("synth", "--people", "400", "-o", "people")
+    files = sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "people").glob("*.parquet"))
+    assert "people/contacts.parquet" in files
+    result = run("measure", *files, "-o", "out", "--measure", "wait_to_community_contact")
+    assert "contacts.parquet is a further table of another extract" in result.output
+    assert (tmp_path / "out" / "contacts.csv").is_file()
+
+
 def test_made_up_data_are_called_that(run: Run, tmp_path: Path) -> None:
     extracts = _people(run)
     flow = ("--flow", "musculoskeletal")
