@@ -188,7 +188,7 @@ class AuditTables:
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know, with counts as they may be shown."""
         notices = [notice.shown(self._shown) if isinstance(notice, Notice) else notice for notice in self.notices]
-        return (*notices, *self._low_coding())
+        return (*notices, *self._low_coding(), *self._unused_rates())
 
     @cached_property
     def run_record(self) -> dict[str, Any]:
@@ -217,6 +217,22 @@ class AuditTables:
             return "**"
         shown = self._shown(rows)
         return "*" if shown is None else shown
+
+    def _unused_rates(self) -> list[str]:
+        """Warn about prices and published rates of rules that are not audited: a name may be misspelt."""
+        audited = {name.lower() for entry in self.audited for name in (entry.key, *entry.rule.documentation.aliases)}
+        benchmark = self.settings.benchmark
+        given = {
+            "--benchmark": benchmark.rates if benchmark else {},
+            "--prices": self.settings.prices,
+            "--comparators": self.settings.comparators,
+        }
+        unused = {option: sorted(set(rules) - audited) for option, rules in given.items()}
+        return [
+            f"{option}: not used, as no such rule is audited: {', '.join(names)}."
+            for option, names in unused.items()
+            if names
+        ]
 
     def _low_coding(self) -> list[str]:
         """Warn about providers whose low rate goes with incomplete coding."""

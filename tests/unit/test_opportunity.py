@@ -174,6 +174,17 @@ def test_what_cannot_be_compared_has_no_rows(audit: ebi.Audit) -> None:
     )
 
 
+def test_rates_of_rules_that_are_not_audited_are_told(audit: ebi.Audit, tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("rule,rate_per_1000,source\n2S,40,X\n2SS,30,X\n")
+    shown = _with(audit, comparators=read_rates(path), benchmark=Benchmark(rates=read_rates(path)))
+    expected = "not used, as no such rule is audited: 2ss."
+    assert [text for text in shown.tables.warnings if "not used" in text] == [
+        f"--benchmark: {expected}",
+        f"--comparators: {expected}",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
