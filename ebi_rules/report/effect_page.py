@@ -81,9 +81,11 @@ def _about(effect: PolicyEffect, rule: str) -> str:
     change, months = effect.change, effect.months.filter(rule=rule)
     text = f"The change began in {month_name(effect.begins[rule])}."
     if change.phase_in:
-        text += f" Its first {change.phase_in} months are left out, as it came gradually."
+        months_are = "month is" if change.phase_in == 1 else f"{change.phase_in} months are"
+        text += f" Its first {months_are} left out, as it came gradually."
     if change.immature:
-        text += f" The last {change.immature} months of data are left out: they may not be complete yet."
+        months_are = "month of data is" if change.immature == 1 else f"{change.immature} months of data are"
+        text += f" The last {months_are} left out: the data may not be complete yet."
     left_out = months.filter(~pl.col("used"), pl.col("group") == months["group"].first()).height if months.height else 0
     return text + (f" In all {left_out} months are not used." if left_out else "")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from ebi_rules._support.atomic_output import require_apart, whole_folder
+from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
 from ebi_rules.provider_audit.policy_effect import Change, PolicyEffect, policy_effect
 from ebi_rules.results.audit_result import Audit
 from ebi_rules.results.releases import release_recorder
@@ -77,7 +77,6 @@ class PolicyComparison:
                 earlier release.
         """
         from ebi_rules.provider_audit.table_files import write_csv
-        from ebi_rules.report.effect_page import effect_page
 
         require_apart(Path(folder), self.audit.inputs)
         recorded = release_recorder(
@@ -94,9 +93,23 @@ class PolicyComparison:
             for name, table in self.effect.by_file.items():
                 write_csv(table, target / f"{name}.csv")
             (target / "run.json").write_text(json.dumps(self.run, indent=2) + "\n", encoding="utf-8")
-            page = effect_page(self.audit.tables, self.effect)
-            (target / "report.html").write_text(page, encoding="utf-8")
+            self._write_report(target / "report.html")
             recorded()
+
+    def report(self, path: str | Path, force: bool = False) -> None:
+        """Write the report alone: one HTML file that loads nothing.
+
+        Raises:
+            UsageError: The file exists and `force` is not given, or it is an input.
+        """
+        require_apart(Path(path), self.audit.inputs)
+        with whole_file(Path(path), force) as target:
+            self._write_report(target)
+
+    def _write_report(self, path: Path) -> None:
+        from ebi_rules.report.effect_page import effect_page
+
+        path.write_text(effect_page(self.audit.tables, self.effect), encoding="utf-8")
 
     def __repr__(self) -> str:
         """Return the rules and months in one line."""

@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-Report = ebi.Audit | ebi.MeasureResult
+Report = ebi.Audit | ebi.MeasureResult | ebi.PolicyComparison
 Open = Callable[[Report], Page]
 
 

@@ -16,6 +16,7 @@ def made_up_audit(
     rows: int = 200,
     seed: int = 1,
     changes: int = 24,
+    names: dict[str, str] | None = None,
 ) -> ebi.Audit:
     """Return an audit of made-up outpatients.
 
@@ -26,6 +27,7 @@ def made_up_audit(
         rows: Rows a provider and month.
         seed: The seed of the random numbers.
         changes: The month from which on the share is another.
+        names: Names of providers.
     """
     rng = np.random.default_rng(seed)
     number = PROVIDERS * MONTHS * rows
@@ -53,4 +55,4 @@ def made_up_audit(
             "Administrative_Category": "01",
         }
     )
-    return ebi.audit(frame, "2S", settings=ebi.Settings(compare_unfit=True))
+    return ebi.audit(frame, "2S", settings=ebi.Settings(compare_unfit=True, names=names or {}))
