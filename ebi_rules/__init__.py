@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from ebi_rules.results.flags import flag, write_flags
     from ebi_rules.results.measure_result import MeasureResult
     from ebi_rules.results.measure_run import run_measures
+    from ebi_rules.results.notes_review import NotesReview, review_notes
+    from ebi_rules.results.notes_sample import NotesSample, draw_sample
     from ebi_rules.results.opened_extract import open_extract as open
     from ebi_rules.results.policy_effect_result import PolicyComparison, compare
     from ebi_rules.results.sql_text import measure_sql, sql
@@ -71,6 +73,8 @@ __all__ = [
     "LayoutError",
     "Measure",
     "MeasureResult",
+    "NotesReview",
+    "NotesSample",
     "PolicyComparison",
     "Population",
     "Rule",
@@ -83,6 +87,7 @@ __all__ = [
     "audit_together",
     "compare",
     "describe",
+    "draw_sample",
     "explain",
     "flag",
     "flow",
@@ -91,6 +96,7 @@ __all__ = [
     "measure_sql",
     "measures",
     "open",
+    "review_notes",
     "rule",
     "rules",
     "run_measures",
@@ -117,6 +123,8 @@ _MODULES = {
     "results.flags": "flag write_flags",
     "results.measure_result": "MeasureResult",
     "results.measure_run": "run_measures",
+    "results.notes_review": "NotesReview review_notes",
+    "results.notes_sample": "NotesSample draw_sample",
     "results.opened_extract": "open",
     "results.policy_effect_result": "PolicyComparison compare",
     "results.sql_text": "measure_sql sql",

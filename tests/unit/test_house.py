@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -22,16 +23,24 @@ MOST_LINES = 400
 
 PUBLIC = set(
     """
-    Activity Audit Change CombinedAudit Explanation Extract Flow Measure MeasureResult PolicyComparison Population Rule
-    Settings
-    audit audit_cube audit_together compare describe explain flag flow flows measure measure_sql measures open rule
-    rules run_measures sql write_flags
+    Activity Audit Change CombinedAudit Explanation Extract Flow Measure MeasureResult NotesReview NotesSample
+    PolicyComparison Population Rule Settings
+    audit audit_cube audit_together compare describe draw_sample explain flag flow flows measure measure_sql measures
+    open review_notes rule rules run_measures sql write_flags
     DataFileError DialectError EbiError EngineError ExtractError ExtractWarning InvalidInputError LayoutError RuleError
     UsageError
     __version__
     """.split()
 )
 """Every public name. A new one is a decision: it belongs in the design's contract too."""
+
+TOP_LEVEL = set(
+    """
+    .ci .gitignore CHANGELOG.md CONTRIBUTING.md LICENSE Makefile README.md docs ebi_rules examples fixtures opcs_icd
+    pyproject.toml tests
+    """.split()
+)
+"""All that the first folder may have."""
 
 LAZY = ("ebi_rules/__init__.py", "ebi_rules/cli/", "ebi_rules/results/")
 """Where imports inside functions may be, to start fast."""
@@ -46,6 +55,15 @@ def test_the_public_names_are_those_decided() -> None:
         assert getattr(ebi_rules, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         ebi_rules.nothing  # noqa: B018
+
+
+def test_nothing_strays_to_the_top_of_the_project() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split(
+        "\n"
+    )
+    if not any(tracked):
+        pytest.skip("not a clone")
+    assert {name.split("/")[0] for name in tracked if name} <= TOP_LEVEL
 
 
 def test_every_name_that_a_module_exports_is_in_it() -> None:
