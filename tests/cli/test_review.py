@@ -1,5 +1,6 @@
 """A review of notes on the command line: draw, answer, read back; and workbooks that came back damaged."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def drawn(run: Run, rows: Path, tmp_path: Path) -> pl.DataFrame:
-    (tmp_path / "opa.parquet").symlink_to(rows)
+    shutil.copy(rows, tmp_path / "opa.parquet")
     (tmp_path / "private").mkdir()
     run(*SAMPLE, "-o", "review", "--size", "60", "--unflagged", "20", "--reviewers", "2")
     return pl.read_csv(tmp_path / "private" / "key.csv", infer_schema=False)
@@ -189,14 +190,14 @@ def _csv(tmp_path: Path, text: str) -> str:
 def test_an_impossible_sample_is_refused(
     run: Run, rows: Path, tmp_path: Path, options: tuple[str, ...], message: str
 ) -> None:
-    (tmp_path / "opa.parquet").symlink_to(rows)
+    shutil.copy(rows, tmp_path / "opa.parquet")
     (tmp_path / "private").mkdir()
     assert message in run(*SAMPLE, "-o", "review", *options, code=2).output
     assert not (tmp_path / "review").exists() and not list((tmp_path / "private").iterdir())
 
 
 def test_a_checklist_of_ones_own_is_asked(run: Run, rows: Path, tmp_path: Path) -> None:
-    (tmp_path / "opa.parquet").symlink_to(rows)
+    shutil.copy(rows, tmp_path / "opa.parquet")
     (tmp_path / "private").mkdir()
     (tmp_path / "own.toml").write_text(
         'source = "our pathway"\n[[items]]\nkey = "physiotherapy"\nquestion = "Was physiotherapy tried?"\n',
