@@ -40,7 +40,7 @@ def test_the_story_is_what_the_commands_print(run: Run, tmp_path: Path) -> None:
 
 
 def answer(path: Path, flagged: set[int], otherwise: int | None) -> None:
-    """Answer a workbook: by the last digit of the case, below 3 and `otherwise` are appropriate; one flag in eight is wrong."""
+    """Answer by the last digit of the case: below 3 and `otherwise` are appropriate; one flag in eight is wrong."""
     cases = pl.read_excel(path, sheet_name="cases", infer_schema_length=0)
     about = pl.read_excel(path, sheet_name="how to", has_header=False, infer_schema_length=0)
     with xlsxwriter.Workbook(path) as workbook:
