@@ -117,6 +117,7 @@ def test_tables_by_postgres(postgres: object) -> None:
 
 
 @pytest.mark.needs("Apache Spark")
+@pytest.mark.long
 def test_files_by_spark(folder: Path) -> None:
     extracts = [ebi.open(str(folder / f"{name}.parquet"), engine="spark") for name in FILES]
     _require_equal(extracts, random_waiting(4))
