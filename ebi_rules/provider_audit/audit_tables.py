@@ -228,11 +228,18 @@ class AuditTables:
             "--comparators": self.settings.comparators,
         }
         unused = {option: sorted(set(rules) - audited) for option, rules in given.items()}
-        return [
+        found = [
             f"{option}: not used, as no such rule is audited: {', '.join(names)}."
             for option, names in unused.items()
             if names
         ]
+        for entry in self.audited:
+            names = [name.lower() for name in (entry.key, *entry.rule.documentation.aliases)]
+            for option, rules in given.items():
+                twice = [name for name in names if name in rules]
+                if len(twice) > 1:
+                    found.append(f"{option}: {' and '.join(twice)} are one rule; {twice[0]} is used.")
+        return found
 
     def _low_coding(self) -> list[str]:
         """Warn about providers whose low rate goes with incomplete coding."""

@@ -136,10 +136,12 @@ def read_rates(path: str | Path, option: str = "--comparators") -> dict[str, Pub
     rates = _numbers(frame, "rate_per_1000", option, path)
     found: dict[str, PublishedRate] = {}
     for rule, rate, source in zip(frame["rule"], rates, frame["source"], strict=True):
-        if not rule or not source:
+        key, given = (rule or "").strip().lower(), PublishedRate(rate, (source or "").strip())
+        if not key or not given.source:
             raise UsageError(f"{option} {path}: each row needs a rule and a source.")
-        if found.setdefault(rule.strip().lower(), PublishedRate(rate, source.strip())).rate != rate:
-            raise UsageError(f"{option} {path}: the rule {rule} has two rates.")
+        if key in found:
+            raise UsageError(f"{option} {path}: the rule {rule} is there twice.")
+        found[key] = given
     return found
 
 
@@ -155,16 +157,18 @@ def read_prices(path: str | Path) -> dict[str, tuple[Price, ...]]:
     option = "--prices"
     frame = _read(path, option, _PRICE_COLUMNS)
     prices = _numbers(frame, "price", option, path)
-    ends = {name: frame[name].fill_null("").str.strip_chars().str.slice(0, 7) for name in ("from", "to")}
+    ends = {name: frame[name].fill_null("").str.strip_chars() for name in ("from", "to")}
     for name, months in ends.items():
         wrong = int((~months.str.contains(r"^(\d{4}-(0[1-9]|1[0-2]))?$")).sum())
         if wrong:
             raise UsageError(f"{option} {path}: {wrong:,} of the cells in {name} are not months such as 2024-04.")
     found: dict[str, tuple[Price, ...]] = {}
     for rule, price, first, last in zip(frame["rule"], prices, ends["from"], ends["to"], strict=True):
-        if not rule:
+        key, new = (rule or "").strip().lower(), Price(price, first, last)
+        if not key:
             raise UsageError(f"{option} {path}: each row needs a rule.")
-        key, new = rule.strip().lower(), Price(price, first, last)
+        if first and last and first > last:
+            raise UsageError(f"{option} {path}: the rule {rule} has a price whose last month is before its first.")
         for old in found.get(key, ()):
             if (not new.last or not old.first or new.last >= old.first) and (
                 not old.last or not new.first or old.last >= new.first

@@ -18,7 +18,7 @@ from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.statistics.opportunity import Excess, excess
 
 FEWEST_PROVIDERS = 5
-"""With fewer comparable providers than this, how far they differ cannot be known, and nothing is said."""
+"""Fewer comparable providers than this do not show how far providers differ: there is no estimate."""
 
 _FIGURES = (
     "observed",

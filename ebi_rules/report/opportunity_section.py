@@ -16,7 +16,7 @@ _TITLE = "activities above the benchmark"
 _COLUMNS = ["label", "observed", "expected", "standardised_ratio", "shrunk_ratio", *_ABOVE, "above_with_chance"]
 _COSTS = ["cost_above", "cost_lower_95", "cost_upper_95"]
 _MOST_DRAWN = 20
-_NOTHING = "Nothing is said of activity above a benchmark: by this rule too few providers can be compared."
+_NOTHING = "Activity above a benchmark is not estimated: too few providers can be compared by this rule."
 
 
 def opportunity_section(charts: RuleCharts) -> dict[str, Any] | None:

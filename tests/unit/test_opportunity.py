@@ -185,6 +185,15 @@ def test_rates_of_rules_that_are_not_audited_are_told(audit: ebi.Audit, tmp_path
     ]
 
 
+def test_two_names_of_one_rule_are_told(audit: ebi.Audit, tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("rule,rate_per_1000,source\n2S,40,X\n2S_lower_back_imaging,30,X\n")
+    shown = _with(audit, comparators=read_rates(path))
+    assert [text for text in shown.tables.warnings if "one rule" in text] == [
+        "--comparators: 2s_lower_back_imaging and 2s are one rule; 2s_lower_back_imaging is used."
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -210,6 +219,9 @@ def test_wrong_benchmarks_are_errors(text: str, message: str) -> None:
         ("rule,price,from,to\n2S,1,April,\n", "1 of the cells in from"),
         ("rule,price,from,to\n2S,1,,2024-04\n2s,2,2024-04,\n", "two prices for the same month"),
         ("rule,price,from,to\n,1,,\n", "needs a rule"),
+        ("rule,price,from,to\n  ,1,,\n", "needs a rule"),
+        ("rule,price,from,to\n2S,1,2024-04-15,\n", "1 of the cells in from"),
+        ("rule,price,from,to\n2S,1,2024-05,2024-04\n", "last month is before its first"),
     ],
 )
 def test_wrong_prices_are_errors(content: str, message: str, tmp_path: Path) -> None:
@@ -224,7 +236,9 @@ def test_wrong_prices_are_errors(content: str, message: str, tmp_path: Path) -> 
         ("rule,rate_per_1000\n2S,1\n", "has no column source"),
         ("rule,rate_per_1000,source\n2S,many,X\n", "1 of the cells in rate_per_1000"),
         ("rule,rate_per_1000,source\n2S,1,\n", "needs a rule and a source"),
-        ("rule,rate_per_1000,source\n2S,1,X\n2s,2,X\n", "has two rates"),
+        ("rule,rate_per_1000,source\n2S,1, \n", "needs a rule and a source"),
+        ("rule,rate_per_1000,source\n2S,1,X\n2s,2,X\n", "is there twice"),
+        ("rule,rate_per_1000,source\n2S,1,X\n2s,1,Y\n", "is there twice"),
     ],
 )
 def test_wrong_rates_are_errors(content: str, message: str, tmp_path: Path) -> None:
