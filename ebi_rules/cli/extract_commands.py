@@ -205,7 +205,7 @@ def synth_command(
     scans: int | None,
     force: bool,
 ) -> None:
-    """Make up an extract in any layout, or people with activity in six datasets."""
+    """Make up an extract in a layout, or people with activity in six datasets."""
     from ebi_rules.synth.made_up_extract import write_extract
     from ebi_rules.synth.made_up_people import write_population
     from ebi_rules.synth.scan_records import write_scans

@@ -59,13 +59,18 @@ def write_extract(
         The files written.
 
     Raises:
-        UsageError: A file exists and `force` is not given, two files have the same name, or the number of rows is less
-            than 0.
+        UsageError: A file exists and `force` is not given, two files have the same name, the number of rows is less
+            than 0, or the layout is of a dataset of which rows are not made up.
         LayoutError: The layout file is wrong.
     """
     if rows < 0:
         raise UsageError("the number of rows must be 0 or more.")
     chosen = find_layout(layout)
+    if chosen.dataset not in _DATASETS:
+        raise UsageError(
+            f"single rows of the layout {chosen.name} cannot be made up, as they belong to people's pathways: use "
+            "--people, which writes six datasets."
+        )
     population = _DATASETS[chosen.dataset].population(seed)
     targets: dict[str, Path] = {"activity": output}
     for name, shape in chosen.codes.items():

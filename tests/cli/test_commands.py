@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 from click.testing import Result
 
+from ebi_rules.layouts.layout import builtin_layouts
+
 Run = Callable[..., Result]
 Extract = Callable[..., Path]
 KEY = "2S_lower_back_imaging"
@@ -137,3 +139,14 @@ def test_shell_completion_offers_names(run: Run) -> None:
 
 def test_quiet_when_not_a_terminal(run: Run, extract: Extract) -> None:
     assert run("flag", str(extract()), "-o", "flags.parquet").stderr == ""
+
+
+@pytest.mark.parametrize("layout", builtin_layouts())
+def test_synth_makes_rows_of_a_layout_or_says_what_to_use(run: Run, tmp_path: Path, layout: str) -> None:
+    command = ("synth", "-o", "rows.parquet", "--rows", "50", "--layout", layout)
+    if layout in ("csds", "ecds", "wlmds"):
+        assert "--people, which writes six datasets" in run(*command, code=2).output
+        run("synth", "-o", "people", "--people", "20")
+    else:
+        run(*command)
+        assert pl.read_parquet(tmp_path / "rows.parquet").height == 50
