@@ -66,7 +66,7 @@ def sample(
 
     chosen = open_catalogue(*places).rule(rule)
     items = read_checklist(checklist) if checklist else None
-    drawn = draw_sample(opened(extract, **how), chosen, size, precision / _PERCENT, unflagged, seed, items)
+    drawn = draw_sample(opened(extract, **how), chosen, size, precision / _PERCENT, unflagged, seed, items, any_dataset)
     drawn.write(output, key, reviewers, force)
     flagged = int(drawn.key["flagged"].sum())
     click.echo(f"{flagged:,} flagged and {drawn.key.height - flagged:,} other activities.")

@@ -16,8 +16,7 @@ from ebi_rules.provider_audit.table_files import write_csv
 from ebi_rules.results.review_workbook import (
     APPROPRIATE,
     CANNOT_TELL,
-    CASE,
-    FLAG_RIGHT,
+    IN_SCOPE,
     JUDGEMENT,
     NOT_APPROPRIATE,
     YES,
@@ -30,7 +29,7 @@ FEWEST_AT_A_PROVIDER = 10
 """Reviewed cases that a provider needs for a share of its own."""
 SUPPRESSED = "suppressed: fewer than 8 on one side, here or beside it"
 
-_KEY_COLUMNS = ("sample", "case", "flagged", "provider", "stratum", "in_stratum", "rule")
+_NEEDED = ("sample", "case", "flagged", "stratum", "stratum_provider", "in_stratum", "items")
 _FIGURES = {
     "figure": pl.String,
     "reviewed": pl.Int64,
@@ -58,7 +57,7 @@ class NotesReview:
     Attributes:
         figures: One row per share, by the first reviewer's answers: reviewed (cases), percent with the interval of Korn
             and Graubard. It stands for all activity from which the sample was drawn.
-        counts: How many activities are what the rule is about, with the interval of the sum (`corrected_count`).
+        counts: How many activities are in scope by the notes, with the interval of the sum (`corrected_count`).
         by_provider: The share appropriate at providers with at least 10 reviewed cases.
         agreement: Of two reviewers, per question: the percentage agreed, Cohen's kappa and Gwet's AC1.
         inputs: The files that were read.
@@ -112,13 +111,13 @@ def review_notes(key: str | Path, workbooks: Sequence[str | Path], disclosure: s
     find_method(disclosure)
     if len(workbooks) not in (1, 2):
         raise UsageError("name the workbook of one reviewer, or of two.")
-    sample, cases = _read_key(Path(key))
+    sample, items, cases = _read_key(Path(key))
     numbers = sorted(cases)
-    answers = [read_review_workbook(Path(path), sample, numbers) for path in workbooks]
+    answers = [read_review_workbook(Path(path), sample, numbers, items) for path in workbooks]
     first = answers[0]
     flagged = {number: case for number, case in cases.items() if case["flagged"]}
     others = {number: case for number, case in cases.items() if not case["flagged"]}
-    figures = pl.DataFrame(list(_figures(flagged, others, first, disclosure)), schema=_FIGURES, orient="row")
+    figures = pl.DataFrame(list(_figures(flagged, others, first, items, disclosure)), schema=_FIGURES, orient="row")
     return NotesReview(
         figures,
         _counts(flagged, others, first, disclosure),
@@ -129,7 +128,7 @@ def review_notes(key: str | Path, workbooks: Sequence[str | Path], disclosure: s
 
 
 def _figures(
-    flagged: Mapping[int, Case], others: Mapping[int, Case], answers: Answers, method: str
+    flagged: Mapping[int, Case], others: Mapping[int, Case], answers: Answers, items: Sequence[str], method: str
 ) -> Iterator[tuple[object, ...]]:
     """Yield the rows of figures."""
     judged = [
@@ -137,22 +136,19 @@ def _figures(
         for answer in (APPROPRIATE, NOT_APPROPRIATE, CANNOT_TELL)
     ]
     yield from _none_to_be_worked_out(judged)
-    yield _share_row("flagged: by the notes what the rule is about", flagged, answers, _is(FLAG_RIGHT, YES), method)
-    items = [name for name in next(iter(answers.values())) if name not in (FLAG_RIGHT, JUDGEMENT)]
+    yield _share_row("flagged: in scope by the notes", flagged, answers, _is(IN_SCOPE, YES), method)
     for name in items:
         yield _share_row(f"flagged: {name.replace('_', ' ')}", flagged, answers, _is(name, YES), method)
     if others:
-        yield _share_row(
-            "not flagged: by the notes what the rule is about", others, answers, _is(FLAG_RIGHT, YES), method
-        )
+        yield _share_row("not flagged: in scope by the notes", others, answers, _is(IN_SCOPE, YES), method)
 
 
 def _counts(flagged: Mapping[int, Case], others: Mapping[int, Case], answers: Answers, method: str) -> pl.DataFrame:
-    """Return how many are what the rule is about, by the notes."""
-    parts = [_strata(each, answers, _is(FLAG_RIGHT, YES)) for each in (flagged, others)]
+    """Return how many are in scope by the notes."""
+    parts = [_strata(each, answers, _is(IN_SCOPE, YES)) for each in (flagged, others)]
     shown = [control(round(number), method) for number in corrected_count(*parts)]
     note = "what the rule missed is included" if others else "what the rule missed is not known: none was reviewed"
-    row = ("by the notes what the rule is about", len(flagged) + len(others), *shown, note)
+    row = ("in scope by the notes", len(flagged) + len(others), *shown, note)
     return pl.DataFrame([row], schema=_COUNTS, orient="row")
 
 
@@ -207,12 +203,11 @@ def _by_provider(flagged: Mapping[int, Case], answers: Answers, method: str) -> 
     schema = {"provider": pl.String, **{name: _FIGURES[name] for name in list(_FIGURES)[1:5]}, "note": pl.String}
     by_code: dict[str, dict[int, Case]] = {}
     for number, case in flagged.items():
-        if case["provider"]:
-            by_code.setdefault(str(case["provider"]), {})[number] = case
-    rows = []
-    for code, cases in sorted(by_code.items()):
         # A stratum of several providers says nothing of one.
-        alone = {number: case for number, case in cases.items() if str(case["stratum"]).endswith(f", {code}")}
+        if case["stratum_provider"]:
+            by_code.setdefault(str(case["stratum_provider"]), {})[number] = case
+    rows = []
+    for code, alone in sorted(by_code.items()):
         if len(alone) >= FEWEST_AT_A_PROVIDER:
             holds = _is(JUDGEMENT, APPROPRIATE)
             share = _shown_share(alone, answers, holds, method)
@@ -224,7 +219,7 @@ def _agreement(answers: Sequence[Answers], numbers: Sequence[int]) -> pl.DataFra
     if len(answers) == 1:
         return pl.DataFrame(schema=_AGREEMENT)
     rows = []
-    for question in (JUDGEMENT, FLAG_RIGHT):
+    for question in (JUDGEMENT, IN_SCOPE):
         one, other = ([each[number][question] for number in numbers] for each in answers)
         agreed = sum(a == b for a, b in zip(one, other, strict=True)) / len(numbers) * 100
         beyond = (round(figure(one, other), 3) for figure in (cohen_kappa, gwet_ac1))
@@ -232,23 +227,30 @@ def _agreement(answers: Sequence[Answers], numbers: Sequence[int]) -> pl.DataFra
     return pl.DataFrame(rows, schema=_AGREEMENT, orient="row").fill_nan(None)
 
 
-def _read_key(path: Path) -> tuple[str, dict[int, Case]]:
-    """Return the mark of the sample, and its cases by number."""
+def _read_key(path: Path) -> tuple[str, list[str], dict[int, Case]]:
+    """Return the mark of the sample, the items of its checklist, and its cases by number."""
     frame = read_small_csv(path, "--key")
-    missing = [name for name in _KEY_COLUMNS if name not in frame.columns]
+    missing = [name for name in _NEEDED if name not in frame.columns]
     if missing:
         raise UsageError(f"--key {path} has no column {missing[0]}: it must be the key that ebi-rules sample wrote.")
-    try:
-        numbers = [int(text) for text in frame[CASE]]
-        sizes = [int(text) for text in frame["in_stratum"]]
-    except (TypeError, ValueError):
-        raise UsageError(f"--key {path}: case and in_stratum must be whole numbers.") from None
-    if not numbers or frame["sample"].n_unique() != 1:
+    rows = frame.select(
+        "stratum",
+        "stratum_provider",
+        case=pl.col("case").cast(pl.Int64, strict=False),
+        in_stratum=pl.col("in_stratum").cast(pl.Int64, strict=False),
+        flagged=pl.col("flagged").str.to_lowercase().replace_strict({"true": True, "false": False}, default=None),
+    )
+    wrong = rows.filter(pl.any_horizontal(pl.col("stratum", "case", "in_stratum", "flagged").is_null())).height
+    if wrong or not rows.height:
+        raise UsageError(f"--key {path}: {wrong:,} of its {rows.height:,} rows are not as ebi-rules sample wrote them.")
+    if frame["sample"].n_unique() != 1 or frame["items"].n_unique() != 1:
         raise UsageError(f"--key {path}: it must have the cases of one sample.")
-    if len(set(numbers)) < len(numbers):
+    if rows["case"].is_duplicated().any():
         raise UsageError(f"--key {path}: a case is there twice.")
-    rows = frame.select("provider", "stratum", flagged=pl.col("flagged").str.to_lowercase() == "true").to_dicts()
-    cases: dict[int, Case] = {
-        number: {**row, "in_stratum": size} for number, size, row in zip(numbers, sizes, rows, strict=True)
-    }
-    return str(frame["sample"][0]), cases
+    sizes = rows.group_by("flagged", "stratum").agg(
+        pl.col("in_stratum").n_unique(), is_less=pl.len() > pl.col("in_stratum").min()
+    )
+    if sizes["in_stratum"].max() != 1 or sizes["is_less"].any():
+        raise UsageError(f"--key {path}: a stratum has two sizes, or more cases than there are.")
+    items = (frame["items"][0] or "").split()
+    return str(frame["sample"][0]), items, {row.pop("case"): row for row in rows.to_dicts()}

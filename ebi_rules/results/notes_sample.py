@@ -9,15 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
 from ebi_rules._support.errors import ExtractError, UsageError
-from ebi_rules.criteria.nodes import Or
-from ebi_rules.engines.extract import Extract, Source
+from ebi_rules.criteria.nodes import Criterion, Or
+from ebi_rules.engines.extract import Extract, FrameExtract, Source
 from ebi_rules.engines.polars_engine import require_frame
 from ebi_rules.results.flags import flag
 from ebi_rules.results.opened_extract import as_extract
@@ -25,13 +24,25 @@ from ebi_rules.results.review_workbook import write_review_workbook
 from ebi_rules.rule_model.catalogue import rule as find_rule
 from ebi_rules.rule_model.checklists import Checklist, shipped_checklist
 from ebi_rules.rule_model.rule import Rule
+from ebi_rules.statistics.stratified_draw import FEWEST_IN_STRATUM, allotted, strata_of
+from ebi_rules.translate.english import say
+from ebi_rules.translate.polars import raw_code
 
+KEY_COLUMNS = (
+    "sample",
+    "case",
+    "flagged",
+    "provider",
+    "alternative",
+    "stratum",
+    "stratum_provider",
+    "in_stratum",
+    "items",
+    "rule",
+    "content_hash",
+)
+"""The columns of a key, beside those that identify the activity."""
 OUR_FILES = re.compile(r"review_\d\.xlsx")
-FEWEST_IN_STRATUM = 2
-"""Cases of each stratum, so that its variance can be estimated."""
-OTHERS = "other providers"
-"""The stratum of providers that are too small for one of their own."""
-
 _NORMAL = 1.96
 
 
@@ -42,9 +53,9 @@ class NotesSample:
     Attributes:
         rule: The rule.
         checklist: What reviewers look for.
-        key: One row per case: sample (a mark that the workbooks have too), case, the activity's key, flagged, provider,
-            alternative (what made the rule flag it), stratum, in_stratum (how many activities the stratum has), rule,
-            content_hash.
+        key: One row per case: sample (a mark that the workbooks have too), case, the columns that identify the
+            activity, flagged, provider, alternative (what made the rule flag it), stratum, stratum_provider (if it has
+            only one), in_stratum (how many activities the stratum has), items (of the checklist), rule, content_hash.
         inputs: The files that were read.
     """
 
@@ -108,6 +119,7 @@ def draw_sample(
     unflagged: int = 0,
     seed: int = 1,
     checklist: Checklist | None = None,
+    any_dataset: bool = False,
 ) -> NotesSample:
     """Draw a sample.
 
@@ -116,9 +128,10 @@ def draw_sample(
         rule: The rule, or its key or alias.
         size: How many flagged activities; by default as many as the precision needs.
         precision: Half the width of the 95% interval of the share appropriate, as a share.
-        unflagged: How many eligible activities that are not flagged, to see what is missed.
-        seed: The seed of the random numbers: the same seed and extract give the same sample.
+        unflagged: How many eligible activities that are not flagged, to see what is missed: none, or at least 2.
+        seed: The seed of the random numbers, a whole number from 0 on: the same seed and extract give the same sample.
         checklist: What reviewers look for; by default the one that is shipped for the rule, if there is one.
+        any_dataset: Allow a rule for another dataset than the extract's.
 
     Raises:
         UsageError: More are asked for than there are, or a number is impossible.
@@ -133,117 +146,102 @@ def draw_sample(
         >>> sample.key["flagged"].sum(), sample.key.height
         (8, 12)
     """
+    for option, number in (("--size", size), ("--unflagged", unflagged), ("--seed", seed)):
+        if number is not None and (type(number) is not int or number < 0):
+            raise UsageError(f"{option} must be a whole number from 0 on.")
     chosen = find_rule(rule) if isinstance(rule, str) else rule
     opened = require_frame(as_extract(extract))
-    names = opened.binding.keys
-    activity = _activity(opened, chosen)
+    activity = _activity(opened, chosen, any_dataset)
     flagged, others = activity.filter("flagged"), activity.filter(~pl.col("flagged"))
     if not flagged.height:
         raise ExtractError("no activity is in scope: there is nothing to review.")
     number = sample_size(precision, flagged.height) if size is None else size
     for what, wanted, there in (("flagged", number, flagged.height), ("not flagged", unflagged, others.height)):
-        if not 0 <= wanted <= there:
+        if wanted > there:
             raise UsageError(f"{wanted:,} activities that are {what} are asked for, and there are {there:,}.")
-    if number < FEWEST_IN_STRATUM:
-        raise UsageError(f"a sample needs at least {FEWEST_IN_STRATUM} flagged activities.")
+    if number < FEWEST_IN_STRATUM or 0 < unflagged < FEWEST_IN_STRATUM:
+        raise UsageError(f"a sample needs at least {FEWEST_IN_STRATUM} activities of each kind.")
     rng = np.random.default_rng(seed)
     drawn = [_drawn(flagged, number, rng)]
     if unflagged:
         drawn.append(_drawn(others, unflagged, rng))
     cases = pl.concat(drawn)
-    order = rng.permutation(cases.height)
-    cases = cases[order.tolist()].with_columns(
-        case=pl.int_range(1, pl.len() + 1), rule=pl.lit(chosen.key), content_hash=pl.lit(chosen.logic.content_hash)
+    items = shipped_checklist(chosen.key) if checklist is None else checklist
+    columns = KEY_COLUMNS[2:8]
+    key = cases[rng.permutation(cases.height).tolist()].select(
+        pl.int_range(1, pl.len() + 1).alias("case"),
+        *_key_names(opened).values(),
+        *columns,
+        items=pl.lit(" ".join(item.key for item in items.items)),
+        rule=pl.lit(chosen.key),
+        content_hash=pl.lit(chosen.logic.content_hash),
     )
-    columns = ["flagged", "provider", "alternative", "stratum", "in_stratum", "rule", "content_hash"]
-    key = cases.select("case", *names, *columns)
     mark = hashlib.sha256(f"{seed} {key.write_csv()}".encode()).hexdigest()[:12]
-    key = key.select(pl.lit(mark).alias("sample"), pl.all())
-    shown = shipped_checklist(chosen.key) if checklist is None else checklist
-    return NotesSample(chosen, shown, key, tuple(opened.paths))
+    # A letter first, so that no spreadsheet takes the mark for a number.
+    return NotesSample(chosen, items, key.select(pl.lit(f"s{mark}").alias("sample"), pl.all()), tuple(opened.paths))
 
 
-def _activity(opened: Extract, rule: Rule) -> pl.DataFrame:
+def _activity(opened: FrameExtract, rule: Rule, any_dataset: bool) -> pl.DataFrame:
     """Return eligible activity: its key, provider, whether it is flagged, and what made the rule flag it."""
     alternatives = _alternatives(rule)
+    # Columns of ours, which no extract is likely to have.
+    named = {f"{rule.key}__alternative_{place}": words for place, words in enumerate(alternatives, start=1)}
+    is_eligible = f"{rule.key}__eligible"
+    rules = [rule, *(_with_criteria(rule, name, alternatives[words]) for name, words in named.items())]
     eligible = {name: rule.logic.criteria[name] for name in rule.logic.eligible}
-    rules = [
-        rule,
-        *(_with_criteria(rule, f"alternative {place}", each) for place, each in enumerate(alternatives, start=1)),
-    ]
     if eligible:
-        rules.append(_with_criteria(rule, "eligible", eligible))
-    frame: Any = flag(opened, rules)
-    rows = frame.lazy() if isinstance(frame, pl.DataFrame | pl.LazyFrame) else pl.from_arrow(frame).lazy()  # type: ignore[union-attr]
-    binding = opened.binding
-    provider = binding.fields.get("provider")
-    names = [each.key for each in rules[1 : 1 + len(alternatives)]]
-    first = [pl.when(pl.col(name)).then(pl.lit(name)).otherwise(pl.lit(None, pl.String)) for name in names]
-    which = pl.coalesce([*first, pl.lit("the rule")])
-    selected = rows.select(
-        *binding.keys,
-        pl.col(rule.key).alias("flagged"),
-        (pl.col(provider[0]).cast(pl.String) if provider else pl.lit(None, pl.String)).alias("provider"),
-        pl.when(pl.col(rule.key)).then(which).alias("alternative"),
-        (pl.col("eligible") if eligible else pl.lit(True)).alias("is_eligible"),
-    )
-    return selected.filter("is_eligible").drop("is_eligible").collect()
+        rules.append(_with_criteria(rule, is_eligible, eligible))
+    rows: pl.LazyFrame = flag(replace(opened, kind="lazy"), rules, any_dataset=any_dataset)
+    is_flagged = pl.col(rule.key)
+    met = [
+        pl.when(pl.col(name)).then(pl.lit(words)).otherwise(pl.lit(None, pl.String)) for name, words in named.items()
+    ]
+    has_provider = bool(opened.binding.fields.get("provider"))
+    provider = raw_code(opened.binding, "provider", opened.table.schema) if has_provider else pl.lit(None, pl.String)
+    selected = rows.filter(is_eligible) if eligible else rows
+    return selected.select(
+        *[pl.col(column).alias(name) for column, name in _key_names(opened).items()],
+        flagged=is_flagged,
+        provider=provider.str.strip_chars().str.to_uppercase().replace("", None),
+        alternative=pl.when(is_flagged).then(pl.coalesce([*met, pl.lit("the rule")])).otherwise(pl.lit("not flagged")),
+    ).collect()
 
 
-def _alternatives(rule: Rule) -> list[dict[str, Any]]:
-    """Return the rule's criteria with each operand of its first OR alone; nothing if there is no OR."""
+def _key_names(opened: FrameExtract) -> dict[str, str]:
+    """Return the columns that identify an activity, each by its name in the key."""
+    return {name: f"activity_{name}" if name in KEY_COLUMNS else name for name in opened.binding.keys}
+
+
+def _alternatives(rule: Rule) -> dict[str, dict[str, Criterion]]:
+    """Return the criteria of the rule with each operand of its first OR alone, by the operand in words."""
+    words = rule.documentation.words
     for name, criterion in rule.logic.criteria.items():
         if isinstance(criterion, Or):
-            return [{**rule.logic.criteria, name: operand} for operand in criterion.operands]
-    return []
+            return {
+                " ".join(say(operand, words).split()): {**rule.logic.criteria, name: operand}
+                for operand in criterion.operands
+            }
+    return {}
 
 
-def _with_criteria(rule: Rule, key: str, criteria: Mapping[str, Any]) -> Rule:
+def _with_criteria(rule: Rule, key: str, criteria: Mapping[str, Criterion]) -> Rule:
     eligible = tuple(name for name in rule.logic.eligible if name in criteria)
     logic = replace(rule.logic, key=key, criteria=dict(criteria), eligible=eligible, compare_within=None)
     return replace(rule, logic=logic, variants={}, editions={})
 
 
 def _drawn(activity: pl.DataFrame, number: int, rng: np.random.Generator) -> pl.DataFrame:
-    """Draw so many, from each stratum in proportion to its size, and at least two of each."""
-    strata = _strata(activity, number)
-    sizes = strata.group_by("stratum", maintain_order=True).len("in_stratum").sort("stratum")
-    counts = _allotted(sizes["in_stratum"].to_list(), number)
-    parts = []
-    for (stratum, there), wanted in zip(sizes.iter_rows(), counts, strict=True):
-        rows = strata.filter(stratum=stratum)
-        chosen = rng.choice(there, wanted, replace=False)
-        parts.append(rows[sorted(chosen.tolist())].with_columns(in_stratum=pl.lit(there)))
-    return pl.concat(parts)
-
-
-def _strata(activity: pl.DataFrame, number: int) -> pl.DataFrame:
-    """Name each activity's stratum; the smallest providers are one stratum where there would be too many."""
-    group = pl.concat_str(pl.col("alternative").fill_null("not flagged"), pl.lit(", "), pl.col("of_whom"))
-    most = max(number // (2 * FEWEST_IN_STRATUM), 1)
-    sizes = activity.group_by("provider").len().sort("len", "provider", descending=[True, False], nulls_last=True)
-    for kept in range(sizes.height, -1, -1):
-        own = sizes["provider"].drop_nulls().head(kept).to_list()
-        name = pl.when(pl.col("provider").is_in(own)).then("provider").otherwise(pl.lit(OTHERS))
-        named = activity.with_columns(of_whom=name).with_columns(stratum=group)
-        counted = named.group_by("stratum").len()
-        if (counted.height <= most and counted["len"].min() >= FEWEST_IN_STRATUM) or kept == 0:  # type: ignore[operator]
-            break
-    if counted["len"].min() < FEWEST_IN_STRATUM or counted.height > most:  # type: ignore[operator]
-        named = named.with_columns(stratum=pl.when("flagged").then(pl.lit("flagged")).otherwise(pl.lit("not flagged")))
-    return named.drop("of_whom")
-
-
-def _allotted(sizes: list[int], number: int) -> list[int]:
-    """Share a number out in proportion to sizes: at least two each, at most what is there; largest remainders first."""
-    whole = sum(sizes)
-    counts = [min(max(FEWEST_IN_STRATUM, math.floor(number * size / whole)), size) for size in sizes]
-    while sum(counts) != number:
-        gap = [number * size / whole - count for size, count in zip(sizes, counts, strict=True)]
-        if sum(counts) < number:
-            place = max((at for at in range(len(sizes)) if counts[at] < sizes[at]), key=lambda at: gap[at])
-            counts[place] += 1
-        else:
-            place = min((at for at in range(len(sizes)) if counts[at] > FEWEST_IN_STRATUM), key=lambda at: gap[at])
-            counts[place] -= 1
-    return counts
+    """Draw so many, from each stratum in proportion to its size."""
+    cells = activity.group_by("alternative", "provider").len().sort("alternative", "provider")
+    named = strata_of({(alternative, provider): size for alternative, provider, size in cells.rows()}, number)
+    strata = cells.with_columns(
+        stratum=pl.Series([each.name for each in named.values()]),
+        stratum_provider=pl.Series([each.provider for each in named.values()], dtype=pl.String),
+    )
+    sizes = strata.group_by("stratum").agg(in_stratum=pl.sum("len").cast(pl.Int64)).sort("stratum")
+    sizes = sizes.with_columns(wanted=pl.Series(allotted(sizes["in_stratum"].to_list(), number)))
+    of_cell = strata.drop("len").join(sizes, on="stratum")
+    keys = ["alternative", "provider"]
+    rows = activity.with_columns(draw=pl.Series(rng.random(activity.height)))
+    rows = rows.join(of_cell, on=keys, nulls_equal=True, maintain_order="left")
+    return rows.filter(pl.col("draw").rank("ordinal").over("stratum") <= pl.col("wanted")).drop("draw", "wanted")

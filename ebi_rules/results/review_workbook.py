@@ -13,16 +13,16 @@ import xlsxwriter
 from ebi_rules._support.errors import EngineError, UsageError
 from ebi_rules.rule_model.checklists import Checklist
 
-CASE, FLAG_RIGHT, JUDGEMENT = "case", "in_scope", "judgement"
+CASE, IN_SCOPE, JUDGEMENT = "case", "in_scope", "judgement"
 YES, NO, NOT_RECORDED = "yes", "no", "not recorded"
 APPROPRIATE, NOT_APPROPRIATE, CANNOT_TELL = "appropriate", "not appropriate", "cannot tell"
 _SHEET, _ABOUT = "cases", "how to"
 _SAMPLE = "Sample"
 _QUESTIONS = {
-    FLAG_RIGHT: "By the notes: is the activity what the rule is about?",
+    IN_SCOPE: "By the notes: is this activity in scope of the guidance?",
     JUDGEMENT: "By the guidance and the notes: was it appropriate?",
 }
-_ANSWERS = {FLAG_RIGHT: (YES, NO), JUDGEMENT: (APPROPRIATE, NOT_APPROPRIATE, CANNOT_TELL)}
+_ANSWERS = {IN_SCOPE: (YES, NO), JUDGEMENT: (APPROPRIATE, NOT_APPROPRIATE, CANNOT_TELL)}
 _CHECKLIST_ANSWERS = (YES, NO, NOT_RECORDED)
 _HOW = (
     "One row per case. Pick an answer in each cell; leave none empty.",
@@ -77,13 +77,16 @@ def write_review_workbook(path: Path, sample: str, cases: Sequence[int], checkli
             about.write_string(row, 1, text)
 
 
-def read_review_workbook(path: Path, sample: str, cases: Sequence[int]) -> Mapping[int, Mapping[str, str]]:
+def read_review_workbook(
+    path: Path, sample: str, cases: Sequence[int], items: Sequence[str]
+) -> Mapping[int, Mapping[str, str]]:
     """Read the answers of one reviewer.
 
     Args:
         path: A workbook that `write_review_workbook` wrote and a reviewer filled in.
         sample: The mark of the sample in the key.
         cases: The numbers of all cases.
+        items: The keys of the checklist's items.
 
     Returns:
         The answers by case and column.
@@ -105,9 +108,14 @@ def read_review_workbook(path: Path, sample: str, cases: Sequence[int]) -> Mappi
         ) from None
     if (_SAMPLE, sample) not in about.rows():
         raise UsageError(f"{path} belongs to another sample than the key: name the key of the same `ebi-rules sample`.")
-    missing = [name for name in (CASE, *_ANSWERS) if name not in frame.columns]
+    headings = [CASE, *items, *_ANSWERS]
+    missing = [name for name in headings if name not in frame.columns]
     if missing:
-        raise UsageError(f"{path}: the heading {missing[0]} is missing.")
+        raise UsageError(f"{path} is not read: the heading {missing[0]} is missing.")
+    if frame.width > len(headings):
+        raise UsageError(
+            f"{path} is not read: more columns than its headings: {frame.width - len(headings)}. Remove them."
+        )
     is_empty = pl.all_horizontal(pl.all().is_null())
     numbers = frame.with_row_index("row", offset=2).filter(~is_empty).select("row", CASE).rows()
     problems = _wrong_numbers(numbers, cases)

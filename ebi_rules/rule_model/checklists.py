@@ -11,6 +11,8 @@ from ebi_rules._support.package_data import data_folder
 from ebi_rules._support.toml_text import TomlError, parse_toml
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_TAKEN = ("case", "in_scope", "judgement")
+"""What every workbook asks."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ def read_checklist(path: Path | Traversable) -> Checklist:
         if not isinstance(key, str) or not _KEY.fullmatch(key) or not isinstance(question, str) or not question:
             raise RuleError(f"{path}: item {place} needs a key of small letters, such as injury, and a question.")
         read.append(Item(key, question))
+    taken = [item.key for item in read if item.key in _TAKEN]
+    if taken:
+        raise RuleError(f"{path}: every workbook has {taken[0]} already: name the item otherwise.")
     if len({item.key for item in read}) < len(read):
         raise RuleError(f"{path}: two items have the same key.")
     return Checklist(str(table["source"]), tuple(read))

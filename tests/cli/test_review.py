@@ -37,19 +37,19 @@ def drawn(run: Run, rows: Path, tmp_path: Path) -> pl.DataFrame:
     return pl.read_csv(tmp_path / "private" / "key.csv", infer_schema=False)
 
 
-def answer(tmp_path: Path, name: str, cells: Cells = {}, lost: int = 0, keep: slice = slice(None)) -> str:  # noqa: B006
-    """Fill in a reviewer's workbook as told: cells by row (from 1) and column, or without its last rows or columns."""
+def answer(tmp_path: Path, name: str, cells: Cells | None = None, lost: int = 0, lost_column: int | None = None) -> str:
+    """Fill in a workbook as told: cells by row (0 has the headings) and column; without last rows, or a column."""
     source = tmp_path / "review" / "review_1.xlsx"
     frame = pl.read_excel(source, sheet_name="cases", infer_schema_length=0)
     about = pl.read_excel(source, sheet_name="how to", has_header=False, infer_schema_length=0)
+    rows: list[list[object]] = [list(frame.columns)]
+    rows += [[int(case), *ANSWERS] for case in frame["case"].to_list()[: frame.height - lost]]
+    told = {(row, column): value for row, line in enumerate(rows) for column, value in enumerate(line)}
     with xlsxwriter.Workbook(tmp_path / name) as workbook:
         sheet = workbook.add_worksheet("cases")
-        sheet.write_row(0, 0, frame.columns[keep])
-        for row, case in enumerate(frame["case"].to_list()[: frame.height - lost], start=1):
-            for column, value in enumerate([int(case), *ANSWERS][keep]):
-                told = cells.get((row, column), value)
-                if told is not None:
-                    sheet.write(row, column, told)
+        for (row, column), value in {**told, **(cells or {})}.items():
+            if value is not None and column != lost_column:
+                sheet.write(row, column - (lost_column is not None and column > lost_column), value)
         other = workbook.add_worksheet("how to")
         for row, line in enumerate(about.rows()):
             other.write_row(row, 0, line)
@@ -93,7 +93,7 @@ def test_what_reviewers_say_is_read_back(run: Run, drawn: pl.DataFrame, tmp_path
     one = answer(tmp_path, "one.xlsx", {(row, len(ANSWERS)): "appropriate" for row in range(1, 41)})
     two = answer(tmp_path, "two.xlsx", {(row, len(ANSWERS)): "appropriate" for row in range(1, 31)})
     output = run("review", one, two, "--key", "private/key.csv", "-o", "out").output
-    assert "flagged: by the notes what the rule is about: 100.0%" in output
+    assert "flagged: in scope by the notes: 100.0%" in output
     assert "Agreement, judgement: 87.5%" in output
     figures = pl.read_csv(tmp_path / "out" / "figures.csv", infer_schema=False)
     by_name = {row["figure"]: row for row in figures.iter_rows(named=True)}
@@ -147,17 +147,19 @@ def test_a_damaged_workbook_is_refused_by_row(
 
 
 def test_lost_columns_and_other_samples_are_refused(run: Run, drawn: pl.DataFrame, tmp_path: Path) -> None:
-    short = answer(tmp_path, "short.xlsx", keep=slice(0, -1))
-    assert (
-        "the heading judgement is missing"
-        in run("review", short, "--key", "private/key.csv", "-o", "out", code=2).output
-    )
+    for name, column in (("judgement", len(ANSWERS)), (ITEMS[-1], len(ITEMS))):
+        short = answer(tmp_path, "short.xlsx", lost_column=column)
+        output = run("review", short, "--key", "private/key.csv", "-o", "out", code=2).output
+        assert f"the heading {name} is missing" in output
     one = answer(tmp_path, "one.xlsx")
     run(*SAMPLE, "-o", "else", "--key", "private/else.csv", "--size", "60", "--unflagged", "20", "--seed", "2")
     assert (
         "belongs to another sample than the key"
         in run("review", one, "--key", "private/else.csv", "-o", "out", code=2).output
     )
+    more = answer(tmp_path, "more.xlsx", {(0, len(ANSWERS) + 1): f"of {SECRET}"})
+    output = run("review", more, "--key", "private/key.csv", "-o", "out", code=2).output
+    assert "more columns than its headings: 1" in output and SECRET not in output
     (tmp_path / "text.xlsx").write_text("case\n1\n", encoding="utf-8")
     assert (
         "cannot be read as a workbook"
@@ -178,8 +180,10 @@ def _csv(tmp_path: Path, text: str) -> str:
     ("options", "message"),
     [
         (("--size", "19000"), "19,000 activities that are flagged are asked for"),
-        (("--size", "1"), "at least 2 flagged"),
-        (("--size", "-1"), "-1 activities"),
+        (("--size", "1"), "at least 2 activities"),
+        (("--size", "-1"), "--size must be a whole number from 0 on"),
+        (("--seed", "-1"), "--seed must be a whole number from 0 on"),
+        (("--unflagged", "1"), "at least 2 activities"),
         (("--unflagged", "20000"), "20,000 activities that are not flagged"),
         (("--precision", "0.5"), "from 1 to 50 percentage points"),
         (("--precision", "nan"), "from 1 to 50 percentage points"),
@@ -208,3 +212,57 @@ def test_a_checklist_of_ones_own_is_asked(run: Run, rows: Path, tmp_path: Path) 
     run(*SAMPLE, "-o", "review", "--size", "20", "--checklist", "own.toml")
     frame = pl.read_excel(tmp_path / "review" / "review_1.xlsx", sheet_name="cases", infer_schema_length=0)
     assert frame.columns == ["case", "physiotherapy", "in_scope", "judgement"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (pl.lit("1").alias("flagged"), "80 of its 80 rows are not as ebi-rules sample wrote them"),
+        (pl.lit(None, pl.String).alias("case"), "80 of its 80 rows"),
+        (pl.lit("1").alias("case"), "a case is there twice"),
+        (pl.lit("1").alias("in_stratum"), "or more cases than there are"),
+        (pl.concat_str(pl.lit("1"), "case").alias("in_stratum"), "a stratum has two sizes"),
+        (pl.concat_str(pl.lit("s"), "case").alias("sample"), "the cases of one sample"),
+    ],
+)
+def test_a_damaged_key_is_refused(run: Run, drawn: pl.DataFrame, tmp_path: Path, wrong: pl.Expr, message: str) -> None:
+    one = answer(tmp_path, "one.xlsx")
+    drawn.with_columns(wrong).write_csv(tmp_path / "other.csv")
+    assert message in run("review", one, "--key", "other.csv", "-o", "out", code=2).output
+
+
+def test_a_key_that_a_spreadsheet_saved_is_the_same_key(run: Run, drawn: pl.DataFrame, tmp_path: Path) -> None:
+    one = answer(tmp_path, "one.xlsx")
+    run("review", one, "--key", "private/key.csv", "-o", "before")
+    saved = drawn.with_columns(pl.col("flagged").str.to_uppercase())
+    saved.write_csv(tmp_path / "saved.csv", include_bom=True, line_terminator="\r\n")
+    run("review", one, "--key", "saved.csv", "-o", "after")
+    for name in ("figures.csv", "counts.csv", "by_provider.csv"):
+        assert (tmp_path / "after" / name).read_bytes() == (tmp_path / "before" / name).read_bytes()
+
+
+@pytest.mark.parametrize("key", ["case", "in_scope", "judgement", "Two words"])
+def test_an_item_cannot_be_called_what_every_workbook_asks(run: Run, rows: Path, tmp_path: Path, key: str) -> None:
+    text = f'source = "x"\n[[items]]\nkey = "{key}"\nquestion = "y?"\n'
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    (tmp_path / "private").mkdir()
+    shutil.copy(rows, tmp_path / "opa.parquet")
+    output = run(*SAMPLE, "-o", "review", "--checklist", "own.toml", code=3).output
+    assert "own.toml: " in output and "item" in output
+
+
+def test_every_kind_of_table_gives_the_same_sample(rows: Path) -> None:
+    """Also where the extract's columns have names of the key's."""
+    frame = pl.read_parquet(rows).rename({"OPA_Ident": "case"}).with_columns(eligible=pl.lit(1))
+    keys = [
+        ebi.draw_sample(ebi.open(table, columns={"id": "case"}), "2S", 40, unflagged=4).key
+        for table in (frame, frame.lazy(), frame.to_pandas(), frame.to_arrow())
+    ]
+    assert keys[0].height == 44 and "activity_case" in keys[0].columns
+    assert all(key.equals(keys[0]) for key in keys[1:])
+
+
+@pytest.mark.parametrize("wrong", [{"size": 2.5}, {"size": True}, {"seed": 1.0}, {"unflagged": "4"}])
+def test_a_number_that_is_not_whole_is_refused(rows: Path, wrong: dict[str, object]) -> None:
+    with pytest.raises(ebi.UsageError, match="must be a whole number"):
+        ebi.draw_sample(str(rows), "2S", **wrong)  # type: ignore[arg-type]
