@@ -190,7 +190,7 @@ class _RuleEffect:
             raise UsageError(
                 f"--at {at}: the data have whole months from {first} to {last}, so nothing is before or after."
             )
-        kept = every[: len(every) - change.immature] if change.immature else every
+        kept = every[: max(len(every) - change.immature, 0)]
         changed = [month for month in kept if month >= _later(at, change.phase_in) and not change.is_excluded(month)]
         self._every, self._at = every, at
         self._before = [month for month in kept if month < at and not change.is_excluded(month)]

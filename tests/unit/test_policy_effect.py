@@ -20,16 +20,19 @@ AT = "2023-10"
 """Month 18 of the made-up data."""
 
 
-def _series(seed: int, months: int, at: int, alike: float, effect: float = 1.0, mean: float = 200) -> SeriesFit:
-    """Return the fit of Poisson counts with a season, errors that are alike in neighbouring months, and an effect."""
+def _values(seed: int, months: int, at: int, alike: float, effect: float = 1.0, mean: float = 200) -> np.ndarray:
+    """Return rates from Poisson counts with a season, errors that are alike in neighbouring months, and an effect."""
     rng = np.random.default_rng(seed)
     errors = [rng.normal(0, 0.06)]
     for _ in range(months - 1):
         errors.append(alike * errors[-1] + rng.normal(0, 0.06 * np.sqrt(1 - alike**2)))
     times = np.arange(months)
     usual = mean * np.exp(0.1 * np.sin(2 * np.pi * times / 12) + np.array(errors))
-    counts = rng.poisson(usual * np.where(times >= at, effect, 1.0))
-    return interrupted_series(np.maximum(counts, 0.5) / mean, np.ones(months), list(times), at)
+    return np.maximum(rng.poisson(usual * np.where(times >= at, effect, 1.0)), 0.5) / mean
+
+
+def _series(seed: int, months: int, at: int, alike: float, effect: float = 1.0) -> SeriesFit:
+    return interrupted_series(_values(seed, months, at, alike, effect), np.ones(months), list(range(months)), at)
 
 
 @pytest.mark.parametrize(
@@ -55,29 +58,19 @@ def test_a_change_is_estimated_and_found_as_often_as_was_said(sets: int) -> None
 
 def test_with_the_autocorrelation_known_it_is_generalised_least_squares() -> None:
     fit = _series(4, 48, 30, 0.4, effect=0.8)
-    rng_fit = _values(4, 48, 30, 0.4, 0.8)
+    values = _values(4, 48, 30, 0.4, 0.8)
     times = np.arange(48.0)
     after = (times >= 30).astype(float)
     waves = [wave(2 * np.pi * k * times / 12) for k in (1, 2) for wave in (np.sin, np.cos)]
     design = np.column_stack([np.ones(48), (times - times.mean()) / 12, after, after * (times - 30) / 12, *waves])
     alike = fit.autocorrelation ** np.abs(np.subtract.outer(times, times))
-    gls = sm.GLS(np.log(rng_fit), design, sigma=alike).fit()
+    gls = sm.GLS(np.log(values), design, sigma=alike).fit()
     assert fit.level.ratio == pytest.approx(np.exp(gls.params[2]), rel=1e-6)
     assert fit.slope.ratio == pytest.approx(np.exp(gls.params[3]), rel=1e-6)
     assert np.log(fit.fitted) == pytest.approx(gls.fittedvalues, abs=1e-6)
     # At most as many degrees of freedom as there are months to spare: the interval is at least as wide.
     low, high = np.exp(gls.conf_int()[2])
     assert fit.level.lower <= low * 1.001 and fit.level.upper >= high * 0.999
-
-
-def _values(seed: int, months: int, at: int, alike: float, effect: float, mean: float = 200) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    errors = [rng.normal(0, 0.06)]
-    for _ in range(months - 1):
-        errors.append(alike * errors[-1] + rng.normal(0, 0.06 * np.sqrt(1 - alike**2)))
-    times = np.arange(months)
-    usual = mean * np.exp(0.1 * np.sin(2 * np.pi * times / 12) + np.array(errors))
-    return np.maximum(rng.poisson(usual * np.where(times >= at, effect, 1.0)), 0.5) / mean
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +130,14 @@ def test_few_months_are_compared_as_two_periods_alone(fallen: ebi.Audit) -> None
     assert re.match(r"28 months before and \d after: a series needs 12 on each side", result.effect.notes[RULE][0])
     assert result.periods["ratio"][0] is not None
     assert "Only two periods" in result.effect.notes[RULE][0]
+
+
+def test_more_immature_months_than_there_are_leave_none(fallen: ebi.Audit) -> None:
+    few = sorted(fallen.trend.filter(provider=ALL_PROVIDERS)["month"])[:8]
+    cube = fallen.exact_cube.filter(pl.col("month").is_in(few) | pl.col("month").is_null())
+    effect = ebi.compare(ebi.audit_cube(cube, "2S"), Change(few[4], immature=12)).effect
+    assert "0 months before and 0 after" in effect.notes[RULE][0]
+    assert effect.periods["ratio"].is_null().all()
 
 
 def test_rare_counts_have_no_series(fallen: ebi.Audit) -> None:

@@ -28,6 +28,22 @@ def test_the_interval_of_a_share_holds_the_truth() -> None:
     assert np.mean([share.value for share in found]) == pytest.approx(truth, abs=0.01)
 
 
+def test_strata_that_are_reviewed_unequally_widen_the_interval() -> None:
+    """The large stratum has few cases: all together are worth little more than those."""
+    rng = np.random.default_rng(8)
+    sizes, seen, yes = (10_000, 500), (40, 400), (4_000, 450)
+    found = [
+        stratified_share(
+            [Stratum(n, k, int(rng.hypergeometric(y, n - y, k))) for n, k, y in zip(sizes, seen, yes, strict=True)]
+        )
+        for _ in range(SETS)
+    ]
+    truth = sum(yes) / sum(sizes)
+    assert 0.93 < np.mean([share.lower <= truth <= share.upper for share in found]) < 0.99
+    error = sizes[0] / sum(sizes) * (0.4 * 0.6 / 40) ** 0.5
+    assert np.mean([share.upper - share.lower for share in found]) == pytest.approx(2 * 1.96 * error, rel=0.15)
+
+
 def test_the_interval_of_a_corrected_count_holds_the_truth() -> None:
     rng = np.random.default_rng(6)
     others, missed = (20_000, 9_000), (0.01, 0.03)
