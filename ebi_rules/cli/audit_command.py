@@ -18,6 +18,7 @@ from ebi_rules.cli.options import (
     engine_option,
     extract_options,
     force_option,
+    from_cube_option,
     named_rules,
     opened,
     output_folder,
@@ -65,14 +66,7 @@ _INPUT_FILES = (
 @click.command()
 @click.argument("extracts", nargs=-1, metavar="[EXTRACT]...")
 @output_folder
-@click.option(
-    "--from-cube",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Start from a cube that a warehouse counted, parquet or CSV, instead of an extract; several files are parts "
-    "of one cube.",
-)
+@from_cube_option
 @click.option(
     "--replace",
     "replace_months",

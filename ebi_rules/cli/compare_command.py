@@ -13,6 +13,7 @@ from ebi_rules.cli.options import (
     disclosure_option,
     extract_options,
     force_option,
+    from_cube_option,
     merge_option,
     named_rules,
     names_option,
@@ -33,13 +34,7 @@ _HOW_TO_OPEN = ("layout", "columns", "procedures", "diagnoses", "separator", "en
 @click.command()
 @click.argument("extract", required=False)
 @output_folder
-@click.option(
-    "--from-cube",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Start from saved cubes instead.",
-)
+@from_cube_option
 @rules_option
 @click.option("--at", metavar="MONTH", help="First month with the change (2025-07); by default the start of a policy.")
 @click.option("--phase-in", default=0, show_default=True, metavar="MONTHS", help="Leave out so many months from it on.")

@@ -237,6 +237,14 @@ adjust_option = click.option(
     "or another coded field.",
 )
 extract_argument = click.argument("extract")
+from_cube_option = click.option(
+    "--from-cube",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Start from a cube that a warehouse counted, parquet or CSV, instead of an extract; several files are parts "
+    "of one cube.",
+)
 any_dataset_option = click.option(
     "--any-dataset",
     is_flag=True,
