@@ -4,7 +4,6 @@ It has numbers of cases and questions, and nothing that says whose case it is: t
 """
 
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -97,12 +96,14 @@ def read_review_workbook(
             unknown or there twice, a heading is missing, or a cell is empty or has another answer. The message names
             rows, and nothing is half read.
     """
-    if find_spec("fastexcel") is None:
-        raise EngineError("reading workbooks needs fastexcel: pip install 'ebi-rules[review]'.")
+    try:
+        from fastexcel import FastExcelError
+    except ImportError:
+        raise EngineError("reading workbooks needs fastexcel: pip install 'ebi-rules[review]'.") from None
     try:
         frame = pl.read_excel(path, sheet_name=_SHEET, infer_schema_length=0, drop_empty_rows=False)
         about = pl.read_excel(path, sheet_name=_ABOUT, has_header=False, infer_schema_length=0)
-    except Exception as error:
+    except (OSError, ValueError, pl.exceptions.PolarsError, FastExcelError) as error:
         raise UsageError(
             f"{path} cannot be read as a workbook with the sheets {_SHEET!r} and {_ABOUT!r} ({type(error).__name__})."
         ) from None

@@ -1,6 +1,7 @@
 """A review of notes on the command line: draw, answer, read back; and workbooks that came back damaged."""
 
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -160,15 +161,31 @@ def test_lost_columns_and_other_samples_are_refused(run: Run, drawn: pl.DataFram
     more = answer(tmp_path, "more.xlsx", {(0, len(ANSWERS) + 1): f"of {SECRET}"})
     output = run("review", more, "--key", "private/key.csv", "-o", "out", code=2).output
     assert "more columns than its headings: 1" in output and SECRET not in output
-    (tmp_path / "text.xlsx").write_text("case\n1\n", encoding="utf-8")
-    assert (
-        "cannot be read as a workbook"
-        in run("review", "text.xlsx", "--key", "private/key.csv", "-o", "out", code=2).output
-    )
     assert (
         "must be the key that ebi-rules sample wrote"
         in run("review", one, "--key", _csv(tmp_path, "case\n1\n"), "-o", "out", code=2).output
     )
+
+
+def test_what_is_no_workbook_of_ours_is_refused(run: Run, drawn: pl.DataFrame, tmp_path: Path) -> None:
+    whole = (tmp_path / "review" / "review_1.xlsx").read_bytes()
+    for name, content in (("text", b"case\n1\n"), ("cut", whole[: len(whole) // 2]), ("empty", b"")):
+        (tmp_path / f"{name}.xlsx").write_bytes(content)
+    (tmp_path / "folder.xlsx").mkdir()
+    for name, sheet in (("other", "Sheet1"), ("bare", "cases")):
+        with xlsxwriter.Workbook(tmp_path / f"{name}.xlsx") as workbook:
+            workbook.add_worksheet(sheet)
+    for name in ("text", "cut", "empty", "folder", "other", "bare", "none"):
+        output = run("review", f"{name}.xlsx", "--key", "private/key.csv", "-o", "out", code=2).output
+        assert f"{name}.xlsx cannot be read as a workbook" in output
+
+
+def test_without_the_extra_it_says_what_to_install(
+    run: Run, drawn: pl.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fastexcel", None)
+    output = run("review", "review/review_1.xlsx", "--key", "private/key.csv", "-o", "out", code=5).output
+    assert "pip install 'ebi-rules[review]'" in output
 
 
 def _csv(tmp_path: Path, text: str) -> str:
