@@ -14,8 +14,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import xlsxwriter
 
-from tests.hostile.makers import frame
+from tests.hostile.makers import CANARY, frame
 from tests.hostile.runs import End, contents, faults, finish, start
 from tests.unit.small_rule import rule_text
 
@@ -29,7 +30,23 @@ def make(folder: Path, rng: random.Random) -> None:
     rows = frame(rng.choice([0, 1, 50, 2_000]), rng.randrange(1000))
     rows.write_parquet(folder / "opa.parquet")
     rows.write_csv(folder / "opa.csv")
+    _write_review(folder, 20, rng.choice(["appropriate", "cannot tell", CANARY]))
     (folder / "rule.toml").write_text(rule_text(more='aged = "age BETWEEN 19 AND 120"'))
+
+
+def _write_review(folder: Path, cases: int, judgement: str) -> None:
+    """Write a reviewer's workbook, and the key to it."""
+    with xlsxwriter.Workbook(folder / "answers.xlsx") as workbook:
+        sheet = workbook.add_worksheet("cases")
+        sheet.write_row(0, 0, ["case", "in_scope", "judgement"])
+        for case in range(1, cases + 1):
+            sheet.write_row(case, 0, [case, "yes", judgement if case == cases else "not appropriate"])
+        workbook.add_worksheet("how to").write_row(0, 0, ["Sample", "s1"])
+    heading = (
+        "sample,case,OPA_Ident,flagged,provider,alternative,stratum,stratum_provider,in_stratum,items,rule,content_hash"
+    )
+    lines = [f"s1,{case},{CANARY},true,ZZ1,the rule,the rule,ZZ1,400,,2S,x" for case in range(1, cases + 1)]
+    (folder / "key.csv").write_text("\n".join([heading, *lines]))
 
 
 def damage(path: Path, rng: random.Random) -> str:
@@ -59,7 +76,7 @@ def command(rng: random.Random) -> list[str]:
     """Return a command with options."""
     source = rng.choice(["opa.parquet", "opa.csv"])
     rules = rng.choice([[], ["--rule", "2S"], ["--rules", "rule.toml"]])
-    kind = rng.choice(["audit", "audit", "flag", "check", "lint", "measure", "synth", "sql"])
+    kind = rng.choice(["audit", "audit", "flag", "check", "lint", "measure", "synth", "sql", *_NEWER])
     if kind == "audit":
         by = rng.choice([[], ["--by", "sex"], ["--by", "treatment_function"], ["--by", "commissioner"]])
         method = ["--disclosure", rng.choice(["hes", "midpoint6", "none"])]
@@ -68,6 +85,13 @@ def command(rng: random.Random) -> list[str]:
         return ["flag", source, "-o", rng.choice(["flags.csv", "flags.parquet"]), *rules]
     if kind == "measure":
         return ["measure", source, "-o", "out"]
+    if kind == "compare":
+        return ["compare", source, "-o", "out", *rules, "--at", rng.choice(["2023-06", "2024-01", "2031-01"])]
+    if kind == "sample":
+        size = ["--size", rng.choice(["0", "2", "10", "500"]), "--unflagged", rng.choice(["0", "1", "5"])]
+        return ["sample", source, "-o", "out", "--key", "sampled.csv", "--rule", "2S", *size]
+    if kind == "review":
+        return ["review", "answers.xlsx", *rng.choice([[], ["answers.xlsx"]]), "--key", "key.csv", "-o", "out"]
     if kind == "synth":
         return ["synth", "-o", "made.parquet", "--rows", str(rng.choice([0, 10, 100_000]))]
     if kind == "sql":
@@ -75,8 +99,9 @@ def command(rng: random.Random) -> list[str]:
     return ["check", source, *rules] if kind == "check" else ["lint", "rule.toml"]
 
 
+_NEWER = ("compare", "sample", "review")
 _TABLE = ["--layout", "ncdr-opa", "--table", "t"]
-WRITES = ["out", "flags.csv", "flags.parquet", "made.parquet"]
+WRITES = ["out", "sampled.csv", "flags.csv", "flags.parquet", "made.parquet"]
 
 
 def run_once(seed: int) -> tuple[str, list[str]]:
@@ -85,7 +110,7 @@ def run_once(seed: int) -> tuple[str, list[str]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make(folder, rng)
-        how = damage(folder / rng.choice(["opa.parquet", "opa.csv", "rule.toml"]), rng)
+        how = damage(folder / rng.choice(["opa.parquet", "opa.csv", "rule.toml", "answers.xlsx", "key.csv"]), rng)
         arguments = command(rng)
         before = contents(folder)
         stop = rng.choice([None, None, *STOPPING])
