@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ebi_rules.results.audit_result import Audit
     from ebi_rules.results.combined_audit import CombinedAudit
 
-_EXTRACT_OPTIONS = ("layout", "columns", "procedures", "diagnoses", "engine", "separator", "encoding")
+EXTRACT_OPTIONS = ("layout", "columns", "procedures", "diagnoses", "engine", "separator", "encoding")
 """How to open an extract."""
 
 _COUNTING_OPTIONS = ("months", "providers", "areas", "any_dataset", "skip_unavailable", "no_key_check")
@@ -50,7 +50,7 @@ _COUNTING_OPTIONS = ("months", "providers", "areas", "any_dataset", "skip_unavai
 _FLAGS = {"columns": "column", "providers": "provider"}
 """Options whose names differ from their flags."""
 
-_INPUT_FILES = (
+INPUT_FILES = (
     "procedures",
     "diagnoses",
     "areas",
@@ -61,6 +61,7 @@ _INPUT_FILES = (
     "prices",
     "comparators",
 )
+"""Options that name a file to read."""
 
 
 @click.command()
@@ -152,7 +153,7 @@ def audit(
         raise UsageError("--recount and --recount-from are for --append.")
     if append is not None and (from_cube or save_cube):
         raise UsageError("--append counts an extract and saves the cube itself: leave --from-cube and --save-cube out.")
-    files = [*extracts, *from_cube, *(options[name] for name in _INPUT_FILES), *settings_files().values()]
+    files = [*extracts, *from_cube, *(options[name] for name in INPUT_FILES), *settings_files().values()]
     inputs = [Path(path) for path in files if path]
     require_possible(pdf, pptx, pack, name_others, by, bool(from_cube))
     folders = [folder for folder in (charts, star_schema) if folder is not None]
@@ -167,8 +168,8 @@ def audit(
             {**options, "save_cube": save_cube, "append": append, "release": release}
             | {"pdf": pdf, "pptx": pptx, "pack": pack, "charts": charts, "star_schema": star_schema}
         )
-    extract_settings = {name: options.pop(name) for name in _EXTRACT_OPTIONS}
-    settings = _settings(**options)
+    extract_settings = {name: options.pop(name) for name in EXTRACT_OPTIONS}
+    settings = audit_settings(**options)
     titles = find_reference(reference)
     chosen = named_rules(rules, places)
     if len(extracts) > 1:
@@ -219,7 +220,7 @@ def audit(
 def _refuse_for_several(options: Mapping[str, Any]) -> None:
     """Raise `UsageError` for options that say something about one extract only."""
     alone = (
-        *_EXTRACT_OPTIONS,
+        *EXTRACT_OPTIONS,
         "months",
         "providers",
         "save_cube",
@@ -276,7 +277,7 @@ def show_audit(result: "Audit") -> None:
         click.echo(BEFORE_IT_LEAVES)
 
 
-def _settings(
+def audit_settings(
     names: str | None,
     merge_providers: str | None,
     population: str | None,
@@ -290,6 +291,7 @@ def _settings(
     no_key_check: bool,
     **others: Any,
 ) -> "Settings":
+    """Return the settings that the options of an audit say; their files are read."""
     from ebi_rules.provider_audit.benchmarks import read_benchmark, read_prices, read_rates
     from ebi_rules.provider_audit.input_files import read_names, read_population, read_standard
     from ebi_rules.provider_audit.merged_providers import MergedProviders, read_merged_providers
@@ -313,7 +315,7 @@ def _settings(
 
 def _refuse_extract_options(options: dict[str, Any]) -> None:
     """Refuse options that are only for an extract: a cube is already counted."""
-    relevant = ("by", *_EXTRACT_OPTIONS, *_COUNTING_OPTIONS)
+    relevant = ("by", *EXTRACT_OPTIONS, *_COUNTING_OPTIONS)
     used = [name for name in relevant if options[name] and not (name == "engine" and options[name] == "polars")]
     if used:
         flags = ", ".join(f"--{_FLAGS.get(name, name).replace('_', '-')}" for name in used)

@@ -125,7 +125,7 @@ def row_progress(total: int, noun: str) -> Iterator[Callable[[int], None]]:
 
 def _advice(ctx: click.Context) -> str:
     """Return how to count less at once, for commands where that is possible."""
-    return f" {_SMALLER_STEPS}" if ctx.invoked_subcommand == "audit" else ""
+    return f" {_SMALLER_STEPS}" if ctx.invoked_subcommand in ("audit", "run") else ""
 
 
 def _message_and_code(error: BaseException) -> tuple[str, int]:

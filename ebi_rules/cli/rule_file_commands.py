@@ -106,6 +106,33 @@ def new_rule(letter: str, output: Path | None) -> None:
     click.echo(f"Wrote {path}. Fill it in from {intervention.where_coded}, then run ebi-rules lint {path}.")
 
 
+@new.command("settings")
+@click.argument("extract")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="ebi-rules.toml",
+    show_default=True,
+    help="File to write.",
+)
+def new_settings(extract: str, output: Path) -> None:
+    """Write a file of settings for ebi-rules run, to fill in.
+
+    \b
+    Example:
+      ebi-rules new settings opa.parquet
+    """
+    from ebi_rules._support.atomic_output import whole_file
+    from ebi_rules.results.opened_extract import open_extract
+    from ebi_rules.results.refresh_template import refresh_template
+
+    layout = open_extract(extract).binding.layout.name
+    with whole_file(output) as target:
+        target.write_text(refresh_template(extract, layout, output.absolute().parent), encoding="utf-8")
+    click.echo(f"Wrote {output}. Fill it in, then run ebi-rules run {output}.")
+
+
 def _shared_of_ours() -> tuple[tuple[str, str], ...]:
     from ebi_rules.rule_model.catalogue import shared_definitions
 

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 OUR_FILES = re.compile(
     r"(providers|attrition|trend(_quarters)?|sensitivity(_providers)?|quality|population|inequalities|opportunity|who_asked|by_[a-z_]+)\.csv"
-    r"|run\.json|report\.(html|pdf)|audit\.xlsx|slides\.pptx|packs/[A-Za-z0-9_]+\.html"
+    r"|run\.json|report\.(html|pdf)|audit\.xlsx|slides\.pptx|packs/[A-Za-z0-9_]+\.html|changes\.csv|summary\.json"
 )
 """The names of the files that an audit writes."""
 
@@ -177,6 +178,7 @@ class Audit:
         pptx: bool = False,
         pack: str | None = None,
         name_others: bool = False,
+        beside: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write the tables as CSV, run.json and report.html. If the run fails, no partial output is left.
 
@@ -191,6 +193,7 @@ class Audit:
             pptx: Write slides too, slides.pptx: one for each rule. It needs the extra `slides`.
             pack: Write a small report for each unit of this field too, in the folder packs.
             name_others: Name the other units in each pack.
+            beside: The texts of further files, by name.
 
         Raises:
             UsageError: The folder exists, or contains an input or files that no audit wrote; or the output would
@@ -213,7 +216,9 @@ class Audit:
             progress("writing tables")
             for name, table in self.tables.by_file().items():
                 write_csv(table, target / f"{name}.csv")
-            (target / "run.json").write_text(json.dumps(self.run, indent=2) + "\n", encoding="utf-8")
+            further = {"run.json": json.dumps(self.run, indent=2) + "\n", **beside}
+            for name, text in further.items():
+                (target / name).write_text(text, encoding="utf-8")
             if xlsx:
                 from ebi_rules.provider_audit.workbook import write_workbook
 

@@ -27,7 +27,7 @@ from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
-from ebi_rules.results.earlier_cube import read_earlier_cube
+from ebi_rules.results.earlier_cube import EarlierCube, read_earlier_cube
 from ebi_rules.results.input_records import file_record, input_records, settings_records
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.results.run_record import program_record
@@ -51,6 +51,7 @@ def audit(
     append: str | Path | None = None,
     recount: int | None = None,
     recount_from: str | None = None,
+    thorough: bool = False,
 ) -> Audit:
     """Count rules over an extract, and compare providers.
 
@@ -68,6 +69,9 @@ def audit(
             yet, everything is counted.
         recount: How many of its last months are counted again; by default 3.
         recount_from: Or the first month that is counted again, "2024-04".
+        thorough: With `append`, look at the activity of all months first: from the first month that has other activity
+            than the cube, everything is counted again. Where the cube was counted in another way, count everything
+            instead of refusing it. run.json says which.
 
     Returns:
         The tables of the audit, under disclosure control, which can be written with a report.
@@ -95,8 +99,6 @@ def audit(
     if append is not None:
         _require_appendable(by, chosen_settings)
         earlier = read_earlier_cube(append, recount, recount_from)
-    if earlier is not None:
-        scope = replace(scope, since=earlier.since)
     dimensions = _dimensions(by, chosen_settings)
     progress("opening the extract")
     opened = as_extract(extract).with_labels(recodings(chosen_settings.areas))
@@ -123,8 +125,11 @@ def audit(
         **({"areas": file_record(Path(areas), None)} if areas else {}),
         "engine": opened.engine,
     }
+    if earlier is not None and thorough:
+        earlier, run["counted_again"] = _still_right(earlier, run, opened, dimensions, chosen_settings, progress)
     if earlier is not None:
         earlier.require_counted_as(run)
+        scope = replace(scope, since=earlier.since)
     progress("counting")
     counts = find_engine(opened.engine).count_cube(opened, audited, dimensions, scope, progress)
     if not opened.checks_keys:
@@ -268,6 +273,27 @@ def _require_appendable(by: Sequence[str], settings: Settings) -> None:
             "practitioners have pseudonyms that are new in every run, so that months cannot be added to a cube by "
             "practitioner: use --real-codes, inside your organisation."
         )
+
+
+def _still_right(
+    earlier: EarlierCube,
+    run: dict[str, Any],
+    opened: Extract,
+    dimensions: Sequence[str],
+    settings: Settings,
+    progress: Progress,
+) -> tuple[EarlierCube | None, str]:
+    """Return what of an earlier cube is still right, None if nothing is, and in words why more is counted again."""
+    if other := earlier.differences(run):
+        return None, f"everything, as {', '.join(other)} differ from the count before"
+    progress("looking for restated months")
+    whole = replace(opened, checks_keys=False)
+    activity = find_engine(opened.engine).count_cube(whole, (), dimensions, settings.scope, quiet).cube
+    known = settings.merged.in_cube(without_stray_months(activity, today())[0])
+    right = earlier.from_first_restated(known)
+    if right.since == earlier.since:
+        return right, "the last months"
+    return right, f"the months from {right.month} on, as that month has other activity than before"
 
 
 def _missing_activity(scope: Scope, counts: CountedCube) -> list[str]:

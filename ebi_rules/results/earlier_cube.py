@@ -5,7 +5,7 @@ That months before were restated since cannot be seen without counting them: the
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from ebi_rules._support.errors import ExtractError, UsageError
 from ebi_rules._support.made_up_mark import MARK
-from ebi_rules.cube import add_up, read_cube
+from ebi_rules.cube import add_up, dimensions_of, read_cube
 from ebi_rules.layouts.scope import read_month
 from ebi_rules.provider_audit.plausible_months import end_of_bulk
 
@@ -58,15 +58,31 @@ class EarlierCube:
         """The first month to count again, "2024-04"."""
         return f"{self.since // 100:04}-{self.since % 100:02}"
 
+    def differences(self, run: Mapping[str, Any]) -> list[str]:
+        """Return in words what is not the same in the count of the cube and in a run."""
+        now = json.loads(json.dumps(how_counted(run)))
+        return [words for name, words in _COUNTED_BY.items() if now[name] != self.record.get(name)]
+
     def require_counted_as(self, run: Mapping[str, Any]) -> None:
         """Raise `ExtractError` if the cube was counted in another way than a run counts."""
-        now = json.loads(json.dumps(how_counted(run)))
-        other = [words for name, words in _COUNTED_BY.items() if now[name] != self.record.get(name)]
-        if other:
+        if other := self.differences(run):
             raise ExtractError(
                 f"{self.path} was counted with other settings than these: {', '.join(other)} differ. Count everything "
                 "once, and save it with --save-cube to a new file."
             )
+
+    def from_first_restated(self, activity: pl.DataFrame) -> "EarlierCube":
+        """Return the cube with the first month whose activity is another now as the first to count again.
+
+        Args:
+            activity: A cube with the activity of all months, as it is now. Codes that were corrected while the number
+                of activities by provider, month, age band and sex stayed the same cannot be seen in it.
+        """
+        kept = [_activity_before(cube, self.month) for cube in (self.cube, activity)]
+        keys = kept[0].columns[:-1]
+        either = kept[0].join(kept[1], on=keys, how="full", nulls_equal=True, suffix="_now", coalesce=True)
+        first = either.filter(pl.col("count").ne_missing(pl.col("count_now")))["month"].min()
+        return self if first is None else replace(self, since=read_month(str(first), "month"))
 
     def with_months(self, counted: pl.DataFrame) -> pl.DataFrame:
         """Return the cube with the months that were counted again in the place of its own."""
@@ -144,6 +160,13 @@ def how_counted(run: Mapping[str, Any]) -> dict[str, Any]:
         "merged_providers": options.get("merged_providers", {}),
         "started": run["started"],
     }
+
+
+def _activity_before(cube: pl.DataFrame, month: str) -> pl.DataFrame:
+    """Return how much activity there is before a month, by the dimensions of a cube."""
+    dimensions = list(dimensions_of(cube))
+    rows = cube.filter(pl.col("measure") == "activity").select(pl.col(dimensions).cast(pl.String), "count")
+    return rows.filter(pl.col("month") < month)
 
 
 def _record_of(path: Path) -> dict[str, Any]:

@@ -32,6 +32,7 @@ def make(folder: Path, rng: random.Random) -> None:
     rows.write_csv(folder / "opa.csv")
     _write_review(folder, 20, rng.choice(["appropriate", "cannot tell", CANARY]))
     (folder / "rule.toml").write_text(rule_text(more='aged = "age BETWEEN 19 AND 120"'))
+    (folder / "ebi-rules.toml").write_text('extract = "opa.parquet"\n[audit]\nrules = "rule.toml"\nxlsx = true\n')
 
 
 def _write_review(folder: Path, cases: int, judgement: str) -> None:
@@ -92,6 +93,8 @@ def command(rng: random.Random) -> list[str]:
         return ["sample", source, "-o", "out", "--key", "sampled.csv", "--rule", "2S", *size]
     if kind == "review":
         return ["review", "answers.xlsx", *rng.choice([[], ["answers.xlsx"]]), "--key", "key.csv", "-o", "out"]
+    if kind == "run":
+        return ["run", *rng.choice([[], ["--json"], ["--again"]])]
     if kind == "synth":
         return ["synth", "-o", "made.parquet", "--rows", str(rng.choice([0, 10, 100_000]))]
     if kind == "sql":
@@ -99,9 +102,9 @@ def command(rng: random.Random) -> list[str]:
     return ["check", source, *rules] if kind == "check" else ["lint", "rule.toml"]
 
 
-_NEWER = ("compare", "sample", "review")
+_NEWER = ("compare", "sample", "review", "run")
 _TABLE = ["--layout", "ncdr-opa", "--table", "t"]
-WRITES = ["out", "sampled.csv", "flags.csv", "flags.parquet", "made.parquet"]
+WRITES = ["out", "runs", "exact", "sampled.csv", "flags.csv", "flags.parquet", "made.parquet"]
 
 
 def run_once(seed: int) -> tuple[str, list[str]]:
@@ -110,7 +113,10 @@ def run_once(seed: int) -> tuple[str, list[str]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make(folder, rng)
-        how = damage(folder / rng.choice(["opa.parquet", "opa.csv", "rule.toml", "answers.xlsx", "key.csv"]), rng)
+        how = damage(
+            folder / rng.choice(["opa.parquet", "opa.csv", "rule.toml", "answers.xlsx", "key.csv", "ebi-rules.toml"]),
+            rng,
+        )
         arguments = command(rng)
         before = contents(folder)
         stop = rng.choice([None, None, *STOPPING])
