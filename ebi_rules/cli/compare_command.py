@@ -44,6 +44,14 @@ _HOW_TO_OPEN = ("layout", "columns", "procedures", "diagnoses", "separator", "en
 @click.option("--exclude-months", multiple=True, metavar="MONTHS", help="Leave out months, such as 2020-03..2021-06.")
 @click.option("--treated", multiple=True, metavar="CODE", help="Providers that changed; the others are the controls.")
 @click.option("--control-rule", multiple=True, metavar="RULE", help="A rule that should not change (also in --rule).")
+@click.option(
+    "--per",
+    default="eligible",
+    show_default=True,
+    metavar="WHAT",
+    help="Rates per eligible activity, per days, or per people: a CSV file with month, people. Where the change can "
+    "move what is eligible, use days or people.",
+)
 @variant_option
 @disclosure_option
 @names_option
@@ -65,6 +73,7 @@ def compare(
     exclude_months: Sequence[str],
     treated: Sequence[str],
     control_rule: Sequence[str],
+    per: str,
     names: str | None,
     merge_providers: str | None,
     release: Path | None,
@@ -79,6 +88,7 @@ def compare(
       ebi-rules compare opa.parquet -o before-after --rule 2S --at 2025-07
     """
     from ebi_rules._support.atomic_output import reserved_output
+    from ebi_rules.provider_audit.denominators import read_denominator
     from ebi_rules.provider_audit.input_files import read_names
     from ebi_rules.provider_audit.merged_providers import MergedProviders, read_merged_providers
     from ebi_rules.provider_audit.policy_effect import Change
@@ -88,7 +98,9 @@ def compare(
     from ebi_rules.results.policy_effect_result import compare as compare_audit
 
     require_one_of(extract, from_cube, "name either an extract, or a cube with --from-cube.")
-    change = Change(at, phase_in, immature, tuple(exclude_months), tuple(treated), tuple(control_rule))
+    change = Change(
+        at, phase_in, immature, tuple(exclude_months), tuple(treated), tuple(control_rule), read_denominator(per)
+    )
     how = {
         name: options.pop(name) for name in ("layout", "columns", "procedures", "diagnoses", "separator", "encoding")
     }

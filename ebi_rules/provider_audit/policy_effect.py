@@ -14,10 +14,18 @@ import polars as pl
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules.disclosure.rounding import ROUNDING_VARIANCE
 from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.denominators import PER_ELIGIBLE, Denominator
 from ebi_rules.provider_audit.judged_series import MOST_HIDDEN
 from ebi_rules.provider_audit.shown_counts import STAND_IN
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS, PER
-from ebi_rules.provider_audit.two_periods import Counts, TwoPeriods, compare_periods, counts_by_point, moved_by
+from ebi_rules.provider_audit.two_periods import (
+    Counts,
+    EligibleCounts,
+    TwoPeriods,
+    compare_periods,
+    counts_by_point,
+    moved_by,
+)
 from ebi_rules.statistics.interrupted_series import FEWEST_MONTHS, Effect, SeriesFit, interrupted_series
 
 TREATED, OTHERS = "treated providers", "other providers"
@@ -44,6 +52,7 @@ _PERIODS = {
     "flagged_before": pl.Int64,
     "flagged_after": pl.Int64,
     **dict.fromkeys(("rate_before", "rate_after", "ratio", "ratio_lower_95", "ratio_upper_95"), pl.Float64),
+    "rate_per": pl.String,
     "not_compared": pl.String,
 }
 _SERIES = {
@@ -56,6 +65,7 @@ _SERIES = {
 _MONTHS = {
     **dict.fromkeys(("rule", "group", "month"), pl.String),
     **dict.fromkeys(("rate", "fitted", "without_the_change"), pl.Float64),
+    "rate_per": pl.String,
     "used": pl.Boolean,
 }
 
@@ -71,6 +81,8 @@ class Change:
         exclude: Months to leave out, such as "2020-03..2021-06".
         treated: The providers that changed; the others are the comparison group. Empty for all.
         controls: Keys or aliases of rules that should not change.
+        per: By what the activity in scope is divided. Where a change can move what is eligible, such as the number of
+            scans, divide by days or people.
 
     Raises:
         UsageError: A month or a number is wrong.
@@ -82,6 +94,7 @@ class Change:
     exclude: tuple[str, ...] = ()
     treated: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    per: Denominator = PER_ELIGIBLE
 
     def __post_init__(self) -> None:
         if self.at is not None and not _MONTH.fullmatch(self.at):
@@ -107,7 +120,7 @@ class PolicyEffect:
         change: When what changed.
         begins: The first month with the change, by rule.
         periods: One row per rule and provider: the later months and the same months before, their counts and rates per
-            1,000 eligible, the ratio with its 95% interval, or why they are not compared.
+            `rate_per`, the ratio with its 95% interval, or why they are not compared.
         series: One row per rule, group, comparison and figure (`FIGURES`): ratio, lower, upper (95%), p, smallest (the
             fall, as a ratio, that the months would show with 80% probability), months_before and months_after.
         months: One row per rule, group and month: the rate, the fitted one, that without the change, and whether the
@@ -196,6 +209,8 @@ class _RuleEffect:
         self._before = [month for month in kept if month < at and not change.is_excluded(month)]
         self._after = changed
         self._counts = counts_by_point(trend)
+        self._per = change.per
+        self._per.require([*self._before, *self._after])
         self.notes: list[str] = []
 
     def periods(self) -> Iterator[tuple[Any, ...]]:
@@ -203,18 +218,19 @@ class _RuleEffect:
         pairs = self._pairs()
         codes = [ALL_PROVIDERS, *sorted((code for code in self._counts if code != ALL_PROVIDERS), key=str)]
         for code in codes:
-            counts = self._counts[code]
+            counts = self._over(self._counts[code])
             shared = {after: before for after, before in pairs.items() if {after, before} <= counts.keys()}
             found: TwoPeriods | str = "needs the same month before"
             if shared:
                 only_shown = code != ALL_PROVIDERS
                 found = compare_periods(counts, shared, self._audit.counts.method, only_shown)
             if isinstance(found, str):
-                yield (self._rule, code, len(shared), *(None,) * 7, found)
+                yield (self._rule, code, len(shared), *(None,) * 7, self._per.unit, found)
                 continue
             ratio = found.ratio()
-            figures = [round(value, 3) for value in (*found.rates, ratio.value, ratio.lower, ratio.upper)]
-            yield self._rule, code, len(shared), *found.counts, *figures, None
+            rates = (rate / PER * self._per.scale for rate in found.rates)
+            figures = [round(value, 3) for value in (*rates, ratio.value, ratio.lower, ratio.upper)]
+            yield self._rule, code, len(shared), *found.counts, *figures, self._per.unit, None
 
     def series(self, controls: Sequence[str]) -> Iterator[tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]]:
         """Yield the rows of each series and of its months; a note where there can be none."""
@@ -251,7 +267,7 @@ class _RuleEffect:
                     break
         return pairs
 
-    def _group(self, providers: Sequence[str | None]) -> Counts:
+    def _group(self, providers: Sequence[str | None]) -> EligibleCounts:
         """Add up the counts of providers by month; a suppressed one counts as 4."""
         total: dict[str, tuple[int | None, int | None]] = {}
         for code in providers:
@@ -262,12 +278,19 @@ class _RuleEffect:
                 total[month] = (first, second)
         return total
 
-    def _other_rule(self, key: str) -> Counts:
+    def _over(self, counts: EligibleCounts) -> Counts:
+        """Return counts over the denominator that was chosen."""
+        return {month: (flagged, self._per.of(month, eligible)) for month, (flagged, eligible) in counts.items()}
+
+    def _other_rule(self, key: str) -> EligibleCounts:
         return counts_by_point(self._audit.of_rule(self._audit.trend, key)).get(ALL_PROVIDERS, {})
 
-    def _rates(self, counts: Counts, name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
+    def _rates(
+        self, of_eligible: EligibleCounts, name: str
+    ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None:
         """Return the rates of the used months and the variances of their logarithms; a note if months are too few."""
-        used = [counts.get(month, (0, 0)) for month in (*self._before, *self._after)]
+        counts = self._over(of_eligible)
+        used = [counts.get(month, (0, self._per.of(month, 0))) for month in (*self._before, *self._after)]
         hidden = sum(flagged is None or eligible is None for flagged, eligible in used)
         pairs = np.array([[STAND_IN if count is None else count for count in pair] for pair in used], dtype=np.float64)
         if hidden > MOST_HIDDEN * len(used) or pairs[:, 0].mean() < FEWEST_A_MONTH or np.any(pairs[:, 1] <= 0):
@@ -276,9 +299,9 @@ class _RuleEffect:
                 "periods are compared."
             )
             return None
-        flagged, eligible = np.maximum(pairs[:, 0], 0.5), pairs[:, 1]
-        usual = eligible * flagged.sum() / eligible.sum()
-        return flagged / eligible * PER, 1 / usual + ROUNDING_VARIANCE[self._audit.counts.method] / usual**2
+        flagged, base = np.maximum(pairs[:, 0], 0.5), pairs[:, 1]
+        usual = base * flagged.sum() / base.sum()
+        return flagged / base * self._per.scale, 1 / usual + ROUNDING_VARIANCE[self._audit.counts.method] / usual**2
 
     def _fitted(
         self, group: str, compared_with: str, rates: np.ndarray[Any, Any], variances: np.ndarray[Any, Any]
@@ -296,7 +319,8 @@ class _RuleEffect:
 
     def _months(self, group: str, rates: np.ndarray[Any, Any], fit: SeriesFit) -> list[tuple[Any, ...]]:
         used = {month: place for place, month in enumerate((*self._before, *self._after))}
-        counts = self._group(self._change.treated) if group == TREATED else self._counts[ALL_PROVIDERS]
+        of_eligible = self._group(self._change.treated) if group == TREATED else self._counts[ALL_PROVIDERS]
+        counts = self._over(of_eligible)
         rows = []
         for month in self._every:
             place = used.get(month)
@@ -305,10 +329,11 @@ class _RuleEffect:
                 without = float(fit.without[place]) if month in self._after else None
                 figures = (float(rates[place]), float(fit.fitted[place]), without)
             else:
-                flagged, eligible = counts.get(month, (None, None))
-                figures = (flagged / eligible * PER if flagged is not None and eligible else None, None, None)
+                flagged, base = counts.get(month, (None, None))
+                rate = flagged / base * self._per.scale if flagged is not None and base else None
+                figures = (rate, None, None)
             shown = [None if figure is None else round(figure, 3) for figure in figures]
-            rows.append((self._rule, group, month, *shown, place is not None))
+            rows.append((self._rule, group, month, *shown, self._per.unit, place is not None))
         return rows
 
 

@@ -18,8 +18,11 @@ from ebi_rules.statistics.inequality_indices import Index, rate_ratio
 FEWEST = 10
 """A change is not told of fewer in scope in either year."""
 
-Counts = dict[str, tuple[int | None, int | None]]
+EligibleCounts = dict[str, tuple[int | None, int | None]]
 """In scope and eligible, by month or quarter; None where suppressed."""
+
+Counts = Mapping[str, tuple[int | None, float | None]]
+"""In scope and what it is divided by (eligible activity, days or people); None where suppressed."""
 
 _MONTHS, _QUARTERS = 12, 4
 _USUAL, _OF_MANY = 0.95, 0.998
@@ -56,7 +59,7 @@ class TwoPeriods:
         return _excludes_1(self.ratio(_OF_MANY))
 
 
-def counts_by_point(trend: pl.DataFrame) -> dict[str | None, Counts]:
+def counts_by_point(trend: pl.DataFrame) -> dict[str | None, EligibleCounts]:
     """Return the counts of each provider by month or quarter; partial ones are left out.
 
     Args:
@@ -67,7 +70,7 @@ def counts_by_point(trend: pl.DataFrame) -> dict[str | None, Counts]:
         .select("provider", "quarter" if "quarter" in trend.columns else "month", "flagged", "eligible")
         .iter_rows()
     )
-    by_provider: dict[str | None, Counts] = {}
+    by_provider: dict[str | None, EligibleCounts] = {}
     for provider, point, flagged, eligible in rows:
         by_provider.setdefault(provider, {})[point] = (flagged, eligible)
     return by_provider
@@ -97,7 +100,7 @@ def compare_periods(
     """Compare two periods.
 
     Args:
-        counts: In scope and eligible, by month or quarter.
+        counts: In scope and what it is divided by, by month or quarter.
         pairs: The months or quarters of the later period, each with that of the earlier.
         method: The method of disclosure control; rounding adds to the variance.
         only_shown: Whether a suppressed count makes a comparison impossible; if not, it counts as 4.

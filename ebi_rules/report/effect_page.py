@@ -15,7 +15,7 @@ from ebi_rules.report.drawing import Chart, Point
 from ebi_rules.report.page_tables import page_table
 from ebi_rules.report.page_templates import environment, is_of_made_up_data, resource
 from ebi_rules.report.plot import Plot
-from ebi_rules.report.report_words import NOT_RECORDED, RATE_TITLE, axis_label, figure_text
+from ebi_rules.report.report_words import NOT_RECORDED, axis_label, figure_text
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.translate.english import month_name
 
@@ -103,8 +103,9 @@ def effect_sentences(effect: PolicyEffect, rule: str) -> list[str]:
         sentences.append(f"Two periods are not compared: {total['not_compared']}.")
     else:
         before, after = (figure_text(total[name], 1) for name in ("rate_before", "rate_after"))
+        unit = effect.change.per.unit
         sentences.append(
-            f"In the {total['months']} months after, the rate was {after} per 1,000, against {before} in the same "
+            f"In the {total['months']} months after, the rate was {after} per {unit}, against {before} in the same "
             f"months before: {_times(total['ratio'], total['ratio_lower_95'], total['ratio_upper_95'])}."
         )
     for row in effect.series.filter(rule=rule, figure="average").iter_rows(named=True):
@@ -142,7 +143,7 @@ def _chart(effect: PolicyEffect, entry: AuditedRule) -> Chart | None:
     rows = (
         months.filter(group=months["group"][0]).select("month", "rate", "fitted", "without_the_change", "used").rows()
     )
-    y = from_zero(RATE_TITLE, [value for row in rows for value in row[1:4]])
+    y = from_zero(f"In scope per {effect.change.per.unit}", [value for row in rows for value in row[1:4]])
     plot = Plot(Names(axis_label(row[0]) for row in rows), y, _HEIGHT, upright=True, legend=_KEY)
     for place, style in (
         (3, {"stroke": SPECIAL_CAUSE, "stroke_width": 2, "stroke_dasharray": "6 4"}),

@@ -89,8 +89,10 @@ class RuleCharts:
         """The activity left after each criterion, over all providers."""
         return self.audit.of_rule(self.audit.attrition, self.entry.key).filter(provider=ALL_PROVIDERS)
 
-    def attrition(self) -> Chart:
+    def attrition(self) -> Chart | None:
         """Draw how the number in scope came about."""
+        if not self.entry.has_steps:
+            return None
         chart = count_charts.attrition(self.steps, self.phrases, self._name("attrition"))
         return chart.saying(chart_findings.of_attrition(self.steps, self.phrases))
 

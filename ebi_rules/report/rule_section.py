@@ -110,13 +110,15 @@ def _tables(charts: RuleCharts) -> dict[str, PageTable | None]:
         pl.col("provider").replace(audit.settings.names).fill_null(NOT_RECORDED)
     )
     return {
-        "attrition": page_table(
+        "attrition": None
+        if not charts.entry.has_steps
+        else page_table(
             charts.steps.with_columns(_criterion_text(charts.phrases)),
             "Activity left after each criterion, in order",
             ["criterion", "left", "removed"],
         ),
         "attrition_by_provider": _steps_by_provider(audit.of_rule(audit.attrition, key), charts.phrases)
-        if is_short
+        if is_short and charts.entry.has_steps
         else None,
         "providers": _providers(charts),
         "sensitivity": page_table(

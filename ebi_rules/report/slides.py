@@ -85,8 +85,9 @@ def _rule_slide(deck: Any, charts: RuleCharts, font: str) -> None:
     _write(slide, _card_lines(card), (_EDGE, _TOP, _TEXT_WIDTH, _HEIGHT - _TOP - _EDGE), _USUAL, bold=2)
     left = _EDGE + _TEXT_WIDTH + 0.2
     room = (_HEIGHT - _TOP - 0.3) / 2
-    drawn = [chart for chart in (charts.funnel(), charts.trend()) if chart]
-    for place, chart in enumerate(drawn or [charts.attrition()]):
+    usual = [chart for chart in (charts.funnel(), charts.trend()) if chart]
+    drawn = usual or [chart for chart in [charts.attrition()] if chart]
+    for place, chart in enumerate(drawn):
         _draw(slide, chart, font, (left, _TOP + place * room, _WIDTH - left - _EDGE, room - 0.1))
 
 

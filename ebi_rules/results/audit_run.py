@@ -27,6 +27,7 @@ from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
+from ebi_rules.results.cube_consistency import require_consistent
 from ebi_rules.results.earlier_cube import EarlierCube, read_earlier_cube
 from ebi_rules.results.input_records import file_record, input_records, settings_records
 from ebi_rules.results.opened_extract import as_extract
@@ -37,6 +38,9 @@ from ebi_rules.rule_model.catalogue import rule as find_rule
 from ebi_rules.rule_model.catalogue import rules as find_rules
 from ebi_rules.rule_model.rule import Rule
 from opcs_icd.reference import Reference
+
+_COUNTED = ("rule", "measure", "item")
+_TEXTS = pl.Schema({**dict.fromkeys((*_COUNTED, "provider"), pl.String()), "count": pl.Int64()})
 
 CubeSource = str | Path | pl.DataFrame | Sequence[str | Path]
 
@@ -184,8 +188,10 @@ def audit_cube(
     paths, counts, warnings = _read_cubes(cube, replace_months)
     _require_dimensions(dimensions_of(counts), chosen_settings)
     chosen = _rules_of_cube(counts, rules)
-    sums = counts.group_by("rule", "measure", "item").agg(pl.col("count").sum())
+    by_provider = counts.group_by(*_COUNTED, "provider").agg(pl.col("count").sum()).cast(_TEXTS)
+    sums = by_provider.group_by(_COUNTED).agg(pl.col("count").sum())
     audited = _safe_first(_audited_in(sums, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
+    require_consistent(by_provider, audited)
     keys = [rule.key for rule in chosen]
     if not set(sums["rule"].drop_nulls().cast(pl.String)).issubset(keys):
         counts = counts.filter(pl.col("rule").is_null() | pl.col("rule").is_in(keys))
@@ -359,7 +365,7 @@ def _audited_in(sums: pl.DataFrame, rule: Rule, counted: Rule) -> AuditedRule:
     not_counted = not variants and bool(flagged)
     skipped = dict.fromkeys(rule.interpretations, "the cube does not count variants") if not_counted else {}
     skipped.pop(counted.variant_name, None)
-    return AuditedRule(rule, counted, skipped)
+    return AuditedRule(rule, counted, skipped, has_steps=bool(steps) or not flagged)
 
 
 def _rules_record(audited: Sequence[AuditedRule]) -> list[dict[str, str | None]]:

@@ -53,6 +53,7 @@ class PolicyComparison:
                 "exclude_months": list(change.exclude),
                 "treated": list(change.treated),
                 "control_rules": list(change.controls),
+                "per": change.per.kind,
                 "notes": {rule: list(notes) for rule, notes in self.effect.notes.items()},
             },
         }

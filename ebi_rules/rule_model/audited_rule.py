@@ -21,12 +21,14 @@ class AuditedRule:
         counted: The variant that is counted.
         skipped: Why the extract cannot answer a variant, by the variant's name.
         compare_within: The activity within which providers are compared; None for all, or if the extract lacks a field.
+        has_steps: Whether what is left after each criterion is counted; a cube from elsewhere may lack it.
     """
 
     rule: Rule
     counted: Rule
     skipped: Mapping[str, str] = field(default_factory=dict)
     compare_within: Criterion | None = None
+    has_steps: bool = True
 
     @classmethod
     def of(cls, rule: Rule, counted: Rule, binding: Binding) -> "AuditedRule":
@@ -59,8 +61,8 @@ class AuditedRule:
 
     @property
     def steps(self) -> list[str]:
-        """The names of the criteria, in order: what is left after each is counted."""
-        return list(self.counted.criteria)
+        """The names of the criteria, in order, after each of which is counted what is left."""
+        return list(self.counted.criteria) if self.has_steps else []
 
     @property
     def variants(self) -> list[str]:

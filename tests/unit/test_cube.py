@@ -100,3 +100,60 @@ def test_a_cube_is_in_the_order_of_its_texts(different: int) -> None:
     expected = sorted(ordered.rows(), key=lambda row: [(text is None, text or "") for text in row[:-1]])
     assert [row[:-1] for row in ordered.rows()] == [row[:-1] for row in expected]
     assert sorted(ordered["count"]) == list(range(2_000))
+
+
+def _small_cube(**counts: int | None) -> pl.DataFrame:
+    """Return a cube of one provider and month, as somebody may count it by hand: without steps and variants."""
+    wanted = {"activity": 900, "eligible": 800, "flagged": 200, **counts}
+    rows = [
+        (
+            None if measure == "activity" else "2S_lower_back_imaging",
+            "ZZ1",
+            "2024-04",
+            "45-49",
+            "1",
+            measure,
+            None,
+            count,
+        )
+        for measure, count in wanted.items()
+        if count is not None
+    ]
+    names = ["rule", "provider", "month", "age_band", "sex", "measure", "item", "count"]
+    return pl.DataFrame(rows, schema=names, orient="row", schema_overrides={"rule": pl.String, "item": pl.String})
+
+
+@pytest.mark.parametrize("method", ["hes", "midpoint6", "none"])
+def test_a_cube_without_steps_is_audited_and_says_that_it_has_none(tmp_path: Path, method: str) -> None:
+    audit = ebi.audit_cube(_small_cube(), settings=ebi.Settings(disclosure=method))
+    audit.write(tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "The cube does not count what is left after each condition." in page
+    assert "activities are in scope" not in page and "attrition.csv has the steps" not in page
+    assert audit.attrition["step"].to_list() == [0, 0]
+    with pytest.raises(ebi.UsageError, match="attrition is not drawn"):
+        audit.chart("attrition")
+
+
+@pytest.mark.parametrize(
+    ("counts", "problem"),
+    [
+        ({"flagged": 850}, "more is flagged than eligible, at 1 provider"),
+        ({"eligible": None}, "more is flagged than eligible"),
+        ({"eligible": 950}, "more is eligible than there is activity"),
+    ],
+)
+def test_parts_that_are_larger_than_the_whole_are_refused(counts: dict[str, int | None], problem: str) -> None:
+    with pytest.raises(ebi.ExtractError, match=problem):
+        ebi.audit_cube(_small_cube(**counts))
+
+
+def test_steps_that_fit_in_all_but_not_at_each_provider_are_refused(audit: ebi.Audit) -> None:
+    """What one provider lacks, another has too much."""
+    cube = audit.exact_cube
+    is_step = (pl.col("measure") == "left") & (pl.col("item") == "adult")
+    providers = cube.filter(is_step)["provider"].unique().sort().cast(pl.String).to_list()
+    moved = pl.when(is_step & (pl.col("provider") == providers[0])).then(pl.lit(providers[1]))
+    wrong = cube.with_columns(moved.otherwise(pl.col("provider").cast(pl.String)).alias("provider"))
+    with pytest.raises(ebi.ExtractError, match=r"more is left after|more is flagged than is left"):
+        ebi.audit_cube(read_cube(wrong))

@@ -1,0 +1,58 @@
+"""Check that what a cube counts of a rule can be: no part is larger than what it is a part of, at any provider."""
+
+from collections.abc import Iterable
+
+import polars as pl
+
+from ebi_rules._support.errors import ExtractError
+from ebi_rules.rule_model.audited_rule import AuditedRule
+
+_WHOLE = {"flagged": "eligible", "eligible": "activity"}
+"""What a count is a part of."""
+
+
+def require_consistent(counts: pl.DataFrame, audited: Iterable[AuditedRule]) -> None:
+    """Raise `ExtractError` if a provider's counts cannot be.
+
+    More is flagged than eligible, more is eligible than there is activity, or more is left after a criterion than
+    before it.
+
+    Args:
+        counts: The counts of a cube: rule, measure, item, provider (String), count.
+        audited: The rules that are audited.
+    """
+    activity = _of(counts, None, "activity", None)
+    for entry in audited:
+        of_rule = {"activity": activity}
+        of_rule |= {name: _of(counts, entry.key, name, None) for name in _WHOLE}
+        for part, whole in _WHOLE.items():
+            _require(of_rule[part], of_rule[whole], f"{entry.key}: more is {part} than {_words(whole)}")
+        before, name_before = activity, "activity"
+        for name in entry.steps:
+            left = _of(counts, entry.key, "left", name)
+            _require(left, before, f"{entry.key}: more is left after {name} than {_before(name_before)}")
+            before, name_before = left, name
+        if entry.steps:
+            _require(of_rule["flagged"], before, f"{entry.key}: more is flagged than is left after {name_before}")
+
+
+def _of(counts: pl.DataFrame, rule: str | None, measure: str, item: str | None) -> pl.DataFrame:
+    """Return a count by provider."""
+    keys = [pl.col("rule").eq_missing(pl.lit(rule, pl.String)), pl.col("item").eq_missing(pl.lit(item, pl.String))]
+    return counts.filter(pl.col("measure") == measure, *keys).select("provider", "count")
+
+
+def _require(part: pl.DataFrame, whole: pl.DataFrame, problem: str) -> None:
+    both = part.join(whole, on="provider", how="left", nulls_equal=True, suffix="_of_whole")
+    wrong = both.filter(pl.col("count") > pl.col("count_of_whole").fill_null(0)).height
+    if wrong:
+        at = f"{wrong:,} provider{'' if wrong == 1 else 's'}"
+        raise ExtractError(f"{problem}, at {at}. Count the cube again: its rows do not fit together.")
+
+
+def _words(whole: str) -> str:
+    return "there is activity" if whole == "activity" else whole
+
+
+def _before(name: str) -> str:
+    return "there is activity" if name == "activity" else f"after {name}"
