@@ -8,15 +8,19 @@ import click
 from ebi_rules._support.errors import UsageError
 from ebi_rules.cli.options import combined
 
-further_outputs = combined(
-    click.option("--pdf", is_flag=True, help="Also print the report, by an installed Chromium, Chrome or Edge."),
-    click.option("--pptx", is_flag=True, help="Also write slides, one for each rule (needs the extra slides)."),
+pack_options = combined(
     click.option(
         "--pack",
         metavar="FIELD",
         help="Also write a small report for each provider, gp_practice, pcn or commissioner: its place among others.",
     ),
     click.option("--name-others", is_flag=True, help="With --pack: name the others; by default they are anonymous."),
+)
+
+further_outputs = combined(
+    click.option("--pdf", is_flag=True, help="Also print the report, by an installed Chromium, Chrome or Edge."),
+    click.option("--pptx", is_flag=True, help="Also write slides, one for each rule (needs the extra slides)."),
+    pack_options,
     click.option(
         "--charts",
         type=click.Path(path_type=Path),

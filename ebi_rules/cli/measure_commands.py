@@ -9,6 +9,7 @@ import click
 
 from ebi_rules._support.errors import UsageError
 from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
+from ebi_rules.cli.further_outputs import pack_options, require_possible
 from ebi_rules.cli.options import (
     adjust_option,
     areas_option,
@@ -84,6 +85,7 @@ def list_measures(as_json: bool) -> None:
     help="People, for rates per 1,000 registered: CSV with area, age_band, sex, count.",
 )
 @click.option("--xlsx", is_flag=True, help="Also write the tables as a workbook, measures.xlsx.")
+@pack_options
 @column_option
 @engine_option
 @text_options
@@ -104,6 +106,8 @@ def measure(
     providers: Sequence[str],
     population: str | None,
     xlsx: bool,
+    pack: str | None,
+    name_others: bool,
     columns: dict[str, str],
     engine: str,
     separator: str | None,
@@ -124,6 +128,7 @@ def measure(
     for noun, keys, folder in (("measure", measures, measure_folder), ("flow", flows, flow_folder)):
         if keys and folder:
             raise UsageError(f"use either --{noun} or --{noun}s, not both.")
+    require_possible(False, False, pack, name_others, by, False)
     adjusted = tuple(dict.fromkeys(adjust)) or AGE_AND_SEX
     merged = read_merged_providers(merge_providers) if merge_providers else MergedProviders()
     chosen = Settings(
@@ -148,7 +153,7 @@ def measure(
             chosen,
             progress=progress,
         )
-        result.write(output, force, progress, release, release_override, xlsx)
+        result.write(output, force, progress, release, release_override, xlsx, pack, name_others)
     show_measures(result)
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
 

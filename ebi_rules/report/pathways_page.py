@@ -48,7 +48,7 @@ def pathways_page(tables: PathwayTables) -> str:
             disclosure=ABOUT[tables.settings.disclosure],
             signs=SIGNS,
             warnings=tables.warnings,
-            lead=_lead(tables),
+            lead=lead(tables),
             overview=_overview(tables, measures) if measures else None,
             measures=measures,
             fewest_begun=FEWEST_BEGUN,
@@ -60,7 +60,7 @@ def pathways_page(tables: PathwayTables) -> str:
     )
 
 
-def _lead(tables: PathwayTables) -> str:
+def lead(tables: PathwayTables) -> str:
     """Return which datasets were read from when to when; those of the same days are named together."""
     datasets: dict[tuple[str, str], list[str]] = {}
     for extract in tables.run["extracts"]:

@@ -5,7 +5,7 @@ so that the whole set says no more than the audit's files do. The others are ano
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +32,8 @@ FIELDS = (*ORGANISATIONS, *AREAS)
 """The fields whose units may have packs; there are none of people."""
 
 INDEX = "index"
-_OWN = "#D55E00"
+RATIOS = ("standardised_ratio", "ratio_lower_95", "ratio_upper_95")
+OWN = "#D55E00"
 _LONGEST_NAME = 40
 
 
@@ -66,6 +67,16 @@ def require_field(field: str, counted: Collection[str]) -> None:
         raise UsageError(f"--pack {field}: count by it too, with --by {field}.")
 
 
+def file_name(place: int, unit: str) -> str:
+    """Return the name of a unit's file, without the ending.
+
+    Example:
+        >>> file_name(3, "St Mary's")
+        '0003_St_Mary_s'
+    """
+    return f"{place:04d}_{re.sub('[^A-Za-z0-9]+', '_', unit).strip('_')[:_LONGEST_NAME] or 'unit'}"
+
+
 def unit_packs(audit: AuditTables, field: str, name_others: bool = False) -> Iterator[Pack]:
     """Yield the pack of each unit that has one, and an index of them all at the end.
 
@@ -91,7 +102,7 @@ def unit_packs(audit: AuditTables, field: str, name_others: bool = False) -> Ite
         if not rules:
             continue
         name = _name(audit, field, unit)
-        file = f"{place:04d}_{re.sub('[^A-Za-z0-9]+', '_', name).strip('_')[:_LONGEST_NAME] or 'unit'}"
+        file = file_name(place, name)
         written.append((file, name))
         yield Pack(file, name, template.render(unit=name, rules=rules, **fixed))
     index = environment().get_template("pack_index.jinja")
@@ -107,6 +118,10 @@ def _fixed(audit: AuditTables, field: str) -> dict[str, Any]:
         "disclosure": ABOUT[audit.settings.disclosure],
         "signs": SIGNS,
         "warnings": (),
+        "heading": "activity in scope of the guidance",
+        "note": "In scope does not mean inappropriate.",
+        "more": "Whether an intervention was right is for a clinician who knows the patient.",
+        "few": (),
         "field": field_label(field),
         "period": period(audit),
         "style": Markup(resource("style.css")),
@@ -156,14 +171,15 @@ class _Ground:
         row = self.rows.get(unit)
         if row is None or row["eligible"] == 0:
             return None
+        own = with_interval(row, ("rate_per_1000_eligible", "rate_lower_95", "rate_upper_95"), 1)
+        figures = [(own, "per 1,000, you"), (self.rate, "per 1,000, all")]
+        if not self.not_compared:
+            figures.append((with_interval(row, RATIOS, 2), "ratio to what is expected of your case mix"))
+        counts = f"{count_text(row['flagged'])} in scope of {count_text(row['eligible'])} eligible"
         return {
             "title": self.title,
-            "counts": f"{count_text(row['flagged'])} in scope of {count_text(row['eligible'])} eligible",
-            "rate": _interval(row, "rate_per_1000_eligible", "rate_lower_95", "rate_upper_95", 1),
-            "all": self.rate,
-            "ratio": _interval(row, "standardised_ratio", "ratio_lower_95", "ratio_upper_95", 2),
-            "words": self.not_compared or _words(row),
-            "compared": not self.not_compared,
+            "figures": figures,
+            "words": f"{self.not_compared or signal_words(row, 'Check coding first, then referral.')} {counts}.",
             "chart": self._marked(row),
         }
 
@@ -173,22 +189,29 @@ class _Ground:
             return None
         own = Drawing()
         across, down = self.plot.at(row["expected"], row["standardised_ratio"])
-        own.symbol((across, down), "circle", 8, "your place", fill="none", stroke=_OWN, stroke_width=2.5)
+        own.symbol((across, down), "circle", 8, "your place", fill="none", stroke=OWN, stroke_width=2.5)
         own.words((across + 12, down), "you", font_weight="bold")
         name = f"{self.title}: your ratio of {figure_text(row['standardised_ratio'])} among those of all others"
         return Chart(self.chart.body + own.body, self.chart.width, self.chart.height, name)
 
 
-def _interval(row: dict[str, Any], figure: str, low: str, high: str, decimals: int) -> str:
-    values: Sequence[float | None] = [row.get(name) for name in (figure, low, high)]
+def with_interval(row: Mapping[str, Any], columns: Sequence[str], decimals: int) -> str:
+    """Return a figure with its interval; in words if it is not shown.
+
+    Args:
+        row: The row of a unit in a table.
+        columns: The columns of the figure and of the ends of its interval.
+        decimals: How many decimal places are shown.
+    """
+    values = [row.get(name) for name in columns]
     if any(value is None for value in values):
         return "not shown"
     texts = [figure_text(float(value), decimals) for value in values if value is not None]
     return f"{texts[0]} ({texts[1]} to {texts[2]})"
 
 
-def _words(row: dict[str, Any]) -> str:
-    """Return what the ratio means, in a sentence."""
+def signal_words(row: Mapping[str, Any], advice: str) -> str:
+    """Return what a unit's ratio means, in a sentence, and if it stands out the advice."""
     if row.get("not_judged"):
         return f"Not judged: {row['not_judged']}."
     if row["standardised_ratio"] is None:
@@ -197,4 +220,4 @@ def _words(row: dict[str, Any]) -> str:
     if signal is None:
         return "As expected: no sign of more or less than others with the same case mix."
     side = "More" if signal.startswith("above") else "Less"
-    return f"{side} than expected for the case mix ({SIGNAL_WORDS[signal]} limit). Check coding first, then referral."
+    return f"{side} than expected for the case mix ({SIGNAL_WORDS[signal]} limit). {advice}"

@@ -19,7 +19,7 @@ from ebi_rules.provider_audit.audit_tables import SIGNS
 from ebi_rules.results.run_record import started_at
 
 OUR_FILES = re.compile(
-    r"(measures|numbers|attrition|trend(_quarters|_days)?|inequalities|by_[a-z_]+|registered|waits|seen_by_week|contacts|flow(_stages|_quarters)?)\.csv|run\.json|report\.html|measures\.xlsx"
+    r"(measures|numbers|attrition|trend(_quarters|_days)?|inequalities|by_[a-z_]+|registered|waits|seen_by_week|contacts|flow(_stages|_quarters)?)\.csv|run\.json|report\.html|measures\.xlsx|packs/[A-Za-z0-9_]+\.html"
 )
 """The names of the files that a run of measures writes."""
 
@@ -79,6 +79,8 @@ class MeasureResult:
         release: str | Path | None = None,
         override: str | None = None,
         xlsx: bool = False,
+        pack: str | None = None,
+        name_others: bool = False,
     ) -> None:
         """Write the tables as CSV, run.json and report.html. If the run fails, no partial output is left.
 
@@ -89,13 +91,18 @@ class MeasureResult:
             release: A ledger of releases (see `disclosure.release_ledger`), which remembers that this output leaves.
             override: Why the output may leave although it combines with an earlier release.
             xlsx: Write the tables as a workbook too, measures.xlsx.
+            pack: Write a small report for each unit of this field too, in the folder packs.
+            name_others: Name the other units in each pack.
 
         Raises:
             UsageError: The folder exists, or contains an input or files that no run of measures wrote; or the output
-                would combine with an earlier release.
+                would combine with an earlier release; or there can be no packs of the field.
         """
         from ebi_rules.provider_audit.table_files import write_csv
+        from ebi_rules.report.unit_packs import require_field
 
+        if pack is not None:
+            require_field(pack, self.tables.counts.fields if self.tables.entries else ())
         require_apart(Path(folder), self._inputs())
         recorded = self._checked_release(release, override, Path(folder))
         with whole_folder(Path(folder), OUR_FILES, force) as target:
@@ -110,6 +117,9 @@ class MeasureResult:
                 write_workbook(sheets, self._front_page(), target / "measures.xlsx", started_at(self.run))
             progress("drawing the report")
             self._write_report(target / "report.html")
+            if pack is not None:
+                progress(f"writing packs by {pack}")
+                self._write_packs(target / "packs", pack, name_others)
             recorded()
 
     def report(self, path: str | Path, force: bool = False) -> None:
@@ -164,6 +174,13 @@ class MeasureResult:
     def _inputs(self) -> list[Path]:
         files = [Path(file["path"]) for file in self.run["inputs"] if "path" in file]
         return [*files, *map(Path, settings_files().values())]
+
+    def _write_packs(self, folder: Path, field: str, name_others: bool) -> None:
+        from ebi_rules.report.measure_packs import measure_packs
+
+        folder.mkdir()
+        for pack in measure_packs(self.tables, field, name_others):
+            (folder / f"{pack.file}.html").write_text(pack.page, encoding="utf-8")
 
     def _write_report(self, path: Path) -> None:
         from ebi_rules.report.pathways_page import pathways_page
