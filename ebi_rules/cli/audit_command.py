@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebi_rules._support.atomic_output import require_apart, require_distinct, reserved_output, whole_file
 from ebi_rules._support.errors import UsageError
+from ebi_rules._support.standing_words import BEFORE_IT_LEAVES, FLAG_MEANING
 from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
 from ebi_rules.cli.comparison_options import comparison_options
 from ebi_rules.cli.further_outputs import further_outputs, require_possible
+from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.measure_commands import show_measures
 from ebi_rules.cli.options import (
     areas_option,
@@ -30,11 +31,7 @@ from ebi_rules.cli.options import (
     skip_option,
     variant_option,
 )
-from ebi_rules.disclosure.release_ledger import BEFORE_IT_LEAVES
 from ebi_rules.engines.engine_names import DEFAULT_ENGINE
-from ebi_rules.layouts.layout import DATASETS
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING
-from ebi_rules.translate.english import month_name
 
 if TYPE_CHECKING:
     from ebi_rules.provider_audit.settings import Settings
@@ -64,7 +61,7 @@ INPUT_FILES = (
 """Options that name a file to read."""
 
 
-@click.command()
+@command()
 @click.argument("extracts", nargs=-1, metavar="[EXTRACT]...")
 @output_folder
 @from_cube_option
@@ -135,10 +132,17 @@ def audit(
     force: bool,
     **options: Any,
 ) -> None:
-    """Compare providers: write tables, a record of the run, and a report.
+    """Compare providers: tables and a report.
 
     Of an outpatient extract and an imaging extract, each is audited, and the scans of both are counted once.
+
+    \b
+    Examples:
+      ebi-rules audit opa.parquet -o audit
+      ebi-rules audit opa.parquet -o audit --rule 2S --names providers.csv --xlsx
+      ebi-rules audit --from-cube cube.parquet -o audit
     """
+    from ebi_rules._support.atomic_output import require_apart, require_distinct, reserved_output, whole_file
     from ebi_rules.criteria.labels import settings_files
     from ebi_rules.results.audit_run import audit as audit_extract
     from ebi_rules.results.audit_run import audit_cube
@@ -182,7 +186,7 @@ def audit(
             )
             together.write(output, force, xlsx, progress)
         _show_together(together)
-        click.echo(f"Wrote {output}. {FLAG_MEANING}")
+        click.echo(f"{FLAG_MEANING} Wrote {output / 'report.html'} and its tables.")
         return
     with status() as progress, ExitStack() as outputs:
         for path in (output, save_cube, *folders):
@@ -214,7 +218,7 @@ def audit(
         click.echo(f"Wrote {folder}.")
     if saved := save_cube or append:
         click.echo(f"Wrote {saved}, which has exact counts: keep it inside your organisation.")
-    click.echo(f"Wrote {output}. {FLAG_MEANING}")
+    click.echo(f"{FLAG_MEANING} Wrote {output / 'report.html'} and its tables.")
 
 
 def _refuse_for_several(options: Mapping[str, Any]) -> None:
@@ -243,6 +247,8 @@ def _refuse_for_several(options: Mapping[str, Any]) -> None:
 
 def _show_together(result: "CombinedAudit") -> None:
     """Show the result of two audits, and of the scans of both, under disclosure control."""
+    from ebi_rules.layouts.layout import DATASETS
+
     for name, part in result.audits.items():
         click.echo(f"\n{DATASETS[name].capitalize()}")
         show_audit(part)
@@ -254,6 +260,8 @@ def _show_together(result: "CombinedAudit") -> None:
 
 def show_audit(result: "Audit") -> None:
     """Show the result of an audit on the screen, under its disclosure control."""
+    from ebi_rules.translate.english import month_name
+
     warn(result.warnings)
     click.echo(f"Layout {result.run['layout']}; {shown_count(result.run['rows'])} rows.")
     unsafe = {entry["key"]: entry["fitness_reason"] for entry in result.run["rules"] if entry["fitness"] == "unsafe"}

@@ -15,6 +15,7 @@ import click
 from ebi_rules._support.clock import now
 from ebi_rules._support.errors import DISK_FULL, EbiError, EngineError, unknown
 from ebi_rules.cli.exit_codes import INTERRUPTED, NOBODY_READS
+from ebi_rules.cli.grouped_help import COMMAND_HEADINGS, GroupedContext, coloured
 from ebi_rules.cli.stop_signals import received
 from ebi_rules.version import __version__
 
@@ -27,6 +28,8 @@ _SMALLER_STEPS = (
 
 class CommandGroup(click.Group):
     """Turn every error into one message and its exit code; show the trace with --debug."""
+
+    context_class = GroupedContext
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
@@ -52,8 +55,19 @@ class CommandGroup(click.Group):
                 raise
             message, code = _message_and_code(error)
             message += _advice(ctx) if isinstance(error, MemoryError) else ""
-            click.echo(f"Error: {message}", err=True)
+            click.echo(f"{coloured('Error:', 'red')} {message}", err=True)
             raise click.exceptions.Exit(code) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under headings."""
+        width = max(map(len, self.commands))
+        for heading, names in COMMAND_HEADINGS.items():
+            with formatter.section(heading):
+                room = formatter.width - width - 6
+                known = [name for name in names.split() if name in self.commands]
+                formatter.write_dl(
+                    [(name.ljust(width), self.commands[name].get_short_help_str(room)) for name in known]
+                )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -90,7 +104,7 @@ def shown_count(count: int | str | None) -> str:
 def warn(warnings: Sequence[str]) -> None:
     """Show warnings."""
     for warning in warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        click.echo(f"{coloured('Warning:', 'yellow')} {warning}", err=True)
 
 
 def warn_of_exact_counts() -> None:

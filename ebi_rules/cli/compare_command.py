@@ -7,7 +7,9 @@ from typing import Any
 import click
 
 from ebi_rules._support.errors import UsageError
+from ebi_rules._support.standing_words import BEFORE_IT_LEAVES, FLAG_MEANING
 from ebi_rules.cli.command_line import status, warn, warn_of_exact_counts
+from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.options import (
     areas_option,
     disclosure_option,
@@ -25,13 +27,11 @@ from ebi_rules.cli.options import (
     skip_option,
     variant_option,
 )
-from ebi_rules.disclosure.release_ledger import BEFORE_IT_LEAVES
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 _HOW_TO_OPEN = ("layout", "columns", "procedures", "diagnoses", "separator", "encoding")
 
 
-@click.command()
+@command()
 @click.argument("extract", required=False)
 @output_folder
 @from_cube_option
@@ -81,7 +81,9 @@ def compare(
     force: bool,
     **options: Any,
 ) -> None:
-    """Compare the months before and after a change: two periods, and the series of months.
+    """Compare the months before and after a change.
+
+    It compares two periods, and the series of months.
 
     \b
     Example:

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from ebi_rules._support.errors import UsageError
+from ebi_rules._support.standing_words import FLAG_MEANING
 from ebi_rules.cli.command_line import row_progress, status, warn
+from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.options import (
     completing,
     engine_option,
@@ -25,16 +27,20 @@ from ebi_rules.cli.options import (
     skip_option,
     variant_option,
 )
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 
-@click.command()
+@command()
 @click.option("--rows", default=100_000, show_default=True, help="Rows of the sample extract.")
 @click.option("--out", default="ebi-demo", show_default=True, type=click.Path(path_type=Path), help="Folder to write.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the random numbers.")
 @force_option
 def demo(rows: int, out: Path, seed: int, force: bool) -> None:
-    """Create a sample extract and its report."""
+    """Create a sample extract and its report.
+
+    \b
+    Example:
+      ebi-rules demo
+    """
     from ebi_rules._support.atomic_output import whole_folder
     from ebi_rules.cli.audit_command import show_audit
     from ebi_rules.provider_audit.input_files import read_names
@@ -55,7 +61,7 @@ def demo(rows: int, out: Path, seed: int, force: bool) -> None:
     click.echo(f"Open {out / 'audit' / 'report.html'} in a browser. All data are made up.")
 
 
-@click.command()
+@command()
 @extract_argument
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="File to write, .parquet or .csv.")
 @rules_option
@@ -76,7 +82,15 @@ def flag(
     force: bool,
     **source: Any,
 ) -> None:
-    """Write the activity key and one true or false column per rule."""
+    """Write which rules flag each activity.
+
+    The file has the activity key and one true or false column per rule.
+
+    \b
+    Examples:
+      ebi-rules flag opa.parquet -o flags.parquet --rule 2S
+      ebi-rules flag opa.csv -o flags.csv --explain
+    """
     from ebi_rules._support.atomic_output import require_free
     from ebi_rules.results.flags import write_flags
 
@@ -100,7 +114,7 @@ def flag(
     click.echo(f"Wrote {output}. {FLAG_MEANING}")
 
 
-@click.command()
+@command()
 @extract_argument
 @click.option("--id", "key", required=True, help="The activity's key.")
 @click.option("--rule", required=True, shell_complete=completing(rule_names), help="Rule key or alias.")
@@ -110,7 +124,14 @@ def flag(
 def explain(
     extract: str, key: str, rule: str, places: Sequence[str], variant: str, any_dataset: bool, **source: Any
 ) -> None:
-    """Explain why a rule flags one activity, or does not."""
+    """Explain why a rule flags an activity, or not.
+
+    It shows the codes and values of the activity that the rule looks at.
+
+    \b
+    Example:
+      ebi-rules explain opa.parquet --id 1234 --rule 2S
+    """
     from ebi_rules.results.explanations import explain as explain_activity
     from ebi_rules.rule_model.catalogue import open_catalogue
     from ebi_rules.translate.english import say
@@ -121,6 +142,8 @@ def explain(
         outcome = "in scope" if explanation.flagged else f"not in scope, stopped by {explanation.stopped_by}"
         row = f" (row {place} of {len(explanations)} with this key)" if len(explanations) > 1 else ""
         click.echo(f"{chosen.key}{row}: {outcome}.")
+        for name, value in explanation.looked_at.items():
+            click.echo(f"  {name.replace('_', ' ')}: {value}")
         for result in explanation.criteria:
             codes = f" [{', '.join(result.codes)}]" if result.codes else ""
             text = say(chosen.criteria[result.name], chosen.documentation.words)
@@ -128,7 +151,7 @@ def explain(
     click.echo(FLAG_MEANING)
 
 
-@click.command()
+@command()
 @extract_argument
 @rules_option
 @extract_options
@@ -137,7 +160,15 @@ def explain(
 def check(
     extract: str, rules: Sequence[str], places: Sequence[str], any_dataset: bool, as_json: bool, **source: Any
 ) -> None:
-    """Show what an extract contains, with exact counts: run it first."""
+    """Show what an extract contains: run it first.
+
+    Counts are exact.
+
+    \b
+    Examples:
+      ebi-rules check opa.parquet
+      ebi-rules check opa.csv --column provider=ProvCode
+    """
     from ebi_rules.provider_audit.audit_tables import READ
 
     with status() as progress:
@@ -174,7 +205,7 @@ def check(
     click.echo("Counts are exact: do not share them outside your organisation.", err=True)
 
 
-@click.command("synth")
+@command("synth")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Parquet file or folder to write.")
 @click.option("--rows", default=100_000, show_default=True, help="Rows of the extract.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the random numbers.")
@@ -205,7 +236,15 @@ def synth_command(
     scans: int | None,
     force: bool,
 ) -> None:
-    """Make up an extract in a layout, or people with activity in six datasets."""
+    """Make up an extract, or people with pathways.
+
+    The extract has the columns of a layout; people have activity in six datasets.
+
+    \b
+    Examples:
+      ebi-rules synth -o opa.parquet --rows 100000
+      ebi-rules synth -o people --people 5000
+    """
     from ebi_rules.synth.made_up_extract import write_extract
     from ebi_rules.synth.made_up_people import write_population
     from ebi_rules.synth.scan_records import write_scans

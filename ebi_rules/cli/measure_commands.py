@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ebi_rules._support.errors import UsageError
+from ebi_rules._support.standing_words import BEFORE_IT_LEAVES, FLAG_MEANING
 from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
 from ebi_rules.cli.further_outputs import pack_options, require_possible
+from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.options import (
     adjust_option,
     areas_option,
@@ -27,8 +29,6 @@ from ebi_rules.cli.options import (
     specialist_option,
     text_options,
 )
-from ebi_rules.disclosure.release_ledger import BEFORE_IT_LEAVES
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
     from ebi_rules.pathways.flow import Flow
@@ -40,10 +40,15 @@ _measure_folder_option = click.option(
 )
 
 
-@click.command("measures")
+@command("measures")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_measures(as_json: bool) -> None:
-    """List the pathway measures and flows, one per line."""
+    """List the pathway measures and flows.
+
+    \b
+    Example:
+      ebi-rules measures
+    """
     from ebi_rules.pathways.definitions import flows, measures
 
     definitions: list[tuple[Measure | Flow, str]] = [
@@ -57,7 +62,7 @@ def list_measures(as_json: bool) -> None:
         click.echo(f"{definition.key:<32} {definition.title} ({gives})")
 
 
-@click.command()
+@command()
 @click.argument("extracts", nargs=-1, required=True, metavar="EXTRACT...")
 @output_folder
 @specialist_option
@@ -117,7 +122,15 @@ def measure(
     force: bool,
     **settings: Any,
 ) -> None:
-    """Measure what happened before and after, over extracts of the same people."""
+    """Measure what happened before and after.
+
+    The extracts are of the same people.
+
+    \b
+    Examples:
+      ebi-rules measure opa.parquet apc.parquet -o pathways
+      ebi-rules measure opa.parquet -o waits --measure days_to_first_attendance
+    """
     from ebi_rules._support.atomic_output import reserved_output
     from ebi_rules.provider_audit.input_files import read_names, read_population
     from ebi_rules.provider_audit.merged_providers import MergedProviders, read_merged_providers
@@ -171,7 +184,7 @@ def _without_child_files(extracts: Sequence[str]) -> list[str]:
     return list(extracts)
 
 
-@click.command("measure-sql")
+@command("measure-sql")
 @click.argument("key", metavar="MEASURE")
 @dialect_option
 @click.option(
@@ -200,7 +213,12 @@ def measure_sql(
     strategy: str | None,
     columns: dict[str, str],
 ) -> None:
-    """Print a measure as SQL over the tables of a data warehouse."""
+    """Print a measure as SQL for a warehouse.
+
+    \b
+    Example:
+      ebi-rules measure-sql days_to_first_attendance --dialect tsql --table ncdr-opa=sus.opa
+    """
     from ebi_rules._support.errors import unknown
     from ebi_rules.pathways.definitions import measures
     from ebi_rules.results.sql_text import measure_sql as sql_of_measure

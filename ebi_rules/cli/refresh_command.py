@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ebi_rules._support.atomic_output import require_distinct
 from ebi_rules._support.errors import DataFileError, UsageError, unknown
-from ebi_rules._support.toml_file import TomlFile, read_text_file
+from ebi_rules._support.standing_words import FLAG_MEANING
 from ebi_rules.cli.audit_command import EXTRACT_OPTIONS, INPUT_FILES, audit, audit_settings, show_audit
 from ebi_rules.cli.command_line import status
 from ebi_rules.cli.further_outputs import require_possible
+from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.options import named_rules, opened
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
+    from ebi_rules._support.toml_file import TomlFile
     from ebi_rules.results.audit_result import Audit
 
 _USUAL_FILE = "ebi-rules.toml"
@@ -61,16 +61,17 @@ class _RefreshSettings:
     fingerprint: str
 
 
-@click.command()
+@command()
 @click.argument("settings", default=_USUAL_FILE, type=click.Path(path_type=Path), metavar="[SETTINGS]")
 @click.option("--again", is_flag=True, help="Count although nothing has changed since the last run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, for a scheduler, and nothing else.")
 def run(settings: Path, again: bool, as_json: bool) -> None:
-    """Repeat an audit from a file of settings, such as every month, and say what moved.
+    """Repeat an audit every month, and say what moved.
 
-    SETTINGS names the extract, the rules, the options of an audit, and where runs are kept; by default ebi-rules.toml.
-    Months are added to the cube of the last run. Each run has a folder of its own, with the tables, the report, what
-    moved since the last run (changes.csv) and a summary (summary.json). If nothing has changed, nothing is counted.
+    SETTINGS is a file that names the extract, the rules, the options of an audit, and where runs are kept; by default
+    ebi-rules.toml. Months are added to the cube of the last run. Each run has a folder of its own, with the tables,
+    the report, what moved since the last run (changes.csv) and a summary (summary.json). If nothing has changed,
+    nothing is counted.
 
     \b
     Examples:
@@ -97,6 +98,7 @@ def run(settings: Path, again: bool, as_json: bool) -> None:
 
 def _read(path: Path) -> _RefreshSettings:
     """Read a file of settings. Raises `DataFileError` if it is wrong."""
+    from ebi_rules._support.toml_file import TomlFile, read_text_file
     from ebi_rules.results.input_records import fingerprint
 
     if not path.exists():
@@ -121,7 +123,7 @@ def _read(path: Path) -> _RefreshSettings:
     )
 
 
-def _arguments(file: TomlFile, table: Mapping[str, Any]) -> Iterator[str]:
+def _arguments(file: "TomlFile", table: Mapping[str, Any]) -> Iterator[str]:
     """Return the options in [audit] as the words of a command line."""
     options = {
         option.opts[-1].removeprefix("--"): option for option in audit.params if isinstance(option, click.Option)
@@ -158,6 +160,7 @@ def _refreshed(
     refresh: _RefreshSettings, options: dict[str, Any], again: bool
 ) -> "tuple[dict[str, Any], Audit | None]":
     """Run the refresh in the folder of its settings; return its summary and, if anything was counted, the audit."""
+    from ebi_rules._support.atomic_output import require_distinct
     from ebi_rules.criteria.labels import settings_files
     from ebi_rules.results.audit_run import audit as audit_extract
     from ebi_rules.results.input_records import fingerprint

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from ebi_rules._support.standing_words import FLAG_MEANING
+from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.options import (
     completing,
     disclosure_option,
@@ -17,12 +19,11 @@ from ebi_rules.cli.options import (
     places_option,
     rule_names,
 )
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 _PERCENT = 100
 
 
-@click.command()
+@command()
 @extract_argument
 @output_folder
 @click.option("--key", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Key to write, elsewhere.")
@@ -75,7 +76,7 @@ def sample(
     )
 
 
-@click.command()
+@command()
 @click.argument("workbooks", nargs=-1, required=True, metavar="WORKBOOK...", type=click.Path(path_type=Path))
 @output_folder
 @click.option("--key", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Key that sample wrote.")

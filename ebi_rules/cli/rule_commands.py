@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from ebi_rules._support.errors import UsageError, unknown
+from ebi_rules._support.standing_words import FLAG_MEANING
 from ebi_rules.cli.command_line import counted, warn
+from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.options import (
     any_dataset_option,
     areas_option,
@@ -28,7 +30,6 @@ from ebi_rules.cli.options import (
     table_option,
     variant_option,
 )
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 _rule_argument = click.argument("rule", shell_complete=completing(rule_names))
 _edition_option = click.option("--edition", help="Another edition of the coding.")
@@ -40,7 +41,7 @@ _FITNESS = (
 )
 
 
-@click.command("rules")
+@command("rules")
 @click.option("--list", "list_number", type=int, help="Only interventions of this list: 1 or 2.")
 @click.option("--dataset", help="Only rules for outpatient or admitted activity.")
 @click.option("--status", help="Only this status: published, ported, local, or unread.")
@@ -55,7 +56,12 @@ def list_rules(
     places: Sequence[str],
     as_json: bool,
 ) -> None:
-    """List the programme's interventions, one per line, with the rule that codes each."""
+    """List the programme's interventions and their rules.
+
+    \b
+    Example:
+      ebi-rules rules --dataset outpatient
+    """
     from ebi_rules.rule_model.catalogue import open_catalogue
     from ebi_rules.rule_model.catalogue_listing import catalogue_entries
 
@@ -77,7 +83,7 @@ def list_rules(
     click.echo(_FITNESS, err=True)
 
 
-@click.command()
+@command()
 @_rule_argument
 @variant_option
 @_edition_option
@@ -87,7 +93,13 @@ def list_rules(
 def show(
     rule: str, variant: str, edition: str | None, other: str | None, places: Sequence[str], reference: str | None
 ) -> None:
-    """Show a rule in English, with its codes and source."""
+    """Show a rule in English, with its codes and source.
+
+    \b
+    Examples:
+      ebi-rules show 2S
+      ebi-rules show 2S --diff 2022-08
+    """
     from ebi_rules.results.descriptions import describe
     from ebi_rules.rule_model.catalogue import open_catalogue
     from ebi_rules.rule_model.code_titles import find_reference
@@ -105,7 +117,7 @@ def show(
         click.echo(text)
 
 
-@click.command()
+@command()
 @_rule_argument
 @variant_option
 @_edition_option
@@ -122,9 +134,16 @@ def codes(
     places: Sequence[str],
     reference: str | None,
 ) -> None:
-    """Export a rule's code lists: CSV for OpenCodelists, or FHIR R4 value sets.
+    """Export a rule's codes as CSV or FHIR.
+
+    CSV is for OpenCodelists; FHIR gives R4 value sets.
 
     With --reference, every code under a prefix is listed with its title; without, prefixes are listed.
+
+    \b
+    Examples:
+      ebi-rules codes 2S
+      ebi-rules codes 2S --format fhir -o 2S.json
     """
     from ebi_rules._support.atomic_output import whole_file
     from ebi_rules.rule_model.catalogue import open_catalogue
@@ -144,7 +163,7 @@ def codes(
     click.echo(f"Wrote {output}.")
 
 
-@click.command()
+@command()
 @click.argument("rules", nargs=-1, required=True, metavar="RULE...", shell_complete=completing(rule_names))
 @dialect_option
 @required_layout_option
@@ -186,7 +205,12 @@ def sql(
     diagnoses: str | None,
     any_dataset: bool,
 ) -> None:
-    """Print rules as SQL for a data warehouse."""
+    """Print rules as SQL for a warehouse.
+
+    \b
+    Example:
+      ebi-rules sql 2S --dialect tsql --layout ncdr-opa --table sus.opa
+    """
     from ebi_rules.results.sql_text import sql as sql_of_rules
     from ebi_rules.rule_model.catalogue import open_catalogue
 
@@ -211,7 +235,7 @@ def sql(
     click.echo(text)
 
 
-@click.command()
+@command()
 @click.argument("rules", nargs=-1, metavar="[RULE...]", shell_complete=completing(rule_names))
 @output_folder
 @dialect_option
@@ -241,7 +265,14 @@ def dbt(
     any_dataset: bool,
     force: bool,
 ) -> None:
-    """Write a dbt package: one model per rule, the cube, sources and tests."""
+    """Write a dbt package.
+
+    It has one model per rule, the cube, sources and tests.
+
+    \b
+    Example:
+      ebi-rules dbt 2S -o ebi --dialect snowflake --layout ncdr-opa --table sus.opa
+    """
     from ebi_rules.criteria.areas import recodings
     from ebi_rules.layouts.binding import bind
     from ebi_rules.layouts.layout import find_layout

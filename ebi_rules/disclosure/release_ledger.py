@@ -23,12 +23,6 @@ COMBINING = (
 )
 """What every output says about further outputs."""
 
-BEFORE_IT_LEAVES = (
-    "Before this leaves your organisation: a second output of the same activity with other options can reveal what is "
-    "suppressed here (--release keeps a record). For internal use, --disclosure none is right."
-)
-"""The same in short, for the screen."""
-
 INTERNAL = (
     "--disclosure hes is for what leaves the organisation. For internal use --disclosure none is right: it loses no "
     "signals to suppression and rounding."

@@ -73,8 +73,12 @@ class _ExampleTable:
     interpretations: Sequence[RuleLogic]
 
 
-def run_examples(rule: Rule) -> list[Outcome]:
+def run_examples(rule: Rule, with_engines: bool = True) -> list[Outcome]:
     """Run a rule's examples, each under its variant and edition, on every evaluator.
+
+    Args:
+        rule: The rule.
+        with_engines: Whether to run them on engines too that are installed beside the package, such as Spark.
 
     Raises:
         Exception: Whatever an engine raises.
@@ -83,6 +87,8 @@ def run_examples(rule: Rule) -> list[Outcome]:
     table = _example_table(rule, interpretations)
     outcomes = [Outcome("reference", _wrong(rule, interpretations, _by_reference(rule, interpretations)))]
     for name, (evaluate, extra) in _EVALUATORS.items():
+        if extra and not with_engines:
+            continue
         try:
             flags = evaluate(table)
         except ImportError:

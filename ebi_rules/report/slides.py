@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ebi_rules._support.errors import EngineError
+from ebi_rules._support.standing_words import FLAG_MEANING
 from ebi_rules.disclosure.rounding import ABOUT
 from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
 from ebi_rules.report.audit_sentences import method, period
@@ -16,7 +17,6 @@ from ebi_rules.report.page_templates import is_of_made_up_data
 from ebi_rules.report.png import draw_png, find_font
 from ebi_rules.report.rule_card import Card, rule_card
 from ebi_rules.report.rule_charts import RuleCharts
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 # Sizes in inches, of a wide slide.
 _WIDTH, _HEIGHT, _EDGE = 13.333, 7.5, 0.5

@@ -13,12 +13,12 @@ import polars as pl
 from ebi_rules._support.atomic_output import require_apart, whole_file, whole_folder
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.progress import Progress, quiet
+from ebi_rules._support.standing_words import FLAG_MEANING
 from ebi_rules.criteria.labels import settings_files
 from ebi_rules.disclosure.rounding import ABOUT, SUPPRESSED, plain
 from ebi_rules.provider_audit.audit_tables import SIGNS, AuditTables
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.run_record import started_at
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING
 
 if TYPE_CHECKING:
     from ebi_rules.report.drawing import Chart

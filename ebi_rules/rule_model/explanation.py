@@ -1,13 +1,15 @@
 """Explain why a rule flags an activity or does not, criterion by criterion, by the reference."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ebi_rules._support.standing_words import FLAG_MEANING
 from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.evaluate import holds, matched_codes
 from ebi_rules.criteria.nodes import And
 from ebi_rules.rule_model.rule_documentation import RuleDocumentation
 from ebi_rules.rule_model.rule_in_notebook import explanation_in_notebook
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING, RuleLogic
+from ebi_rules.rule_model.rule_logic import RuleLogic
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class Explanation:
         rule: The rule's key.
         criteria: One result per criterion, in the rule's order.
         codes: The activity's codes that are in any list of the rule, procedures first, each once.
+        looked_at: What the rule looks at, by field: all codes of the activity in order, and values; "-" for none.
         documentation: The rule's title and phrases, for a notebook.
     """
 
     rule: str
     criteria: tuple[CriterionResult, ...]
     codes: tuple[str, ...]
+    looked_at: Mapping[str, str] = field(default_factory=dict, compare=False)
     documentation: RuleDocumentation | None = field(default=None, compare=False)
 
     @property
@@ -78,4 +82,13 @@ def explain_activity(
         for name, criterion in logic.criteria.items()
     )
     codes = matched_codes(And(tuple(logic.criteria.values())), activity)
-    return Explanation(logic.key, results, codes, documentation)
+    looked_at = {name: _shown(activity, name) for name in logic.fields_needed}
+    return Explanation(logic.key, results, codes, looked_at, documentation)
+
+
+def _shown(activity: Activity, field_name: str) -> str:
+    """Return an activity's codes or value as text."""
+    if field_name in activity.codes:
+        return ", ".join(activity.codes[field_name]) or "-"
+    value = activity.fields.get(field_name)
+    return "-" if value is None else str(value)

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from markupsafe import Markup
 
+from ebi_rules._support.standing_words import FLAG_MEANING
 from ebi_rules.rule_model.rule_documentation import RuleDocumentation
-from ebi_rules.rule_model.rule_logic import FLAG_MEANING, RuleLogic
+from ebi_rules.rule_model.rule_logic import RuleLogic
 from ebi_rules.translate.english import say
 
 _CARD = 'style="border:1px solid #c8d3dc;border-radius:6px;padding:.3rem 1rem;max-width:46rem"'

@@ -15,9 +15,6 @@ from ebi_rules.criteria.nodes import (
     lists_named,
 )
 
-FLAG_MEANING = "In scope of the guidance does not mean inappropriate."
-"""What every output says of a flag."""
-
 DEFAULT = "default"
 """The name of a rule as designed, beside its variants."""
 

@@ -1,0 +1,45 @@
+"""Tell files of measures, flows and layouts from those of rules, and read them: a wrong one is an error."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ebi_rules._support.text_bytes import decode
+from ebi_rules._support.toml_text import TomlError, parse_toml
+from ebi_rules.layouts.layout import find_layout
+from ebi_rules.pathways.definitions import flows, measures
+
+_OF_A_LAYOUT, _OF_A_FLOW, _OF_A_MEASURE = "fields", "stages", "shows"
+"""What only the file of such a definition has."""
+
+
+def read_other_definitions(places: Iterable[Path]) -> list[Path]:
+    """Read those of some files that are measures, flows or layouts, and return which they are.
+
+    Args:
+        places: Files, and folders of rules, which are left alone.
+
+    Raises:
+        RuleError: A measure or a flow is wrong.
+        LayoutError: A layout is wrong.
+    """
+    found = []
+    for place in places:
+        table = _table(place)
+        if _OF_A_LAYOUT in table:
+            find_layout(place)
+        elif _OF_A_FLOW in table:
+            flows(place)
+        elif _OF_A_MEASURE in table:
+            measures(place)
+        else:
+            continue
+        found.append(place)
+    return found
+
+
+def _table(place: Path) -> dict[str, object]:
+    """Return the table in a file; nothing if there is none, which is reported when it is read as a rule."""
+    try:
+        return parse_toml(decode(place.read_bytes())) if place.suffix.lower() == ".toml" else {}
+    except (OSError, UnicodeDecodeError, TomlError):
+        return {}
