@@ -288,4 +288,21 @@ def dbt(
     click.echo(f"Wrote {output}: {counted(len(models), 'model')}. {FLAG_MEANING}")
 
 
-COMMANDS = (list_rules, show, codes, sql, dbt)
+@command("changes")
+@click.option("--since", required=True, metavar="VERSION", help="An earlier version of ebi-rules, such as 0.1.0.")
+def list_changes(since: str) -> None:
+    """Say what makes numbers differ from an earlier version's.
+
+    \b
+    Example:
+      ebi-rules changes --since 0.1.0
+    """
+    from ebi_rules.rule_model.version_history import changes
+    from ebi_rules.version import __version__
+
+    found = list(changes(since))
+    for sentence in found or [f"Nothing changes numbers between {since} and {__version__}."]:
+        click.echo(sentence)
+
+
+COMMANDS = (list_rules, show, list_changes, codes, sql, dbt)
