@@ -9,7 +9,7 @@ SEED ?= 1
 FOLDER ?= bench-extracts
 ONLY ?= not long
 
-.PHONY: demo test long hostile check format bench bench-national engines docs dialects test-gen agreement clean
+.PHONY: demo test long hostile check format bench bench-national engines docs site dialects test-gen agreement clean
 
 demo: $(VENV)/installed
 	$(BIN)/ebi-rules demo --force
@@ -75,7 +75,14 @@ docs: $(VENV)/installed-dev
 	$(BIN)/python -m ebi_rules.rule_model.catalogue_pages docs/rules
 	$(BIN)/python -m ebi_rules.pathways.measure_pages docs/measures.md
 	$(BIN)/python -m tests.spec.document
+	$(BIN)/python -m tests.spec.field_pages docs
+	$(BIN)/python -m tests.cli.command_pages docs
 	$(BIN)/python -m tests.report.picture docs
+
+# The documentation as a site, in the folder site: python -m http.server -d site shows it. Every link is checked.
+site: $(VENV)/installed-dev
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	$(BIN)/zensical build --strict
 
 # docs/dialects.md and the README's table, from a run of the tests that judge SQL; semantics from the spec tests.
 dialects: engines docs

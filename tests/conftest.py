@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import needs
 from tests.engines import evaluators, tally
-from tests.engines.evaluators import ENGINES, EVALUATORS
+from tests.engines.evaluators import ENGINES, EVALUATORS, JUDGES
 
 SLOW = 0.3
 """Engines that are given less than this share of generated cases are slow."""
@@ -32,19 +32,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave to long runs the longest statements of slow engines, and what a slow one is asked in a second dialect.
 
-    The first are those over numbered columns; the second, all that is not a spec test or a generated one.
+    The first are those over numbered columns, and the cube of examinations; the second, all that is not a spec test or
+    a generated one. A slow judge reads the statements of rules and measures, whose parts flows and waits have too.
     """
     slow = {name for name, evaluator in EVALUATORS.items() if evaluator.examples < SLOW and not evaluator.built_in}
     again = {
         f"{dialect} on {engine.name}" for engine in ENGINES if engine.examples < SLOW for dialect in engine.dialects[1:]
     }
+    slow_judges = {name for name, judge in JUDGES.items() if judge.slow}
     for item in items:
         values = (
             item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
         )
         texts = {value for value in values if isinstance(value, str)}
         is_second = bool(texts & again) and "engines" in item.path.parts[-2:]
-        if is_second or (texts & slow and texts & NUMBERED):
+        is_long = item.path.name == "test_imaging_cube.py" and texts & slow
+        is_read_elsewhere = item.path.name.endswith("in_warehouses.py") and texts & slow_judges
+        if is_second or is_long or is_read_elsewhere or (texts & slow and texts & NUMBERED):
             item.add_marker(pytest.mark.long)
 
 

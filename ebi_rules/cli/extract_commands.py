@@ -67,7 +67,12 @@ def demo(rows: int, out: Path, seed: int, force: bool) -> None:
 @rules_option
 @variant_option
 @extract_options
-@click.option("--explain", "with_reasons", is_flag=True, help="Add what stopped each rule and which codes matched.")
+@click.option(
+    "--explain",
+    "with_reasons",
+    is_flag=True,
+    help="Add what stopped each rule and which codes matched: a list, in CSV with spaces between.",
+)
 @skip_option
 @force_option
 def flag(

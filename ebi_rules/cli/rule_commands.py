@@ -98,7 +98,7 @@ def show(
     \b
     Examples:
       ebi-rules show 2S
-      ebi-rules show 2S --diff 2022-08
+      ebi-rules show 2E --diff 2020
     """
     from ebi_rules.results.descriptions import describe
     from ebi_rules.rule_model.catalogue import open_catalogue
@@ -125,6 +125,7 @@ def show(
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; by default the screen.")
 @places_option
 @reference_option
+@force_option
 def codes(
     rule: str,
     variant: str,
@@ -133,6 +134,7 @@ def codes(
     output: Path | None,
     places: Sequence[str],
     reference: str | None,
+    force: bool,
 ) -> None:
     """Export a rule's codes as CSV or FHIR.
 
@@ -158,7 +160,7 @@ def codes(
     if output is None:
         click.echo(text, nl=False)
         return
-    with whole_file(output, force=False) as target:
+    with whole_file(output, force) as target:
         target.write_text(text, encoding="utf-8", newline="")
     click.echo(f"Wrote {output}.")
 

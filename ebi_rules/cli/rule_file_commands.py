@@ -9,7 +9,7 @@ import click
 from ebi_rules._support.errors import RuleError, UsageError, unknown
 from ebi_rules.cli.command_line import counted
 from ebi_rules.cli.grouped_help import command
-from ebi_rules.cli.options import reference_option
+from ebi_rules.cli.options import force_option, reference_option
 
 if TYPE_CHECKING:
     from ebi_rules.rule_model.rule_files import RuleFile
@@ -106,7 +106,8 @@ def new() -> None:
 @new.command("rule")
 @click.argument("letter")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; by default KEY.toml here.")
-def new_rule(letter: str, output: Path | None) -> None:
+@force_option
+def new_rule(letter: str, output: Path | None, force: bool) -> None:
     """Write a rule file for an intervention of the programme, to fill in from its page.
 
     LETTER is its number and letter, such as 2G.
@@ -125,7 +126,7 @@ def new_rule(letter: str, output: Path | None) -> None:
     intervention = by_letter[letter.lower()]
     key, text = rule_template(intervention)
     path = output or Path(f"{key}.toml")
-    with whole_file(path) as target:
+    with whole_file(path, force) as target:
         target.write_text(text, encoding="utf-8")
     click.echo(f"Wrote {path}. Fill it in from {intervention.where_coded}, then run ebi-rules lint {path}.")
 
@@ -133,42 +134,45 @@ def new_rule(letter: str, output: Path | None) -> None:
 @new.command("policy")
 @click.argument("key")
 @_new_output
-def new_policy(key: str, output: Path | None) -> None:
+@force_option
+def new_policy(key: str, output: Path | None, force: bool) -> None:
     """Write a rule of your own, such as a policy: an example to change.
 
     \b
     Example:
       ebi-rules new policy our_spine_imaging
     """
-    path = _write_definition("policy", key, output)
+    path = _write_definition("policy", key, output, force)
     click.echo(f"Wrote {path}. Change it, then run ebi-rules lint {path} and ebi-rules test {path}.")
 
 
 @new.command("measure")
 @click.argument("key")
 @_new_output
-def new_measure(key: str, output: Path | None) -> None:
+@force_option
+def new_measure(key: str, output: Path | None, force: bool) -> None:
     """Write a measure of your own: an example to change.
 
     \b
     Example:
       ebi-rules new measure our_repeat_imaging
     """
-    path = _write_definition("measure", key, output)
+    path = _write_definition("measure", key, output, force)
     click.echo(f"Wrote {path}. Change it, then run ebi-rules lint {path} and ebi-rules measure --measures {path}.")
 
 
 @new.command("layout")
 @click.argument("key", metavar="NAME")
 @_new_output
-def new_layout(key: str, output: Path | None) -> None:
+@force_option
+def new_layout(key: str, output: Path | None, force: bool) -> None:
     """Write a layout of your own: which column has which field.
 
     \b
     Example:
       ebi-rules new layout our-extract
     """
-    path = _write_definition("layout", key, output)
+    path = _write_definition("layout", key, output, force)
     click.echo(f"Wrote {path}. Change it, then run ebi-rules lint {path} and ebi-rules check EXTRACT --layout {path}.")
 
 
@@ -182,7 +186,8 @@ def new_layout(key: str, output: Path | None) -> None:
     show_default=True,
     help="File to write.",
 )
-def new_settings(extract: str, output: Path) -> None:
+@force_option
+def new_settings(extract: str, output: Path, force: bool) -> None:
     """Write a file of settings for ebi-rules run, to fill in.
 
     \b
@@ -194,18 +199,18 @@ def new_settings(extract: str, output: Path) -> None:
     from ebi_rules.results.refresh_template import refresh_template
 
     layout = open_extract(extract).binding.layout.name
-    with whole_file(output) as target:
+    with whole_file(output, force) as target:
         target.write_text(refresh_template(extract, layout, output.absolute().parent), encoding="utf-8")
     click.echo(f"Wrote {output}. Fill it in, then run ebi-rules run {output}.")
 
 
-def _write_definition(kind: str, key: str, output: Path | None) -> Path:
+def _write_definition(kind: str, key: str, output: Path | None, force: bool) -> Path:
     from ebi_rules._support.atomic_output import whole_file
     from ebi_rules.rule_model.rule_template import definition_template
 
     path = output or Path(f"{key}.toml")
     text = definition_template(kind, key)
-    with whole_file(path) as target:
+    with whole_file(path, force) as target:
         target.write_text(text, encoding="utf-8")
     return path
 

@@ -24,6 +24,8 @@ from ebi_rules.rule_model.catalogue import RuleNames, choose_rules
 from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic, criteria_of
 
 CSV, PARQUET = ".csv", ".parquet"
+_BETWEEN_CODES = " "
+"""Between the codes in a cell of CSV, which has no lists."""
 """How flags can be written."""
 
 
@@ -206,7 +208,7 @@ def write_flags(
         reader = flagged.decided.reader
         with reading(reader), naming_damage():
             if target.suffix == CSV:
-                rows.sink_csv(target)
+                rows.with_columns(pl.col(pl.List(pl.String)).list.join(_BETWEEN_CODES)).sink_csv(target)
             else:
                 rows.sink_parquet(target)
         checked = checked_rows(reader, flagged.criteria)

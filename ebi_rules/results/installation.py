@@ -15,7 +15,7 @@ from ebi_rules.report.png import find_font
 from ebi_rules.version import __version__
 
 _PROGRAM = "ebi-rules"
-_NOT_FOR_USERS = ("dev", "engines", "docs")
+_NOT_FOR_USERS = ("dev", "docs", "engines")
 _VARIABLES = ("EBI_RULES_PATH", "EBI_REFERENCE", SPECIALIST_VARIABLE, "SOURCE_DATE_EPOCH", "JAVA_HOME")
 _SET_BY_US = "POLARS_ROW_GROUP_PREFETCH_SIZE"
 _WHAT_FOR = {

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from faker import Faker
 
 if TYPE_CHECKING:
     from numpy.random import Generator
@@ -19,6 +18,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 PROVIDERS = 32
 """The number of providers."""
+_BIRDS = """
+    Avocet Bittern Brambling Bullfinch Chiffchaff Coot Cormorant Curlew Dipper Dunlin Fieldfare Firecrest Gannet
+    Goldcrest Guillemot Kestrel Kittiwake Lapwing Nuthatch Osprey Pintail Plover Ptarmigan Redshank Redstart Sanderling
+    Siskin Stonechat Turnstone Wheatear Whimbrel Yellowhammer
+"""
+"""Names of made-up providers: no NHS organisation is called so."""
+
 _FIRST_DAY, _DAYS = date(2023, 4, 1), 3 * 365
 
 _VALUES: Mapping[str, Mapping[str | None, float]] = {
@@ -73,13 +79,10 @@ class Organisations:
 
 def organisations(seed: int) -> Organisations:
     """Return the providers of a seed."""
-    faker = Faker("en_GB")
-    faker.seed_instance(seed)
     rng = np.random.default_rng([seed, 10**9])
-    names = tuple(
-        f"{faker.unique.last_name()} {kind} (made up)"
-        for kind in ["Hospitals", "Community Trust", "Clinics", "Infirmary"] * (PROVIDERS // 4)
-    )
+    birds = np.random.default_rng([seed, 10**9, 1]).permutation(_BIRDS.split())
+    kinds = ["Hospitals", "Community Trust", "Clinics", "Infirmary"] * (PROVIDERS // 4)
+    names = tuple(f"{bird} {kind} (made up)" for bird, kind in zip(birds, kinds, strict=True))
     return Organisations(
         names=names,
         size=rng.dirichlet(np.full(PROVIDERS, 3.0)),

@@ -31,6 +31,13 @@ def test_flag_explains(run: Run, extract: Extract, tmp_path: Path) -> None:
     assert flags[f"{KEY}__codes"].to_list() == [["U055"], ["U135", "Z665"], ["U135", "C509"], []]
 
 
+def test_flag_explains_in_csv_too(run: Run, extract: Extract, tmp_path: Path) -> None:
+    run("flag", str(extract()), "-o", "flags.csv", "--explain", "--rule", "2S")
+    flags = pl.read_csv(tmp_path / "flags.csv", infer_schema=False)
+    assert flags[f"{KEY}__codes"].to_list() == ["U055", "U135 Z665", "U135 C509", ""]
+    assert flags[f"{KEY}__stopped_by"].to_list() == [None, None, "imaging", "imaging"]
+
+
 def test_flag_takes_a_variant_and_keeps_the_column_name(run: Run, extract: Extract, tmp_path: Path) -> None:
     run("flag", str(extract()), "-o", "flags.parquet", "--variant", "attended")
     assert pl.read_parquet(tmp_path / "flags.parquet")[KEY].to_list() == [True, False, False, False]

@@ -85,6 +85,13 @@ def test_every_command_is_under_a_heading_with_a_whole_sentence() -> None:
     assert "..." not in _help(()).partition("Start")[2]
 
 
+def test_what_can_write_can_be_told_to_replace() -> None:
+    """The error of an output that exists says: use --force."""
+    for names in COMMANDS:
+        options = {option for each in _command(names).params for option in each.opts}
+        assert "--force" in options or not {"-o", "--output", "--out"} & options, names
+
+
 def test_there_is_colour_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ["audit", "--help"]
     assert "\x1b[1mWhat is read" in CliRunner().invoke(command_group, arguments, color=True).output

@@ -124,6 +124,7 @@ def test_postgres_counts_a_table(extract: Path, postgres: object) -> None:
     assert os.environ["PGHOST"] not in str(found.run)
 
 
+@pytest.mark.long  # test_spark_cluster asks the same of two workers.
 @pytest.mark.needs("Apache Spark")
 def test_spark_counts_files(slow_extract: Path) -> None:
     named = {name: str(path) for name, path in children(slow_extract).items()}

@@ -177,6 +177,7 @@ def test_tables_by_postgres(people: Path, postgres: object) -> None:
     _require_equal(run_measures(extracts, by=["referral_source"], settings=SETTINGS), people)
 
 
+@pytest.mark.long
 @pytest.mark.needs("Apache Spark")
 def test_files_by_spark(people: Path) -> None:
     extracts = [ebi.open(str(people / f"{dataset}.parquet"), engine="spark") for dataset in DATASETS]

@@ -34,7 +34,7 @@ assert workers == 2, workers
 
 import ebi_rules as ebi
 
-audit = ebi.audit(ebi.open(sys.argv[1], engine="spark"), "2S", by=["referral_source"])
+audit = ebi.audit(ebi.open(sys.argv[1], engine="spark"), "2S")
 audit.exact_cube.write_parquet(sys.argv[2])
 session.stop()
 """
@@ -54,7 +54,7 @@ def test_two_workers_count_what_polars_counts(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, str(folder), str(counted), json.dumps(_SETTINGS)]
     done = subprocess.run(command, env={**os.environ, "SPARK_HOME": home}, capture_output=True, text=True, timeout=420)
     assert done.returncode == 0, done.stderr[-3000:]
-    cube = ebi.audit(folder, "2S", by=["referral_source"]).exact_cube
+    cube = ebi.audit(folder, "2S").exact_cube
     expected = cube.filter(~pl.col("measure").is_in(["codes", "invalid"]))
     found = pl.read_parquet(counted)
     assert found.cast(pl.Schema(expected.schema)).equals(expected)

@@ -37,8 +37,8 @@ PUBLIC = set(
 
 TOP_LEVEL = set(
     """
-    .ci .gitignore CHANGELOG.md CONTRIBUTING.md LICENSE Makefile README.md docs ebi_rules examples fixtures opcs_icd
-    pyproject.toml tests
+    .ci .gitignore .pre-commit-config.yaml CHANGELOG.md CITATION.cff CONTRIBUTING.md LICENSE Makefile README.md
+    SECURITY.md docs ebi_rules examples fixtures mkdocs.yml opcs_icd pyproject.toml tests
     """.split()
 )
 """All that the first folder may have."""
