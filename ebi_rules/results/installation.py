@@ -69,7 +69,7 @@ def _versions() -> Iterator[Part]:
 
 def _extras() -> Iterator[Part]:
     required: dict[str, list[str]] = {}
-    for text in metadata.requires(_PROGRAM) or ():
+    for text in _requirements():
         package = re.match(r"[A-Za-z0-9_.-]+", text)
         extra = re.search(r"""extra\s*==\s*['"]([^'"]+)['"]""", text)
         if package and extra and extra[1] not in _NOT_FOR_USERS:
@@ -80,6 +80,14 @@ def _extras() -> Iterator[Part]:
         found = ", ".join(f"{package} {version}" for package, version in pairs) if all(versions) else None
         how = "" if found else f"; pip install '{_PROGRAM}[{name}]'"
         yield Part("extra", name, found, f"for {_WHAT_FOR.get(name, name)}{how}")
+
+
+def _requirements() -> list[str]:
+    """Return what the package requires; nothing where it is run from its folder without being installed."""
+    try:
+        return metadata.requires(_PROGRAM) or []
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def _programs() -> Iterator[Part]:

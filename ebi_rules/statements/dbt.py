@@ -24,7 +24,7 @@ from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.version import __version__
 
 OURS = re.compile(
-    r"dbt_project\.yml|README\.md|models/(sources|schema)\.yml|macros/ebi_cube\.sql|models/ebi_[a-z0-9_-]+\.sql"
+    r"dbt_project\.yml|README\.md|models/(sources|schema|exposures)\.yml|macros/ebi_cube\.sql|models/ebi_[a-z0-9_-]+\.sql"
     r"|logs/dbt\.log(\.\d+)?|target/.+|\.user\.yml",
     re.DOTALL,
 )
@@ -35,6 +35,7 @@ _SOURCE = "ebi"
 _PLACE = "ebi_source_of_{name}"
 CUBE = "ebi_cube"
 _ABOUT_CUBE = "Counts for ebi-rules audit --from-cube; exact."
+_TESTED = {"data_tests": ["not_null"]}
 _MEANING_OF_FLAG = "1 is in scope of the guidance, which does not mean inappropriate."
 
 
@@ -93,6 +94,7 @@ def write_package(
         (target / "dbt_project.yml").write_text(_yaml(_project()), encoding="utf-8")
         (target / "README.md").write_text(_readme(rules), encoding="utf-8")
         (target / "models" / "sources.yml").write_text(_yaml(_sources(tables)), encoding="utf-8")
+        (target / "models" / "exposures.yml").write_text(_yaml(_exposures(rules)), encoding="utf-8")
         (target / "models" / "schema.yml").write_text(_yaml(_schema(rules, source.binding)), encoding="utf-8")
         for name, text in models.items():
             (target / "models" / f"{name}.sql").write_text(text, encoding="utf-8")
@@ -119,6 +121,7 @@ def _sources(tables: Mapping[str, str]) -> dict[str, object]:
     source: dict[str, object] = {"name": _SOURCE}
     if schema := schemas.pop():
         source["schema"] = schema
+    source["description"] = "The activity that the rules are about, and its tables of codes, if it has some."
     source["tables"] = [{"name": name, "identifier": table.rpartition(".")[2]} for name, table in tables.items()]
     return {"version": 2, "sources": [source]}
 
@@ -133,15 +136,35 @@ def _schema(rules: Sequence[Rule], binding: Binding) -> dict[str, object]:
     is_alone = len(binding.keys) == 1
     quoted = {} if binding.key.isidentifier() else {"quote": True}
     key = {"name": binding.key, **quoted, "data_tests": ["not_null", *([repeated] if is_alone else [])]}
+    key["description"] = "The activity's key."
     models: list[dict[str, object]] = []
     for rule in rules:
-        flag = {"name": rule.key, "quote": True, "data_tests": ["not_null", zero_or_one]}
+        about = f"1 where the activity meets: {', '.join(rule.criteria)}; else 0."
+        flag = {"name": rule.key, "quote": True, "description": about, "data_tests": ["not_null", zero_or_one]}
         title = _without_expressions(rule.title)
         description = f"{title}, edition {rule.edition_name}, variant {rule.variant_name}. {_MEANING_OF_FLAG}"
         models.append({"name": f"ebi_{rule.key.lower()}", "description": description, "columns": [key, flag]})
-    measure = {"name": "measure", "data_tests": ["not_null"]}
-    models.append({"name": CUBE, "description": _ABOUT_CUBE, "columns": [measure]})
+    columns = [
+        {"name": "measure", "description": "What is counted: activity, eligible, flagged, left ...", **_TESTED},
+        {"name": "item", "description": "What it is about, such as a criterion or a variant."},
+        {"name": "count", "quote": True, "description": "How many activities; exact.", **_TESTED},
+    ]
+    models.append({"name": CUBE, "description": _ABOUT_CUBE, "columns": columns})
     return {"version": 2, "models": models}
+
+
+def _exposures(rules: Sequence[Rule]) -> dict[str, object]:
+    """Return who uses the models: the audit and its report."""
+    exposure = {
+        "name": "ebi_audit",
+        "label": "Evidence-Based Interventions audit",
+        "type": "analysis",
+        "maturity": "medium",
+        "description": "The report of ebi-rules audit --from-cube: activity in scope of the guidance, by provider.",
+        "depends_on": [f"ref('{name}')" for name in (CUBE, *(f"ebi_{rule.key.lower()}" for rule in rules))],
+        "owner": {"name": "Whoever runs ebi-rules here"},
+    }
+    return {"version": 2, "exposures": [exposure]}
 
 
 def _readme(rules: Sequence[Rule]) -> str:
@@ -163,7 +186,15 @@ Counts are exact.
 
 
 def _yaml(content: object) -> str:
-    return str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
+    return str(yaml.dump(content, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120))
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes YAML as a person would: what stands twice is written twice, and not as an anchor and aliases."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        """Return that nothing is referred to."""
+        return True
 
 
 def _without_expressions(text: str) -> str:

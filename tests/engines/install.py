@@ -38,7 +38,8 @@ def _dbt() -> None:
     if not folder.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     # Later ones fetch a part of theirs from elsewhere than the package registry.
-    _pip(folder / "bin" / "python", "install", "dbt-core>=1.10,<1.11", "dbt-duckdb>=1.10,<1.11", "duckdb>=2")
+    wanted = ("dbt-core>=1.10,<1.11", "dbt-duckdb>=1.10,<1.11", "duckdb>=2", "dbt-postgres>=1.9,<1.11")
+    _pip(folder / "bin" / "python", "install", *wanted)
 
 
 def _openssl() -> None:

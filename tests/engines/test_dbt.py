@@ -1,10 +1,12 @@
 """The dbt package builds with dbt-duckdb, its tests pass, and its models are the flags and the cube of Polars."""
 
 import json
+import os
 import subprocess
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -75,6 +77,36 @@ def test_the_package_builds(layout: str, tmp_path: Path) -> None:
     assert _cube(tmp_path).equals(expected)
     own = pl.col("rule") == "2S_lower_back_imaging"
     assert flagged == (expected.filter(own, pl.col("measure") == "flagged")["count"].sum(),)
+
+
+@pytest.mark.needs("dbt", "PostgreSQL")
+def test_the_package_builds_in_postgres_and_again_a_month_later(tmp_path: Path, postgres: Any) -> None:
+    write_extract(tmp_path / "opa.parquet", 2_000, 6)
+    rows, day = pl.read_parquet(tmp_path / "opa.parquet"), pl.col("Appointment_Date")
+    made = ["-o", str(tmp_path / "p"), "--dialect", "postgres", "--layout", "ncdr-opa", "--table", "public.opa_of_dbt"]
+    assert CliRunner().invoke(command_group, ["dbt", *RULES, *made]).exit_code == 0
+    where = {name: os.environ[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGDATABASE")}
+    output = {"type": "postgres", "host": where["PGHOST"], "port": int(where["PGPORT"]), "user": where["PGUSER"]}
+    output |= {"password": "", "dbname": where["PGDATABASE"], "schema": "public", "threads": 1}
+    profile = {"ebi_rules": {"target": "here", "outputs": {"here": output}}}
+    (tmp_path / "profiles.yml").write_text(json.dumps(profile))
+    command = [DBT, "build", "--project-dir", tmp_path / "p", "--profiles-dir", tmp_path]
+    postgres.load("opa_of_dbt", rows.clear(), "postgres")
+    is_early = day < date(2025, 9, 1)
+    for added, known in (
+        (rows.filter(is_early), rows.filter(is_early)),
+        (rows.filter(~is_early | day.is_null()), rows),
+    ):
+        # The views of the package stand on the table, so that rows are added to it.
+        postgres.load("added", added, "postgres")
+        postgres.execute("INSERT INTO opa_of_dbt SELECT * FROM added")
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        counted = pl.DataFrame(
+            postgres.rows("SELECT * FROM ebi_cube"), schema=list(_expected(known).columns), orient="row"
+        )
+        cube = without_stray_months(read_cube(counted.cast(pl.String)), today())[0]
+        assert cube.equals(_expected(known))
 
 
 @pytest.mark.needs("dbt")

@@ -1,4 +1,4 @@
-"""What is published: the wheel and the source have what they need and nothing else, and are the same bytes each time."""
+"""What is published: the wheel and the source have what they need, nothing else, and are the same bytes each time."""
 
 import re
 import subprocess
