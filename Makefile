@@ -30,6 +30,8 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/python -m tests.words
 	PYTHONPATH=. $(BIN)/lint-imports
 
 format: $(VENV)/installed-dev

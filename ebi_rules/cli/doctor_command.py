@@ -1,4 +1,4 @@
-"""The command that says what is installed."""
+"""The command that shows what is installed."""
 
 import json
 from dataclasses import asdict
@@ -18,7 +18,7 @@ _HEADINGS = {
 @command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def doctor(as_json: bool) -> None:
-    """Say what is installed, and what is missing for what.
+    """Show what is installed, and what is missing.
 
     \b
     Example:

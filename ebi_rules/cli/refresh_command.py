@@ -66,7 +66,7 @@ class _RefreshSettings:
 @click.option("--again", is_flag=True, help="Count although nothing has changed since the last run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, for a scheduler, and nothing else.")
 def run(settings: Path, again: bool, as_json: bool) -> None:
-    """Repeat an audit every month, and say what moved.
+    """Repeat an audit every month, and report what changed.
 
     SETTINGS is a file that names the extract, the rules, the options of an audit, and where runs are kept; by default
     ebi-rules.toml. Months are added to the cube of the last run. Each run has a folder of its own, with the tables,

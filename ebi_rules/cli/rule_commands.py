@@ -293,7 +293,7 @@ def dbt(
 @command("changes")
 @click.option("--since", required=True, metavar="VERSION", help="An earlier version of ebi-rules, such as 0.1.0.")
 def list_changes(since: str) -> None:
-    """Say what makes numbers differ from an earlier version's.
+    """List what makes numbers differ from an earlier version.
 
     \b
     Example:
@@ -302,8 +302,8 @@ def list_changes(since: str) -> None:
     from ebi_rules.rule_model.version_history import changes
     from ebi_rules.version import __version__
 
-    found = list(changes(since))
-    for sentence in found or [f"Nothing changes numbers between {since} and {__version__}."]:
+    sentences = list(changes(since))
+    for sentence in sentences or [f"Nothing changes numbers between {since} and {__version__}."]:
         click.echo(sentence)
 
 

@@ -66,7 +66,7 @@ def _keeping(session: Any, statement: str) -> Iterator[str]:
     """Keep what a statement selects on the workers: Spark works a step out again for each step that reads it.
 
     If it is small, it is marked to be sent to every worker: Spark takes a step for as large as the table that it reads,
-    and would send and sort every row of the table in order to join it.
+    and would send and sort every row of the table to join it.
     """
     name = f"ebi_step_{next(_NUMBERS)}"
 

@@ -22,7 +22,7 @@ def read_other_definitions(places: Iterable[Path]) -> list[Path]:
         RuleError: A measure or a flow is wrong.
         LayoutError: A layout is wrong.
     """
-    found = []
+    definitions = []
     for place in places:
         table = _table(place)
         if _OF_A_LAYOUT in table:
@@ -33,8 +33,8 @@ def read_other_definitions(places: Iterable[Path]) -> list[Path]:
             measures(place)
         else:
             continue
-        found.append(place)
-    return found
+        definitions.append(place)
+    return definitions
 
 
 def _table(place: Path) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """A flow: the stages of a pathway, and what people's pathways are.
 
-`paths` defines what a flow means, slowly and obviously, over the activities of one person; `flow_moves` counts the
+`paths` defines what a flow means, slowly and plainly, over the activities of one person; `flow_moves` counts the
 pathways of all people.
 """
 

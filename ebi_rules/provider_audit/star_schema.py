@@ -74,7 +74,7 @@ MEANINGS: Mapping[str, str] = {
     "partial": "whether the data do not cover all of the month or quarter",
     "judged": "how the series is judged",
     "policy": "the month or quarter in which the policy begins",
-    "variant": "another reading of the rule; default is the rule as designed",
+    "variant": "another interpretation of the rule; default is the rule as designed",
     "difference": "in scope under the variant, less in scope under the rule as designed",
     "differs": "activity to which the variant gives another answer",
     "about": "what the variant is",

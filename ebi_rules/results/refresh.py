@@ -146,9 +146,9 @@ def _reasons(earlier: EarlierRun | None, rests_on: RestsOn, audit: Audit) -> lis
         f"{path} has changed" for path in files_now if files_before.get(path, files_now[path]) != files_now[path]
     ]
     reasons += [f"{path} is not read any more" for path in files_before if path not in files_now]
-    found = causes(earlier.record, audit.run)
-    reasons += [words for of_cause in found.values() for words in of_cause.values()]
-    if not found and before.get("settings") != now["settings"]:
+    different = causes(earlier.record, audit.run)
+    reasons += [words for of_cause in different.values() for words in of_cause.values()]
+    if not different and before.get("settings") != now["settings"]:
         reasons.append("the settings have changed")
     return reasons
 

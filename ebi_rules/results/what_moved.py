@@ -41,23 +41,23 @@ def causes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[
     Returns:
         By cause (SOFTWARE, SETTINGS, RULE): the words by rule, or of all rules under None.
     """
-    found: dict[str, dict[str | None, str]] = {}
+    different: dict[str, dict[str | None, str]] = {}
     if before["version"] != now["version"]:
-        found[SOFTWARE] = {None: f"ebi-rules {before['version']} before, {now['version']} now"}
+        different[SOFTWARE] = {None: f"ebi-rules {before['version']} before, {now['version']} now"}
     options = [name for name in ("layout", "columns", "options", "engine") if before.get(name) != now.get(name)]
     options += ["how counts are shown"] if not shown_alike(before, now) else []
     prints = [_prints(run) for run in (before, now)]
     options += sorted({name for name in {*prints[0], *prints[1]} if prints[0].get(name) != prints[1].get(name)})
     if options:
-        found[SETTINGS] = {None: f"other settings: {', '.join(options)}"}
+        different[SETTINGS] = {None: f"other settings: {', '.join(options)}"}
     rules = {rule["key"]: rule for rule in before["rules"]}
     for rule in now["rules"]:
         earlier = rules.get(rule["key"], rule)
         if earlier["content_hash"] != rule["content_hash"] or earlier["variant"] != rule["variant"]:
             editions = [f"{each['edition']} {each['variant']}" for each in (earlier, rule)]
             other = f"{editions[0]} before, {editions[1]} now" if editions[0] != editions[1] else "its criteria"
-            found.setdefault(RULE, {})[rule["key"]] = f"{rule['key']} was changed: {other}"
-    return found
+            different.setdefault(RULE, {})[rule["key"]] = f"{rule['key']} was changed: {other}"
+    return different
 
 
 def what_moved(before: EarlierRun, audit: Audit) -> pl.DataFrame:
@@ -91,12 +91,12 @@ def what_moved(before: EarlierRun, audit: Audit) -> pl.DataFrame:
         .otherwise(pl.lit(CHANGED))
     )
     exact = _ExactChanges(before.cube(), audit.exact_cube)
-    found = causes(before.record, audit.run)
+    known_causes = causes(before.record, audit.run)
     rows = moved.with_columns(change=kind).sort(*_KEYS, nulls_last=True)
     if not shown_alike(before.record, audit.run):
         rows = rows.filter(pl.col("change") != CHANGED)
     why = [
-        _why(found, exact, rule, provider, month) if change == CHANGED else None
+        _why(known_causes, exact, rule, provider, month) if change == CHANGED else None
         for rule, provider, month, change in rows.select(*_KEYS, "change").iter_rows()
     ]
     return rows.select(
@@ -176,12 +176,16 @@ class _ExactChanges:
 
 
 def _why(
-    found: Mapping[str, Mapping[str | None, str]], exact: _ExactChanges, rule: str, provider: str | None, month: str
+    known_causes: Mapping[str, Mapping[str | None, str]],
+    exact: _ExactChanges,
+    rule: str,
+    provider: str | None,
+    month: str,
 ) -> str:
     """Return why a count moved; several causes cannot be told apart."""
     if exact.none_of(rule, provider, month):
         return DISCLOSURE
-    names = [name for name in (RULE, SOFTWARE, SETTINGS) if {None, rule} & set(found.get(name, ()))]
+    names = [name for name in (RULE, SOFTWARE, SETTINGS) if {None, rule} & set(known_causes.get(name, ()))]
     if not names or exact.of_activity(provider, month):
         names.insert(0, RESTATED)
     return " or ".join(names)

@@ -47,7 +47,7 @@ def page(tally: Tally) -> str:
     lines += _table(["evaluator", "version", "cases", "mismatches"], _frames(tally))
     lines += ["## What differs", ""]
     lines += _table(["dialect", "for", "how its text differs"], _differences())
-    lines += ["Why the text is not simply transpiled: [why-not-transpile.md](why-not-transpile.md).", ""]
+    lines += ["Why the text is not transpiled: [why-not-transpile.md](why-not-transpile.md).", ""]
     return "\n".join(lines)
 
 
