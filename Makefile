@@ -9,7 +9,8 @@ SEED ?= 1
 FOLDER ?= bench-extracts
 ONLY ?= not long
 
-.PHONY: demo test long hostile check format bench bench-national engines docs site dialects test-gen agreement clean
+.PHONY: demo test long hostile check format bench bench-national engines docs site lowest dialects test-gen \
+    agreement clean
 
 demo: $(VENV)/installed
 	$(BIN)/ebi-rules demo --force
@@ -59,6 +60,16 @@ bench-national: $(VENV)/installed-dev
 	$(BIN)/python -m tests.bench.national --rows 100000000 --keep $(FOLDER) --record docs/performance.json
 	$(BIN)/python -m tests.bench.page docs/performance.json
 
+# The package at the lowest versions that it allows, in an environment of its own: meaning, statements, cubes, the commands.
+lowest:
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --upgrade pip
+	.venv-lowest/bin/python -m tests.lowest > .venv-lowest/lowest.txt
+	.venv-lowest/bin/python -m pip install --quiet --requirement .venv-lowest/lowest.txt --editable . duckdb fastexcel \
+	    hypothesis pandas pytest pytest-xdist
+	.venv-lowest/bin/python -m pytest -n auto -m "not long and not needs" tests/spec tests/unit/test_cube.py \
+	    tests/unit/test_library.py tests/unit/test_statements.py tests/cli/test_commands.py tests/cli/test_refresh.py
+
 # Random extracts dense around the rule's boundaries: mismatches with the reference, by evaluator.
 agreement: $(VENV)/installed-dev
 	$(BIN)/python -m tests.engines.agreement --rows 200000
@@ -107,4 +118,4 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) .engines ebi-demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache
+	rm -rf $(VENV) .venv-lowest .engines ebi-demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache
