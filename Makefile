@@ -67,8 +67,8 @@ lowest:
 	.venv-lowest/bin/python -m tests.lowest > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet --requirement .venv-lowest/lowest.txt --editable . duckdb fastexcel \
 	    hypothesis pandas pytest pytest-xdist
-	.venv-lowest/bin/python -m pytest -n auto -m "not long and not needs" tests/spec tests/unit/test_cube.py \
-	    tests/unit/test_library.py tests/unit/test_statements.py tests/cli/test_commands.py tests/cli/test_refresh.py
+	.venv-lowest/bin/python -m pytest -n auto -m "not long and not needs" tests/spec/boundaries tests/unit/test_cube.py \
+	    tests/unit/test_statements.py tests/cli/test_commands.py
 
 # Random extracts dense around the rule's boundaries: mismatches with the reference, by evaluator.
 agreement: $(VENV)/installed-dev
@@ -118,4 +118,4 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) .venv-lowest .engines ebi-demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache
+	rm -rf $(VENV) .venv-lowest .engines ebi-demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .grimp_cache .import_linter_cache check.log site

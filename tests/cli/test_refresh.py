@@ -33,7 +33,7 @@ rule = ["2S", "2T"]
 @pytest.fixture(scope="module")
 def everything(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     path = tmp_path_factory.mktemp("refresh") / "opa.parquet"
-    write_extract(path, 12_000, 3)
+    write_extract(path, 8_000, 3)
     return pl.read_parquet(path)
 
 

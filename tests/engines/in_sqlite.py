@@ -43,6 +43,9 @@ class SQLite(SqlEngine):
     def rows(self, query: str) -> Sequence[tuple[object, ...]]:
         return self.connection.execute(query).fetchall()
 
+    def stop(self) -> None:
+        self.connection.close()
+
 
 class Oracle(SQLite):
     """SQLite whose texts and functions know no empty text, as Oracle's do not."""

@@ -20,7 +20,7 @@ EXACT = ebi.Settings(disclosure="none")
 def frame(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     """Return an extract with days that are missing, too early or too late."""
     path = tmp_path_factory.mktemp("append") / "opa.parquet"
-    write_extract(path, 6_000, 3)
+    write_extract(path, 4_000, 3)
     place = pl.int_range(pl.len())
     odd = pl.when(place % 97 == 0).then(None).when(place % 101 == 0).then(date(1900, 1, 1))
     return pl.read_parquet(path).with_columns(odd.otherwise("Appointment_Date").alias("Appointment_Date"))

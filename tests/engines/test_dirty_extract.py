@@ -101,9 +101,10 @@ def test_postgres(dirty: Path, right: ebi.Audit, monkeypatch: pytest.MonkeyPatch
     agree(ebi.audit(ebi.open("quoted_names", engine="postgres"), RULES, settings=right.settings), right)
 
 
-def test_sqlite(dirty: Path, right: ebi.Audit) -> None:
+def test_sqlite(dirty: Path, right: ebi.Audit, request: pytest.FixtureRequest) -> None:
     """No engine of ours counts in SQLite: its text is run, as somebody would who pastes it."""
     connection = sqlite3.connect(":memory:")
+    request.addfinalizer(connection.close)
     frame = pl.read_parquet(dirty).with_columns(pl.col(pl.Date).cast(pl.String))
     types = ", ".join(f'"{name}" {"TEXT" if kind == pl.String else "INTEGER"}' for name, kind in frame.schema.items())
     connection.execute(f"CREATE TABLE opa ({types})")

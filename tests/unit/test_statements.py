@@ -210,6 +210,7 @@ def test_counts_group_by_provider_and_month(tmp_path: object) -> None:
     lite.execute(f"CREATE TABLE opa ({', '.join(frame.columns)})")
     lite.executemany("INSERT INTO opa VALUES (?, ?, ?, ?, ?, ?, ?, ?)", frame.iter_rows())
     assert _counted(lambda text: lite.execute(text).fetchall(), "sqlite") == expected
+    lite.close()
 
 
 def test_the_view_and_the_case_run() -> None:
