@@ -17,9 +17,9 @@ from pathlib import Path
 
 from ebi_rules._support.errors import EbiError, EngineError, UsageError
 from ebi_rules._support.moving import exchange, move_new
-from ebi_rules._support.output_lock import reserved, scratch_path
+from ebi_rules._support.output_lock import SCRATCH, reserved, scratch_path
 
-__all__ = ["require_apart", "require_free", "reserved_output", "whole_file", "whole_folder"]
+__all__ = ["remove_leftovers", "require_apart", "require_free", "reserved_output", "whole_file", "whole_folder"]
 
 _OLD = "old"
 """The name, in the hidden folder, of an earlier output that was moved aside."""
@@ -114,6 +114,18 @@ def reserved_output(path: Path, force: bool) -> Iterator[Path]:
         _restore(scratch_path(place) / _OLD, place)
         require_free(path, force)
         yield place
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what runs that were killed left in a folder whose outputs have a new name each time.
+
+    An output with the same name as before removes its own. Nobody else may be writing to the folder.
+    """
+    for leftover in folder.glob(f"{SCRATCH}*") if folder.is_dir() else ():
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
 
 
 def require_apart(output: Path, inputs: Iterable[Path]) -> None:

@@ -10,6 +10,9 @@ from filelock import FileLock, Timeout
 
 from ebi_rules._support.errors import EngineError, UsageError
 
+SCRATCH = ".ebi-rules-"
+"""How the names of hidden files and folders beside outputs begin."""
+
 _reserved: set[Path] = set()
 """The outputs that this process has reserved."""
 
@@ -53,4 +56,4 @@ def scratch_path(path: Path) -> Path:
     It is the same in every run, so that a run finds what an earlier one left that was killed.
     """
     name = hashlib.sha256(os.path.normcase(path.name).encode()).hexdigest()[:16]
-    return path.parent / f".ebi-rules-{name}"
+    return path.parent / f"{SCRATCH}{name}"

@@ -177,6 +177,8 @@ def _refreshed(
     further = {name: options.pop(name) for name in ("charts", "star_schema")}
     titles = find_reference(options.pop("reference"))
     named_files = [*(options[name] for name in INPUT_FILES), *settings_files().values()]
+    if (options["layout"] or "").endswith(".toml"):
+        named_files.append(options["layout"])
     require_possible(printed["pdf"], printed["pptx"], printed["pack"], printed["name_others"], by, False)
     require_distinct([refresh.runs, refresh.exact, *(folder for folder in further.values() if folder)])
     extract_settings = {name: options.pop(name) for name in EXTRACT_OPTIONS}

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ebi_rules._support.atomic_output import require_apart, require_distinct, reserved_output, whole_file
+from ebi_rules._support.atomic_output import (
+    remove_leftovers,
+    require_apart,
+    require_distinct,
+    reserved_output,
+    whole_file,
+)
 from ebi_rules._support.errors import EngineError
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.results.audit_result import Audit
@@ -80,6 +86,8 @@ class Refresh:
         for folder in (self.runs, self.exact):
             require_apart(folder, map(Path, rests_on.files or ()))
         with reserved_output(self.runs, force=True), reserved_output(self.exact, force=True):
+            for folder in (self.runs, self.exact):
+                remove_leftovers(folder)
             earlier = last_run(self.runs, self.exact)
             if earlier is not None and not again and _is_same(earlier, rests_on):
                 return {"status": UNCHANGED, "since": earlier.name}

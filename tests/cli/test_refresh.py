@@ -338,3 +338,32 @@ def test_the_settings_in_the_docs_are_read(
     everything.head(2_000).write_parquet("opa.parquet")
     (tmp_path / "names.csv").write_text("code,name\nZZ0,Made-up Hospital\n")
     assert refresh(settings=block)["status"] == "counted"
+
+
+def test_what_a_killed_run_left_is_removed(
+    refresh: Callable[..., Any], everything: pl.DataFrame, tmp_path: Path
+) -> None:
+    everything.head(2_000).write_parquet("opa.parquet")
+    refresh(settings=_SETTINGS)
+    for folder in ("runs", "exact"):
+        left = tmp_path / folder / ".ebi-rules-0123456789abcdef"
+        left.mkdir()
+        (left / "half.csv").write_text("half")
+        (tmp_path / folder / ".ebi-rules-0123456789abcdef.lock").write_text("")
+    refresh("--again")
+    assert not [path for folder in ("runs", "exact") for path in (tmp_path / folder).glob(".ebi-rules-*")]
+
+
+def test_a_layout_that_was_edited_is_a_change(
+    refresh: Callable[..., Any], run: Run, everything: pl.DataFrame, tmp_path: Path
+) -> None:
+    everything.head(2_000).write_parquet("opa.parquet")
+    run("new", "layout", "ours")
+    settings = _SETTINGS + 'layout = "ours.toml"\n'
+    refresh(settings=settings)
+    assert refresh()["status"] == "unchanged"
+    text = (tmp_path / "ours.toml").read_text()
+    (tmp_path / "ours.toml").write_text(text.replace('"Der_Provider_Code"', '"Der_Provider_Site_Code"'))
+    summary = refresh()
+    assert "ours.toml has changed" in summary["because"]
+    assert "the columns" in summary["counted_again"]
