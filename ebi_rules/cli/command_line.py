@@ -5,7 +5,9 @@ file is wrong, 4 the extract is wrong, 5 an engine failed; 130, 141 and 143 wher
 """
 
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +22,9 @@ from ebi_rules.cli.stop_signals import received
 from ebi_rules.version import __version__
 
 _NO_PARTIAL_OUTPUT = "No partial output is left."
+_NARROWEST = 20
+"""The last column of a table is at least so wide."""
+
 _SMALLER_STEPS = (
     "To count less at once: name fewer fields with --by; count parts with --months or --provider and --save-cube, and "
     "add them up with --from-cube; or count in a database with --engine."
@@ -87,6 +92,17 @@ def command_group(debug: bool) -> None:
     An EXTRACT is parquet (a file, a folder or a glob), CSV, Arrow IPC, a Delta or an Iceberg table. A flag means in
     scope of the guidance, never inappropriate.
     """
+
+
+def show_columns(rows: Sequence[Sequence[str]], indent: str = "") -> None:
+    """Show rows in columns; on a terminal the last column is wrapped so that no line is wider."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for *cells, last in rows:
+        first = indent + "".join(f"{cell:<{width}}  " for cell, width in zip(cells, widths, strict=True))
+        wrapped = textwrap.wrap(last, max(room - len(first), _NARROWEST)) if room else [last]
+        for place, line in enumerate(wrapped or [""]):
+            click.echo(f"{first if not place else ' ' * len(first)}{line}".rstrip())
 
 
 def counted(number: int, noun: str) -> str:

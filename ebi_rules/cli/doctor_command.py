@@ -2,10 +2,15 @@
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
+from ebi_rules.cli.command_line import show_columns
 from ebi_rules.cli.grouped_help import command
+
+if TYPE_CHECKING:
+    from ebi_rules.results.installation import Part
 
 _HEADINGS = {
     "version": "Versions",
@@ -30,14 +35,15 @@ def doctor(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(part) for part in parts], indent=2))
         return
-    width = max(len(part.name) for part in parts)
     for group, heading in _HEADINGS.items():
         of_group = [part for part in parts if part.group == group]
         if of_group:
             click.echo(f"{heading}:")
-        for part in of_group:
-            about = f"  ({part.about})" if part.about else ""
-            click.echo(f"  {part.name:<{width}}  {part.found or 'not found'}{about}")
+            show_columns([(part.name, _words(part)) for part in of_group], indent="  ")
+
+
+def _words(part: "Part") -> str:
+    return f"{part.found or 'not found'}{f'  ({part.about})' if part.about else ''}"
 
 
 COMMANDS = (doctor,)

@@ -9,7 +9,7 @@ import click
 
 from ebi_rules._support.errors import UsageError
 from ebi_rules._support.standing_words import BEFORE_IT_LEAVES, FLAG_MEANING
-from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
+from ebi_rules.cli.command_line import show_columns, shown_count, status, warn, warn_of_exact_counts
 from ebi_rules.cli.further_outputs import pack_options, require_possible
 from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.options import (
@@ -58,8 +58,7 @@ def list_measures(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_entry(definition, gives) for definition, gives in definitions], indent=2))
         return
-    for definition, gives in definitions:
-        click.echo(f"{definition.key:<32} {definition.title} ({gives})")
+    show_columns([(definition.key, f"{definition.title} ({gives})") for definition, gives in definitions])
 
 
 @command()

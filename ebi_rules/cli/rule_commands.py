@@ -9,7 +9,7 @@ import click
 
 from ebi_rules._support.errors import UsageError, unknown
 from ebi_rules._support.standing_words import FLAG_MEANING
-from ebi_rules.cli.command_line import counted, warn
+from ebi_rules.cli.command_line import counted, show_columns, warn
 from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.options import (
     any_dataset_option,
@@ -75,11 +75,13 @@ def list_rules(
     if as_json:
         click.echo(json.dumps(chosen, indent=2))
         return
+    rows = []
     for entry in chosen:
         coding = f"{entry['dataset']}, {entry['status']}, {entry['edition']}, {entry['fitness']}"
         if not entry["key"]:
             coding = f"not yet read: {entry['page'] or entry['not_read']}"
-        click.echo(f"{entry['letter'] or '':<4} {entry['key'] or '-':<28} {entry['title']} ({coding})")
+        rows.append((str(entry["letter"] or ""), str(entry["key"] or "-"), f"{entry['title']} ({coding})"))
+    show_columns(rows)
     click.echo(_FITNESS, err=True)
 
 

@@ -55,9 +55,7 @@ def _commands(page: Path) -> list[str]:
 
 WITH_COMMANDS = [page for page in PAGES if page.name not in _TYPED_ELSEWHERE and _commands(page)]
 WITH_PYTHON = [
-    page
-    for page in PAGES
-    if page.name not in _TYPED_ELSEWHERE and any(language == "python" for language, _ in _blocks(page))
+    page for page in PAGES if page.name != "story.md" and any(language == "python" for language, _ in _blocks(page))
 ]
 
 

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ebi_rules.cli.all_commands import command_group
+from ebi_rules.cli.command_line import show_columns
 from ebi_rules.cli.grouped_help import COMMAND_HEADINGS, FEWEST_GROUPED, OTHER, heading_of
 
 Run = Callable[..., Result]
@@ -188,3 +189,22 @@ def test_explain_shows_what_the_rule_looks_at(run: Run, extract: Callable[..., P
     extract()
     text = run("explain", "opa.parquet", "--id", "12", "--rule", "2S").output
     assert "  procedures: U135, Z665\n" in text and "  diagnoses: -\n" in text and "  age: 46\n" in text
+
+
+def test_columns_are_wrapped_on_a_terminal_and_whole_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("a", "key", "some words that go on for longer than the terminal is wide"), ("bb", "k", "short")]
+    show_columns(rows)
+    assert capsys.readouterr().out.splitlines() == [
+        "a   key  some words that go on for longer than the terminal is wide",
+        "bb  k    short",
+    ]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    show_columns(rows, indent="  ")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 40 and len(lines) == 4
+    assert lines[1].startswith(" " * 11) and lines[-1] == "  bb  k    short"
+    show_columns([])
+    assert capsys.readouterr().out == ""
