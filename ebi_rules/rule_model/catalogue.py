@@ -47,7 +47,7 @@ def interventions() -> tuple[Intervention, ...]:
 @cache
 def builtin_files() -> tuple[RuleFile, ...]:
     """Return the rule files of the package."""
-    return tuple(files_of_folder(data_folder("catalogue"), "catalogue", SharedDefinitions()))
+    return tuple(files_of_folder(data_folder("catalogue"), "catalogue", SharedDefinitions(), True))
 
 
 def shared_definitions() -> SharedDefinitions:

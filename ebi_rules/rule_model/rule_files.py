@@ -33,22 +33,25 @@ class RuleFile:
         name: The file's name in messages.
         content: Its text.
         shared: What the rule may use by name.
+        is_ours: Whether it comes with the package, whose tests have checked its examples.
     """
 
     name: str
     content: str
     shared: SharedDefinitions
+    is_ours: bool = False
 
     @cached_property
     def rule(self) -> Rule:
         """The rule, parsed once. Raises `RuleError` if the file is wrong."""
-        return parse_rule(self.content, self.name, self.shared)
+        return parse_rule(self.content, self.name, self.shared, examples_are_checked=self.is_ours)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The rule's key and its aliases. Raises `RuleError` if the file is wrong."""
         try:
-            table = parse_toml(self.content)
+            # Names stand before the first table: the rest is parsed when the rule is needed.
+            table = parse_toml(self.content.partition("\n[")[0] if self.is_ours else self.content)
         except TomlError as error:
             raise RuleError(f"{self.name}: {error}.") from None
         names = (table.get("key"), *table.get("aliases", ()))
@@ -153,13 +156,22 @@ def find_rule_files(place: str | Path, shared: SharedDefinitions, label: str = "
         raise UsageError(
             f"{label}there is no folder or rule file {policy}. Policies that come with the package: {policies}."
         )
-    return files_of_folder(data_folder("policies") / policy.replace("-", "_"), f"policies/{policy}", shared)
+    return files_of_folder(data_folder("policies") / policy.replace("-", "_"), f"policies/{policy}", shared, True)
 
 
-def files_of_folder(folder: Traversable, label: str, shared: SharedDefinitions) -> list[RuleFile]:
-    """Return the rule files of a folder, each with what it may use by name; `label` names the folder in messages."""
+def files_of_folder(
+    folder: Traversable, label: str, shared: SharedDefinitions, is_ours: bool = False
+) -> list[RuleFile]:
+    """Return the rule files of a folder, each with what it may use by name.
+
+    Args:
+        folder: The folder.
+        label: The name of the folder in messages.
+        shared: What the rules may use beside the folder's own definitions.
+        is_ours: Whether the folder comes with the package.
+    """
     own = _shared_beside(folder, label, shared)
-    return [RuleFile(f"{label}/{file.name}", _text(file), own) for file in toml_files(folder)]
+    return [RuleFile(f"{label}/{file.name}", _text(file), own, is_ours) for file in toml_files(folder)]
 
 
 def read_interventions(folder: Traversable) -> tuple[Intervention, ...]:

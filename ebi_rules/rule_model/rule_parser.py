@@ -71,18 +71,19 @@ def read_text(path: Path) -> str:
         raise RuleError(f"{path}: the file cannot be read: {error.strerror}.") from None
 
 
-def parse_rule(content: str, file: str, shared: SharedDefinitions) -> Rule:
+def parse_rule(content: str, file: str, shared: SharedDefinitions, examples_are_checked: bool = False) -> Rule:
     """Return the rule in the text of a file.
 
     Args:
         content: The text of the file.
         file: The file's name, for error messages.
         shared: What the rule may use by name.
+        examples_are_checked: Whether the examples need not be checked again, as those of the package's own rules.
 
     Raises:
         RuleError: The file is wrong; the message names the file, the line and the repair.
     """
-    return _RuleFile(content, file, shared).rule()
+    return _RuleFile(content, file, shared).rule(examples_are_checked)
 
 
 def parse_with_problems(content: str, file: str, shared: SharedDefinitions) -> tuple[Rule | None, tuple[Problem, ...]]:
@@ -127,7 +128,7 @@ class _RuleFile(ExampleSource):
         super().__init__(content, file, shared)
         self.parsed: Rule | None = None
 
-    def rule(self) -> Rule:
+    def rule(self, examples_are_checked: bool = False) -> Rule:
         with self.continuing():
             self.require_keys((), self.table, _REQUIRED | _OPTIONAL, _REQUIRED)
         with self.continuing():
@@ -142,8 +143,9 @@ class _RuleFile(ExampleSource):
             self.check_declared_examples()
         self.raise_problems()
         self._refuse_unused_lists(rule)
-        self.check_examples(rule)
-        self.raise_problems()
+        if not examples_are_checked:
+            self.check_examples(rule)
+            self.raise_problems()
         return rule
 
     def shared_definitions(self) -> SharedDefinitions:

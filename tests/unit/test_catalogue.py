@@ -9,10 +9,12 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.rule_model.catalogue import interventions
+from ebi_rules.rule_model.catalogue import builtin_files, interventions, shared_definitions
 from ebi_rules.rule_model.catalogue_listing import UNREAD, catalogue_entries
 from ebi_rules.rule_model.catalogue_pages import catalogue_pages
+from ebi_rules.rule_model.rule_files import builtin_policies, find_rule_files
 from ebi_rules.rule_model.rule_logic import DEFAULT
+from ebi_rules.rule_model.rule_parser import parse_rule
 from ebi_rules.synth.made_up_extract import write_extract
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -31,6 +33,15 @@ def test_all_interventions_are_listed() -> None:
         rule.key: len(rule.documentation.interventions) or 1 for rule in rules
     }
     assert [entry["letter"] for entry in entries if entry["key"] == "2N_colonoscopy"] == ["2N", "2O"]
+
+
+def test_the_examples_of_our_own_rules_are_right() -> None:
+    """A rule of the package is not asked again for its examples when it is loaded: here they all are."""
+    policies = [file for name in builtin_policies() for file in find_rule_files(name, shared_definitions())]
+    files = [*builtin_files(), *policies]
+    assert len(files) > 35 and all(file.is_ours for file in files)
+    for file in files:
+        assert parse_rule(file.content, file.name, file.shared).key == file.rule.key == file.names[0]
 
 
 def test_the_letters_of_each_list_have_no_gap() -> None:
