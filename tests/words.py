@@ -23,7 +23,7 @@ BETTER = {
     r"colou?rful|robust|seamless(ly)?|powerful|cutting[- ]edge": "(say what it does)",
     r"behaviors?": "behaviour",
     r"(an|re)alyz(e|es|ed|ing)": "analyse",
-    r"organi[z]ations?": "organisation",
+    r"(?<!Health )organi[z]ations?": "organisation",
     r"summari[z]e[ds]?|normali[z]e[ds]?|standardi[z]e[ds]?|recogni[z]e[ds]?": "with an s",
     r"(?<!:)centers?": "centre",
     r"labeled|canceled|modeling|modeled": "with two l",

@@ -96,7 +96,9 @@ INPUT_FILES = (
     "--by", multiple=True, metavar="FIELD", help="Also count by this field, beside provider, month, age band and sex."
 )
 @engine_option
-@click.option("--no-key-check", is_flag=True, help="Look for no repeated keys: a warehouse reads its table once less.")
+@click.option(
+    "--no-key-check", is_flag=True, help="Do not check for repeated keys. This saves a warehouse one read of the table."
+)
 @scope_options
 @areas_option
 @comparison_options
@@ -134,7 +136,7 @@ def audit(
 ) -> None:
     """Compare providers: tables and a report.
 
-    Of an outpatient extract and an imaging extract, each is audited, and the scans of both are counted once.
+    Give an outpatient and an imaging extract together to audit both and count each scan once.
 
     \b
     Examples:

@@ -37,9 +37,15 @@ _HOW_TO_OPEN = ("layout", "columns", "procedures", "diagnoses", "separator", "en
 @from_cube_option
 @rules_option
 @click.option("--at", metavar="MONTH", help="First month with the change (2025-07); by default the start of a policy.")
-@click.option("--phase-in", default=0, show_default=True, metavar="MONTHS", help="Leave out so many months from it on.")
 @click.option(
-    "--immature", default=2, show_default=True, metavar="MONTHS", help="Leave out so many of the last months."
+    "--phase-in", default=0, show_default=True, metavar="MONTHS", help="Leave out this many months from it on."
+)
+@click.option(
+    "--immature",
+    default=2,
+    show_default=True,
+    metavar="MONTHS",
+    help="Leave out this many of the latest months, as they may be incomplete.",
 )
 @click.option("--exclude-months", multiple=True, metavar="MONTHS", help="Leave out months, such as 2020-03..2021-06.")
 @click.option("--treated", multiple=True, metavar="CODE", help="Providers that changed; the others are the controls.")

@@ -25,7 +25,6 @@ from ebi_rules.cli.options import (
     output_folder,
     release_options,
     scope_options,
-    skip_option,
     specialist_option,
     text_options,
 )
@@ -93,7 +92,7 @@ def list_measures(as_json: bool) -> None:
 @column_option
 @engine_option
 @text_options
-@skip_option
+@click.option("--skip-unavailable", is_flag=True, help="Skip measures that the extracts cannot answer.")
 @release_options
 @force_option
 def measure(

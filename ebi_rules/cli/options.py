@@ -151,8 +151,8 @@ specialist_option = click.option(
     expose_value=False,
     is_eager=True,
     callback=_use_specialist_settings,
-    help="CSV with a column code: the referring organisations that are specialist settings, for requests for imaging "
-    "from another provider. It can also be named in EBI_SPECIALIST_SETTINGS.",
+    help="CSV with one column, code: referring organisations that count as specialist. Only for rules on requests for "
+    "imaging from another provider. Also EBI_SPECIALIST_SETTINGS.",
 )
 places_option = combined(
     click.option(

@@ -31,7 +31,11 @@ _PERCENT = 100
 @places_option
 @click.option("--size", type=int, metavar="CASES", help="Flagged activities; by default what --precision needs.")
 @click.option(
-    "--precision", default=10.0, show_default=True, metavar="POINTS", help="Half the interval's width, in percent."
+    "--precision",
+    default=10.0,
+    show_default=True,
+    metavar="POINTS",
+    help="Half the width of the 95% interval, in points.",
 )
 @click.option("--unflagged", default=0, show_default=True, metavar="CASES", help="Activities that are not flagged.")
 @click.option("--reviewers", default=1, show_default=True, help="1 or 2: a workbook for each.")

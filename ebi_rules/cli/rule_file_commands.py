@@ -68,7 +68,8 @@ def lint_files(files: Sequence[Path], with_catalogue: bool, reference: str | Non
 def run_files(files: Sequence[Path], engines: bool) -> None:
     """Run the examples of rule files.
 
-    Each is run by the reference, by Polars, and as SQL by SQLite. The exit code is 3 if an answer is wrong.
+    Each example is run by the reference implementation, in Polars, and as SQL in SQLite. The exit code is 3 if an
+    answer is wrong.
 
     \b
     Examples:
@@ -163,7 +164,7 @@ def new_measure(key: str, output: Path | None, force: bool) -> None:
 
 @new.command("layout")
 @click.argument("key", metavar="NAME")
-@_new_output
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write; by default NAME.toml here.")
 @force_option
 def new_layout(key: str, output: Path | None, force: bool) -> None:
     """Write a layout of your own: which column has which field.

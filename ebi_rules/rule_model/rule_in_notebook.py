@@ -24,7 +24,7 @@ def rule_in_notebook(documentation: RuleDocumentation, logic: RuleLogic) -> str:
         for name, criterion in logic.criteria.items()
     )
     card = Markup(
-        "<div {}><h4>{}</h4><p>Edition {}, {} reading. Activity is in scope when all of these hold:</p>{}"
+        "<div {}><h4>{}</h4><p>Edition {}, variant {}. Activity is in scope when all of these hold:</p>{}"
         "<p>{}</p><p>{}</p></div>"
     )
     return str(
