@@ -372,3 +372,54 @@ def test_a_layout_that_was_edited_is_a_change(
     summary = refresh()
     assert "ours.toml has changed" in summary["because"]
     assert "the columns" in summary["counted_again"]
+
+
+def test_a_count_that_is_only_shown_in_another_way_is_due_to_disclosure_control(
+    refresh: Callable[..., Any], everything: pl.DataFrame, tmp_path: Path
+) -> None:
+    everything.write_parquet("opa.parquet")
+    first = refresh(settings=_SETTINGS)
+    trend = tmp_path / "runs" / first["run"] / "trend.csv"
+    table = pl.read_csv(trend, infer_schema=False)
+    is_one = (pl.col("provider") == "all providers") & (pl.col("rule") == "2S_lower_back_imaging")
+    of_all = table.filter(is_one, pl.col("flagged").str.contains(r"^[1-9]\d*$"))
+    month = of_all["month"][0]
+    is_one &= pl.col("month") == month
+    table.with_columns(pl.when(is_one).then(pl.lit("**")).otherwise("flagged").alias("flagged")).write_csv(trend)
+    second = refresh("--again")
+    changes = pl.read_csv(tmp_path / "runs" / second["run"] / "changes.csv", infer_schema=False)
+    assert changes.select("month", "why", "flagged_before").rows() == [(month, "disclosure control", "**")]
+    assert second["moved"] == ["No count of an earlier month, of all providers together, has changed."]
+
+
+def test_two_causes_are_both_named_where_both_can_be(
+    refresh: Callable[..., Any], everything: pl.DataFrame, tmp_path: Path
+) -> None:
+    everything.write_parquet("opa.parquet")
+    (tmp_path / "own").mkdir()
+    file = tmp_path / "own" / "mine.toml"
+    file.write_text(rule_text("my_imaging", spine='["U055", "U133"]'))
+    settings = 'extract = "opa.parquet"\n[audit]\nrules = "own"\ndisclosure = "none"\n'
+    refresh(settings=settings)
+    file.write_text(rule_text("my_imaging"))
+    everything.filter(_DAY.is_null() | ~_DAY.is_between(date(2024, 6, 1), date(2024, 6, 20))).write_parquet(
+        "opa.parquet"
+    )
+    summary = refresh()
+    changes = pl.read_csv(tmp_path / "runs" / summary["run"] / "changes.csv")
+    june = pl.col("month") == "2024-06"
+    assert set(changes.filter(june)["why"]) == {"restated or rule changed"}
+    assert set(changes.filter(~june)["why"]) == {"rule changed"}
+
+
+def test_merged_providers_and_dates_that_cannot_be_are_no_restatement(
+    refresh: Callable[..., Any], everything: pl.DataFrame, tmp_path: Path
+) -> None:
+    (tmp_path / "m.csv").write_text("old,new\nZZ0,ZZ1\n")
+    wrong = everything.head(3).with_columns(pl.lit(date(1900, 1, 1)).alias("Appointment_Date"))
+    rows = pl.concat([wrong, everything.slice(3)])
+    rows.filter(date(2026, 3, 1) > _DAY).write_parquet("opa.parquet")
+    refresh(settings=_SETTINGS + 'merge-providers = "m.csv"\n')
+    rows.write_parquet("opa.parquet")
+    summary = refresh()
+    assert summary["counted_again"] == "the last months" and summary["new_months"] == ["2026-03"]
