@@ -12,7 +12,7 @@ import ebi_rules as ebi
 from ebi_rules.report.measure_packs import measure_packs
 from ebi_rules.synth.made_up_people import EXTRACTS, write_population
 
-CHOSEN = ["attendances_after_imaging", "days_to_first_attendance", "did_not_attend"]
+CHOSEN = ["attendances_after_imaging", "days_to_first_attendance", "did_not_attend", "appointments_after_scan"]
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +51,12 @@ def test_packs_show_only_figures_of_the_tables(result: ebi.MeasureResult, field:
 
 def test_what_is_suppressed_is_named_and_has_no_figure(result: ebi.MeasureResult) -> None:
     hidden = result.shares.filter(pl.col("percent").is_null(), pl.col("followed").fill_null(1) > 0)
-    assert hidden.height, "some shares are suppressed"
+    assert hidden["followed"].null_count(), "some are suppressed altogether"
     pages = {pack.unit: pack.page for pack in measure_packs(result.tables, "provider")}
-    row = hidden.filter(pl.col("provider") != "all providers").row(0, named=True)
-    assert "Not shown, as the numbers are too small" in pages[row["provider"]]
+    titles = {entry.key: entry.measure.title for entry in result.tables.entries}
+    for row in hidden.filter(pl.col("provider") != "all providers").iter_rows(named=True):
+        listed = pages[row["provider"]].partition("Not shown, as the numbers are too small")[2]
+        assert f"<li>{titles[row['measure']]}</li>" in listed
 
 
 @pytest.mark.parametrize(

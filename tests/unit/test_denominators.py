@@ -96,7 +96,10 @@ def test_people_who_are_not_known_in_a_month_are_refused(fewer: ebi.Audit) -> No
     ("text", "message"),
     [
         ("month,people\n2024-13,5\n", "write a month such as 2024-04"),
-        ("month,people\n2024-04,x\n2024-05,-1\n2024-06,inf\n", "3 of the cells in people are not numbers above 0"),
+        (
+            "month,people\n2024-04,x\n2024-05,-1\n2024-06,inf\n2024-07,0\n",
+            "4 of the cells in people are not numbers above 0",
+        ),
         ("month,people\n2024-04,5\n202404,6\n", "the month 2024-04 is there twice"),
         ("month,count\n2024-04,5\n", "has no column people"),
         ("month,people\n", "there is no month|no rows"),
