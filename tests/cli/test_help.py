@@ -1,6 +1,7 @@
 """The command line as a stranger meets it: help, suggestions, what is installed, and new files to fill in."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -208,3 +209,17 @@ def test_columns_are_wrapped_on_a_terminal_and_whole_elsewhere(
     assert lines[1].startswith(" " * 11) and lines[-1] == "  bb  k    short"
     show_columns([])
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437"])
+def test_what_is_printed_fits_the_code_pages_of_windows(encoding: str) -> None:
+    """Output to a file has the machine's code page there, which lacks most characters."""
+    code = (
+        "from ebi_rules.cli.all_commands import command_group\n"
+        "for words in (['rules'], ['measures'], ['show', '2S'], ['show', '2E', '--diff', '2020'], ['--help']):\n"
+        "    command_group(words, standalone_mode=False)\n"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    assert b"Low back pain imaging" in done.stdout
