@@ -19,7 +19,15 @@ from ebi_rules._support.errors import EbiError, EngineError, UsageError
 from ebi_rules._support.moving import exchange, move_new
 from ebi_rules._support.output_lock import SCRATCH, reserved, scratch_path
 
-__all__ = ["remove_leftovers", "require_apart", "require_free", "reserved_output", "whole_file", "whole_folder"]
+__all__ = [
+    "remove_leftovers",
+    "require_apart",
+    "require_free",
+    "require_replaceable",
+    "reserved_output",
+    "whole_file",
+    "whole_folder",
+]
 
 _OLD = "old"
 """The name, in the hidden folder, of an earlier output that was moved aside."""
@@ -151,6 +159,16 @@ def require_distinct(outputs: Iterable[Path]) -> None:
         one_path, other_path = Path(os.path.realpath(one)), Path(os.path.realpath(other))
         if one_path == other_path or one_path in other_path.parents or other_path in one_path.parents:
             raise UsageError(f"the outputs {one} and {other} overlap: choose places beside each other.")
+
+
+def require_replaceable(folder: Path, replaceable: re.Pattern[str]) -> None:
+    """Check, before work begins, that a folder may be replaced: it does not exist, or has only our files.
+
+    Raises:
+        UsageError: The folder contains a file that may not be replaced.
+    """
+    if folder.is_dir():
+        _contents(folder, replaceable)
 
 
 def require_free(path: Path, force: bool) -> None:

@@ -11,7 +11,7 @@ from ebi_rules._support.errors import UsageError
 from ebi_rules._support.standing_words import BEFORE_IT_LEAVES, FLAG_MEANING
 from ebi_rules.cli.command_line import shown_count, status, warn, warn_of_exact_counts
 from ebi_rules.cli.comparison_options import comparison_options
-from ebi_rules.cli.further_outputs import further_outputs, require_possible
+from ebi_rules.cli.further_outputs import further_outputs, require_possible, require_replaceable_folders
 from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.measure_commands import show_measures
 from ebi_rules.cli.options import (
@@ -167,6 +167,7 @@ def audit(
     require_distinct(written)
     for place in written:
         require_apart(place, inputs)
+    require_replaceable_folders(charts, star_schema)
     if extract is None:
         _refuse_extract_options({"by": by, **options})
     if len(extracts) > 1:

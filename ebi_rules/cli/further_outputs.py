@@ -36,6 +36,20 @@ further_outputs = combined(
 )
 
 
+def require_replaceable_folders(charts: Path | None, star_schema: Path | None) -> None:
+    """Check, before anything is counted, that the folders of charts and of the star schema may be replaced.
+
+    Raises:
+        UsageError: A folder contains a file that no such output wrote.
+    """
+    from ebi_rules._support.atomic_output import require_replaceable
+    from ebi_rules.results.audit_result import CHART_FILES, STAR_FILES
+
+    for folder, replaceable in ((charts, CHART_FILES), (star_schema, STAR_FILES)):
+        if folder is not None:
+            require_replaceable(folder, replaceable)
+
+
 def require_possible(
     pdf: bool, pptx: bool, pack: str | None, name_others: bool, by: Sequence[str], is_cube: bool
 ) -> None:

@@ -13,7 +13,7 @@ from ebi_rules._support.errors import DataFileError, UsageError, unknown
 from ebi_rules._support.standing_words import FLAG_MEANING
 from ebi_rules.cli.audit_command import EXTRACT_OPTIONS, INPUT_FILES, audit, audit_settings, show_audit
 from ebi_rules.cli.command_line import status
-from ebi_rules.cli.further_outputs import require_possible
+from ebi_rules.cli.further_outputs import require_possible, require_replaceable_folders
 from ebi_rules.cli.grouped_help import command
 from ebi_rules.cli.options import named_rules, opened
 
@@ -70,7 +70,7 @@ def run(settings: Path, again: bool, as_json: bool) -> None:
 
     SETTINGS is a file that names the extract, the rules, the options of an audit, and where runs are kept; by default
     ebi-rules.toml. Months are added to the cube of the last run. Each run has a folder of its own, with the tables,
-    the report, what moved since the last run (changes.csv) and a summary (summary.json). If nothing has changed,
+    the report, what changed since the last run (changes.csv) and a summary (summary.json). If nothing has changed,
     nothing is counted.
 
     \b
@@ -89,9 +89,9 @@ def run(settings: Path, again: bool, as_json: bool) -> None:
         return
     show_audit(result)
     click.echo(f"Counted again: {summary['counted_again']}.")
-    if summary["because"]:
-        click.echo(f"Since the run {summary['since']}: {'; '.join(summary['because'])}.")
-    for sentence in summary["moved"]:
+    if summary["reasons"]:
+        click.echo(f"Since the run {summary['since']}: {'; '.join(summary['reasons'])}.")
+    for sentence in summary["changes"]:
         click.echo(sentence)
     click.echo(f"Wrote {settings.parent / refresh.runs / summary['run']}. {FLAG_MEANING}")
 
@@ -164,7 +164,7 @@ def _refreshed(
     from ebi_rules.criteria.labels import settings_files
     from ebi_rules.results.audit_run import audit as audit_extract
     from ebi_rules.results.input_records import fingerprint
-    from ebi_rules.results.refresh import Refresh, RestsOn
+    from ebi_rules.results.refresh import Refresh, RunInputs
     from ebi_rules.rule_model.catalogue import rules as find_rules
     from ebi_rules.rule_model.code_titles import find_reference
 
@@ -181,6 +181,7 @@ def _refreshed(
         named_files.append(options["layout"])
     require_possible(printed["pdf"], printed["pptx"], printed["pack"], printed["name_others"], by, False)
     require_distinct([refresh.runs, refresh.exact, *(folder for folder in further.values() if folder)])
+    require_replaceable_folders(further["charts"], further["star_schema"])
     extract_settings = {name: options.pop(name) for name in EXTRACT_OPTIONS}
     chosen, settings = named_rules(rules, places), audit_settings(**options)
     with status() as progress:
@@ -189,7 +190,7 @@ def _refreshed(
         files = dict.fromkeys(
             str(Path(path)) for path in (*(file.path for file in source.files), *filter(None, named_files))
         )
-        rests_on = RestsOn(
+        inputs = RunInputs(
             refresh.fingerprint,
             {path: fingerprint(Path(path))["value"] for path in files} if source.files else None,
             {rule.key: rule.logic.content_hash for rule in find_rules(chosen)},
@@ -198,20 +199,28 @@ def _refreshed(
 
         def count(append: Path | None) -> "Audit":
             result = audit_extract(
-                source, chosen, by, settings, titles, progress, append, refresh.recount, thorough=append is not None
+                source,
+                chosen,
+                by,
+                settings,
+                titles,
+                progress,
+                append,
+                refresh.recount,
+                find_restated=append is not None,
             )
             results.append(result)
             return result
 
-        def write(result: "Audit", folder: Path, beside: Mapping[str, str]) -> None:
-            result.write(folder, False, progress=progress, beside=beside, **printed, **released)
+        def write(result: "Audit", folder: Path, further_files: Mapping[str, str]) -> None:
+            result.write(folder, False, progress=progress, further_files=further_files, **printed, **released)
             if further["charts"]:
                 result.charts(further["charts"], force=True)
             if further["star_schema"]:
                 result.star_schema(further["star_schema"], force=True)
 
         kept = Refresh(refresh.runs, refresh.exact, refresh.recount is not None)
-        summary = kept.run(rests_on, count, write, again)
+        summary = kept.run(inputs, count, write, again)
     return summary, results[0] if results else None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from ebi_rules._support.package_data import toml_files
 from ebi_rules._support.text_bytes import decode
 from ebi_rules._support.toml_text import TomlError, parse_toml
 from ebi_rules.layouts.layout import find_layout
@@ -13,10 +14,10 @@ _OF_A_LAYOUT, _OF_A_FLOW, _OF_A_MEASURE = "fields", "stages", "shows"
 
 
 def read_other_definitions(places: Iterable[Path]) -> list[Path]:
-    """Read those of some files that are measures, flows or layouts, and return which they are.
+    """Read those of some places that are measures, flows or layouts, and return which they are.
 
     Args:
-        places: Files, and folders of rules, which are left alone.
+        places: Files, and folders; a folder is of the kind of its first file.
 
     Raises:
         RuleError: A measure or a flow is wrong.
@@ -26,7 +27,8 @@ def read_other_definitions(places: Iterable[Path]) -> list[Path]:
     for place in places:
         table = _table(place)
         if _OF_A_LAYOUT in table:
-            find_layout(place)
+            for file in toml_files(place) if place.is_dir() else [place]:
+                find_layout(Path(str(file)))
         elif _OF_A_FLOW in table:
             flows(place)
         elif _OF_A_MEASURE in table:
@@ -38,8 +40,9 @@ def read_other_definitions(places: Iterable[Path]) -> list[Path]:
 
 
 def _table(place: Path) -> dict[str, object]:
-    """Return the table in a file; nothing if there is none, which is reported when it is read as a rule."""
+    """Return the table in a file, or in the first of a folder; nothing if there is none, which reading reports."""
+    files = toml_files(place) if place.is_dir() else [place]
     try:
-        return parse_toml(decode(place.read_bytes())) if place.suffix.lower() == ".toml" else {}
+        return parse_toml(decode(files[0].read_bytes())) if files and files[0].name.lower().endswith(".toml") else {}
     except (OSError, UnicodeDecodeError, TomlError):
         return {}

@@ -20,11 +20,11 @@ from ebi_rules.report.axes import Linear, from_zero
 from ebi_rules.report.chart_style import COMMON_CAUSE, COMMON_EDGE
 from ebi_rules.report.drawing import Chart, Drawing
 from ebi_rules.report.page_tables import count_text
-from ebi_rules.report.page_templates import environment, is_of_made_up_data, resource
+from ebi_rules.report.page_templates import is_of_made_up_data, resource
 from ebi_rules.report.pathways_page import lead, outcome_words
 from ebi_rules.report.plot import Plot
 from ebi_rules.report.report_words import field_label, figure_text
-from ebi_rules.report.unit_packs import INDEX, OWN, RATIOS, Pack, file_name, require_field, signal_words, with_interval
+from ebi_rules.report.unit_packs import OWN, RATIOS, Pack, rendered_packs, require_field, signal_words, with_interval
 
 _HEIGHT = 240
 _ADVICE = "Check first whether both sides of the pathway are recorded."
@@ -45,20 +45,7 @@ def measure_packs(tables: PathwayTables, field: str, name_others: bool = False) 
     grounds = [_Ground.of(tables, entry.measure, field, name_others) for entry in tables.entries]
     units = sorted({unit for ground in grounds for unit in ground.rows})
     names = tables.settings.names if field == "provider" else {}
-    fixed = _fixed(tables, field)
-    template = environment().get_template("pack.jinja")
-    written = []
-    for place, unit in enumerate(units, start=1):
-        told = [of_measure for ground in grounds if (of_measure := ground.told(unit))]
-        shown = [of_measure for of_measure in told if of_measure["is_shown"]]
-        few = [of_measure["title"] for of_measure in told if not of_measure["is_shown"]]
-        if not told:
-            continue
-        name = names.get(unit, unit)
-        file = file_name(place, name)
-        written.append((file, name))
-        yield Pack(file, name, template.render(unit=name, rules=shown, few=few, **fixed))
-    yield Pack(INDEX, "", environment().get_template("pack_index.jinja").render(packs=written, **fixed))
+    yield from rendered_packs(units, names, grounds, _fixed(tables, field))
 
 
 def _fixed(tables: PathwayTables, field: str) -> dict[str, Any]:

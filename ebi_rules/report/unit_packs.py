@@ -5,9 +5,9 @@ so that the whole set says no more than the audit's files do. The others are ano
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 from markupsafe import Markup
@@ -94,19 +94,42 @@ def unit_packs(audit: AuditTables, field: str, name_others: bool = False) -> Ite
     grounds = [
         _Ground.of(audit, entry, table, field, name_others) for entry in audit.audited if not entry.fitness.is_unsafe
     ]
-    written = []
+    names = audit.settings.names if field == "provider" else {}
+    yield from rendered_packs(units, names, grounds, _fixed(audit, field))
+
+
+class Ground(Protocol):
+    """What all packs have of one rule or measure, of which each unit is told its own part."""
+
+    def told(self, unit: str) -> dict[str, Any] | None:
+        """Return what a unit's pack says: title, figures, words, chart, is_shown; None if it has nothing to count."""
+        ...
+
+
+def rendered_packs(
+    units: Iterable[str], names: Mapping[str, str], grounds: Sequence[Ground], fixed: Mapping[str, Any]
+) -> Iterator[Pack]:
+    """Yield the pack of each unit that has something to count, and an index of them all at the end.
+
+    Args:
+        units: The units, in order.
+        names: Their names, where they have one.
+        grounds: What packs are about.
+        fixed: What every pack says alike.
+    """
     template = environment().get_template("pack.jinja")
-    fixed = _fixed(audit, field)
+    written = []
     for place, unit in enumerate(units, start=1):
-        rules = [told for ground in grounds if (told := ground.told(unit))]
-        if not rules:
+        told = [part for ground in grounds if (part := ground.told(unit))]
+        if not told:
             continue
-        name = _name(audit, field, unit)
+        name = names.get(unit, unit)
         file = file_name(place, name)
         written.append((file, name))
-        yield Pack(file, name, template.render(unit=name, rules=rules, **fixed))
-    index = environment().get_template("pack_index.jinja")
-    yield Pack(INDEX, "", index.render(packs=written, **fixed))
+        shown = [part for part in told if part["is_shown"]]
+        few = [part["title"] for part in told if not part["is_shown"]]
+        yield Pack(file, name, template.render(unit=name, parts=shown, few=few, **fixed))
+    yield Pack(INDEX, "", environment().get_template("pack_index.jinja").render(packs=written, **fixed))
 
 
 def _fixed(audit: AuditTables, field: str) -> dict[str, Any]:
@@ -121,16 +144,11 @@ def _fixed(audit: AuditTables, field: str) -> dict[str, Any]:
         "heading": "activity in scope of the guidance",
         "note": "In scope does not mean inappropriate.",
         "more": "Whether an intervention was right is for a clinician who knows the patient.",
-        "few": (),
         "field": field_label(field),
         "period": period(audit),
         "style": Markup(resource("style.css")),
         "script": Markup(""),
     }
-
-
-def _name(audit: AuditTables, field: str, unit: str) -> str:
-    return audit.settings.names.get(unit, unit) if field == "provider" else unit
 
 
 @dataclass(frozen=True)
@@ -178,6 +196,7 @@ class _Ground:
         counts = f"{count_text(row['flagged'])} in scope of {count_text(row['eligible'])} eligible"
         return {
             "title": self.title,
+            "is_shown": True,
             "figures": figures,
             "words": f"{self.not_compared or signal_words(row, 'Check coding first, then referral.')} {counts}.",
             "chart": self._marked(row),

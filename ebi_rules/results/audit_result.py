@@ -29,8 +29,11 @@ OUR_FILES = re.compile(
 )
 """The names of the files that an audit writes."""
 
-_STAR_FILES = re.compile(r"(fact|dim)_[A-Za-z0-9_]+\.parquet|data_dictionary\.parquet")
-_CHART_FILES = re.compile(r"[A-Za-z0-9_-]+\.(svg|png)")
+STAR_FILES = re.compile(r"(fact|dim)_[A-Za-z0-9_]+\.parquet|data_dictionary\.parquet")
+"""The names of the files of a star schema."""
+
+CHART_FILES = re.compile(r"[A-Za-z0-9_-]+\.(svg|png)")
+"""The names of the files of charts."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -178,7 +181,7 @@ class Audit:
         pptx: bool = False,
         pack: str | None = None,
         name_others: bool = False,
-        beside: Mapping[str, str] = MappingProxyType({}),
+        further_files: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write the tables as CSV, run.json and report.html. If the run fails, no partial output is left.
 
@@ -193,7 +196,7 @@ class Audit:
             pptx: Write slides too, slides.pptx: one for each rule. It needs the extra `slides`.
             pack: Write a small report for each unit of this field too, in the folder packs.
             name_others: Name the other units in each pack.
-            beside: The texts of further files, by name.
+            further_files: The texts of further files, by name.
 
         Raises:
             UsageError: The folder exists, or contains an input or files that no audit wrote; or the output would
@@ -216,7 +219,7 @@ class Audit:
             progress("writing tables")
             for name, table in self.tables.by_file().items():
                 write_csv(table, target / f"{name}.csv")
-            further = {"run.json": json.dumps(self.run, indent=2) + "\n", **beside}
+            further = {"run.json": json.dumps(self.run, indent=2) + "\n", **further_files}
             for name, text in further.items():
                 (target / name).write_text(text, encoding="utf-8")
             if xlsx:
@@ -246,7 +249,7 @@ class Audit:
         from ebi_rules.report.png import find_font
 
         require_apart(Path(folder), self._inputs())
-        with whole_folder(Path(folder), _CHART_FILES, force) as target:
+        with whole_folder(Path(folder), CHART_FILES, force) as target:
             return write_charts(self.tables, target, find_font())
 
     def star_schema(self, folder: str | Path, force: bool = False) -> int:
@@ -260,7 +263,7 @@ class Audit:
         from ebi_rules.provider_audit.star_schema import write_star_schema
 
         require_apart(Path(folder), self._inputs())
-        with whole_folder(Path(folder), _STAR_FILES, force) as target:
+        with whole_folder(Path(folder), STAR_FILES, force) as target:
             return write_star_schema(self.tables, target)
 
     def report(

@@ -55,7 +55,7 @@ def audit(
     append: str | Path | None = None,
     recount: int | None = None,
     recount_from: str | None = None,
-    thorough: bool = False,
+    find_restated: bool = False,
 ) -> Audit:
     """Count rules over an extract, and compare providers.
 
@@ -73,9 +73,9 @@ def audit(
             yet, everything is counted.
         recount: How many of its last months are counted again; by default 3.
         recount_from: Or the first month that is counted again, "2024-04".
-        thorough: With `append`, look at the activity of all months first: from the first month that has other activity
-            than the cube, everything is counted again. Where the cube was counted in another way, count everything
-            instead of refusing it. run.json says which.
+        find_restated: With `append`, count the activity of all months first, without rules. From the first month that
+            differs from the cube in activity or in how much of it has codes, everything is counted again. If the cube
+            was counted in another way, everything is, instead of an error. run.json says which.
 
     Returns:
         The tables of the audit, under disclosure control, which can be written with a report.
@@ -129,8 +129,8 @@ def audit(
         **({"areas": file_record(Path(areas), None)} if areas else {}),
         "engine": opened.engine,
     }
-    if earlier is not None and thorough:
-        earlier, run["counted_again"] = _still_right(earlier, run, opened, dimensions, chosen_settings, progress)
+    if earlier is not None and find_restated:
+        earlier, run["counted_again"] = _usable_cube(earlier, run, opened, dimensions, chosen_settings, progress)
     if earlier is not None:
         earlier.require_counted_as(run)
         scope = replace(scope, since=earlier.since)
@@ -281,7 +281,7 @@ def _require_appendable(by: Sequence[str], settings: Settings) -> None:
         )
 
 
-def _still_right(
+def _usable_cube(
     earlier: EarlierCube,
     run: dict[str, Any],
     opened: Extract,
@@ -299,7 +299,7 @@ def _still_right(
     right = earlier.from_first_restated(known)
     if right.since == earlier.since:
         return right, "the last months"
-    return right, f"the months from {right.month} on, as that month has other activity than before"
+    return right, f"the months from {right.month} on, as the activity or the coding of that month has changed"
 
 
 def _missing_activity(scope: Scope, counts: CountedCube) -> list[str]:

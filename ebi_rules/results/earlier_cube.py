@@ -72,11 +72,11 @@ class EarlierCube:
             )
 
     def from_first_restated(self, activity: pl.DataFrame) -> "EarlierCube":
-        """Return the cube with the first month whose activity is another now as the first to count again.
+        """Return the cube with the first month whose activity differs now as the first to count again.
 
         Args:
-            activity: A cube with the activity of all months, as it is now. Codes that were corrected while the number
-                of activities by provider, month, age band and sex stayed the same cannot be seen in it.
+            activity: A cube of all months as they are now, without rules: activity, and how much of it has codes. If a
+                code was replaced by another and these counts stayed the same, it cannot be seen in it.
         """
         kept = [_activity_before(cube, self.month) for cube in (self.cube, activity)]
         keys = kept[0].columns[:-1]
@@ -163,9 +163,9 @@ def how_counted(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _activity_before(cube: pl.DataFrame, month: str) -> pl.DataFrame:
-    """Return how much activity there is before a month, by the dimensions of a cube."""
-    dimensions = list(dimensions_of(cube))
-    rows = cube.filter(pl.col("measure") == "activity").select(pl.col(dimensions).cast(pl.String), "count")
+    """Return the counts of activity before a month, such as how much there is and how much of it has codes."""
+    keys = [*dimensions_of(cube), "measure", "item"]
+    rows = cube.filter(pl.col("rule").is_null()).select(pl.col(keys).cast(pl.String), "count")
     return rows.filter(pl.col("month") < month)
 
 

@@ -1,4 +1,4 @@
-"""A monthly refresh: count what changed since the last run, keep the run's figures, and say what moved and why."""
+"""A monthly refresh: count what changed since the last run, keep the run's figures, and say what changed and why."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,14 +18,22 @@ from ebi_rules._support.errors import EngineError
 from ebi_rules.provider_audit.table_columns import ALL_PROVIDERS
 from ebi_rules.results.audit_result import Audit
 from ebi_rules.results.earlier_runs import CHANGES_FILE, SUMMARY_FILE, EarlierRun, cube_file, last_run, new_name
-from ebi_rules.results.what_moved import CHANGED, GONE_MONTH, NEW_MONTH, causes, in_words, shown_alike, what_moved
+from ebi_rules.results.run_changes import (
+    CHANGED,
+    GONE_MONTH,
+    NEW_MONTH,
+    causes,
+    changed_counts,
+    changes_in_words,
+    shown_alike,
+)
 from ebi_rules.version import __version__
 
 COUNTED, UNCHANGED = "counted", "unchanged"
 
 
 @dataclass(frozen=True)
-class RestsOn:
+class RunInputs:
     """What the figures of a run rest on: where all of it is the same, another run would give the same figures.
 
     Attributes:
@@ -61,7 +69,7 @@ class Refresh:
 
     def run(
         self,
-        rests_on: RestsOn,
+        inputs: RunInputs,
         count: Callable[[Path | None], Audit],
         write: Callable[[Audit, Path, Mapping[str, str]], None],
         again: bool = False,
@@ -69,7 +77,7 @@ class Refresh:
         """Count and keep the figures, unless nothing has changed since the last run.
 
         Args:
-            rests_on: What the figures rest on.
+            inputs: What the figures rest on.
             count: Returns the audit; it is given the cube to which it may add months, or None.
             write: Writes an audit to a folder, with further files of these names and texts.
             again: Count although nothing has changed.
@@ -84,19 +92,19 @@ class Refresh:
         """
         require_distinct([self.runs, self.exact])
         for folder in (self.runs, self.exact):
-            require_apart(folder, map(Path, rests_on.files or ()))
+            require_apart(folder, map(Path, inputs.files or ()))
         with reserved_output(self.runs, force=True), reserved_output(self.exact, force=True):
             for folder in (self.runs, self.exact):
                 remove_leftovers(folder)
             earlier = last_run(self.runs, self.exact)
-            if earlier is not None and not again and _is_same(earlier, rests_on):
+            if earlier is not None and not again and _is_same(earlier, inputs):
                 return {"status": UNCHANGED, "since": earlier.name}
-            return self._counted(earlier, rests_on, count, write)
+            return self._counted(earlier, inputs, count, write)
 
     def _counted(
         self,
         earlier: EarlierRun | None,
-        rests_on: RestsOn,
+        inputs: RunInputs,
         count: Callable[[Path | None], Audit],
         write: Callable[[Audit, Path, Mapping[str, str]], None],
     ) -> dict[str, Any]:
@@ -112,23 +120,23 @@ class Refresh:
             "run": name,
             "since": earlier.name if earlier else None,
             "counted_again": again,
-            "because": _reasons(earlier, rests_on, audit),
+            "reasons": _reasons(earlier, inputs, audit),
             "new_months": [],
             "gone_months": [],
             "changed_months": [],
-            "moved": ["This is the first run."],
+            "changes": ["This is the first run."],
             "rules": audit.totals().to_dicts(),
             "warnings": list(audit.warnings),
-            "rests_on": rests_on.as_record(),
+            "inputs": inputs.as_record(),
         }
         files = {}
         if earlier is not None:
-            moved = what_moved(earlier, audit)
-            of_all = moved.filter(provider=ALL_PROVIDERS)
+            changes = changed_counts(earlier, audit)
+            of_all = changes.filter(provider=ALL_PROVIDERS)
             for key, change in (("new_months", NEW_MONTH), ("gone_months", GONE_MONTH), ("changed_months", CHANGED)):
                 summary[key] = of_all.filter(change=change)["month"].unique().sort().to_list()
-            summary["moved"] = list(in_words(moved, shown_alike(earlier.record, audit.run)))
-            files[CHANGES_FILE] = moved.write_csv()
+            summary["changes"] = list(changes_in_words(changes, shown_alike(earlier.record, audit.run)))
+            files[CHANGES_FILE] = changes.write_csv()
         files[SUMMARY_FILE] = json.dumps(summary, indent=2) + "\n"
         with ExitStack() as outputs:
             for folder in (self.runs, self.exact):
@@ -139,15 +147,15 @@ class Refresh:
         return summary
 
 
-def _is_same(earlier: EarlierRun, rests_on: RestsOn) -> bool:
-    return rests_on.files is not None and earlier.summary.get("rests_on") == rests_on.as_record()
+def _is_same(earlier: EarlierRun, inputs: RunInputs) -> bool:
+    return inputs.files is not None and earlier.summary.get("inputs") == inputs.as_record()
 
 
-def _reasons(earlier: EarlierRun | None, rests_on: RestsOn, audit: Audit) -> list[str]:
+def _reasons(earlier: EarlierRun | None, inputs: RunInputs, audit: Audit) -> list[str]:
     """Return in words what is not as it was in the last run."""
     if earlier is None:
         return []
-    before, now = earlier.summary.get("rests_on", {}), rests_on.as_record()
+    before, now = earlier.summary.get("inputs", {}), inputs.as_record()
     files_before, files_now = before.get("files") or {}, now["files"] or {}
     reasons = [f"{path} is new" for path in files_now if path not in files_before]
     reasons += [

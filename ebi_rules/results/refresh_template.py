@@ -8,7 +8,7 @@ _TEXT = """\
 # What `ebi-rules run` repeats. Paths are relative to the folder of this file.
 
 extract = {extract}
-runs = "runs"     # A folder for each run: its tables, its report, and what moved.
+runs = "runs"     # A folder for each run: its tables, its report, and what changed.
 exact = "exact"   # The exact cube of each run: keep it inside your organisation.
 recount = 3       # So many of the last months are counted again, more where activity has changed; "all" for everything.
 

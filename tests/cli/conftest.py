@@ -1,13 +1,17 @@
-"""Fixtures of the command-line tests: run a command, write a small extract, leave out reports."""
+"""Fixtures of the command-line tests: run a command, write a small extract, leave out reports, refresh."""
 
+import json
 from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
 from ebi_rules.cli.all_commands import command_group
+from ebi_rules.synth.made_up_extract import write_extract
 
 Run = Callable[..., Result]
 
@@ -54,3 +58,26 @@ def extract(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
+    """Return an outpatient extract of three years, up to March 2026."""
+    path = tmp_path_factory.mktemp("refresh") / "opa.parquet"
+    write_extract(path, 8_000, 3)
+    return pl.read_parquet(path)
+
+
+@pytest.fixture
+def refresh(run: Run, no_report: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Run a refresh, a day after the one before, and return its summary, or what it prints."""
+    days = count(1_795_000_000, 86_400)
+
+    def invoke(*options: str, settings: str | None = None, code: int = 0, as_json: bool = True) -> Any:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", str(next(days)))
+        if settings is not None:
+            (tmp_path / "ebi-rules.toml").write_text(settings, encoding="utf-8")
+        result = run("run", *(["--json"] if as_json else []), *options, code=code)
+        return json.loads(result.stdout) if code == 0 and as_json else result.output
+
+    return invoke

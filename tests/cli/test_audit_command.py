@@ -102,6 +102,8 @@ def test_audit_writes_further_outputs(run: Run, tmp_path: Path, capfd: pytest.Ca
         (["--charts", "opa.parquet"], "opa.parquet"),
         (["--charts", "mine"], "mine already exists"),
         (["--star-schema", "mine"], "mine already exists"),
+        (["--charts", "filled", "--force"], "contains mine.xlsx"),
+        (["--star-schema", "filled", "--force"], "contains mine.xlsx"),
         (["--charts", "other"], "overlap"),
         (["--star-schema", "other/star"], "overlap"),
         (["--charts", "one", "--star-schema", "one"], "overlap"),
@@ -114,11 +116,13 @@ def test_what_cannot_be_written_is_refused_before_anything_is_counted(
 ) -> None:
     extract()
     (tmp_path / "mine").mkdir()
+    (tmp_path / "filled").mkdir()
+    (tmp_path / "filled" / "mine.xlsx").write_text("mine")
     monkeypatch.setattr("ebi_rules.report.browser.find_browser", lambda: None)
     monkeypatch.setattr("ebi_rules.results.audit_run.audit", lambda *_: pytest.fail("it was counted"))
     code = 5 if arguments == ["--pdf"] else 2
     assert message in run("audit", "opa.parquet", "--rule", "2S", "-o", "other", *arguments, code=code).output
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "opa.parquet"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["filled", "mine", "opa.parquet"]
 
 
 @pytest.mark.usefixtures("no_report")

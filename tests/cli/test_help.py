@@ -180,6 +180,16 @@ def test_lint_names_what_is_wrong_in_a_layout_or_measure(run: Run, tmp_path: Pat
     assert message in run("lint", "wrong.toml", code=3).output
 
 
+@pytest.mark.parametrize("kind", ["measure", "layout"])
+def test_a_folder_lints_as_its_files_do(run: Run, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "ours").mkdir()
+    run("new", kind, "ours", "-o", "ours/ours.toml")
+    assert "0 errors, 0 findings in all." in run("lint", "ours").output
+    text = (tmp_path / "ours" / "ours.toml").read_text()
+    (tmp_path / "ours" / "zz.toml").write_text(text.replace("title =", "titel ="))
+    assert "titel" in run("lint", "ours", code=3).output
+
+
 def test_engines_run_examples_only_if_asked(run: Run) -> None:
     run("new", "policy", "ours")
     assert "DuckDB" not in run("test", "ours.toml").output

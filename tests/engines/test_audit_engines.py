@@ -1,5 +1,6 @@
 """An audit's engines count the cube that Polars counts, where the data are; one that fails says so plainly."""
 
+import datetime
 import os
 import subprocess
 import sys
@@ -38,6 +39,23 @@ def by_polars(path: Path, **part: Any) -> pl.DataFrame:
 LONG_HES, LONG_UNIFIED = (pytest.param(name, marks=pytest.mark.long) for name in ("hes-op", "unified-sus-op"))
 
 
+def require_restated_found(before: str | Path, now: str | Path, engine: str, children: Children, folder: Path) -> None:
+    """Check that a month that was restated is found by an engine, and that nothing is if nothing has changed."""
+    audit_of(before, engine, children).save_cube(folder / "cube.parquet")
+    for source, counted in ((before, "the last months"), (now, "the months from 2024-06 on")):
+        extract = ebi.open(source, engine=engine, **children)
+        found = ebi.audit(extract, RULES, by=BY, append=folder / "cube.parquet", find_restated=True)
+        assert found.run["counted_again"].startswith(counted)
+        assert found.exact_cube.equals(audit_of(source, engine, children).exact_cube)
+
+
+def restated(path: Path) -> pl.DataFrame:
+    """Return an extract without the first days of June 2024."""
+    date = pl.col(find_layout(path.stem).fields["activity_date"][0])
+    day = date if pl.read_parquet_schema(path)[date.meta.output_name()] == pl.Date else date.str.to_date(strict=False)
+    return pl.read_parquet(path).filter(day.is_between(datetime.date(2024, 6, 1), datetime.date(2024, 6, 20)).not_())
+
+
 def written(factory: pytest.TempPathFactory, layout: str) -> Path:
     path = factory.mktemp("engines") / f"{layout}.parquet"
     write_extract(path, 1_500, 6, layout)
@@ -64,6 +82,13 @@ def children(path: Path) -> dict[str, Path]:
 
 def test_duckdb_counts_files(extract: Path) -> None:
     assert audit_of(extract, "duckdb").exact_cube.equals(by_polars(extract))
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_restated_months_of_files_are_found(extract: Path, engine: str, tmp_path: Path) -> None:
+    now = tmp_path / extract.name
+    restated(extract).write_parquet(now)
+    require_restated_found(extract, now, engine, children(extract), tmp_path)
 
 
 def test_duckdb_counts_a_table_of_a_database(extract: Path, tmp_path: Path) -> None:
@@ -108,7 +133,7 @@ def test_psql_and_a_csv_file_are_enough(postgres: object, tmp_path: Path) -> Non
 
 
 @pytest.mark.needs("PostgreSQL", "adbc_driver_postgresql")
-def test_postgres_counts_a_table(extract: Path, postgres: object) -> None:
+def test_postgres_counts_a_table(extract: Path, postgres: object, tmp_path: Path) -> None:
     for name, path in {"opa_table": extract, **{f"{n}_of_opa": p for n, p in children(extract).items()}}.items():
         frame = pl.read_parquet(path)
         whole = [column for column, kind in frame.schema.items() if kind.is_integer()]
@@ -122,14 +147,21 @@ def test_postgres_counts_a_table(extract: Path, postgres: object) -> None:
         for name in read
     ]
     assert os.environ["PGHOST"] not in str(found.run)
+    now = restated(extract)
+    whole = [column for column, kind in now.schema.items() if kind.is_integer()]
+    postgres.load("restated", now.with_columns(pl.col(whole).cast(pl.Int64)), "postgres")  # type: ignore[attr-defined]
+    require_restated_found("opa_table", "restated", "postgres", named, tmp_path)
 
 
 @pytest.mark.long  # test_spark_cluster asks the same of two workers.
 @pytest.mark.needs("Apache Spark")
-def test_spark_counts_files(slow_extract: Path) -> None:
+def test_spark_counts_files(slow_extract: Path, tmp_path: Path) -> None:
     named = {name: str(path) for name, path in children(slow_extract).items()}
     found = audit_of(str(slow_extract), "spark", named)
     assert found.exact_cube.equals(by_polars(slow_extract))
+    now = tmp_path / slow_extract.name
+    restated(slow_extract).write_parquet(now)
+    require_restated_found(str(slow_extract), str(now), "spark", named, tmp_path)
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"])

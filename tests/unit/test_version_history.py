@@ -1,4 +1,4 @@
-"""What a version counts is on record, and a change of numbers between versions is told."""
+"""Each version's rules are on record, and changes in the numbers between versions are listed."""
 
 import pytest
 

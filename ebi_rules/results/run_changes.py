@@ -1,7 +1,7 @@
-"""What moved between two runs of the same audit, and why.
+"""What changed between two runs of the same audit, and why.
 
-Only counts as the runs show them are compared, so that nothing is told that they suppress, and none if they show counts
-in another way. What caused a change is seen in the exact cubes.
+It compares only the counts that the two runs show, so that it cannot reveal a suppressed one. Runs that show counts in
+different ways are not compared. The exact cubes are used only to find out why a count changed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -60,7 +60,7 @@ def causes(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[
     return different
 
 
-def what_moved(before: EarlierRun, audit: Audit) -> pl.DataFrame:
+def changed_counts(before: EarlierRun, audit: Audit) -> pl.DataFrame:
     """Return every count by month that one of two runs shows and the other does not, or shows as another.
 
     Args:
@@ -78,7 +78,7 @@ def what_moved(before: EarlierRun, audit: Audit) -> pl.DataFrame:
     """
     now = text_table(audit.tables.trend).select(*_KEYS, *_COUNTS)
     joined = before.trend.join(now, on=_KEYS, how="full", nulls_equal=True, coalesce=True, suffix="_now")
-    moved = joined.filter(pl.any_horizontal(_known(name).ne_missing(_known(f"{name}_now")) for name in _COUNTS))
+    differing = joined.filter(pl.any_horizontal(_known(name).ne_missing(_known(f"{name}_now")) for name in _COUNTS))
     kind = (
         pl.when(~pl.col("rule").is_in(before.trend["rule"].unique().to_list()))
         .then(pl.lit(NEW_RULE))
@@ -92,7 +92,7 @@ def what_moved(before: EarlierRun, audit: Audit) -> pl.DataFrame:
     )
     exact = _ExactChanges(before.cube(), audit.exact_cube)
     known_causes = causes(before.record, audit.run)
-    rows = moved.with_columns(change=kind).sort(*_KEYS, nulls_last=True)
+    rows = differing.with_columns(change=kind).sort(*_KEYS, nulls_last=True)
     if not shown_alike(before.record, audit.run):
         rows = rows.filter(pl.col("change") != CHANGED)
     why = [
@@ -110,14 +110,14 @@ def what_moved(before: EarlierRun, audit: Audit) -> pl.DataFrame:
     )
 
 
-def in_words(moved: pl.DataFrame, is_shown_alike: bool) -> Iterator[str]:
-    """Return in sentences what moved, of all providers together.
+def changes_in_words(changes: pl.DataFrame, is_shown_alike: bool) -> Iterator[str]:
+    """Return in sentences what changed, of all providers together.
 
     Args:
-        moved: What `what_moved` returns.
+        changes: What `changed_counts` returns.
         is_shown_alike: Whether both runs show counts under the same disclosure control.
     """
-    of_all = moved.filter(provider=ALL_PROVIDERS)
+    of_all = changes.filter(provider=ALL_PROVIDERS)
     for change, words in ((NEW_MONTH, "New months"), (GONE_MONTH, "Months that are gone")):
         months = of_all.filter(change=change)["month"].unique().sort()
         if months.len():
@@ -182,7 +182,7 @@ def _why(
     provider: str | None,
     month: str,
 ) -> str:
-    """Return why a count moved; several causes cannot be told apart."""
+    """Return why a count changed; several causes cannot be told apart."""
     if exact.none_of(rule, provider, month):
         return DISCLOSURE
     names = [name for name in (RULE, SOFTWARE, SETTINGS) if {None, rule} & set(known_causes.get(name, ()))]
