@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from ebi_rules._support.atomic_output import (
     remove_leftovers,
     require_apart,
@@ -21,6 +23,7 @@ from ebi_rules.results.earlier_runs import CHANGES_FILE, SUMMARY_FILE, EarlierRu
 from ebi_rules.results.run_changes import (
     CHANGED,
     GONE_MONTH,
+    HIDDEN,
     NEW_MONTH,
     causes,
     changed_counts,
@@ -132,7 +135,7 @@ class Refresh:
         files = {}
         if earlier is not None:
             changes = changed_counts(earlier, audit)
-            of_all = changes.filter(provider=ALL_PROVIDERS)
+            of_all = changes.filter(pl.col("provider") == ALL_PROVIDERS, pl.col("why").ne_missing(HIDDEN))
             for key, change in (("new_months", NEW_MONTH), ("gone_months", GONE_MONTH), ("changed_months", CHANGED)):
                 summary[key] = of_all.filter(change=change)["month"].unique().sort().to_list()
             summary["changes"] = list(changes_in_words(changes, shown_alike(earlier.record, audit.run)))

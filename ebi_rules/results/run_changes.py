@@ -1,10 +1,12 @@
 """What changed between two runs of the same audit, and why.
 
 It compares only the counts that the two runs show, so that it cannot reveal a suppressed one. Runs that show counts in
-different ways are not compared. The exact cubes are used only to find out why a count changed.
+different ways are not compared. A count that one run hides is not compared with the one that the other shows: whoever
+knew that it had not changed would know the hidden one. Of the exact cubes, only the number of activities is used, to
+find out whether the data were restated.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import polars as pl
@@ -22,11 +24,15 @@ NEW_MONTH, GONE_MONTH, NEW_RULE, GONE_RULE, CHANGED = "new month", "month gone",
 RESTATED, RULE, SOFTWARE, SETTINGS = "restated", "rule changed", "ebi-rules changed", "settings changed"
 """Why a count is another one."""
 
-DISCLOSURE = "disclosure control"
-"""Why a count is shown in another way although it is the same: other counts need it hidden, or do not any more."""
+HIDDEN = "hidden in one run"
+"""Of a count that one run shows and the other hides: whether it has changed is not said."""
 
 _KEYS = ["rule", "provider", "month"]
 _COUNTS = ["eligible", "flagged"]
+_OF_THE_DATA = ["activity", "recorded", "codes"]
+"""The measures of a cube in which it shows that data were restated: how much there is, and how much of it has codes."""
+
+_ACTIVITY_KEYS = ["provider", "month", "measure", "item"]
 _MOST_NAMED = 3
 """So many months of a rule are named on the screen; the file has all."""
 
@@ -78,7 +84,8 @@ def changed_counts(before: EarlierRun, audit: Audit) -> pl.DataFrame:
     """
     now = text_table(audit.tables.trend).select(*_KEYS, *_COUNTS)
     joined = before.trend.join(now, on=_KEYS, how="full", nulls_equal=True, coalesce=True, suffix="_now")
-    differing = joined.filter(pl.any_horizontal(_known(name).ne_missing(_known(f"{name}_now")) for name in _COUNTS))
+    pairs = [(name, f"{name}_now") for name in _COUNTS]
+    differing = joined.filter(pl.any_horizontal(_known(then).ne_missing(_known(now)) for then, now in pairs))
     kind = (
         pl.when(~pl.col("rule").is_in(before.trend["rule"].unique().to_list()))
         .then(pl.lit(NEW_RULE))
@@ -90,19 +97,22 @@ def changed_counts(before: EarlierRun, audit: Audit) -> pl.DataFrame:
         .then(pl.lit(GONE_MONTH))
         .otherwise(pl.lit(CHANGED))
     )
-    exact = _ExactChanges(before.cube(), audit.exact_cube)
-    known_causes = causes(before.record, audit.run)
-    rows = differing.with_columns(change=kind).sort(*_KEYS, nulls_last=True)
+    are_comparable = pl.any_horizontal(
+        pl.col(then).ne_missing(pl.col(now)) & ~_is_hidden(then) & ~_is_hidden(now) for then, now in pairs
+    )
+    rows = differing.with_columns(change=kind, are_comparable=are_comparable).sort(*_KEYS, nulls_last=True)
     if not shown_alike(before.record, audit.run):
         rows = rows.filter(pl.col("change") != CHANGED)
+    has_other_activity = _has_other_activity(before, audit.exact_cube)
+    known_causes = causes(before.record, audit.run)
     why = [
-        _why(known_causes, exact, rule, provider, month) if change == CHANGED else None
-        for rule, provider, month, change in rows.select(*_KEYS, "change").iter_rows()
+        _why(known_causes, rule, has_other_activity(provider, month)) if is_comparable else HIDDEN
+        for rule, provider, month, is_comparable in rows.select(*_KEYS, "are_comparable").iter_rows()
     ]
     return rows.select(
         *_KEYS,
         "change",
-        pl.Series("why", why, pl.String),
+        pl.when(pl.col("change") == CHANGED).then(pl.Series("why", why, pl.String)).alias("why"),
         pl.col("eligible").alias("eligible_before"),
         pl.col("eligible_now").alias("eligible"),
         pl.col("flagged").alias("flagged_before"),
@@ -126,7 +136,7 @@ def changes_in_words(changes: pl.DataFrame, is_shown_alike: bool) -> Iterator[st
         rules = of_all.filter(change=change)["rule"].unique().sort()
         if rules.len():
             yield f"{words}: {listed(rules.to_list(), 'and')}."
-    changed = of_all.filter(pl.col("change") == CHANGED, pl.col("why") != DISCLOSURE)
+    changed = of_all.filter(pl.col("change") == CHANGED, pl.col("why") != HIDDEN)
     for (rule, why), part in changed.group_by("rule", "why", maintain_order=True):
         counts = [
             f"{month_name(row['month'])} {row['flagged_before']} of {row['eligible_before']} before, "
@@ -135,10 +145,15 @@ def changes_in_words(changes: pl.DataFrame, is_shown_alike: bool) -> Iterator[st
         ]
         more = f"; and {part.height - _MOST_NAMED} more months" if part.height > _MOST_NAMED else ""
         yield f"{rule} ({why}): {'; '.join(counts)}{more}."
+    hidden = of_all.filter(why=HIDDEN).height
     if not is_shown_alike:
         yield "Counts are shown in another way than in that run, so that those of earlier months are not compared."
     elif not changed.height:
-        yield "No count of an earlier month, of all providers together, has changed."
+        which = " that both runs show" if hidden else ""
+        yield f"No count of an earlier month{which}, of all providers together, has changed."
+    if hidden:
+        counts_are = "1 count is" if hidden == 1 else f"{hidden:,} counts are"
+        yield f"Of all providers together, {counts_are} hidden in one of the two runs, and not compared."
 
 
 def shown_alike(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -146,61 +161,43 @@ def shown_alike(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     return bool(before["shown"]["disclosure"] == now["shown"]["disclosure"])
 
 
-class _ExactChanges:
-    """Which exact counts are others now.
-
-    Args:
-        before: The exact cube of the earlier run; None if it was removed.
-        now: The exact cube of this run.
-    """
-
-    def __init__(self, before: pl.DataFrame | None, now: pl.DataFrame) -> None:
-        self._is_known = before is not None
-        self._changed: set[tuple[str | None, str | None, str]] = set()
-        if before is None:
-            return
-        counts = [_exact_counts(cube) for cube in (before, now)]
-        keys = counts[0].columns[:-1]
-        both = counts[0].join(counts[1], on=keys, how="full", nulls_equal=True, coalesce=True, suffix="_now")
-        other = both.filter(pl.col("count").ne_missing(pl.col("count_now")))
-        for rule, provider, month in other.select(_KEYS).iter_rows():
-            self._changed |= {(rule, provider, month), (rule, ALL_PROVIDERS, month)}
-
-    def of_activity(self, provider: str | None, month: str) -> bool:
-        """Return whether a provider has another number of activities in a month, as far as is known."""
-        return (None, provider, month) in self._changed
-
-    def none_of(self, rule: str, provider: str | None, month: str) -> bool:
-        """Return whether it is known that no count of a rule is another."""
-        return self._is_known and (rule, provider, month) not in self._changed
-
-
-def _why(
-    known_causes: Mapping[str, Mapping[str | None, str]],
-    exact: _ExactChanges,
-    rule: str,
-    provider: str | None,
-    month: str,
-) -> str:
+def _why(known_causes: Mapping[str, Mapping[str | None, str]], rule: str, is_activity_changed: bool) -> str:
     """Return why a count changed; several causes cannot be told apart."""
-    if exact.none_of(rule, provider, month):
-        return DISCLOSURE
     names = [name for name in (RULE, SOFTWARE, SETTINGS) if {None, rule} & set(known_causes.get(name, ()))]
-    if not names or exact.of_activity(provider, month):
+    if not names or is_activity_changed:
         names.insert(0, RESTATED)
     return " or ".join(names)
 
 
-def _exact_counts(cube: pl.DataFrame) -> pl.DataFrame:
-    """Return the exact activity, and what is eligible and flagged by each rule, by provider and month."""
-    is_counted = pl.col("measure").cast(pl.String).is_in(["activity", *_COUNTS])
-    rows = cube.filter(is_counted, pl.col("month").is_not_null())
-    return rows.group_by(pl.col(*_KEYS, "measure").cast(pl.String)).agg(pl.col("count").sum())
+def _has_other_activity(before: EarlierRun, now: pl.DataFrame) -> Callable[[str | None, str], bool]:
+    """Return a function of provider and month: can their activity, or how much of it has codes, be another one?
+
+    It says yes to everything if the exact cube of the earlier run was removed.
+    """
+    cube = before.cube()
+    if cube is None:
+        return lambda provider, month: True
+    counts = [_exact_activity(each) for each in (cube, now)]
+    both = counts[0].join(counts[1], on=_ACTIVITY_KEYS, how="full", nulls_equal=True, coalesce=True, suffix="_now")
+    other = both.filter(pl.col("count").ne_missing(pl.col("count_now")))
+    changed = set(other.select("provider", "month").iter_rows())
+    changed |= {(ALL_PROVIDERS, month) for _, month in changed}
+    return lambda provider, month: (provider, month) in changed
+
+
+def _exact_activity(cube: pl.DataFrame) -> pl.DataFrame:
+    """Return the exact activity by provider and month, and how much of it has codes."""
+    rows = cube.filter(pl.col("measure").cast(pl.String).is_in(_OF_THE_DATA), pl.col("month").is_not_null())
+    return rows.group_by(pl.col(_ACTIVITY_KEYS).cast(pl.String)).agg(pl.col("count").sum())
 
 
 def _known(column: str) -> pl.Expr:
     """Return a count, and one sign for every count that is hidden."""
-    return pl.when(pl.col(column).str.starts_with(SUPPRESSED)).then(pl.lit(SUPPRESSED)).otherwise(column)
+    return pl.when(_is_hidden(column)).then(pl.lit(SUPPRESSED)).otherwise(column)
+
+
+def _is_hidden(column: str) -> pl.Expr:
+    return pl.col(column).str.starts_with(SUPPRESSED).fill_null(False)
 
 
 def _prints(run: Mapping[str, Any]) -> dict[str, Any]:

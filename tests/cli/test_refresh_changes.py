@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import ebi_rules as ebi
 from ebi_rules.cube import read_cube
 from ebi_rules.results import refresh as refresh_module
 from tests.cli.refreshing import DAY, SETTINGS, Refresh, exact_cube, until
@@ -28,7 +29,7 @@ def test_a_restated_month_is_found_and_named(refresh: Refresh, everything: pl.Da
     assert of_june["why"] == "restated" and int(of_june["eligible"]) < int(of_june["eligible_before"])
     assert any("2S_lower_back_imaging (restated): June 2024" in text for text in summary["changes"])
     causes = changes.filter(pl.col("month") != "2024-06")["why"].unique().to_list()
-    assert set(causes) <= {"disclosure control"}
+    assert set(causes) <= {"hidden in one run"}
 
 
 def test_every_changed_count_and_no_other_is_in_the_file(
@@ -137,9 +138,11 @@ def _trend(folder: Path) -> pl.DataFrame:
     return table.select("rule", "provider", "month", "eligible", "flagged")
 
 
-def test_a_count_that_is_only_shown_in_another_way_is_due_to_disclosure_control(
-    refresh: Refresh, everything: pl.DataFrame, tmp_path: Path
+@pytest.mark.parametrize("is_restated", [False, True])
+def test_nothing_is_said_of_a_count_that_one_run_hides(
+    refresh: Refresh, everything: pl.DataFrame, tmp_path: Path, is_restated: bool
 ) -> None:
+    """If it were said that it has not changed, the count that is shown would be the hidden one."""
     everything.write_parquet("opa.parquet")
     first = refresh(settings=SETTINGS)
     trend = tmp_path / "runs" / first["run"] / "trend.csv"
@@ -149,10 +152,19 @@ def test_a_count_that_is_only_shown_in_another_way_is_due_to_disclosure_control(
     month = of_all["month"][0]
     is_one &= pl.col("month") == month
     table.with_columns(pl.when(is_one).then(pl.lit("**")).otherwise("flagged").alias("flagged")).write_csv(trend)
+    if is_restated:
+        is_flagged = ebi.rule("2S").expr(layout="ncdr-opa") & (DAY.dt.strftime("%Y-%m") == month)
+        codes = pl.when(is_flagged).then(pl.lit("||X403")).otherwise("Der_Procedure_All")
+        everything.with_columns(codes.alias("Der_Procedure_All")).write_parquet("opa.parquet")
     second = refresh("--again")
     changes = pl.read_csv(tmp_path / "runs" / second["run"] / "changes.csv", infer_schema=False)
-    assert changes.select("month", "why", "flagged_before").rows() == [(month, "disclosure control", "**")]
-    assert second["changes"] == ["No count of an earlier month, of all providers together, has changed."]
+    of_all = changes.filter(provider="all providers", rule="2S_lower_back_imaging")
+    assert of_all.select("month", "why", "flagged_before").rows() == [(month, "hidden in one run", "**")]
+    assert any("1 count is hidden in one of the two runs" in text for text in second["changes"])
+    assert (
+        "No count of an earlier month that both runs show, of all providers together, has changed." in second["changes"]
+    )
+    assert second["changed_months"] == []
 
 
 def test_two_causes_are_both_named_where_both_can_be(
