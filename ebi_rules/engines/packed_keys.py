@@ -1,10 +1,9 @@
 """Keys to group by, packed into whole numbers: grouping by one or two numbers is much faster than by many keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from ebi_rules.translate.text_numbers import Numbers
 
@@ -66,16 +65,16 @@ class Packed:
             for name, (part, _, _) in self._places.items()
         )
 
-    def value(self, name: str) -> pl.Expr:
-        """Return the value of a key, over the words."""
+    def value(self, name: str, words: Sequence[Numbers]) -> Numbers:
+        """Return the value of a key in each row, from the words."""
         part, word, shift = self._places[name]
-        return pl.col(self.words[word]) // _number(2**shift) & _number(2**part.bits - 1)
+        found: Numbers = words[word] >> shift & (2**part.bits - 1)
+        return found
 
-    def truth(self, name: str) -> pl.Expr:
-        """Return the value of a key that is 0 or 1 as a boolean, over the words."""
-        _, word, shift = self._places[name]
-        return pl.col(self.words[word]) & _number(2**shift) != 0
-
-
-def _number(value: int) -> pl.Expr:
-    return pl.lit(value, pl.Int64)
+    def only(self, names: Iterable[str], words: Sequence[Numbers]) -> list[Numbers]:
+        """Return words in which all keys but some are 0, so that rows alike in these keys are alike."""
+        masks = [0] * len(self.words)
+        for name in names:
+            part, word, shift = self._places[name]
+            masks[word] |= 2**part.bits - 1 << shift
+        return [each & mask for each, mask in zip(words, masks, strict=True)]

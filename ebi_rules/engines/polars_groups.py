@@ -10,17 +10,20 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ebi_rules._support.progress import RowsDone
+from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, FieldAtom, IsNull, Recorded, atoms
-from ebi_rules.cube import missing_counted, treatment_fields
+from ebi_rules.cube import missing_counted, normal_values, treatment_fields
 from ebi_rules.engines import tally
 from ebi_rules.engines.checked_extract import reading
 from ebi_rules.engines.code_words import PATTERN_BITS, codes_of, malformed_of, pattern_of
 from ebi_rules.engines.cube_dimensions import Dimension, atoms_of_dimensions, dimension
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.file_formats import PARQUET, kind_of
+from ebi_rules.engines.grouped_rows import GroupedRows, distinct, number_rows, table_of_rows
 from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, ranges_of_keys
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
@@ -36,6 +39,7 @@ ROWS = f"{PREFIX}rows"
 UPPER_HALF = 2**32
 """The factor that puts a number of malformed codes into one word with a number of codes; such words add up."""
 
+_COMBINATION = f"{PREFIX}combination"
 _NARROW_PATTERN_BITS = 14
 _MONTH = "month"
 _ROWS_IN_PART = 25_000_000
@@ -81,15 +85,11 @@ class Grouping:
         self.columns = {criterion: f"{PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
         self.treatments = pl.DataFrame()
 
-    def groups(self, passed: RowsDone) -> pl.DataFrame:
-        """Read the rows and return the groups.
+    def groups(self, passed: RowsDone) -> GroupedRows:
+        """Read the rows and return the groups, with a boolean column for every criterion.
 
         Args:
             passed: Counts the rows as they are read.
-
-        Returns:
-            One row per group: the dimensions as the extract spells them, the number of rows (`ROWS`), the numbers of
-            codes, the answers, and a boolean column for every criterion.
 
         Raises:
             ExtractError: The extract cannot be read.
@@ -102,29 +102,18 @@ class Grouping:
             grouped = counting.grouped()
         self.reader = counting.reader
         self.treatments = counting.treatments()
-        return self._with_criteria(counting.unpacked(grouped))
+        return counting.unpacked(grouped)
 
-    def _with_criteria(self, groups: pl.DataFrame) -> pl.DataFrame:
-        """Add the verdicts of code atoms, and every criterion."""
-        for name in self.code_fields:
-            if atoms_of_field := self.reader.code_atoms[name]:
-                columns = [_verdict(name, place) for place in range(len(atoms_of_field))]
-                meanings = pl.DataFrame(self.reader.codes[name].patterns.meanings(), columns, orient="row")
-                numbered = meanings.with_row_index(_pattern(name)).cast({_pattern(name): pl.Int64})
-                groups = groups.join(numbered, on=_pattern(name), how="left")
+    def with_criteria(self, answers: pl.DataFrame) -> pl.DataFrame:
+        """Add every criterion to combinations of answers."""
         translator = Answering(self.answer)
-        return groups.with_columns(
+        return answers.with_columns(
             [translator.visit(criterion).alias(name) for criterion, name in self.columns.items()]
         )
 
     def holds(self, criteria: Iterable[Criterion]) -> pl.Expr:
         """Return the expression that all the criteria hold in a group."""
         return all_hold(self.columns[criterion] for criterion in criteria)
-
-    def any_holds(self, criteria: Iterable[Criterion]) -> pl.Expr:
-        """Return the expression that at least one criterion, or AND, OR or NOT of criteria, holds in a group."""
-        translator = Answering(lambda node: pl.col(self.columns[node]) if node in self.columns else None)
-        return pl.any_horizontal([pl.lit(False), *map(translator.visit, criteria)])
 
     def answer(self, node: Criterion) -> pl.Expr | None:
         """Return the expression of a group's answer to an atom; None for AND, OR and NOT."""
@@ -212,13 +201,50 @@ class _Counting:
             for start in range(0, rows, _ROWS_IN_PART):
                 yield table.frame.slice(start, _ROWS_IN_PART), EVERY_KEY
 
-    def unpacked(self, grouped: pl.DataFrame) -> pl.DataFrame:
-        """Return groups with dimensions, answers and patterns instead of packed keys."""
+    def unpacked(self, grouped: pl.DataFrame) -> GroupedRows:
+        """Return groups by cell and by combination of answers, instead of packed keys."""
+        words = [grouped[name].to_numpy() for name in self._keys.words]
+        cells, cell = self._cells(words, grouped.height)
+        answers, combination = self._combinations(words, grouped.height)
+        sums = {}
+        for name in grouped.columns:
+            if name not in (*self._keys.words, ROWS):
+                sums[name] = np.zeros(cells.height, np.int64)
+                np.add.at(sums[name], cell, grouped[name].to_numpy())
+        rows = table_of_rows(cell, combination, grouped[ROWS].to_numpy())
+        return GroupedRows(cells, self._grouping.with_criteria(answers), rows, sums)
+
+    def _cells(self, words: Sequence[Numbers], groups: int) -> tuple[pl.DataFrame, Numbers]:
+        """Return the cells in order, with values of fields in normal form, and the cell of each group."""
+        places: dict[str, Numbers] = {}
+        texts: dict[str, pl.Series] = {}
+        for each in self._dimensions:
+            values, place = distinct(self._keys.value(each.name, words))
+            spelt = pl.Series(each.name, values).to_frame().select(each.spelt(pl.col(each.name)).alias(each.name))
+            normal = normal_values(spelt.to_series()) if each.name in FIELDS else spelt.to_series()
+            texts[each.name] = normal.drop_nulls().unique().sort()
+            in_order = normal.cast(pl.Enum(texts[each.name])).to_physical().fill_null(len(texts[each.name]))
+            places[each.name] = in_order.to_numpy().astype(np.int64)[place]
+        first, cell = number_rows(list(places.values()), groups)
+        cells = {
+            name: pl.Series(name, [*texts[name], None], dtype=pl.Categorical()).gather(places[name][first])
+            for name in places
+        }
+        return pl.DataFrame(cells), cell
+
+    def _combinations(self, words: Sequence[Numbers], groups: int) -> tuple[pl.DataFrame, Numbers]:
+        """Return the combinations of answers, with the verdicts of atoms about codes, and that of each group."""
         keys, grouping = self._keys, self._grouping
-        dimensions = [each.spelt(keys.value(each.name)).alias(each.name) for each in self._dimensions]
-        truths = [keys.truth(name).alias(name) for name in grouping.truths()]
-        patterns = [keys.value(_pattern(name)).alias(_pattern(name)) for name in grouping.code_fields]
-        return grouped.select(*dimensions, *truths, *patterns, pl.exclude(keys.words))
+        patterns = {name: _pattern(name) for name in grouping.code_fields}
+        masked = keys.only([*grouping.truths(), *patterns.values()], words)
+        first, combination = number_rows(masked, groups)
+        of_first = [word[first] for word in masked]
+        columns: dict[str, npt.NDArray[np.generic]] = {_COMBINATION: np.arange(len(first))}
+        columns |= {name: keys.value(name, of_first) != 0 for name in grouping.truths()}
+        for name, pattern in patterns.items():
+            meanings = self.reader.codes[name].patterns.meanings()[keys.value(pattern, of_first)]
+            columns |= {_verdict(name, place): meanings[:, place] for place in range(meanings.shape[1])}
+        return pl.DataFrame(columns), combination
 
     def treatments(self) -> pl.DataFrame:
         """Return the number of rows (`ROWS`) by provider, treatment function and month, as the extract spells them."""

@@ -1,0 +1,113 @@
+"""Groups of rows as a table of counts: one row per cell of the cube, one column per combination of answers.
+
+An extract of millions of rows has some hundred thousand groups, but only some thousand combinations of answers.
+Whatever depends on answers is therefore worked out once for each combination, and added up over the cells by a product
+of two sparse tables.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy import sparse
+
+from ebi_rules.translate.text_numbers import Numbers
+
+_HIGHEST = 2**63
+
+
+@dataclass(frozen=True, eq=False)
+class GroupedRows:
+    """The rows of an extract by cell and by combination of answers.
+
+    Attributes:
+        cells: The dimensions, one row per cell, in the order of a cube.
+        combinations: One row per combination of answers: answers, verdicts and criteria.
+        rows: How many rows each cell (by row) has of each combination (by column).
+        sums: Further numbers to add up, for each cell.
+    """
+
+    cells: pl.DataFrame
+    combinations: pl.DataFrame
+    rows: sparse.csr_array
+    sums: Mapping[str, Numbers]
+
+    def activity(self) -> Numbers:
+        """Return the number of rows of each cell."""
+        found: Numbers = self.rows.sum(axis=1)
+        return found
+
+    def where(self, truth: pl.Expr) -> Numbers:
+        """Return the number of rows of each cell for which an expression over `combinations` is true."""
+        found: Numbers = self.rows @ self._truths([truth])[:, 0].astype(np.int64)
+        return found
+
+    def counts(self, truths: Sequence[pl.Expr]) -> tuple[Numbers, Numbers, Numbers]:
+        """Count the rows of each cell for which expressions over `combinations` are true.
+
+        Returns:
+            For each count above 0 its cell, the place of its expression, and the count; cells in order and, in
+            each, expressions in order.
+        """
+        if not truths:
+            return (np.zeros(0, np.int64),) * 3
+        table = self.rows @ sparse.csr_array(self._truths(truths).astype(np.int64))
+        table.sort_indices()
+        cells = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+        return cells, table.indices.astype(np.int64), table.data
+
+    def _truths(self, truths: Sequence[pl.Expr]) -> npt.NDArray[np.bool_]:
+        """Return whether expressions (columns) are true for each combination (rows)."""
+        columns = [truth.alias(str(place)) for place, truth in enumerate(truths)]
+        return (
+            self.combinations.with_columns(columns).select(column.meta.output_name() for column in columns).to_numpy()
+        )
+
+
+def table_of_rows(cells: Numbers, combinations: Numbers, rows: Numbers) -> sparse.csr_array:
+    """Return how many rows each cell has of each combination.
+
+    Args:
+        cells: The cell of each group.
+        combinations: The combination of answers of each group.
+        rows: How many rows each group has.
+    """
+    shape = tuple(int(places.max(initial=-1)) + 1 for places in (cells, combinations))
+    return sparse.csr_array(sparse.coo_array((rows, (cells, combinations)), shape=shape))
+
+
+def number_rows(columns: Sequence[Numbers], rows: int) -> tuple[Numbers, Numbers]:
+    """Number the different rows of a table of whole numbers, in their order.
+
+    Args:
+        columns: The columns of the table, none with a number below 0.
+        rows: How many rows the table has.
+
+    Returns:
+        For each different row, the place of one that is like it; and for each row, its number.
+    """
+    key, span = np.zeros(rows, np.int64), 1
+    for column in columns:
+        values, places = distinct(column)
+        if span * len(values) >= _HIGHEST:
+            key = distinct(key)[1]
+            span = int(key.max()) + 1
+        key = key * len(values) + places
+        span *= max(1, len(values))
+    values, number = distinct(key)
+    place = np.zeros(len(values), np.int64)
+    place[number] = np.arange(rows)
+    return place, number
+
+
+def distinct(column: Numbers) -> tuple[Numbers, Numbers]:
+    """Return the different numbers of a column in order, none below 0, and the place of each row's among them."""
+    highest = int(column.max(initial=-1))
+    if highest > 4 * len(column):
+        return np.unique(column, return_inverse=True)
+    is_there = np.zeros(highest + 1, np.bool_)
+    is_there[column] = True
+    places = np.cumsum(is_there) - 1
+    return np.flatnonzero(is_there), places[column]
