@@ -4,7 +4,6 @@ A text is cut at its commas. Most pieces are one code, of which there are a few 
 other separators inside is cut again after all separators have become commas.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
@@ -24,6 +23,7 @@ Truths = npt.NDArray[np.bool_]
 _SEPARATORS = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in SEPARATORS) + "]+"
 _Item = TypeVar("_Item", bound=np.generic)
 _NOTHING, _CODE, _SEVERAL = range(3)
+_PREFIX = "prefix"
 _WORD = 63
 """How many lists have their bits in one word."""
 
@@ -98,6 +98,8 @@ class CodeTokens:
     def __init__(self, name: str, binding: Binding, atoms: Sequence[CodeAtom]) -> None:
         self._atoms = atoms
         self._lists: list[NamedCodes] = list(dict.fromkeys(named for atom in atoms for named in lists_named(atom)))
+        self._words = len(self._lists) // _WORD + 1
+        self._prefixes = _prefixes_by_length(self._lists, self._words)
         self._system = CODE_FIELDS[name]
         self._not_codes = binding.not_codes(name)
         self._lone = binding.lone_fillers(name)
@@ -241,16 +243,34 @@ class CodeTokens:
         bare = pieces.str.replace_all(".", "", literal=True).str.to_uppercase().str.strip_chars(SEPARATORS)
         is_nothing = bare.is_in(list({"", *self._not_codes})).to_numpy()
         kind = np.where(is_nothing, _NOTHING, np.where(bare.str.contains(_SEPARATORS).to_numpy(), _SEVERAL, _CODE))
-        lists = np.zeros((len(bare), len(self._lists) // _WORD + 1), np.uint64)
-        for place, named in enumerate(self._lists):
-            word, bit = divmod(place, _WORD)
-            prefixes = "|".join(map(re.escape, named.codes.prefixes))
-            lists[bare.str.contains(f"^(?:{prefixes})").to_numpy(), word] |= np.uint64(1 << bit)
         return _Table(
             kind.astype(np.uint8),
-            lists,
+            self._lists_of(bare),
             ~bare.str.contains(f"^(?:{self._system.grammar.pattern})$").to_numpy(),
             bare.str.contains("^[A-Z][0-9]{2}$").to_numpy(),
             bare.is_in(list(self._lone)).to_numpy(),
             (bare == NOT_CODABLE).to_numpy(),
         )
+
+    def _lists_of(self, codes: pl.Series) -> npt.NDArray[np.uint64]:
+        """Return the lists that each code is in, as bits of words."""
+        lists = np.zeros((len(codes), self._words), np.uint64)
+        for length, prefixes in self._prefixes.items():
+            heads = codes.str.head(length).alias(_PREFIX).to_frame()
+            found = heads.join(prefixes, on=_PREFIX, how="left", maintain_order="left").drop(_PREFIX)
+            lists |= found.fill_null(0).to_numpy()
+        return lists
+
+
+def _prefixes_by_length(lists: Sequence[NamedCodes], words: int) -> dict[int, pl.DataFrame]:
+    """Return the prefixes of lists by their length, with the lists that each is in as bits of words."""
+    found: dict[int, dict[str, list[int]]] = {}
+    for place, named in enumerate(lists):
+        word, bit = divmod(place, _WORD)
+        for prefix in named.codes.prefixes:
+            found.setdefault(len(prefix), {}).setdefault(prefix, [0] * words)[word] |= 1 << bit
+    schema = {_PREFIX: pl.String(), **{str(word): pl.UInt64() for word in range(words)}}
+    return {
+        length: pl.DataFrame([(prefix, *bits) for prefix, bits in of_length.items()], schema, orient="row")
+        for length, of_length in found.items()
+    }

@@ -21,9 +21,10 @@ from ebi_rules.engines import tally
 from ebi_rules.engines.checked_extract import reading
 from ebi_rules.engines.code_words import PATTERN_BITS, codes_of, malformed_of, pattern_of
 from ebi_rules.engines.cube_dimensions import Dimension, atoms_of_dimensions, dimension
+from ebi_rules.engines.distinct_numbers import distinct, number_rows
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.file_formats import PARQUET, kind_of
-from ebi_rules.engines.grouped_rows import GroupedRows, distinct, number_rows, table_of_rows
+from ebi_rules.engines.grouped_rows import GroupedRows, table_of_rows
 from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, ranges_of_keys
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part

@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ebi_rules.engines.grouped_rows import GroupedRows, distinct, number_rows, table_of_rows
+from ebi_rules.engines.distinct_numbers import distinct, number_rows
+from ebi_rules.engines.grouped_rows import GroupedRows, table_of_rows
 
 _FAR = 2**40
 _FARTHEST = 2**62
