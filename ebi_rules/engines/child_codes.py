@@ -8,7 +8,7 @@ import polars as pl
 from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, NamedCodes, lists_named
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.code_tokens import CodeTokens
-from ebi_rules.engines.code_words import Patterns, code_words, count_flags, flags_of_codes
+from ebi_rules.engines.code_words import Patterns, WordNumbers, code_words, count_flags, flags_of_codes
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange
@@ -16,7 +16,7 @@ from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.translate.polars import stems
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 from opcs_icd import WHITE_SPACE
 
 _NOTHING = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPACE + "\"'.") + "]"
@@ -108,15 +108,17 @@ class ChildAnswers:
 
     Attributes:
         patterns: The combinations of answers that occur.
+        numbers: The answers to all atoms, as `code_words` puts them together, with their numbers.
     """
 
     def __init__(self, name: str, extract: FrameExtract, atoms: Sequence[CodeAtom], child: ChildTable) -> None:
         self.patterns = Patterns(len(atoms))
+        self.numbers = WordNumbers()
         self._name = name
         self._tokens = CodeTokens(name, extract.binding, atoms)
         self._lists = list(dict.fromkeys(named for atom in atoms for named in lists_named(atom)))
         self._codes = ChildCodes(name, extract, child)
-        self._column = f"{PREFIX}{name}_word"
+        self._column = f"{PREFIX}{name}_answer"
 
     def attach(self, frame: pl.LazyFrame, part: KeyRange) -> pl.LazyFrame:
         """Return the rows, whose keys are in a range, with the answers of their activity."""
@@ -137,7 +139,8 @@ class ChildAnswers:
         no_flags = np.zeros(decided.height, np.int64)
         numbers = decided["pattern"].fill_null(0).to_numpy()
         words = code_words(numbers, decided["codes"].to_numpy(), decided["malformed"].to_numpy(), no_flags)
-        joined = decided.select(pl.col(_KEY).alias(f"{self._column}_key"), pl.Series(self._column, words)).lazy()
+        answers_of_keys = pl.Series(self._column, self.numbers.of(words))
+        joined = decided.select(pl.col(_KEY).alias(f"{self._column}_key"), answers_of_keys).lazy()
         keyed = frame.with_columns(self._codes.activity_key.alias(f"{self._column}_key"))
         return keyed.join(joined, on=f"{self._column}_key", how="left", maintain_order="left")
 
@@ -146,7 +149,7 @@ class ChildAnswers:
         yield pl.col(self._column)
 
     def read(self, batch: pl.DataFrame) -> Numbers:
-        """Return the answers for rows with the columns of `inputs`, as `code_words` puts them together."""
+        """Return the numbers of the answers for rows with the columns of `inputs`."""
         return batch[self._column].fill_null(0).to_numpy()
 
     def findings(self) -> Iterator[Finding]:

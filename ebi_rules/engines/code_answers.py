@@ -1,21 +1,20 @@
 """Decide atoms about the codes that an activity table has in columns: a delimited text, or numbered columns."""
 
 from collections.abc import Iterator, Sequence
-from threading import Lock
 
-import numpy as np
 import polars as pl
 
 from ebi_rules.criteria.nodes import CodeAtom
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.code_tokens import CodeTokens
-from ebi_rules.engines.code_words import Patterns, code_words, count_flags, flags_of_codes
+from ebi_rules.engines.code_words import Patterns, WordNumbers, code_words, count_flags, flags_of_codes
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.key_ranges import KeyRange
 from ebi_rules.engines.packed_keys import PREFIX
+from ebi_rules.engines.tally import NumberTally
 from ebi_rules.translate.distinct_answers import DistinctAnswers
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 
 _SAMPLE = 1000
 
@@ -30,20 +29,21 @@ class CodeAnswers:
 
     Attributes:
         patterns: The combinations of answers that occur.
+        numbers: The answers to all atoms, as `code_words` puts them together, with their numbers.
     """
 
     def __init__(self, name: str, extract: FrameExtract, atoms: Sequence[CodeAtom]) -> None:
         self.patterns = Patterns(len(atoms))
+        self.numbers = WordNumbers()
         self._name = name
         self._tokens = CodeTokens(name, extract.binding, atoms)
         self._columns = extract.binding.code_columns(name)
         self._text, self._first = f"{PREFIX}{name}_text", f"{PREFIX}{name}_first"
         self._sample: list[str] = []
-        self._words = DistinctAnswers(self._answer)
+        self._answers = DistinctAnswers(self._answer)
         # The checks are about the first column.
-        self._checks = self._words if len(self._columns) == 1 else DistinctAnswers(self._answer)
-        self._lock = Lock()
-        self._flags = np.zeros_like(count_flags(np.zeros(0, np.int64)))
+        self._checks = self._answers if len(self._columns) == 1 else DistinctAnswers(self._answer)
+        self._rows = NumberTally()
 
     def attach(self, frame: pl.LazyFrame, part: KeyRange) -> pl.LazyFrame:
         """Return the rows with all columns that `inputs` needs."""
@@ -59,20 +59,20 @@ class CodeAnswers:
             yield cells[0].alias(self._first)
 
     def read(self, batch: pl.DataFrame) -> Numbers:
-        """Return the answers for rows with the columns of `inputs`, as `code_words` puts them together."""
-        words = self._words.of(batch[self._text])
-        flags = count_flags(words if self._checks is self._words else self._checks.of(batch[self._first]))
-        with self._lock:
-            self._flags += flags
-        return words
+        """Return the numbers of the answers for rows with the columns of `inputs`."""
+        numbers = self._answers.of(batch[self._text])
+        self._rows.add(numbers if self._checks is self._answers else self._checks.of(batch[self._first]))
+        return numbers
 
     def findings(self) -> Iterator[Finding]:
         """Yield what was found in the rows that were read."""
-        yield from code_findings(self._name, self._columns[0], self._flags, self._sample)
+        rows = self._rows.rows
+        flags = count_flags(self.numbers.words[: len(rows)], rows)
+        yield from code_findings(self._name, self._columns[0], flags, self._sample)
 
     def _answer(self, texts: pl.Series) -> Numbers:
         codes = self._tokens.read(texts)
         if len(self._sample) < _SAMPLE and codes.is_malformed.any():
             self._sample += texts.filter(pl.Series(codes.is_malformed)).head(_SAMPLE).to_list()
         patterns = self.patterns.numbers(codes.verdicts, len(texts))
-        return code_words(patterns, codes.codes, codes.malformed, flags_of_codes(codes))
+        return self.numbers.of(code_words(patterns, codes.codes, codes.malformed, flags_of_codes(codes)))

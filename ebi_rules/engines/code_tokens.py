@@ -15,7 +15,7 @@ import polars as pl
 from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, FollowedBy, HasCode, NamedCodes, Position, lists_named
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.distinct_answers import DistinctAnswers
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 from opcs_icd import NOT_CODABLE, SEPARATORS
 
 Truths = npt.NDArray[np.bool_]

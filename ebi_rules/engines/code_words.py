@@ -13,12 +13,13 @@ import polars as pl
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.engines.code_tokens import Codes, Truths
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.engines.distinct_numbers import distinct
+from ebi_rules.translate.view_table import Numbers
 
-PATTERN_BITS, _COUNT_BITS, _FLAG_BITS = 24, 17, 5
-_MOST_CODES = 2**_COUNT_BITS - 1
-_MALFORMED_AT = PATTERN_BITS + _COUNT_BITS
-_FLAGS_AT = _MALFORMED_AT + _COUNT_BITS
+PATTERN_BITS, COUNT_BITS, _FLAG_BITS = 24, 17, 5
+_MOST_CODES = 2**COUNT_BITS - 1
+_MALFORMED_AT = PATTERN_BITS + COUNT_BITS
+_FLAGS_AT = _MALFORMED_AT + COUNT_BITS
 _TRUTHS_IN_WORD = 62
 
 
@@ -60,6 +61,29 @@ class Patterns:
         words = np.array(list(self._numbers), dtype=np.int64)
         word, bit = np.divmod(np.arange(self._atoms), _TRUTHS_IN_WORD)
         found: npt.NDArray[np.bool_] = (words[:, word] >> bit & 1) != 0
+        return found
+
+
+class WordNumbers:
+    """Number different answers as they are met; 0 is the number of the answer 0.
+
+    Attributes:
+        words: The answers, by number.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._numbers = {0: 0}
+        self.words = np.zeros(1, np.int64)
+
+    def of(self, words: Numbers) -> Numbers:
+        """Return the number of each answer."""
+        values, places = distinct(words)
+        with self._lock:
+            numbers = [self._numbers.setdefault(value, len(self._numbers)) for value in values.tolist()]
+            if len(self._numbers) > len(self.words):
+                self.words = np.array(list(self._numbers), np.int64)
+        found: Numbers = np.array(numbers, np.int64)[places]
         return found
 
 

@@ -8,11 +8,14 @@ import polars as pl
 
 from ebi_rules.criteria.nodes import FieldAtom
 from ebi_rules.engines.code_tokens import Truths
+from ebi_rules.engines.code_words import packed
 from ebi_rules.engines.coded_values import ROWS, VALUE, truth_of_values
 from ebi_rules.engines.packed_keys import PREFIX
+from ebi_rules.engines.tally import NumberTally
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.polars import raw_code
-from ebi_rules.translate.text_numbers import Numbers, TextNumbers
+from ebi_rules.translate.text_numbers import TextNumbers
+from ebi_rules.translate.view_table import Numbers
 
 
 class CodedField:
@@ -43,7 +46,7 @@ class CodedField:
         self._truths = np.zeros((0, len(self._atoms)), np.bool_)
         self._places: dict[str, tuple[Callable[[str], int], Numbers]] = {}
         self._lock = Lock()
-        self._rows = np.zeros(1, np.int64)
+        self._rows = NumberTally()
         self._nulls = 0
         self._numbers = TextNumbers(self._learn)
 
@@ -55,17 +58,20 @@ class CodedField:
         """Return the number of each row's value."""
         values = batch[self.column]
         numbers = self._numbers.of(values)
-        rows = np.bincount(numbers)
+        self._rows.add(numbers)
         with self._lock:
-            if len(rows) > len(self._rows):
-                self._rows = np.pad(self._rows, (0, len(rows) - len(self._rows)))
-            self._rows[: len(rows)] += rows
             self._nulls += values.null_count()
         return numbers
 
     def truth(self, atom: FieldAtom, numbers: Numbers) -> Truths:
         """Return whether an atom holds for rows with these values."""
         found: Truths = self._truths[:, self._atoms.index(atom)][numbers]
+        return found
+
+    def truths(self, atoms: Sequence[FieldAtom], numbers: Numbers) -> Numbers:
+        """Return whether atoms hold for rows with these values, as bits, the first the lowest."""
+        truths = self._truths
+        found: Numbers = packed([truths[:, self._atoms.index(atom)] for atom in atoms], len(truths))[numbers]
         return found
 
     def place_by(self, name: str, place: Callable[[str], int]) -> None:
@@ -79,7 +85,8 @@ class CodedField:
 
     def distinct(self) -> pl.DataFrame:
         """Return one row per distinct value, `VALUE`, with the number of rows that have it (`ROWS`)."""
-        rows = [int(self._rows[0]) - self._nulls, *map(int, self._rows[1:])]
+        first, *others = self._rows.rows.tolist()
+        rows = [first - self._nulls, *others]
         frame = pl.DataFrame(
             {VALUE: [None, *self.texts], ROWS: [self._nulls, *rows[: len(self.texts)]]},
             schema={VALUE: pl.String, ROWS: pl.Int64},

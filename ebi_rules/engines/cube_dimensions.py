@@ -15,7 +15,7 @@ from ebi_rules.engines.packed_keys import Part
 from ebi_rules.engines.polars_answers import decide
 from ebi_rules.engines.polars_dates import age_band_number
 from ebi_rules.engines.row_reader import DAY, ReadRows, RowReader, number_column
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 
 _WIDE = 2**32 - 1
 _FEW, _SOME, _MANY = 2**6 - 1, 2**12 - 1, 2**18 - 1
@@ -130,7 +130,7 @@ class _AgeBands(Dimension):
 
     def read(self, rows: ReadRows) -> Numbers:
         band = age_band_number(pl.col(number_column("age")).cast(pl.Int32, strict=False))
-        return rows.values.select((band + 1).fill_null(0).cast(pl.Int64)).to_series().to_numpy()
+        return rows.by_value("age", (band + 1).fill_null(0).cast(pl.Int64))
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         return _looked_up(AGE_BANDS, key)

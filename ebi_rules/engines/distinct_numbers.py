@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 
 _HIGHEST = 2**63
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +64,14 @@ class GroupedRows:
         )
 
 
-def table_of_rows(cells: Numbers, combinations: Numbers, rows: Numbers) -> sparse.csr_array:
+def table_of_rows(cells: Numbers, combinations: Numbers, rows: Numbers, height: int) -> sparse.csr_array:
     """Return how many rows each cell has of each combination.
 
     Args:
         cells: The cell of each group.
         combinations: The combination of answers of each group.
         rows: How many rows each group has.
+        height: How many combinations there are.
     """
-    shape = tuple(int(places.max(initial=-1)) + 1 for places in (cells, combinations))
+    shape = (int(cells.max(initial=-1)) + 1, height)
     return sparse.csr_array(sparse.coo_array((rows, (cells, combinations)), shape=shape))

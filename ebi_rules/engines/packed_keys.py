@@ -1,11 +1,11 @@
 """Keys to group by, packed into whole numbers: grouping by one or two numbers is much faster than by many keys."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 
 PREFIX = "__ebi_"
 """What the names of our own columns begin with, to distinguish them from an extract's."""
@@ -38,7 +38,8 @@ class Packed:
         parts: The keys.
 
     Attributes:
-        words: The names of the columns of words.
+        words: How many words there are.
+        bits: How many bits of them are in use, with those that are left over between words.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -49,11 +50,12 @@ class Packed:
                 word, used = word + 1, 0
             self._places[part.name] = (part, word, used)
             used += part.bits
-        self.words = [f"{PREFIX}key_{number}" for number in range(word + 1)]
+        self.words = word + 1
+        self.bits = _WORD_BITS * word + used
 
     def pack(self, values: Mapping[str, Numbers], rows: int) -> list[Numbers]:
         """Return the words of rows, from the value of each key."""
-        words = [np.zeros(rows, np.int64) for _ in self.words]
+        words = [np.zeros(rows, np.int64) for _ in range(self.words)]
         for name, (_, word, shift) in self._places.items():
             words[word] |= values[name] << shift
         return words
@@ -70,11 +72,3 @@ class Packed:
         part, word, shift = self._places[name]
         found: Numbers = words[word] >> shift & (2**part.bits - 1)
         return found
-
-    def only(self, names: Iterable[str], words: Sequence[Numbers]) -> list[Numbers]:
-        """Return words in which all keys but some are 0, so that rows alike in these keys are alike."""
-        masks = [0] * len(self.words)
-        for name in names:
-            part, word, shift = self._places[name]
-            masks[word] |= 2**part.bits - 1 << shift
-        return [each & mask for each, mask in zip(words, masks, strict=True)]

@@ -1,6 +1,8 @@
 """Count an extract into the cube with Polars: `polars_groups` groups the rows in one pass, and this adds groups up."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -28,10 +30,10 @@ from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.grouped_rows import GroupedRows
 from ebi_rules.engines.lazy_frames import collect
-from ebi_rules.engines.polars_groups import ROWS, UPPER_HALF, Grouping, coded_counts, with_codes
+from ebi_rules.engines.polars_groups import ROWS, Grouping, coded_counts, malformed_counts, with_codes
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.rule_logic import criteria_of
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 
 
 class _Label(NamedTuple):
@@ -134,14 +136,15 @@ def _of_rules(
     groups: GroupedRows, grouping: Grouping, audited: Sequence[AuditedRule], dimensions: Sequence[str]
 ) -> pl.DataFrame:
     """Return the rows of the cube about rules, in order: cells are, and so are the counts of a rule."""
-    labels: list[_Label] = []
-    pieces: list[tuple[Numbers, Numbers, Numbers]] = []
-    for entry in sorted(audited, key=lambda entry: entry.key):
-        counts = sorted(_of_rule(grouping, entry).items(), key=lambda count: (count[0].measure, count[0].item or ""))
-        cell, place, count = groups.counts([truth for _, truth in counts])
-        pieces.append((cell, place + len(labels), count))
-        labels += [label for label, _ in counts]
-    return _labelled(groups.cells, pieces, labels, dimensions)
+    rules = [_of_rule(grouping, entry) for entry in sorted(audited, key=lambda entry: entry.key)]
+    ordered = [
+        dict(sorted(counts.items(), key=lambda count: (count[0].measure, count[0].item or ""))) for counts in rules
+    ]
+    with ThreadPoolExecutor() as threads:
+        counted = list(threads.map(groups.counts, [list(counts.values()) for counts in ordered]))
+    starts = accumulate(map(len, ordered), initial=0)
+    pieces = [(cell, place + start, count) for start, (cell, place, count) in zip(starts, counted, strict=False)]
+    return _labelled(groups.cells, pieces, [label for counts in ordered for label in counts], dimensions)
 
 
 def _of_activity(groups: GroupedRows, grouping: Grouping, dimensions: Sequence[str]) -> pl.DataFrame:
@@ -150,10 +153,9 @@ def _of_activity(groups: GroupedRows, grouping: Grouping, dimensions: Sequence[s
     counts = {_Label(None, "activity", None): activity}
     for name in grouping.code_fields:
         if name in CODE_FIELD.values():
-            malformed, codes = np.divmod(groups.sums[coded_counts(name)], UPPER_HALF)
             counts[_Label(None, "recorded", name)] = groups.sums[with_codes(name)]
-            counts[_Label(None, "codes", name)] = codes
-            counts[_Label(None, "invalid", name)] = malformed
+            counts[_Label(None, "codes", name)] = groups.sums[coded_counts(name)]
+            counts[_Label(None, "invalid", name)] = groups.sums[malformed_counts(name)]
     for name in missing_counted(dimensions):
         label = _Label(None, "missing", name)
         if name in dimensions:

@@ -1,8 +1,8 @@
 """Group an extract's rows by dimensions and by the answers to all atoms of all rules, while they are read and checked.
 
-The answer for a field of codes is a pattern (`code_words`), for an atom about another field a bit. With the
-dimensions they are packed into whole numbers to group by (`packed_keys`). The criteria of all rules are then decided on
-the groups, of which there are few.
+The answer for a field of codes is a pattern (`code_words`), for an atom about another field a bit. Combinations of
+answers are numbered, and with the dimensions packed into whole numbers to count by (`packed_keys`, `key_counts`). The
+criteria of all rules are then decided once for each combination, of which there are some thousand.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,29 +19,34 @@ from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterio
 from ebi_rules.cube import missing_counted, normal_values, treatment_fields
 from ebi_rules.engines import tally
 from ebi_rules.engines.checked_extract import reading
-from ebi_rules.engines.code_words import PATTERN_BITS, codes_of, malformed_of, pattern_of
+from ebi_rules.engines.code_words import COUNT_BITS, PATTERN_BITS, codes_of, malformed_of, pattern_of
 from ebi_rules.engines.cube_dimensions import Dimension, atoms_of_dimensions, dimension
 from ebi_rules.engines.distinct_numbers import distinct, number_rows
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.file_formats import PARQUET, kind_of
 from ebi_rules.engines.grouped_rows import GroupedRows, table_of_rows
+from ebi_rules.engines.key_counts import KeyCounts
 from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, ranges_of_keys
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
 from ebi_rules.engines.polars_answers import all_hold
 from ebi_rules.engines.row_reader import ReadRows, RowReader
 from ebi_rules.engines.tally import Tally
+from ebi_rules.engines.tuple_numbers import TupleNumbers
 from ebi_rules.translate.polars import Answering
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 
 ROWS = f"{PREFIX}rows"
-"""The column of groups that counts their rows."""
+"""The column that counts rows."""
 
-UPPER_HALF = 2**32
-"""The factor that puts a number of malformed codes into one word with a number of codes; such words add up."""
+_NOTHING = {ROWS: pl.Int64()}
+"""The schema of what is left of rows that were counted."""
 
-_COMBINATION = f"{PREFIX}combination"
-_NARROW_PATTERN_BITS = 14
+_COMBINATION, _ANSWERS = f"{PREFIX}combination", f"{PREFIX}answers"
+_ANSWER_BITS, _WIDE_ANSWER_BITS = 18, 31
+_CODE_BITS, _MALFORMED_BITS = 7, 5
+"""How many bits a number of codes and of malformed codes has room for at first."""
+
 _MONTH = "month"
 _ROWS_IN_PART = 25_000_000
 _MOST_BINS = 5_000_000
@@ -75,7 +80,6 @@ class Grouping:
         self.code_atoms = [atom for atom in all_atoms if isinstance(atom, CodeAtom)]
         coded = {*CODE_FIELD.values(), *(atom.code_field for atom in self.code_atoms)}
         self.code_fields = [name for name in CODE_FIELDS if name in coded and self.binding.codes.get(name)]
-        self.asks_recorded = [atom.code_field for atom in self.code_atoms if isinstance(atom, Recorded)]
         self.missing = {
             name: IsNull(name)
             for name in missing_counted(dimensions)
@@ -96,14 +100,14 @@ class Grouping:
             ExtractError: The extract cannot be read.
         """
         counting = _Counting(self, passed, is_wide=False)
-        grouped = counting.grouped()
+        counting.count()
         if counting.lacks_room:
             # There are more different values than usual: once more, with room for all that there can be.
             counting = _Counting(self, passed, is_wide=True)
-            grouped = counting.grouped()
+            counting.count()
         self.reader = counting.reader
         self.treatments = counting.treatments()
-        return counting.unpacked(grouped)
+        return counting.groups()
 
     def with_criteria(self, answers: pl.DataFrame) -> pl.DataFrame:
         """Add every criterion to combinations of answers."""
@@ -127,11 +131,6 @@ class Grouping:
             return pl.col(_recorded(name))
         return pl.col(_verdict(name, self.reader.code_atoms[name].index(node)))
 
-    def truths(self) -> list[str]:
-        """Return the columns of the answers that are true or false."""
-        recorded = [_recorded(name) for name in self.code_fields if name in self.asks_recorded]
-        return [*map(_answer, range(len(self.field_atoms))), *recorded]
-
 
 class _Counting:
     """One reading of all rows into groups.
@@ -142,7 +141,7 @@ class _Counting:
         is_wide: Whether keys have room for as many values as there can be.
 
     Attributes:
-        reader: What reads the rows.
+        reader: What reads the rows, and finds what is odd in them.
         lacks_room: Whether there were too many different values, so that the groups are wrong.
     """
 
@@ -153,39 +152,45 @@ class _Counting:
         every = [*grouping.code_atoms, *grouping.field_atoms, *atoms_of_labels]
         self.reader = RowReader(grouping.extract, grouping.fields, every)
         self._dimensions: list[Dimension] = [dimension(name, self.reader, is_wide) for name in grouping.dimensions]
-        bits = PATTERN_BITS if is_wide else _NARROW_PATTERN_BITS
+        self._truths: dict[str, list[FieldAtom]] = {}
+        for atom in grouping.field_atoms:
+            self._truths.setdefault(atom.field, []).append(atom)
         patterns = [
-            Part(_pattern(name), 2 ** min(len(self.reader.code_atoms[name]), bits) - 1) for name in grouping.code_fields
+            Part(_pattern(name), 2 ** (min(len(self.reader.code_atoms[name]), PATTERN_BITS) + 1) - 1)
+            for name in grouping.code_fields
         ]
-        truths = [Part(name, 1) for name in grouping.truths()]
-        self._keys = Packed([*(each.part for each in self._dimensions), *patterns, *truths])
+        truths = [Part(name, 2 ** len(of_field) - 1) for name, of_field in self._truths.items()]
+        self._answers = Packed([*patterns, *truths])
+        cell = [each.part for each in self._dimensions]
+        bits = _WIDE_ANSWER_BITS if is_wide else _ANSWER_BITS
+        # Answers that take few bits are their own number.
+        self._numbers = TupleNumbers(self._answers.words) if self._answers.bits > bits else None
+        self._keys = Packed([*cell, Part(_ANSWERS, 2**bits - 1)])
+        self._counts = KeyCounts(self._keys.words)
+        codes, malformed = (COUNT_BITS, COUNT_BITS) if is_wide else (_CODE_BITS, _MALFORMED_BITS)
+        coded = [
+            part
+            for name in grouping.code_fields
+            for part in (Part(_codes(name), 2**codes - 1), Part(_malformed(name), 2**malformed - 1))
+        ]
+        self._code_keys = Packed([*cell, *coded])
+        self._code_counts = KeyCounts(self._code_keys.words)
         self._treatment_fields = treatment_fields(binding)
         self._treatments = Tally(dict.fromkeys((*self._treatment_fields, _MONTH), pl.Int64()))
         self._lock = Lock()
         self.lacks_room = False
 
-    def grouped(self) -> pl.DataFrame:
-        """Read the rows, and return groups by the words of their keys."""
-        sums = [column for name in self._grouping.code_fields for column in (coded_counts(name), with_codes(name))]
-        schema = dict.fromkeys([*self._keys.words, *sums], pl.Int64())
-        groups: pl.DataFrame | None = None
+    def count(self) -> None:
+        """Read the rows, and count them by their keys."""
         with reading(self.reader):
             for frame, part in self._parts():
                 rows = self.reader.attach(frame, part).select(*self.reader.inputs())
-                rows = rows.map_batches(self.reader.noting(self._read), schema=schema, streamable=True)
-                counted = rows.group_by(self._keys.words).agg(pl.col(sums).sum(), pl.len().cast(pl.Int64).alias(ROWS))
-                if groups is not None:
-                    both = pl.concat([groups.lazy(), counted])
-                    counted = both.group_by(self._keys.words).agg(pl.col(*sums, ROWS).sum())
-                groups = collect(counted)
-        assert groups is not None, "there is at least one part"
-        return groups
+                collect(rows.map_batches(self.reader.noting(self._read), schema=_NOTHING, streamable=True))
 
     def _parts(self) -> Iterator[tuple[pl.LazyFrame, KeyRange]]:
-        """Yield the rows in parts, if they are in files of which parts can be read alone, else all at once.
+        """Yield the rows: in parts if their codes are in child tables, of which Polars joins all that it reads at once.
 
-        While Polars groups in streams it keeps what it counted of each batch, and while it joins the codes of child
-        tables it keeps them all: its memory grows with the rows.
+        Only whole files of parquet can be read in parts.
         """
         extract, binding = self._grouping.extract, self._grouping.binding
         table, key = extract.table, binding.key
@@ -193,34 +198,33 @@ class _Counting:
         children = {name: child for name in self._grouping.code_fields if (child := binding.child(name))}
         is_whole = table.is_filtered or any(kind_of(Path(file.path)) is not PARQUET for file in table.files)
         types = {extract.children[name].schema[child.key] for name, child in children.items()}
-        if is_whole or rows <= _ROWS_IN_PART or types - {table.schema[key]}:
+        if not children or is_whole or rows <= _ROWS_IN_PART or types - {table.schema[key]}:
             yield table.frame, EVERY_KEY
-        elif children:
+        else:
             for part in ranges_of_keys(table.frame, key, rows, _ROWS_IN_PART):
                 yield table.frame.filter(part.holds(pl.col(key))), part
-        else:
-            for start in range(0, rows, _ROWS_IN_PART):
-                yield table.frame.slice(start, _ROWS_IN_PART), EVERY_KEY
 
-    def unpacked(self, grouped: pl.DataFrame) -> GroupedRows:
-        """Return groups by cell and by combination of answers, instead of packed keys."""
-        words = [grouped[name].to_numpy() for name in self._keys.words]
-        cells, cell = self._cells(words, grouped.height)
-        answers, combination = self._combinations(words, grouped.height)
-        sums = {}
-        for name in grouped.columns:
-            if name not in (*self._keys.words, ROWS):
-                sums[name] = np.zeros(cells.height, np.int64)
-                np.add.at(sums[name], cell, grouped[name].to_numpy())
-        rows = table_of_rows(cell, combination, grouped[ROWS].to_numpy())
-        return GroupedRows(cells, self._grouping.with_criteria(answers), rows, sums)
+    def groups(self) -> GroupedRows:
+        """Return how many rows each cell has of each combination of answers, and how many codes."""
+        keys, rows = self._counts.total()
+        code_keys, rows_with_codes = self._code_counts.total()
+        dimensions = {
+            each.name: np.concatenate([self._keys.value(each.name, keys), self._code_keys.value(each.name, code_keys)])
+            for each in self._dimensions
+        }
+        cells, places = self._cells(dimensions, len(rows) + len(rows_with_codes))
+        sums = self._code_sums(places[len(rows) :], code_keys, rows_with_codes, cells.height)
+        numbers, answers = distinct(self._keys.value(_ANSWERS, keys))
+        combinations = self._combinations(numbers)
+        table = table_of_rows(places[: len(rows)], answers, rows, combinations.height)
+        return GroupedRows(cells, self._grouping.with_criteria(combinations), table, sums)
 
-    def _cells(self, words: Sequence[Numbers], groups: int) -> tuple[pl.DataFrame, Numbers]:
+    def _cells(self, dimensions: Mapping[str, Numbers], groups: int) -> tuple[pl.DataFrame, Numbers]:
         """Return the cells in order, with values of fields in normal form, and the cell of each group."""
         places: dict[str, Numbers] = {}
         texts: dict[str, pl.Series] = {}
         for each in self._dimensions:
-            values, place = distinct(self._keys.value(each.name, words))
+            values, place = distinct(dimensions[each.name])
             spelt = pl.Series(each.name, values).to_frame().select(each.spelt(pl.col(each.name)).alias(each.name))
             normal = normal_values(spelt.to_series()) if each.name in FIELDS else spelt.to_series()
             texts[each.name] = normal.drop_nulls().unique().sort()
@@ -233,19 +237,37 @@ class _Counting:
         }
         return pl.DataFrame(cells), cell
 
-    def _combinations(self, words: Sequence[Numbers], groups: int) -> tuple[pl.DataFrame, Numbers]:
-        """Return the combinations of answers, with the verdicts of atoms about codes, and that of each group."""
-        keys, grouping = self._keys, self._grouping
-        patterns = {name: _pattern(name) for name in grouping.code_fields}
-        masked = keys.only([*grouping.truths(), *patterns.values()], words)
-        first, combination = number_rows(masked, groups)
-        of_first = [word[first] for word in masked]
-        columns: dict[str, npt.NDArray[np.generic]] = {_COMBINATION: np.arange(len(first))}
-        columns |= {name: keys.value(name, of_first) != 0 for name in grouping.truths()}
-        for name, pattern in patterns.items():
-            meanings = self.reader.codes[name].patterns.meanings()[keys.value(pattern, of_first)]
-            columns |= {_verdict(name, place): meanings[:, place] for place in range(meanings.shape[1])}
-        return pl.DataFrame(columns), combination
+    def _combinations(self, numbers: Numbers) -> pl.DataFrame:
+        """Return the combinations of answers that have some numbers, with the verdicts of atoms about codes."""
+        grouping = self._grouping
+        words = [word[numbers] for word in self._numbers.combinations()] if self._numbers else [numbers]
+        truths: dict[str, npt.NDArray[np.generic]] = {_COMBINATION: numbers}
+        for name, of_field in self._truths.items():
+            bits = self._answers.value(name, words)
+            truths |= {
+                _answer(grouping.field_atoms.index(atom)): bits >> bit & 1 != 0 for bit, atom in enumerate(of_field)
+            }
+        for name in grouping.code_fields:
+            pattern, is_recorded = np.divmod(self._answers.value(_pattern(name), words), 2)
+            meanings = self.reader.codes[name].patterns.meanings()[pattern]
+            truths[_recorded(name)] = is_recorded != 0
+            truths |= {_verdict(name, place): meanings[:, place] for place in range(meanings.shape[1])}
+        return pl.DataFrame(truths)
+
+    def _code_sums(self, cell: Numbers, keys: Sequence[Numbers], rows: Numbers, cells: int) -> dict[str, Numbers]:
+        """Return the numbers of codes, of malformed codes and of activities with codes of each cell."""
+        sums = {}
+        for name in self._grouping.code_fields:
+            codes = self._code_keys.value(_codes(name), keys)
+            malformed = self._code_keys.value(_malformed(name), keys)
+            for column, counted in (
+                (coded_counts(name), codes),
+                (malformed_counts(name), malformed),
+                (with_codes(name), codes > 0),
+            ):
+                sums[column] = np.zeros(cells, np.int64)
+                np.add.at(sums[column], cell, counted * rows)
+        return sums
 
     def treatments(self) -> pl.DataFrame:
         """Return the number of rows (`ROWS`) by provider, treatment function and month, as the extract spells them."""
@@ -258,31 +280,43 @@ class _Counting:
         return counted.select(*spelt, month.cast(pl.String).alias(_MONTH), ROWS)
 
     def _read(self, rows: ReadRows) -> pl.DataFrame:
-        """Return the words of the keys of rows, and what to add up."""
-        grouping = self._grouping
-        values: dict[str, Numbers] = {each.name: each.read(rows) for each in self._dimensions}
-        sums: dict[str, Numbers] = {}
-        for name in grouping.code_fields:
-            words = rows.words[name]
-            values[_pattern(name)] = pattern_of(words)
-            codes = codes_of(words)
-            sums[coded_counts(name)] = codes | malformed_of(words) << 32
-            sums[with_codes(name)] = (codes > 0).astype(np.int64)
-            if name in grouping.asks_recorded:
-                values[_recorded(name)] = sums[with_codes(name)]
-        for place, atom in enumerate(grouping.field_atoms):
-            values[_answer(place)] = rows.truth(atom).astype(np.int64)
+        """Count rows by their keys."""
+        cell: dict[str, Numbers] = {each.name: each.read(rows) for each in self._dimensions}
+        values = cell | {_ANSWERS: self._answers_of(rows)}
+        has_codes, counts = self._codes_of(rows)
+        of_codes = {name: column[has_codes] for name, column in cell.items()} | counts
         # A key without room may even be below 0.
-        has_room = self._keys.has_room(values)
-        if has_room and self._treatment_fields and rows.rows:
-            self._treatments.add(self._treatments_of(rows, values))
+        has_room = self._keys.has_room(values) and self._code_keys.has_room(of_codes)
+        if has_room:
+            if self._treatment_fields and rows.rows:
+                self._treatments.add(self._treatments_of(rows, values))
+            self._counts.add(self._keys.pack(values, rows.rows))
+            self._code_counts.add(self._code_keys.pack(of_codes, len(has_codes)))
         with self._lock:
             self.lacks_room = self.lacks_room or not has_room
         self._passed.add(rows.rows)
-        if self.lacks_room:
-            values = {name: np.zeros(rows.rows, np.int64) for name in values}
-        keys = zip(self._keys.words, self._keys.pack(values, rows.rows), strict=True)
-        return pl.DataFrame({**dict(keys), **sums})
+        return pl.DataFrame(schema=_NOTHING)
+
+    def _answers_of(self, rows: ReadRows) -> Numbers:
+        """Return the number of each row's combination of answers."""
+        answers = {name: rows.truths(name, atoms_of_field) for name, atoms_of_field in self._truths.items()}
+        for name in self._grouping.code_fields:
+            words = self.reader.codes[name].numbers.words
+            answers[_pattern(name)] = (pattern_of(words) << 1 | (codes_of(words) > 0))[rows.answers[name]]
+        packed = self._answers.pack(answers, rows.rows)
+        return self._numbers.of(packed) if self._numbers else packed[0]
+
+    def _codes_of(self, rows: ReadRows) -> tuple[Numbers, dict[str, Numbers]]:
+        """Return the rows with codes, and for these how many codes and malformed codes they have in each field."""
+        words = {name: self.reader.codes[name].numbers.words for name in self._grouping.code_fields}
+        with_any = [(codes_of(words[name]) > 0)[rows.answers[name]] for name in words]
+        has_codes = np.flatnonzero(np.logical_or.reduce(with_any)) if words else np.zeros(0, np.int64)
+        counts = {}
+        for name, of_field in words.items():
+            numbers = rows.answers[name][has_codes]
+            counts[_codes(name)] = codes_of(of_field)[numbers]
+            counts[_malformed(name)] = malformed_of(of_field)[numbers]
+        return has_codes, counts
 
     def _treatments_of(self, rows: ReadRows, values: Mapping[str, Numbers]) -> pl.DataFrame:
         """Return the numbers of rows by the numbers of provider, treatment function and month."""
@@ -320,11 +354,24 @@ def _recorded(code_field: str) -> str:
     return f"{PREFIX}{code_field}_recorded"
 
 
+def _codes(code_field: str) -> str:
+    return f"{PREFIX}{code_field}_codes"
+
+
+def _malformed(code_field: str) -> str:
+    return f"{PREFIX}{code_field}_malformed"
+
+
 def coded_counts(code_field: str) -> str:
-    """Return the column of groups with the numbers of codes, and of malformed codes in its `UPPER_HALF`."""
+    """Return the name of the sum that counts codes in a field."""
     return f"{PREFIX}{code_field}_coded"
 
 
+def malformed_counts(code_field: str) -> str:
+    """Return the name of the sum that counts malformed codes in a field."""
+    return f"{PREFIX}{code_field}_malformed"
+
+
 def with_codes(code_field: str) -> str:
-    """Return the column of groups that counts activities with codes in a field."""
+    """Return the name of the sum that counts activities with codes in a field."""
     return f"{PREFIX}{code_field}_with_codes"

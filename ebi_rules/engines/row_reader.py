@@ -6,10 +6,12 @@ is complete when all rows were read.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from ebi_rules._support.clock import today
@@ -19,9 +21,10 @@ from ebi_rules.criteria.nodes import CODE_FIELDS, IMAGING_FIELD, CodeAtom, Compa
 from ebi_rules.engines.child_codes import ChildAnswers
 from ebi_rules.engines.code_answers import CodeAnswers
 from ebi_rules.engines.code_tokens import Truths
-from ebi_rules.engines.code_words import codes_of, pattern_of
+from ebi_rules.engines.code_words import codes_of, packed, pattern_of
 from ebi_rules.engines.coded_fields import CodedField
 from ebi_rules.engines.coded_values import CodedValues
+from ebi_rules.engines.distinct_numbers import distinct
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.imaging_findings import examination_findings
@@ -33,12 +36,12 @@ from ebi_rules.engines.tally import Tally
 from ebi_rules.engines.value_checks import are_dates, coded_findings, row_checks, text_date_findings
 from ebi_rules.statements.check_sql import BOOKED, STATUS
 from ebi_rules.translate.polars import Answering, field_value
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 
 DAY = f"{PREFIX}day"
 """The column with the day of the activity."""
 
-_KEY = f"{PREFIX}key"
+_KEY, _VALUE = f"{PREFIX}key", f"{PREFIX}value"
 _ACTIVITY_DATE = "activity_date"
 _IS_BOOKED = Compare(STATUS.name, "=", BOOKED)
 _PAIR_BITS = 31
@@ -55,30 +58,48 @@ class ReadRows:
         rows: How many they are.
         values: The whole numbers of fields by `number_column`, and the day of the activity.
         numbers: For each coded field, the number of each row's value.
-        words: For each field of codes, the answers to all its atoms (`code_words`).
+        answers: For each field of codes, the number of each row's answers.
     """
 
     reader: "RowReader"
     rows: int
     values: pl.DataFrame
     numbers: Mapping[str, Numbers]
-    words: Mapping[str, Numbers]
+    answers: Mapping[str, Numbers]
+    _places: dict[str, tuple[pl.DataFrame, Numbers]] = field(default_factory=dict)
+
+    def truths(self, name: str, atoms: Sequence[FieldAtom]) -> Numbers:
+        """Return whether atoms about one field hold, by row, as bits, the first the lowest."""
+        if name in self.numbers:
+            return self.reader.coded[name].truths(atoms, self.numbers[name])
+        return packed([self.truth(atom) for atom in atoms], self.rows)
+
+    def by_value(self, name: str, expression: pl.Expr) -> npt.NDArray[Any]:
+        """Return the values of an expression over a field of whole numbers, worked out once for each number."""
+        if name not in self._places:
+            self._places[name] = _distinct_values(self.values[number_column(name)])
+        values, places = self._places[name]
+        return values.with_columns(expression.alias(_VALUE))[_VALUE].to_numpy()[places]
 
     def truth(self, atom: CodeAtom | FieldAtom) -> Truths:
         """Return whether an atom holds, by row."""
         if isinstance(atom, CodeAtom):
-            words = self.words[atom.code_field]
+            codes, numbers = self.reader.codes[atom.code_field], self.answers[atom.code_field]
+            words = codes.numbers.words
             if isinstance(atom, Recorded):
-                return codes_of(words) > 0
-            meanings = self.reader.codes[atom.code_field].patterns.meanings()
+                return (codes_of(words) > 0)[numbers]
             place = self.reader.code_atoms[atom.code_field].index(atom)
-            return meanings[:, place][pattern_of(words)]
+            verdicts: Truths = codes.patterns.meanings()[pattern_of(words), place]
+            return verdicts[numbers]
         if atom.field in self.numbers:
             return self.reader.coded[atom.field].truth(atom, self.numbers[atom.field])
         if not self.reader.extract.binding.fields[atom.field]:
             # An imaging code of the kind that the extract does not have.
             return np.full(self.rows, isinstance(atom, IsNull))
         translator = Answering(lambda _: None, lambda name: pl.col(number_column(name)))
+        if number_column(atom.field) in self.values.columns:
+            is_true: Truths = self.by_value(atom.field, translator.visit(atom))
+            return is_true
         return self.values.select(translator.visit(atom)).to_series().to_numpy()
 
 
@@ -184,9 +205,9 @@ class RowReader:
     def read(self, batch: pl.DataFrame) -> ReadRows:
         """Note what is found in rows with the columns of `inputs`, and return what they contain."""
         numbers = {name: coded.read(batch) for name, coded in self.coded.items()}
-        words = {name: codes.read(batch) for name, codes in self.codes.items() if codes in self._attached()}
+        answers = {name: codes.read(batch) for name, codes in self.codes.items() if codes in self._attached()}
         self._keys.read(batch[_KEY])
-        found = ReadRows(self, batch.height, batch, numbers, words)
+        found = ReadRows(self, batch.height, batch, numbers, answers)
         if DAY in batch.columns:
             self._days.add(_counted_days(batch[DAY]))
         booked = self._count_booked(found)
@@ -303,6 +324,17 @@ def _counted_days(days: pl.Series) -> pl.DataFrame:
     counts = np.bincount(numbers - first)
     found = np.flatnonzero(counts)
     return pl.DataFrame({"day": pl.Series(found + first, dtype=pl.Int32).cast(pl.Date), "rows": counts[found]})
+
+
+def _distinct_values(values: pl.Series) -> tuple[pl.DataFrame, Numbers]:
+    """Return the different whole numbers of a column, in a column of the same name, and the place of each row's."""
+    lowest, highest = values.min(), values.max()
+    if not isinstance(lowest, int) or not isinstance(highest, int) or highest - lowest > values.len():
+        return values.to_frame(), np.arange(values.len())
+    numbers = (values.cast(pl.Int64) - (lowest - 1)).fill_null(0).to_numpy()
+    known, places = distinct(numbers)
+    found = pl.Series(values.name, np.where(known > 0, known + (lowest - 1), 0)).cast(values.dtype)
+    return found.set(pl.Series(known == 0), None).to_frame(), places
 
 
 def number_column(name: str) -> str:

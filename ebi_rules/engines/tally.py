@@ -3,13 +3,36 @@
 from collections.abc import Mapping
 from threading import Lock
 
+import numpy as np
 import polars as pl
+
+from ebi_rules.translate.view_table import Numbers
 
 ROWS = "rows"
 """The column of counts."""
 
 _ROWS_AT_ONCE = 3_000_000
 _FRAMES_AT_ONCE = 1_000
+
+
+class NumberTally:
+    """Count rows by a small whole number, which several threads may bring.
+
+    Attributes:
+        rows: The number of rows by number.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.rows: Numbers = np.zeros(1, np.int64)
+
+    def add(self, numbers: Numbers) -> None:
+        """Take in the numbers of some rows."""
+        rows = np.bincount(numbers)
+        with self._lock:
+            if len(rows) > len(self.rows):
+                self.rows = np.pad(self.rows, (0, len(rows) - len(self.rows)))
+            self.rows[: len(rows)] += rows
 
 
 class Tally:

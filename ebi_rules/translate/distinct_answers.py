@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from ebi_rules.translate.text_numbers import Numbers, TextNumbers, with_room
+from ebi_rules.translate.text_numbers import TextNumbers, with_room
+from ebi_rules.translate.view_table import Numbers
 
 _MOST_TEXTS = ((100_000, 0.5), (1_000_000, 0.25))
 """With more different texts than both, a number and a share of the rows with text, none are remembered any more."""

@@ -36,7 +36,7 @@ from ebi_rules.criteria.nodes import (
 from ebi_rules.criteria.normal_values import BABY_AGES
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.distinct_answers import DistinctAnswers
-from ebi_rules.translate.text_numbers import Numbers
+from ebi_rules.translate.view_table import Numbers
 from ebi_rules.translate.visitor import Visitor
 from opcs_icd import MISSING_TEXTS, SEPARATORS, WHITE_SPACE
 

@@ -14,26 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-_Item = TypeVar("_Item", bound=np.generic)
-Numbers = npt.NDArray[np.int64]
-"""One whole number per row or text."""
+from ebi_rules.translate.view_table import FIRST_BITS, MOST_BITS, Numbers, Views, ViewTable, hashed
 
+_Item = TypeVar("_Item", bound=np.generic)
 _MOST_UNKNOWN = 0.1
 """With a greater share of views that the table cannot have, after the first batch, looking them up does not pay."""
-
-Views = npt.NDArray[np.uint64]
 
 _LONGEST_INLINE = 12
 _LENGTH = np.uint64(2**32 - 1)
 """The bits of the first half of a view that have the length of the text."""
-
-_EMPTY = np.uint64(2**64 - 1)
-"""The first half of no view: no text is as long as that."""
-
-_FACTORS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
-_FIRST_BITS, _MOST_BITS = 10, 20
-_FULL = 4
-"""A table grows when one in so many places is taken."""
 
 
 class TextNumbers:
@@ -53,15 +42,24 @@ class TextNumbers:
         self._dictionary = pl.Series([""]).cast(pl.Categorical(pl.Categories.random()))
         self._is_known = np.zeros(1, np.bool_)
         self._all_known = 0  # All numbers below it are known.
-        self._table = _Table(_FIRST_BITS)
+        self._table = ViewTable()
         self._is_used = self._has_long_texts = False
         self.highest = -1
         empty = pl.Series([""])
         self._announce(np.zeros(1, np.int64), empty)
-        self._table = self._table.with_texts(_views(empty), np.zeros(1, np.int64))
+        self._table = self._table.with_views(_views(empty), np.zeros(1, np.int64))
 
     def of(self, texts: pl.Series) -> Numbers:
         """Return the number of each row's text."""
+        if 2 * texts.null_count() <= len(texts):
+            return self._of_most(texts)
+        numbers = np.zeros(len(texts), np.int64)
+        has_text = texts.is_not_null()
+        numbers[has_text.to_numpy()] = self._of_most(texts.filter(has_text))
+        return numbers
+
+    def _of_most(self, texts: pl.Series) -> Numbers:
+        """Return the number of each row's text, where most rows have text."""
         if not len(texts):
             return np.zeros(0, np.int64)
         if self._has_long_texts or texts.dtype != pl.String:
@@ -93,7 +91,7 @@ class TextNumbers:
         numbers = np.where(is_same, numbers[first_rows], numbers)
         is_short = _are_short(of_rows[asked])
         with self._lock:
-            self._table = self._table.with_texts(of_rows[asked][is_short], numbers[asked][is_short])
+            self._table = self._table.with_views(of_rows[asked][is_short], numbers[asked][is_short])
         return numbers
 
     def _by_dictionary(self, texts: pl.Series) -> Numbers:
@@ -118,73 +116,6 @@ class TextNumbers:
             self._all_known = self.highest + 1
 
 
-class _Table:
-    """Views of short texts with their numbers, each in one of two places that depend on the view.
-
-    Args:
-        bits: The table has 2 to the power of `bits` places.
-    """
-
-    def __init__(self, bits: int) -> None:
-        self._bits = bits
-        self._views = np.full((2**bits, 2), _EMPTY, np.uint64)
-        self._numbers = np.zeros(2**bits, np.int64)
-        self._taken = 0
-
-    @property
-    def is_full(self) -> bool:
-        """Whether there is no room for many more texts."""
-        return self._bits >= _MOST_BITS and self._taken * _FULL > 2**self._bits
-
-    def look_up(self, views: Views) -> tuple[Numbers, npt.NDArray[np.bool_]]:
-        """Return the number in each view's place, and whether it is that of the view."""
-        numbers, is_known = self._at(views, 0)
-        if not is_known.all():
-            rows = np.flatnonzero(~is_known)
-            numbers[rows], is_known[rows] = self._at(views[rows], 1)
-        return numbers, is_known
-
-    def with_texts(self, views: Views, numbers: Numbers) -> "_Table":
-        """Return this or a larger table that has these views too, as far as there is a place; for one thread at a time.
-
-        Others look views up meanwhile.
-        """
-        is_new = ~self.look_up(views)[1]
-        views, numbers = views[is_new], numbers[is_new]
-        bits, taken = self._bits, self._taken + len(views)
-        while taken * _FULL > 2**bits and bits < _MOST_BITS:
-            bits += 2
-        table = self
-        if bits != self._bits:
-            table = _Table(bits)
-            is_taken = self._views[:, 0] != _EMPTY
-            table._put(self._views[is_taken], self._numbers[is_taken])
-        table._put(views, numbers)
-        return table
-
-    def _at(self, views: Views, choice: int) -> tuple[Numbers, npt.NDArray[np.bool_]]:
-        """Return the number in the first or second place of each view, and whether it is that of the view."""
-        known, places = self._views, _hashed(views, self._bits, choice)
-        is_known = (known[:, 0][places] == views[:, 0]) & (known[:, 1][places] == views[:, 1])
-        return self._numbers[places], is_known
-
-    def _put(self, views: Views, numbers: Numbers) -> None:
-        """Put views in the first or second of their places that is free.
-
-        Whoever looks up compares the first half of a view before anything else, so it is written last.
-        """
-        for choice in (0, 1):
-            places = _hashed(views, self._bits, choice)
-            is_free = self._views[places, 0] == _EMPTY
-            free = places[is_free]
-            self._views[free, 1] = views[is_free, 1]
-            self._numbers[free] = numbers[is_free]
-            self._views[free, 0] = views[is_free, 0]
-            is_there = (self._views[places] == views).all(axis=1)
-            self._taken += int(is_there.sum())
-            views, numbers = views[~is_there], numbers[~is_there]
-
-
 def with_room(values: npt.NDArray[_Item], place: int) -> npt.NDArray[_Item]:
     """Return values with room for one at a place; as they often grow, for twice as many as there are."""
     if place < len(values):
@@ -207,17 +138,10 @@ def _are_short(views: Views) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _hashed(views: Views, bits: int, choice: int = 0) -> npt.NDArray[np.int64]:
-    mixed = views[:, 0] * _FACTORS[0] + views[:, 1] * _FACTORS[1]
-    if choice:
-        mixed = (mixed ^ mixed >> np.uint64(29)) * _FACTORS[1]
-    return (mixed >> np.uint64(64 - bits)).astype(np.int64)
-
-
 def _first_alike(views: Views) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Return for each view a row that stands for it, and whether that row's view is the same."""
-    bits = min(max(len(views).bit_length() + 2, _FIRST_BITS), _MOST_BITS)
-    places = _hashed(views, bits)
+    bits = min(max(len(views).bit_length() + 2, FIRST_BITS), MOST_BITS)
+    places = hashed(views, bits)
     row_at = np.zeros(2**bits, np.int64)
     row_at[places] = np.arange(len(views))
     standing = row_at[places]

@@ -22,7 +22,8 @@ from ebi_rules.layouts.layout import find_layout
 from ebi_rules.synth.made_up_extract import write_extract
 from ebi_rules.translate import distinct_answers
 from ebi_rules.translate.distinct_answers import DistinctAnswers
-from ebi_rules.translate.text_numbers import Numbers, TextNumbers, _views
+from ebi_rules.translate.text_numbers import TextNumbers, _views
+from ebi_rules.translate.view_table import Numbers
 from opcs_icd import OPCS4, CodeList, split_codes
 
 SHORT, LONG = ["", "a", "U054", "twelve chars", "é"], ["thirteen chars", "U054,Z665,U055,Y981", "x" * 400]
