@@ -16,6 +16,7 @@ from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.translate.polars import stems
+from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.view_table import Numbers
 from opcs_icd import WHITE_SPACE
 
@@ -109,6 +110,8 @@ class ChildAnswers:
     Attributes:
         patterns: The combinations of answers that occur.
         numbers: The answers to all atoms, as `code_words` puts them together, with their numbers.
+        column: The column of `inputs` that has the answers.
+        text_column: None: there is no column of texts.
     """
 
     def __init__(self, name: str, extract: FrameExtract, atoms: Sequence[CodeAtom], child: ChildTable) -> None:
@@ -118,7 +121,7 @@ class ChildAnswers:
         self._tokens = CodeTokens(name, extract.binding, atoms)
         self._lists = list(dict.fromkeys(named for atom in atoms for named in lists_named(atom)))
         self._codes = ChildCodes(name, extract, child)
-        self._column = f"{PREFIX}{name}_answer"
+        self.column, self.text_column = f"{PREFIX}{name}_answer", None
 
     def attach(self, frame: pl.LazyFrame, part: KeyRange) -> pl.LazyFrame:
         """Return the rows, whose keys are in a range, with the answers of their activity."""
@@ -139,18 +142,19 @@ class ChildAnswers:
         no_flags = np.zeros(decided.height, np.int64)
         numbers = decided["pattern"].fill_null(0).to_numpy()
         words = code_words(numbers, decided["codes"].to_numpy(), decided["malformed"].to_numpy(), no_flags)
-        answers_of_keys = pl.Series(self._column, self.numbers.of(words))
-        joined = decided.select(pl.col(_KEY).alias(f"{self._column}_key"), answers_of_keys).lazy()
-        keyed = frame.with_columns(self._codes.activity_key.alias(f"{self._column}_key"))
-        return keyed.join(joined, on=f"{self._column}_key", how="left", maintain_order="left")
+        answers_of_keys = pl.Series(self.column, self.numbers.of(words))
+        joined = decided.select(pl.col(_KEY).alias(f"{self.column}_key"), answers_of_keys).lazy()
+        keyed = frame.with_columns(self._codes.activity_key.alias(f"{self.column}_key"))
+        return keyed.join(joined, on=f"{self.column}_key", how="left", maintain_order="left")
 
     def inputs(self) -> Iterator[pl.Expr]:
         """Yield the column with the answers."""
-        yield pl.col(self._column)
+        yield pl.col(self.column)
 
-    def read(self, batch: pl.DataFrame) -> Numbers:
+    def read(self, batch: pl.DataFrame, texts: RepeatedTexts | None) -> Numbers:
         """Return the numbers of the answers for rows with the columns of `inputs`."""
-        return batch[self._column].fill_null(0).to_numpy()
+        assert texts is None, "codes of child tables are no texts of the activity table"
+        return batch[self.column].fill_null(0).to_numpy()
 
     def findings(self) -> Iterator[Finding]:
         """Yield what was found in the codes of the child table, row by row."""

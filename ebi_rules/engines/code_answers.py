@@ -14,6 +14,7 @@ from ebi_rules.engines.key_ranges import KeyRange
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.tally import NumberTally
 from ebi_rules.translate.distinct_answers import DistinctAnswers
+from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.view_table import Numbers
 
 _SAMPLE = 1000
@@ -30,6 +31,8 @@ class CodeAnswers:
     Attributes:
         patterns: The combinations of answers that occur.
         numbers: The answers to all atoms, as `code_words` puts them together, with their numbers.
+        column: The column of `inputs` that has the texts.
+        text_column: The column of the extract that has the texts as they are; None if they are made of several.
     """
 
     def __init__(self, name: str, extract: FrameExtract, atoms: Sequence[CodeAtom]) -> None:
@@ -38,7 +41,9 @@ class CodeAnswers:
         self._name = name
         self._tokens = CodeTokens(name, extract.binding, atoms)
         self._columns = extract.binding.code_columns(name)
-        self._text, self._first = f"{PREFIX}{name}_text", f"{PREFIX}{name}_first"
+        self.column, self._first = f"{PREFIX}{name}_text", f"{PREFIX}{name}_first"
+        is_text = len(self._columns) == 1 and extract.table.schema[self._columns[0]] == pl.String
+        self.text_column = self._columns[0] if is_text else None
         self._sample: list[str] = []
         self._answers = DistinctAnswers(self._answer)
         # The checks are about the first column.
@@ -53,14 +58,14 @@ class CodeAnswers:
         """Yield the columns to read: all codes as one text, and the first column if there are several."""
         cells = [pl.col(column).cast(pl.String) for column in self._columns]
         yield (cells[0] if len(cells) == 1 else pl.concat_str(cells, separator=",", ignore_nulls=True)).alias(
-            self._text
+            self.column
         )
         if len(cells) > 1:
             yield cells[0].alias(self._first)
 
-    def read(self, batch: pl.DataFrame) -> Numbers:
-        """Return the numbers of the answers for rows with the columns of `inputs`."""
-        numbers = self._answers.of(batch[self._text])
+    def read(self, batch: pl.DataFrame, texts: RepeatedTexts | None) -> Numbers:
+        """Return the numbers of the answers for rows with the columns of `inputs`, or with texts for `column`."""
+        numbers = self._answers.of(batch[self.column] if texts is None else texts)
         self._rows.add(numbers if self._checks is self._answers else self._checks.of(batch[self._first]))
         return numbers
 

@@ -14,6 +14,7 @@ from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.tally import NumberTally
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.translate.polars import raw_code
+from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.text_numbers import TextNumbers
 from ebi_rules.translate.view_table import Numbers
 
@@ -54,13 +55,21 @@ class CodedField:
         """Return the column to read."""
         return raw_code(self._binding, self._name, self._schema).alias(self.column)
 
-    def read(self, batch: pl.DataFrame) -> Numbers:
+    @property
+    def text_column(self) -> str | None:
+        """The column of the extract that has the values as they are; None if they are made of it, or of several."""
+        columns = self._binding.fields[self._name]
+        return columns[0] if len(columns) == 1 and self._schema[columns[0]] == pl.String else None
+
+    def read(self, values: pl.Series | RepeatedTexts) -> Numbers:
         """Return the number of each row's value."""
-        values = batch[self.column]
-        numbers = self._numbers.of(values)
+        if isinstance(values, RepeatedTexts):
+            numbers, nulls = self._numbers.of(values.texts)[values.places], values.nulls
+        else:
+            numbers, nulls = self._numbers.of(values), values.null_count()
         self._rows.add(numbers)
         with self._lock:
-            self._nulls += values.null_count()
+            self._nulls += nulls
         return numbers
 
     def truth(self, atom: FieldAtom, numbers: Numbers) -> Truths:

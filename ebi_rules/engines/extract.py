@@ -100,6 +100,7 @@ class Table:
         differences: How files differ in a column that not all of them have, or have of one type, by column.
         origin: What run.json says of a table that is no file: its address or path, format and version.
         is_filtered: Whether rows of the files are left out.
+        as_in_files: The frame whose rows are just those of the files, if it is this table's; see `is_whole`.
     """
 
     frame: pl.LazyFrame
@@ -109,6 +110,12 @@ class Table:
     differences: Mapping[str, str] = field(default_factory=dict)
     origin: Mapping[str, object] = field(default_factory=dict)
     is_filtered: bool = False
+    as_in_files: pl.LazyFrame | None = field(default=None, repr=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the rows are just those of the files, with their columns: nothing was left out, added or renamed."""
+        return self.frame is self.as_in_files
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -30,10 +30,12 @@ from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, ranges_of_keys
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
 from ebi_rules.engines.polars_answers import all_hold
+from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.engines.row_reader import ReadRows, RowReader
 from ebi_rules.engines.tally import Tally
 from ebi_rules.engines.tuple_numbers import TupleNumbers
 from ebi_rules.translate.polars import Answering
+from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.view_table import Numbers
 
 ROWS = f"{PREFIX}rows"
@@ -183,9 +185,28 @@ class _Counting:
     def count(self) -> None:
         """Read the rows, and count them by their keys."""
         with reading(self.reader):
+            if self._count_row_groups():
+                return
             for frame, part in self._parts():
                 rows = self.reader.attach(frame, part).select(*self.reader.inputs())
                 collect(rows.map_batches(self.reader.noting(self._read), schema=_NOTHING, streamable=True))
+
+    def _count_row_groups(self) -> bool:
+        """Count rows of whole parquet files with texts as the files have them, and return whether that can be done."""
+        reader = self.reader
+        texts = reader.text_columns()
+        inputs = list(reader.inputs(texts))
+        columns = list(dict.fromkeys(name for each in inputs for name in each.meta.root_names()))
+        row_groups = RowGroups(self._grouping.extract.table, columns, list(dict.fromkeys(texts.values())))
+        if any(map(self._grouping.binding.child, self._grouping.code_fields)) or not row_groups.can_be_read():
+            return False
+
+        def use(rows: pl.DataFrame, by_column: Mapping[str, RepeatedTexts]) -> None:
+            batch = rows.lazy().select(inputs).collect(engine="in-memory")
+            self._read(reader.read(batch, {name: by_column[column] for name, column in texts.items()}))
+
+        row_groups.read(use)
+        return True
 
     def _parts(self) -> Iterator[tuple[pl.LazyFrame, KeyRange]]:
         """Yield the rows: in parts if their codes are in child tables, of which Polars joins all that it reads at once.

@@ -5,9 +5,10 @@ finds and returns what callers ask about its rows. Batches may be read by severa
 is complete when all rows were read.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from ebi_rules.engines.tally import Tally
 from ebi_rules.engines.value_checks import are_dates, coded_findings, row_checks, text_date_findings
 from ebi_rules.statements.check_sql import BOOKED, STATUS
 from ebi_rules.translate.polars import Answering, field_value
+from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.view_table import Numbers
 
 DAY = f"{PREFIX}day"
@@ -169,14 +171,25 @@ class RowReader:
             frame = codes.attach(frame, part)
         return frame
 
-    def inputs(self) -> Iterator[pl.Expr]:
-        """Yield the columns to read, over rows from `attach`."""
+    def text_columns(self) -> dict[str, str]:
+        """Return the columns of the extract that have texts as they are, by the columns of `inputs`."""
+        sources = {of_texts.column: of_texts.text_column for of_texts in (*self.coded.values(), *self._attached())}
+        return {name: column for name, column in sources.items() if column is not None}
+
+    def inputs(self, others: Collection[str] = ()) -> Iterator[pl.Expr]:
+        """Yield the columns to read, over rows from `attach`.
+
+        Args:
+            others: Columns that come as texts, and not by these.
+        """
         binding, schema = self.extract.binding, self.extract.table.schema
         yield pl.col(binding.key).alias(_KEY)
         for coded in self.coded.values():
-            yield coded.input()
+            if coded.column not in others:
+                yield coded.input()
         for codes in self._attached():
-            yield from codes.inputs()
+            if codes.column not in others:
+                yield from codes.inputs()
         for name in self.fields:
             if FIELDS[name].kind is Kind.NUMBER and name not in binding.recodings:
                 yield field_value(binding, name, schema).alias(number_column(name))
@@ -202,10 +215,22 @@ class RowReader:
 
         return read
 
-    def read(self, batch: pl.DataFrame) -> ReadRows:
-        """Note what is found in rows with the columns of `inputs`, and return what they contain."""
-        numbers = {name: coded.read(batch) for name, coded in self.coded.items()}
-        answers = {name: codes.read(batch) for name, codes in self.codes.items() if codes in self._attached()}
+    def read(self, batch: pl.DataFrame, texts: Mapping[str, RepeatedTexts] = MappingProxyType({})) -> ReadRows:
+        """Note what is found in rows, and return what they contain.
+
+        Args:
+            batch: The columns of `inputs`.
+            texts: Columns that come as texts.
+        """
+        numbers = {
+            name: coded.read(texts[coded.column] if coded.column in texts else batch[coded.column])
+            for name, coded in self.coded.items()
+        }
+        answers = {
+            name: codes.read(batch, texts.get(codes.column))
+            for name, codes in self.codes.items()
+            if codes in self._attached()
+        }
         self._keys.read(batch[_KEY])
         found = ReadRows(self, batch.height, batch, numbers, answers)
         if DAY in batch.columns:

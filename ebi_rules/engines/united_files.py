@@ -47,7 +47,7 @@ def unite(parts: Sequence[AlikeFiles], files: Sequence[InputFile]) -> Table:
     """
     first, *others = parts
     if not others:
-        return Table(first.frame, first.schema, tuple(files))
+        return Table(first.frame, first.schema, tuple(files), as_in_files=first.frame)
     names = list(first.schema)
     for other in others:
         names += [name for name in other.schema if not any(bare_name(name) == bare_name(known) for known in names)]

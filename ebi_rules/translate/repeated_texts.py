@@ -1,0 +1,30 @@
+"""Texts of rows as the different texts and the place of each row's among them."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from ebi_rules.translate.view_table import Numbers
+
+_FEW = 0.25
+"""Texts are few if they are at most such a share of the rows."""
+
+
+@dataclass(frozen=True, eq=False)
+class RepeatedTexts:
+    """The texts of some rows.
+
+    Attributes:
+        texts: Texts, of which some may be in no row.
+        places: The place of each row's text.
+        nulls: How many rows have no text.
+    """
+
+    texts: pl.Series
+    places: Numbers
+    nulls: int
+
+    @property
+    def are_few(self) -> bool:
+        """Whether there are few texts for so many rows."""
+        return len(self.texts) <= _FEW * len(self.places)
