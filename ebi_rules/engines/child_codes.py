@@ -15,9 +15,9 @@ from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.layouts.layout import ChildTable
+from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.polars import stems
 from ebi_rules.translate.repeated_texts import RepeatedTexts
-from ebi_rules.translate.view_table import Numbers
 from opcs_icd import WHITE_SPACE
 
 _NOTHING = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPACE + "\"'.") + "]"
@@ -151,10 +151,10 @@ class ChildAnswers:
         """Yield the column with the answers."""
         yield pl.col(self.column)
 
-    def read(self, batch: pl.DataFrame, texts: RepeatedTexts | None) -> Numbers:
+    def read(self, batch: pl.DataFrame, texts: RepeatedTexts | None) -> Placed[np.int64]:
         """Return the numbers of the answers for rows with the columns of `inputs`."""
         assert texts is None, "codes of child tables are no texts of the activity table"
-        return batch[self.column].fill_null(0).to_numpy()
+        return Placed(batch[self.column].fill_null(0).to_numpy())
 
     def findings(self) -> Iterator[Finding]:
         """Yield what was found in the codes of the child table, row by row."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import polars as pl
 
 from ebi_rules.criteria.nodes import CodeAtom
@@ -14,6 +15,7 @@ from ebi_rules.engines.key_ranges import KeyRange
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.tally import NumberTally
 from ebi_rules.translate.distinct_answers import DistinctAnswers
+from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.view_table import Numbers
 
@@ -63,10 +65,13 @@ class CodeAnswers:
         if len(cells) > 1:
             yield cells[0].alias(self._first)
 
-    def read(self, batch: pl.DataFrame, texts: RepeatedTexts | None) -> Numbers:
+    def read(self, batch: pl.DataFrame, texts: RepeatedTexts | None) -> Placed[np.int64]:
         """Return the numbers of the answers for rows with the columns of `inputs`, or with texts for `column`."""
-        numbers = self._answers.of(batch[self.column] if texts is None else texts)
-        self._rows.add(numbers if self._checks is self._answers else self._checks.of(batch[self._first]))
+        if texts is None:
+            numbers = Placed(self._answers.of(batch[self.column]))
+        else:
+            numbers = Placed(self._answers.of(texts.texts, len(texts.places) - texts.nulls), texts.places)
+        self._rows.add(numbers if self._checks is self._answers else Placed(self._checks.of(batch[self._first])))
         return numbers
 
     def findings(self) -> Iterator[Finding]:

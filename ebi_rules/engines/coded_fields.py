@@ -13,6 +13,7 @@ from ebi_rules.engines.coded_values import ROWS, VALUE, truth_of_values
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.tally import NumberTally
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.polars import raw_code
 from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.text_numbers import TextNumbers
@@ -61,36 +62,33 @@ class CodedField:
         columns = self._binding.fields[self._name]
         return columns[0] if len(columns) == 1 and self._schema[columns[0]] == pl.String else None
 
-    def read(self, values: pl.Series | RepeatedTexts) -> Numbers:
+    def read(self, values: pl.Series | RepeatedTexts) -> Placed[np.int64]:
         """Return the number of each row's value."""
         if isinstance(values, RepeatedTexts):
-            numbers, nulls = self._numbers.of(values.texts)[values.places], values.nulls
+            numbers, nulls = Placed(self._numbers.of(values.texts), values.places), values.nulls
         else:
-            numbers, nulls = self._numbers.of(values), values.null_count()
+            numbers, nulls = Placed(self._numbers.of(values)), values.null_count()
         self._rows.add(numbers)
         with self._lock:
             self._nulls += nulls
         return numbers
 
-    def truth(self, atom: FieldAtom, numbers: Numbers) -> Truths:
+    def truth(self, atom: FieldAtom, numbers: Placed[np.int64]) -> Truths:
         """Return whether an atom holds for rows with these values."""
-        found: Truths = self._truths[:, self._atoms.index(atom)][numbers]
-        return found
+        return numbers.looked_up(self._truths[:, self._atoms.index(atom)]).of_rows()
 
-    def truths(self, atoms: Sequence[FieldAtom], numbers: Numbers) -> Numbers:
+    def truths(self, atoms: Sequence[FieldAtom], numbers: Placed[np.int64]) -> Placed[np.int64]:
         """Return whether atoms hold for rows with these values, as bits, the first the lowest."""
         truths = self._truths
-        found: Numbers = packed([truths[:, self._atoms.index(atom)] for atom in atoms], len(truths))[numbers]
-        return found
+        return numbers.looked_up(packed([truths[:, self._atoms.index(atom)] for atom in atoms], len(truths)))
 
     def place_by(self, name: str, place: Callable[[str], int]) -> None:
         """Work out a further number for each value as it is met, for `places`; to be called before rows are read."""
         self._places[name] = (place, np.array([place(text) for text in self.texts], np.int64))
 
-    def places(self, name: str, numbers: Numbers) -> Numbers:
+    def places(self, name: str, numbers: Placed[np.int64]) -> Placed[np.int64]:
         """Return the further number of rows with these values."""
-        found: Numbers = self._places[name][1][numbers]
-        return found
+        return numbers.looked_up(self._places[name][1])
 
     def distinct(self) -> pl.DataFrame:
         """Return one row per distinct value, `VALUE`, with the number of rows that have it (`ROWS`)."""

@@ -15,7 +15,7 @@ from ebi_rules.engines.packed_keys import Part
 from ebi_rules.engines.polars_answers import decide
 from ebi_rules.engines.polars_dates import age_band_number
 from ebi_rules.engines.row_reader import DAY, ReadRows, RowReader, number_column
-from ebi_rules.translate.view_table import Numbers
+from ebi_rules.translate.placed import Placed
 
 _WIDE = 2**32 - 1
 _FEW, _SOME, _MANY = 2**6 - 1, 2**12 - 1, 2**18 - 1
@@ -43,7 +43,7 @@ class Dimension(ABC):
         return Part(self.name, self.highest)
 
     @abstractmethod
-    def read(self, rows: ReadRows) -> Numbers:
+    def read(self, rows: ReadRows) -> Placed[np.int64]:
         """Return the key of rows."""
 
     @abstractmethod
@@ -84,8 +84,8 @@ class _Absent(Dimension):
     def __init__(self, name: str) -> None:
         super().__init__(name, 0)
 
-    def read(self, rows: ReadRows) -> Numbers:
-        return np.zeros(rows.rows, np.int64)
+    def read(self, rows: ReadRows) -> Placed[np.int64]:
+        return Placed(np.zeros(1, np.int64), np.zeros(rows.rows, np.int64))
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         return pl.lit(None, pl.String)
@@ -100,21 +100,18 @@ class _Months(Dimension):
         days = np.arange(np.datetime64(f"{_FIRST_YEAR}-01-01"), np.datetime64(f"{_LAST_YEAR + 1}-01-01"))
         self._first_day = int(days[0].astype(np.int64))
         since_1970 = days.astype("datetime64[M]").astype(np.int64)
-        self._months = since_1970 + 12 * (1970 - self._first) + 1
+        self._months = np.append(since_1970 + 12 * (1970 - self._first) + 1, 0)
 
-    def read(self, rows: ReadRows) -> Numbers:
-        days = rows.values[DAY]
-        numbers = days.to_physical().fill_null(self._first_day).to_numpy() - self._first_day
-        if len(numbers) and (numbers.min() < 0 or numbers.max() >= len(self._months)):
+    def read(self, rows: ReadRows) -> Placed[np.int64]:
+        days = rows.values[DAY].to_physical() - self._first_day
+        missing = len(self._months) - 1  # The place behind the last day is that of no day.
+        if not days.is_between(0, missing - 1).all():
             year = pl.col(DAY).dt.year().cast(pl.Int64) - self._first
             month = year * 12 + pl.col(DAY).dt.month()
             # Before the first month there is no room or, if the first year is 0, one month for all: 0 means missing.
             month = month.clip(lower_bound=1) if self._first == 0 else pl.when(month < 1).then(-1).otherwise(month)
-            return rows.values.select(month.fill_null(0)).to_series().to_numpy()
-        found: Numbers = self._months[numbers]
-        if days.null_count():
-            found[days.is_null().to_numpy()] = 0
-        return found
+            return Placed(rows.values.select(month.fill_null(0)).to_series().to_numpy())
+        return Placed(self._months, days.fill_null(missing).to_numpy())
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         number = key.cast(pl.Int64) - 1
@@ -128,7 +125,7 @@ class _AgeBands(Dimension):
     def __init__(self) -> None:
         super().__init__("age_band", len(AGE_BANDS))
 
-    def read(self, rows: ReadRows) -> Numbers:
+    def read(self, rows: ReadRows) -> Placed[np.int64]:
         band = age_band_number(pl.col(number_column("age")).cast(pl.Int32, strict=False))
         return rows.by_value("age", (band + 1).fill_null(0).cast(pl.Int64))
 
@@ -145,7 +142,7 @@ class _Codes(Dimension):
         super().__init__(name, _WIDE if is_wide else room)
         self._coded = coded
 
-    def read(self, rows: ReadRows) -> Numbers:
+    def read(self, rows: ReadRows) -> Placed[np.int64]:
         return rows.numbers[self.name]
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
@@ -161,7 +158,7 @@ class _Labels(Dimension):
         self._field, self._coded = recoding.field, coded
         coded.place_by(self.name, lambda text: self._labels.get(recoding.label(text) or "", 0))
 
-    def read(self, rows: ReadRows) -> Numbers:
+    def read(self, rows: ReadRows) -> Placed[np.int64]:
         return self._coded.places(self.name, rows.numbers[self._field])
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
@@ -177,11 +174,11 @@ class _SplitLabels(Dimension):
         self._otherwise = recoding.known.index(recoding.otherwise) + 1 if recoding.otherwise else 0
         self._criteria = {recoding.among([label]): label for label in _decided_labels(recoding)}
 
-    def read(self, rows: ReadRows) -> Numbers:
+    def read(self, rows: ReadRows) -> Placed[np.int64]:
         found = np.full(rows.rows, self._otherwise, np.int64)
         for has_label in decide(rows, self._criteria):
             found[has_label.to_numpy()] = self._known.index(has_label.name) + 1
-        return found
+        return Placed(found)
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         return _looked_up(self._known, key)
@@ -193,9 +190,9 @@ class _WholeNumbers(Dimension):
     def __init__(self, name: str) -> None:
         super().__init__(name, 2 * _OFFSET)
 
-    def read(self, rows: ReadRows) -> Numbers:
+    def read(self, rows: ReadRows) -> Placed[np.int64]:
         number = pl.col(number_column(self.name)).cast(pl.Int32, strict=False).cast(pl.Int64)
-        return rows.values.select((number + _OFFSET + 1).fill_null(0).cast(pl.Int64)).to_series().to_numpy()
+        return Placed(rows.values.select((number + _OFFSET + 1).fill_null(0).cast(pl.Int64)).to_series().to_numpy())
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         return pl.when(key > 0).then((key.cast(pl.Int64) - _OFFSET - 1).cast(pl.String))

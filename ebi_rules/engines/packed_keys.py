@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.view_table import Numbers
 
 PREFIX = "__ebi_"
@@ -53,17 +54,18 @@ class Packed:
         self.words = word + 1
         self.bits = _WORD_BITS * word + used
 
-    def pack(self, values: Mapping[str, Numbers], rows: int) -> list[Numbers]:
+    def pack(self, values: Mapping[str, Placed[np.int64]], rows: int) -> list[Numbers]:
         """Return the words of rows, from the value of each key."""
         words = [np.zeros(rows, np.int64) for _ in range(self.words)]
         for name, (_, word, shift) in self._places.items():
-            words[word] |= values[name] << shift
+            words[word] |= Placed(values[name].values << shift, values[name].places).of_rows()
         return words
 
-    def has_room(self, values: Mapping[str, Numbers]) -> bool:
+    def has_room(self, values: Mapping[str, Placed[np.int64]]) -> bool:
         """Return whether every value is from 0 to the highest of its key."""
         return all(
-            not len(values[name]) or (values[name].min() >= 0 and values[name].max() <= part.highest)
+            not len(values[name].values)
+            or (values[name].values.min() >= 0 and values[name].values.max() <= part.highest)
             for name, (part, _, _) in self._places.items()
         )
 

@@ -34,6 +34,7 @@ from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.engines.row_reader import ReadRows, RowReader
 from ebi_rules.engines.tally import Tally
 from ebi_rules.engines.tuple_numbers import TupleNumbers
+from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.polars import Answering
 from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.view_table import Numbers
@@ -302,10 +303,10 @@ class _Counting:
 
     def _read(self, rows: ReadRows) -> pl.DataFrame:
         """Count rows by their keys."""
-        cell: dict[str, Numbers] = {each.name: each.read(rows) for each in self._dimensions}
+        cell = {each.name: each.read(rows) for each in self._dimensions}
         values = cell | {_ANSWERS: self._answers_of(rows)}
         has_codes, counts = self._codes_of(rows)
-        of_codes = {name: column[has_codes] for name, column in cell.items()} | counts
+        of_codes = {name: column.taken(has_codes) for name, column in cell.items()} | counts
         # A key without room may even be below 0.
         has_room = self._keys.has_room(values) and self._code_keys.has_room(of_codes)
         if has_room:
@@ -318,34 +319,34 @@ class _Counting:
         self._passed.add(rows.rows)
         return pl.DataFrame(schema=_NOTHING)
 
-    def _answers_of(self, rows: ReadRows) -> Numbers:
+    def _answers_of(self, rows: ReadRows) -> Placed[np.int64]:
         """Return the number of each row's combination of answers."""
         answers = {name: rows.truths(name, atoms_of_field) for name, atoms_of_field in self._truths.items()}
         for name in self._grouping.code_fields:
             words = self.reader.codes[name].numbers.words
-            answers[_pattern(name)] = (pattern_of(words) << 1 | (codes_of(words) > 0))[rows.answers[name]]
+            answers[_pattern(name)] = rows.answers[name].looked_up(pattern_of(words) << 1 | (codes_of(words) > 0))
         packed = self._answers.pack(answers, rows.rows)
-        return self._numbers.of(packed) if self._numbers else packed[0]
+        return Placed(self._numbers.of(packed) if self._numbers else packed[0])
 
-    def _codes_of(self, rows: ReadRows) -> tuple[Numbers, dict[str, Numbers]]:
+    def _codes_of(self, rows: ReadRows) -> tuple[Numbers, dict[str, Placed[np.int64]]]:
         """Return the rows with codes, and for these how many codes and malformed codes they have in each field."""
         words = {name: self.reader.codes[name].numbers.words for name in self._grouping.code_fields}
-        with_any = [(codes_of(words[name]) > 0)[rows.answers[name]] for name in words]
+        with_any = [rows.answers[name].looked_up(codes_of(words[name]) > 0).of_rows() for name in words]
         has_codes = np.flatnonzero(np.logical_or.reduce(with_any)) if words else np.zeros(0, np.int64)
         counts = {}
         for name, of_field in words.items():
-            numbers = rows.answers[name][has_codes]
-            counts[_codes(name)] = codes_of(of_field)[numbers]
-            counts[_malformed(name)] = malformed_of(of_field)[numbers]
+            numbers = rows.answers[name].taken(has_codes)
+            counts[_codes(name)] = numbers.looked_up(codes_of(of_field))
+            counts[_malformed(name)] = numbers.looked_up(malformed_of(of_field))
         return has_codes, counts
 
-    def _treatments_of(self, rows: ReadRows, values: Mapping[str, Numbers]) -> pl.DataFrame:
+    def _treatments_of(self, rows: ReadRows, values: Mapping[str, Placed[np.int64]]) -> pl.DataFrame:
         """Return the numbers of rows by the numbers of provider, treatment function and month."""
-        months = values.get(_MONTH, np.zeros(rows.rows, np.int64))
+        months = values[_MONTH].of_rows() if _MONTH in values else np.zeros(rows.rows, np.int64)
         known = np.flatnonzero(np.bincount(months))
         month = np.zeros(known[-1] + 1, np.int64)
         month[known] = np.arange(len(known))
-        providers, functions = (rows.numbers[name] for name in self._treatment_fields)
+        providers, functions = (rows.numbers[name].of_rows() for name in self._treatment_fields)
         several = int(functions.max()) + 1
         keys = (providers * several + functions) * len(known) + month[months]
         if keys.max() < _MOST_BINS:

@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from ebi_rules._support.clock import today
@@ -36,6 +35,7 @@ from ebi_rules.engines.polars_dates import day_of
 from ebi_rules.engines.tally import Tally
 from ebi_rules.engines.value_checks import are_dates, coded_findings, row_checks, text_date_findings
 from ebi_rules.statements.check_sql import BOOKED, STATUS
+from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.polars import Answering, field_value
 from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.view_table import Numbers
@@ -66,22 +66,31 @@ class ReadRows:
     reader: "RowReader"
     rows: int
     values: pl.DataFrame
-    numbers: Mapping[str, Numbers]
-    answers: Mapping[str, Numbers]
+    numbers: Mapping[str, Placed[np.int64]]
+    answers: Mapping[str, Placed[np.int64]]
     _places: dict[str, tuple[pl.DataFrame, Numbers]] = field(default_factory=dict)
 
-    def truths(self, name: str, atoms: Sequence[FieldAtom]) -> Numbers:
+    def truths(self, name: str, atoms: Sequence[FieldAtom]) -> Placed[np.int64]:
         """Return whether atoms about one field hold, by row, as bits, the first the lowest."""
         if name in self.numbers:
             return self.reader.coded[name].truths(atoms, self.numbers[name])
-        return packed([self.truth(atom) for atom in atoms], self.rows)
+        if number_column(name) in self.values.columns:
+            by_value = [self.by_value(name, self._of_values.visit(atom)) for atom in atoms]
+            values = [each.values for each in by_value]
+            return Placed(packed(values, len(values[0])), by_value[0].places)
+        return Placed(packed([self.truth(atom) for atom in atoms], self.rows))
 
-    def by_value(self, name: str, expression: pl.Expr) -> npt.NDArray[Any]:
+    def by_value(self, name: str, expression: pl.Expr) -> Placed[Any]:
         """Return the values of an expression over a field of whole numbers, worked out once for each number."""
         if name not in self._places:
             self._places[name] = _distinct_values(self.values[number_column(name)])
         values, places = self._places[name]
-        return values.with_columns(expression.alias(_VALUE))[_VALUE].to_numpy()[places]
+        return Placed(values.with_columns(expression.alias(_VALUE))[_VALUE].to_numpy(), places)
+
+    @property
+    def _of_values(self) -> Answering:
+        """What turns atoms about whole numbers and dates into expressions."""
+        return Answering(lambda _: None, lambda name: pl.col(number_column(name)))
 
     def truth(self, atom: CodeAtom | FieldAtom) -> Truths:
         """Return whether an atom holds, by row."""
@@ -89,20 +98,19 @@ class ReadRows:
             codes, numbers = self.reader.codes[atom.code_field], self.answers[atom.code_field]
             words = codes.numbers.words
             if isinstance(atom, Recorded):
-                return (codes_of(words) > 0)[numbers]
+                return numbers.looked_up(codes_of(words) > 0).of_rows()
             place = self.reader.code_atoms[atom.code_field].index(atom)
             verdicts: Truths = codes.patterns.meanings()[pattern_of(words), place]
-            return verdicts[numbers]
+            return numbers.looked_up(verdicts).of_rows()
         if atom.field in self.numbers:
             return self.reader.coded[atom.field].truth(atom, self.numbers[atom.field])
         if not self.reader.extract.binding.fields[atom.field]:
             # An imaging code of the kind that the extract does not have.
             return np.full(self.rows, isinstance(atom, IsNull))
-        translator = Answering(lambda _: None, lambda name: pl.col(number_column(name)))
         if number_column(atom.field) in self.values.columns:
-            is_true: Truths = self.by_value(atom.field, translator.visit(atom))
+            is_true: Truths = self.by_value(atom.field, self._of_values.visit(atom)).of_rows()
             return is_true
-        return self.values.select(translator.visit(atom)).to_series().to_numpy()
+        return self.values.select(self._of_values.visit(atom)).to_series().to_numpy()
 
 
 class RowReader:
@@ -316,11 +324,11 @@ class RowReader:
         is_later = (rows.values[DAY] > today()).fill_null(False).to_numpy()
         return int((is_later & rows.truth(_IS_BOOKED)).sum()) if is_later.any() else 0
 
-    def _count_pairs(self, numbers: Mapping[str, Numbers]) -> None:
+    def _count_pairs(self, numbers: Mapping[str, Placed[np.int64]]) -> None:
         """Count the pairs of imaging codes in some rows, by the numbers of both codes."""
         asked = [name for name in IMAGING_FIELD.values() if name in numbers]
         if asked:
-            first, *others = (numbers[name] for name in asked)
+            first, *others = (numbers[name].of_rows() for name in asked)
             pairs = first << _PAIR_BITS | others[0] if others else first
             self._pairs.add(pl.Series("pair", pairs).value_counts(name="rows"))
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.text_numbers import TextNumbers, with_room
 from ebi_rules.translate.view_table import Numbers
 
@@ -35,20 +34,19 @@ class DistinctAnswers:
         """Whether every row is answered by itself."""
         return self._numbers is None
 
-    def of(self, texts: pl.Series | RepeatedTexts) -> Numbers:
-        """Return the answer for each row; a row without text has that of an empty text."""
-        if isinstance(texts, RepeatedTexts):
-            return self._of_different(texts.texts, len(texts.places) - texts.nulls)[texts.places]
-        return self._of_different(texts, len(texts) - texts.null_count())
+    def of(self, texts: pl.Series, rows: int | None = None) -> Numbers:
+        """Return the answer for each text; where there is none, that of an empty text.
 
-    def _of_different(self, texts: pl.Series, rows: int) -> Numbers:
-        """Return the answer for each text; so many rows have one of them."""
+        Args:
+            texts: The texts.
+            rows: How many rows have one of them; by default each is that of one row.
+        """
         numbers = self._numbers
         if numbers is None:
             return self._of_rows(texts)
         found: Numbers = numbers.of(texts)
         answers: Numbers = self._known[found]
-        self._rows += rows
+        self._rows += len(texts) - texts.null_count() if rows is None else rows
         if any(numbers.highest > max(texts, share * self._rows) for texts, share in _MOST_TEXTS):
             self._numbers = None
         return answers

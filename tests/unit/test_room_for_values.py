@@ -6,8 +6,11 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules._support.progress import RowsDone
+from ebi_rules._support.progress import RowsDone, quiet
+from ebi_rules.cube import STANDARD_DIMENSIONS
 from ebi_rules.engines import cube_dimensions, polars_groups
+from ebi_rules.engines.registry import find_engine
+from ebi_rules.layouts.scope import EVERYTHING
 from ebi_rules.synth.made_up_extract import write_extract
 
 _MANY_CODES = 300
@@ -58,3 +61,18 @@ def test_an_activity_may_have_hundreds_of_codes(tmp_path: Path) -> None:
     cube = ebi.audit(ebi.open(path, layout="ncdr-opa"), "2S").exact_cube
     counted = cube.filter(measure="codes", item="procedures")
     assert counted["count"].to_list() == [_MANY_CODES]
+
+
+@pytest.mark.parametrize("day", ["1899-12-31", "1900-01-01", "2069-12-31", "2070-01-01", "2070-01-02", "0001-01-01"])
+def test_months_at_the_ends_of_the_calendar(day: str, tmp_path: Path) -> None:
+    path = tmp_path / "made.parquet"
+    write_extract(path, 100, 4, layout="ncdr-opa")
+    place = pl.int_range(pl.len())
+    days = pl.when(place == 0).then(pl.lit(day).str.to_date()).when(place > 1).then("Appointment_Date")
+    pl.read_parquet(path).with_columns(Appointment_Date=days).write_parquet(path)
+    extract = ebi.open(path, layout="ncdr-opa")
+    cube = find_engine("polars").count_cube(extract, [], STANDARD_DIMENSIONS, EVERYTHING, quiet).cube
+    activity = cube.filter(measure="activity")
+    by_month = activity.group_by(pl.col("month").cast(pl.String)).agg(pl.col("count").sum())
+    counted = dict(by_month.filter((pl.col("month") == day[:7]) | pl.col("month").is_null()).iter_rows())
+    assert counted == {day[:7]: 1, None: 1}
