@@ -1,6 +1,6 @@
 """Keys to group by, packed into whole numbers: grouping by one or two numbers is much faster than by many keys."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,20 +37,21 @@ class Packed:
 
     Args:
         parts: The keys.
+        apart: The names of keys that have a word each of their own.
 
     Attributes:
         words: How many words there are.
         bits: How many bits of them are in use, with those that are left over between words.
     """
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part], apart: Collection[str] = ()) -> None:
         self._places: dict[str, tuple[Part, int, int]] = {}
         word, used = 0, 0  # A word and how many of its bits are in use.
         for part in parts:
-            if used + part.bits > _WORD_BITS:
+            if used + part.bits > _WORD_BITS or (part.name in apart and used):
                 word, used = word + 1, 0
             self._places[part.name] = (part, word, used)
-            used += part.bits
+            used = _WORD_BITS if part.name in apart else used + part.bits
         self.words = word + 1
         self.bits = _WORD_BITS * word + used
 

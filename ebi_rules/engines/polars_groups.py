@@ -163,11 +163,14 @@ class _Counting:
             for name in grouping.code_fields
         ]
         truths = [Part(name, 2 ** len(of_field) - 1) for name, of_field in self._truths.items()]
-        self._answers = Packed([*patterns, *truths])
+        self._answers = Packed([*truths, *patterns])
         cell = [each.part for each in self._dimensions]
         bits = _WIDE_ANSWER_BITS if is_wide else _ANSWER_BITS
-        # Answers that take few bits are their own number.
-        self._numbers = TupleNumbers(self._answers.words) if self._answers.bits > bits else None
+        self._numbers: TupleNumbers | None = None
+        if self._answers.bits > bits:
+            # Answers that take few bits are their own number; patterns, alone, are low numbers.
+            self._answers = Packed([*truths, *patterns], apart=[each.name for each in patterns])
+            self._numbers = TupleNumbers(self._answers.words)
         self._keys = Packed([*cell, Part(_ANSWERS, 2**bits - 1)])
         self._counts = KeyCounts(self._keys.words)
         codes, malformed = (COUNT_BITS, COUNT_BITS) if is_wide else (_CODE_BITS, _MALFORMED_BITS)

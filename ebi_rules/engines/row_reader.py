@@ -24,7 +24,6 @@ from ebi_rules.engines.code_tokens import Truths
 from ebi_rules.engines.code_words import codes_of, packed, pattern_of
 from ebi_rules.engines.coded_fields import CodedField
 from ebi_rules.engines.coded_values import CodedValues
-from ebi_rules.engines.distinct_numbers import distinct
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.imaging_findings import examination_findings
@@ -83,7 +82,7 @@ class ReadRows:
     def by_value(self, name: str, expression: pl.Expr) -> Placed[Any]:
         """Return the values of an expression over a field of whole numbers, worked out once for each number."""
         if name not in self._places:
-            self._places[name] = _distinct_values(self.values[number_column(name)])
+            self._places[name] = _values_and_places(self.values[number_column(name)])
         values, places = self._places[name]
         return Placed(values.with_columns(expression.alias(_VALUE))[_VALUE].to_numpy(), places)
 
@@ -359,15 +358,13 @@ def _counted_days(days: pl.Series) -> pl.DataFrame:
     return pl.DataFrame({"day": pl.Series(found + first, dtype=pl.Int32).cast(pl.Date), "rows": counts[found]})
 
 
-def _distinct_values(values: pl.Series) -> tuple[pl.DataFrame, Numbers]:
-    """Return the different whole numbers of a column, in a column of the same name, and the place of each row's."""
+def _values_and_places(values: pl.Series) -> tuple[pl.DataFrame, Numbers]:
+    """Return whole numbers, in a column of the same name, among which all those of a column are, with their places."""
     lowest, highest = values.min(), values.max()
     if not isinstance(lowest, int) or not isinstance(highest, int) or highest - lowest > values.len():
         return values.to_frame(), np.arange(values.len())
-    numbers = (values.cast(pl.Int64) - (lowest - 1)).fill_null(0).to_numpy()
-    known, places = distinct(numbers)
-    found = pl.Series(values.name, np.where(known > 0, known + (lowest - 1), 0)).cast(values.dtype)
-    return found.set(pl.Series(known == 0), None).to_frame(), places
+    places = (values.cast(pl.Int64) - (lowest - 1)).fill_null(0).to_numpy()
+    return pl.Series(values.name, [None, *range(lowest, highest + 1)], values.dtype).to_frame(), places
 
 
 def number_column(name: str) -> str:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ebi_rules.engines import key_counts
+from ebi_rules.engines import key_counts, tuple_numbers
 from ebi_rules.engines.key_counts import KeyCounts
 from ebi_rules.engines.tuple_numbers import TupleNumbers
 
@@ -51,3 +51,17 @@ def test_a_combination_has_one_number(words: int, highest: int) -> None:
             assert (of_number[number] == word).all()
     as_tuples = list(zip(*(word.tolist() for word in combinations), strict=True))
     assert len(set(as_tuples)) == len(as_tuples)
+
+
+@pytest.mark.parametrize("most_pairs", [1, 64, 2**22])
+def test_low_and_high_numbers_are_numbered_together(most_pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuple_numbers, "_MOST_PAIRS", most_pairs)
+    choice = np.random.default_rng(7)
+    highest = [3, 9, 60, 2, 2**40, 5, 1]
+    batches = [[choice.integers(0, each, 300, endpoint=True) for _ in range(3)] for each in highest for _ in range(4)]
+    numbers = TupleNumbers(3)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(numbers.of, batches))
+    for batch, number in zip(batches, found, strict=True):
+        for word, of_number in zip(batch, numbers.combinations(), strict=True):
+            assert (of_number[number] == word).all()

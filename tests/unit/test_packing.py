@@ -34,3 +34,15 @@ def test_a_value_above_the_highest_has_no_room() -> None:
     assert packed.has_room({"a": Placed(np.array([3]))})
     assert not packed.has_room({"a": Placed(np.array([0, 4]))})
     assert not packed.has_room({"a": Placed(np.array([-1, 2]))})
+
+
+def test_keys_apart_have_words_of_their_own() -> None:
+    parts = [Part("a", 3), Part("b", 7), Part("alone", 5), Part("also_alone", 2), Part("c", 1)]
+    packed = Packed(parts, apart=["alone", "also_alone"])
+    values = {part.name: Placed(np.array([0, part.highest])) for part in parts}
+    words = packed.pack(values, 2)
+    assert packed.words == len(words) == 4
+    assert words[1].tolist() == [0, 5]
+    assert words[2].tolist() == [0, 2]
+    for name, value in values.items():
+        assert packed.value(name, words).tolist() == value.values.tolist()
