@@ -86,6 +86,33 @@ def controlled(count: pl.Expr, method: str) -> pl.Expr:
     return pl.when(count == 0).then(0).when(count >= SMALLEST_SHOWN).then(rounded)
 
 
+def intervals(count: pl.Expr, method: str) -> tuple[pl.Expr, pl.Expr]:
+    """Return the lowest and the highest exact count that would be shown in the same way as a count.
+
+    Args:
+        count: Exact counts, whole numbers of 0 or more.
+        method: One of `METHODS`.
+
+    Returns:
+        The lower and the upper end of the interval.
+
+    Example:
+        >>> ends = intervals(pl.lit(5), "hes")
+        >>> [pl.select(end).item() for end in ends]
+        [1, 7]
+    """
+    if method == "none":
+        return count, count
+    if method == "midpoint6":
+        upper = (count + 5) // 6 * 6
+        return pl.when(count == 0).then(0).otherwise(upper - 5), upper
+    rounded = (count + 2) // 5 * 5
+    small = count.is_between(1, SMALLEST_SHOWN - 1)
+    lower = pl.when(count == 0).then(0).when(small).then(1).otherwise(pl.max_horizontal(rounded - 2, SMALLEST_SHOWN))
+    upper = pl.when(count == 0).then(0).when(small).then(SMALLEST_SHOWN - 1).otherwise(rounded + 2)
+    return lower, upper
+
+
 def control(count: int, method: str) -> int | None:
     """Return one count as it may be shown.
 

@@ -8,13 +8,14 @@ repeated until no small count is revealed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ebi_rules.disclosure.rounding import SMALLEST_SHOWN
+from ebi_rules.disclosure.rounding import SMALLEST_SHOWN, intervals
 
 FEWEST_POSSIBLE = 3
 """A suppressed count is protected if at least this many values are consistent with everything shown."""
@@ -98,33 +99,6 @@ STEPS = "left"
 """The measure of what remains after each criterion, in order: it never increases, and ends with `flagged`."""
 
 
-def intervals(count: pl.Expr, method: str) -> tuple[pl.Expr, pl.Expr]:
-    """Return the lowest and the highest exact count that would be shown in the same way as a count.
-
-    Args:
-        count: Exact counts, whole numbers of 0 or more.
-        method: One of `rounding.METHODS`.
-
-    Returns:
-        The lower and the upper end of the interval.
-
-    Example:
-        >>> ends = intervals(pl.lit(5), "hes")
-        >>> [pl.select(end).item() for end in ends]
-        [1, 7]
-    """
-    if method == "none":
-        return count, count
-    if method == "midpoint6":
-        upper = (count + 5) // 6 * 6
-        return pl.when(count == 0).then(0).otherwise(upper - 5), upper
-    rounded = (count + 2) // 5 * 5
-    small = count.is_between(1, SMALLEST_SHOWN - 1)
-    lower = pl.when(count == 0).then(0).when(small).then(1).otherwise(pl.max_horizontal(rounded - 2, SMALLEST_SHOWN))
-    upper = pl.when(count == 0).then(0).when(small).then(SMALLEST_SHOWN - 1).otherwise(rounded + 2)
-    return lower, upper
-
-
 def withheld(cells: pl.DataFrame, method: str, tables: Tables) -> pl.Series:
     """Return which counts must be withheld in addition to those suppressed for their size.
 
@@ -152,8 +126,13 @@ def withheld(cells: pl.DataFrame, method: str, tables: Tables) -> pl.Series:
     sums, steps = _Sums.from_cells(cells, tables), _Steps.from_cells(cells)
     hidden = np.zeros(cells.height, dtype=bool)
     # No sum and no order of steps has counts of two rules: each rule is worked out alone, in arrays that are small.
-    for rows, sums_of_rule, steps_of_rule in _by_rule(cells, sums, steps):
+
+    def hide(rule: tuple[Integers, _Sums, _Steps]) -> None:
+        rows, sums_of_rule, steps_of_rule = rule
         hidden[rows] = _hidden(low[rows], high[rows], small[rows], sums_of_rule, steps_of_rule)
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(hide, _by_rule(cells, sums, steps)))
     return pl.Series("withheld", hidden)
 
 

@@ -62,9 +62,14 @@ def scan_files(files: Sequence[Path]) -> pl.LazyFrame:
     """Return the rows of parquet or Arrow files with the same columns, not yet read."""
     if kind_of(files[0]) is ARROW:
         return pl.scan_ipc(list(files), glob=False)
-    # The name of a folder such as month=2024-01 is the value of a column that its files do not have.
-    partitioned = any("=" in part for part in files[0].parent.parts)
-    return pl.scan_parquet(list(files), glob=False, hive_partitioning=partitioned, try_parse_hive_dates=False)
+    return pl.scan_parquet(
+        list(files), glob=False, hive_partitioning=are_partitioned(files), try_parse_hive_dates=False
+    )
+
+
+def are_partitioned(files: Sequence[Path]) -> bool:
+    """Return whether folders have values of columns in their names, such as month=2024-01."""
+    return any("=" in part for part in files[0].parent.parts)
 
 
 def find_files(text: str, is_child: Callable[[Path, Path], bool]) -> list[Path]:

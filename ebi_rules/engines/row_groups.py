@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ebi_rules.engines.extract import Table
-from ebi_rules.engines.file_formats import PARQUET, kind_of
+from ebi_rules.engines.file_formats import PARQUET, are_partitioned, kind_of
 from ebi_rules.engines.lazy_frames import DamagedExtractError
 from ebi_rules.translate.repeated_texts import RepeatedTexts
 
@@ -35,10 +35,15 @@ class RowGroups:
     def __init__(self, table: Table, columns: list[str], texts: list[str]) -> None:
         self._table, self._columns, self._texts = table, columns, texts
         self._files = [Path(file.path) for file in table.files]
+        # Arrow reads texts much faster as dictionaries than one by one.
+        self._dictionaries = [*texts, *(name for name in columns if table.schema.get(name) == pl.String)]
 
     def can_be_read(self) -> bool:
         """Return whether the files are parquet, have these columns in the types of the table, and few texts."""
-        if not self._texts or not self._table.is_whole or any(kind_of(file) is not PARQUET for file in self._files):
+        if not self._texts or not self._table.is_whole:
+            return False
+        # Where folders have values of columns in their names, a column of a file may not be that of the table.
+        if any(kind_of(file) is not PARQUET or are_partitioned([file]) for file in self._files):
             return False
         schema = self._table.schema
         if any(schema.get(name) != pl.String for name in self._texts):
@@ -85,15 +90,20 @@ class RowGroups:
         self, file: Path, metadata: pq.FileMetaData, group: int
     ) -> Iterator[tuple[pl.DataFrame, dict[str, RepeatedTexts]]]:
         try:
-            with pq.ParquetFile(file, metadata=metadata, read_dictionary=self._texts) as opened:
+            with pq.ParquetFile(file, metadata=metadata, read_dictionary=self._dictionaries) as opened:
                 batches = opened.iter_batches(
                     _ROWS_AT_ONCE, [group], columns=[*self._columns, *self._texts], use_threads=False
                 )
                 for batch in batches:
                     texts = {name: repeated_texts(batch.column(name)) for name in self._texts}
-                    yield pl.DataFrame(batch.select(self._columns)), texts
+                    yield pl.DataFrame({name: self._values(name, batch.column(name)) for name in self._columns}), texts
         except (pa.ArrowException, OSError):
             raise DamagedExtractError() from None
+
+    def _values(self, name: str, column: pa.Array) -> pl.Series:
+        if name not in self._dictionaries:
+            return pl.Series(column)
+        return pl.Series("", column.dictionary, pl.String).gather(pl.Series(column.indices))
 
 
 def repeated_texts(column: pa.DictionaryArray) -> RepeatedTexts:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import polars as pl
 import pytest
 
-from ebi_rules.disclosure.secondary_suppression import Tables, intervals, withheld
+from ebi_rules.disclosure.rounding import intervals
+from ebi_rules.disclosure.secondary_suppression import Tables, withheld
 
 Cell = tuple[str, str | None, str, str | None, str | None, int]
 

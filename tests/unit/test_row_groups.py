@@ -1,0 +1,136 @@
+"""Whole parquet files are read with texts as dictionaries: what is counted and found is what Polars reads."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import ebi_rules as ebi
+from ebi_rules._support.progress import quiet
+from ebi_rules.cube import cube_dimensions
+from ebi_rules.engines import polars_groups
+from ebi_rules.engines.counted_cube import CountedCube
+from ebi_rules.engines.extract import FrameExtract
+from ebi_rules.engines.lazy_frames import DamagedExtractError
+from ebi_rules.engines.registry import find_engine
+from ebi_rules.engines.row_groups import RowGroups
+from ebi_rules.layouts.scope import EVERYTHING, Scope
+from ebi_rules.rule_model.audited_rule import AuditedRule
+from ebi_rules.rule_model.catalogue import choose_rules
+from ebi_rules.synth.made_up_extract import write_extract
+from ebi_rules.translate import repeated_texts
+
+_ROWS = 1_500
+_BY = {"ncdr-opa": ["ethnicity", "site"], "hes-op": ["ethnicity"], "ncdr-apcs": ["admission_method"]}
+_EVERY_NTH = 7
+
+Change = Callable[[pl.DataFrame], pl.DataFrame]
+
+
+def _messy(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows whose texts have blanks, other cases, signs for nothing, accents, and nothing at all."""
+    place = pl.int_range(pl.len()) + 1
+    signs = [pl.lit(each) for each in ("", " ", "NULL", "n/a", "Ünknown", "&")]
+    changed = []
+    for number, name in enumerate(name for name, dtype in rows.schema.items() if dtype == pl.String):
+        texts = pl.when(place % _EVERY_NTH == number % _EVERY_NTH).then(signs[number % len(signs)])
+        texts = texts.when(place % 11 == number % 11).then(pl.format(" {} ", pl.col(name).str.to_lowercase()))
+        changed.append(texts.when(place % 13 != 0).then(name).alias(name))
+    return rows.with_columns(changed)
+
+
+CHANGES: dict[str, Change] = {
+    "as made": lambda rows: rows,
+    "messy texts": _messy,
+    "categories": lambda rows: rows.with_columns(pl.col(pl.String).cast(pl.Categorical)),
+    "numbers as texts": lambda rows: rows.with_columns(pl.col(pl.Int64).cast(pl.String)),
+    "texts that are all missing": lambda rows: rows.with_columns(pl.lit(None, pl.String).alias(_first_text(rows))),
+    "no rows": lambda rows: rows.clear(),
+    "times": lambda rows: rows.with_columns(pl.col(pl.Date).cast(pl.Datetime("ms", "UTC"))),
+}
+
+
+def _first_text(rows: pl.DataFrame) -> str:
+    return next(name for name, dtype in rows.schema.items() if dtype == pl.String and name.lower().startswith("a"))
+
+
+def _extract(layout: str, change: Change, folder: Path, group: int, files: int) -> FrameExtract:
+    write_extract(folder / "made.parquet", _ROWS, 4, layout=layout)
+    rows = change(pl.read_parquet(folder / "made.parquet"))
+    (folder / "made.parquet").unlink()
+    (folder / "files").mkdir()
+    size = max(1, -(-rows.height // files))
+    for number in range(files):
+        path = folder / "files" / f"part-{number}.parquet"
+        rows.slice(number * size, size).write_parquet(path, row_group_size=group)
+    opened = ebi.open(folder / "files", layout=layout)
+    assert isinstance(opened, FrameExtract)
+    return opened
+
+
+def _counted(extract: FrameExtract, by: list[str], scope: Scope = EVERYTHING) -> CountedCube:
+    chosen = choose_rules(None, "default", extract.binding, skip_unavailable=True)[0]
+    audited = [AuditedRule.of(rule, rule, extract.binding) for _, rule in chosen]
+    return find_engine("polars").count_cube(extract, audited, cube_dimensions(by), scope, quiet)
+
+
+@pytest.mark.parametrize("layout", list(_BY))
+@pytest.mark.parametrize("change", list(CHANGES))
+@pytest.mark.parametrize(("group", "files"), [(_ROWS, 1), (200, 3)])
+def test_both_ways_of_reading_agree(
+    layout: str, change: str, group: int, files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = _extract(layout, CHANGES[change], tmp_path, group, files)
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    read: list[RowGroups] = []
+    of_row_groups = RowGroups.read
+    monkeypatch.setattr(RowGroups, "read", lambda groups, use: (read.append(groups), of_row_groups(groups, use)))
+    by_row_groups = _counted(extract, _BY[layout])
+    assert len(read) == (change != "categories")
+    monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
+    by_polars = _counted(extract, _BY[layout])
+    assert len(read) <= 1
+    assert by_row_groups.cube.equals(by_polars.cube)
+    assert by_row_groups.rows == by_polars.rows
+    assert by_row_groups.notices == by_polars.notices
+    assert by_row_groups.findings == by_polars.findings
+
+
+def test_only_files_read_as_they_are_are_read_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    extract = _extract("ncdr-opa", CHANGES["as made"], tmp_path, 200, 2)
+    monkeypatch.setattr(RowGroups, "read", lambda groups, use: pytest.fail("not just as they are in files"))
+    counted = _counted(extract, [], Scope.of("2024-05..2024-06", []))
+    assert 0 < counted.rows < _ROWS
+    partitioned = tmp_path / "Sex=2" / "made.parquet"
+    partitioned.parent.mkdir()
+    write_extract(partitioned, 200, 4, layout="ncdr-opa")
+    in_folder = ebi.open(tmp_path / "Sex=2", layout="ncdr-opa")
+    assert isinstance(in_folder, FrameExtract)
+    assert _counted(in_folder, []).rows == 200
+    with_child_tables = tmp_path / "child"
+    with_child_tables.mkdir()
+    write_extract(with_child_tables / "made.parquet", 200, 4, layout="unified-sus-op")
+    opened = ebi.open(with_child_tables / "made.parquet", layout="unified-sus-op")
+    assert isinstance(opened, FrameExtract)
+    assert _counted(opened, []).rows == 200
+
+
+def test_a_damaged_row_group_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    extract = _extract("ncdr-opa", CHANGES["as made"], tmp_path, 100, 1)
+    (path,) = (tmp_path / "files").iterdir()
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2_000] = bytes(2_000)
+    path.write_bytes(content)
+    with pytest.raises(DamagedExtractError, match="damaged"):
+        _counted(extract, [])
+
+
+def test_texts_that_differ_in_most_rows_are_read_by_polars(tmp_path: Path) -> None:
+    extract = _extract("ncdr-opa", CHANGES["as made"], tmp_path, _ROWS, 1)
+    counting = polars_groups.RowGroups(extract.table, ["Sex"], ["OPA_Ident"])
+    assert not counting.can_be_read()
+    assert polars_groups.RowGroups(extract.table, ["OPA_Ident"], ["Sex"]).can_be_read()
