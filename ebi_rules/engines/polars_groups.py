@@ -17,7 +17,6 @@ from ebi_rules._support.progress import RowsDone
 from ebi_rules.criteria.fields import FIELDS
 from ebi_rules.criteria.nodes import CODE_FIELD, CODE_FIELDS, CodeAtom, Criterion, FieldAtom, IsNull, Recorded, atoms
 from ebi_rules.cube import missing_counted, normal_values, treatment_fields
-from ebi_rules.engines import tally
 from ebi_rules.engines.checked_extract import reading
 from ebi_rules.engines.code_words import COUNT_BITS, PATTERN_BITS, codes_of, malformed_of, pattern_of
 from ebi_rules.engines.cube_dimensions import Dimension, atoms_of_dimensions, dimension
@@ -32,7 +31,6 @@ from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
 from ebi_rules.engines.polars_answers import all_hold
 from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.engines.row_reader import ReadRows, RowReader
-from ebi_rules.engines.tally import Tally
 from ebi_rules.engines.tuple_numbers import TupleNumbers
 from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.polars import Answering
@@ -52,8 +50,8 @@ _CODE_BITS, _MALFORMED_BITS = 7, 5
 
 _MONTH = "month"
 _ROWS_IN_PART = 25_000_000
-_MOST_BINS = 5_000_000
-"""Numbers up to this are counted in a bin each, and larger ones by sorting."""
+_TREATMENT_BITS, _WIDE_TREATMENT_BITS = (26, 20, 17), (32, 32, 17)
+"""How many bits providers, treatment functions and months have room for."""
 
 
 class Grouping:
@@ -182,7 +180,10 @@ class _Counting:
         self._code_keys = Packed([*cell, *coded])
         self._code_counts = KeyCounts(self._code_keys.words)
         self._treatment_fields = treatment_fields(binding)
-        self._treatments = Tally(dict.fromkeys((*self._treatment_fields, _MONTH), pl.Int64()))
+        bits = _WIDE_TREATMENT_BITS if is_wide else _TREATMENT_BITS
+        names = (*self._treatment_fields, _MONTH) if self._treatment_fields else ()
+        self._treatments = Packed([Part(name, 2**room - 1) for name, room in zip(names, bits, strict=False)])
+        self._treatment_counts = KeyCounts(self._treatments.words)
         self._lock = Lock()
         self.lacks_room = False
 
@@ -296,7 +297,11 @@ class _Counting:
 
     def treatments(self) -> pl.DataFrame:
         """Return the number of rows (`ROWS`) by provider, treatment function and month, as the extract spells them."""
-        counted = self._treatments.total().rename({tally.ROWS: ROWS})
+        if not self._treatment_fields:
+            return pl.DataFrame()
+        keys, rows = self._treatment_counts.total()
+        names = (*self._treatment_fields, _MONTH)
+        counted = pl.DataFrame({**{name: self._treatments.value(name, keys) for name in names}, ROWS: rows})
         spelt = [
             pl.lit(pl.Series([None, *self.reader.coded[name].texts[1:]], dtype=pl.String)).gather(name).alias(name)
             for name in self._treatment_fields
@@ -311,10 +316,13 @@ class _Counting:
         has_codes, counts = self._codes_of(rows)
         of_codes = {name: column.taken(has_codes) for name, column in cell.items()} | counts
         # A key without room may even be below 0.
+        treatments = {name: rows.numbers[name] for name in self._treatment_fields}
+        treatments[_MONTH] = cell.get(_MONTH, Placed(np.zeros(rows.rows, np.int64)))
         has_room = self._keys.has_room(values) and self._code_keys.has_room(of_codes)
+        has_room = has_room and self._treatments.has_room(treatments)
         if has_room:
-            if self._treatment_fields and rows.rows:
-                self._treatments.add(self._treatments_of(rows, values))
+            if self._treatment_fields:
+                self._treatment_counts.add(self._treatments.pack(treatments, rows.rows))
             self._counts.add(self._keys.pack(values, rows.rows))
             self._code_counts.add(self._code_keys.pack(of_codes, len(has_codes)))
         with self._lock:
@@ -342,25 +350,6 @@ class _Counting:
             counts[_codes(name)] = numbers.looked_up(codes_of(of_field))
             counts[_malformed(name)] = numbers.looked_up(malformed_of(of_field))
         return has_codes, counts
-
-    def _treatments_of(self, rows: ReadRows, values: Mapping[str, Placed[np.int64]]) -> pl.DataFrame:
-        """Return the numbers of rows by the numbers of provider, treatment function and month."""
-        months = values[_MONTH].of_rows() if _MONTH in values else np.zeros(rows.rows, np.int64)
-        known = np.flatnonzero(np.bincount(months))
-        month = np.zeros(known[-1] + 1, np.int64)
-        month[known] = np.arange(len(known))
-        providers, functions = (rows.numbers[name].of_rows() for name in self._treatment_fields)
-        several = int(functions.max()) + 1
-        keys = (providers * several + functions) * len(known) + month[months]
-        if keys.max() < _MOST_BINS:
-            counts = np.bincount(keys)
-            found = np.flatnonzero(counts)
-            counts = counts[found]
-        else:
-            found, counts = np.unique(keys, return_counts=True)
-        units, place = np.divmod(found, len(known))
-        columns = dict(zip(self._treatment_fields, np.divmod(units, several), strict=True))
-        return pl.DataFrame({**columns, _MONTH: known[place], tally.ROWS: counts})
 
 
 def _answer(place: int) -> str:

@@ -22,13 +22,14 @@ _MANY_CODES = 300
         (polars_groups, "_ANSWER_BITS", 1),
         (polars_groups, "_CODE_BITS", 1),
         (polars_groups, "_MALFORMED_BITS", 0),
+        (polars_groups, "_TREATMENT_BITS", (1, 20, 17)),
         (cube_dimensions, "_SOME", 3),
         (cube_dimensions, "_FEW", 1),
     ],
 )
 @pytest.mark.parametrize("layout", ["ncdr-opa", "ncdr-apcs"])
 def test_the_cube_does_not_depend_on_the_room(
-    layout: str, module: object, name: str, few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    layout: str, module: object, name: str, few: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "made.parquet"
     write_extract(path, 2_000, 4, layout=layout)
