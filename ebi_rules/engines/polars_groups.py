@@ -50,7 +50,8 @@ _CODE_BITS, _MALFORMED_BITS = 7, 5
 
 _MONTH = "month"
 _ROWS_IN_PART = 25_000_000
-_TREATMENT_BITS, _WIDE_TREATMENT_BITS = (26, 20, 17), (32, 32, 17)
+_TREATMENT_BITS = {"provider": 26, "treatment_function": 20, _MONTH: 17}
+_WIDE_TREATMENT_BITS = {"provider": 32, "treatment_function": 32, _MONTH: 17}
 """How many bits providers, treatment functions and months have room for."""
 
 
@@ -181,8 +182,8 @@ class _Counting:
         self._code_counts = KeyCounts(self._code_keys.words)
         self._treatment_fields = treatment_fields(binding)
         bits = _WIDE_TREATMENT_BITS if is_wide else _TREATMENT_BITS
-        names = (*self._treatment_fields, _MONTH) if self._treatment_fields else ()
-        self._treatments = Packed([Part(name, 2**room - 1) for name, room in zip(names, bits, strict=False)])
+        names = [*self._treatment_fields, _MONTH] if self._treatment_fields else []
+        self._treatments = Packed([Part(name, 2 ** bits[name] - 1) for name in names])
         self._treatment_counts = KeyCounts(self._treatments.words)
         self._lock = Lock()
         self.lacks_room = False

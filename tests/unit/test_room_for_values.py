@@ -22,7 +22,7 @@ _MANY_CODES = 300
         (polars_groups, "_ANSWER_BITS", 1),
         (polars_groups, "_CODE_BITS", 1),
         (polars_groups, "_MALFORMED_BITS", 0),
-        (polars_groups, "_TREATMENT_BITS", (1, 20, 17)),
+        (polars_groups, "_TREATMENT_BITS", {"provider": 1, "treatment_function": 20, "month": 17}),
         (cube_dimensions, "_SOME", 3),
         (cube_dimensions, "_FEW", 1),
     ],
