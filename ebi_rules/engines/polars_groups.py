@@ -181,9 +181,9 @@ class _Counting:
         self._code_keys = Packed([*cell, *coded])
         self._code_counts = KeyCounts(self._code_keys.words)
         self._treatment_fields = treatment_fields(binding)
-        bits = _WIDE_TREATMENT_BITS if is_wide else _TREATMENT_BITS
+        room = _WIDE_TREATMENT_BITS if is_wide else _TREATMENT_BITS
         names = [*self._treatment_fields, _MONTH] if self._treatment_fields else []
-        self._treatments = Packed([Part(name, 2 ** bits[name] - 1) for name in names])
+        self._treatments = Packed([Part(name, 2 ** room[name] - 1) for name in names])
         self._treatment_counts = KeyCounts(self._treatments.words)
         self._lock = Lock()
         self.lacks_room = False
