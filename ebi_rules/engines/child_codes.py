@@ -122,9 +122,34 @@ class ChildAnswers:
         self._lists = list(dict.fromkeys(named for atom in atoms for named in lists_named(atom)))
         self._codes = ChildCodes(name, extract, child)
         self.column, self.text_column = f"{PREFIX}{name}_answer", None
+        self._keys = self._answers = np.zeros(0, np.int64)
 
     def attach(self, frame: pl.LazyFrame, part: KeyRange) -> pl.LazyFrame:
         """Return the rows, whose keys are in a range, with the answers of their activity."""
+        joined = self._decided(part).rename({_KEY: f"{self.column}_key"}).lazy()
+        keyed = frame.with_columns(self._codes.activity_key.alias(f"{self.column}_key"))
+        return keyed.join(joined, on=f"{self.column}_key", how="left", maintain_order="left")
+
+    def keep(self, parts: Sequence[KeyRange]) -> None:
+        """Decide the atoms for all activities, so that `of_keys` can tell; their keys must be whole numbers.
+
+        Args:
+            parts: Ranges of keys, in order, that hold all of them.
+        """
+        decided = pl.concat([self._decided(part).drop_nulls(_KEY).sort(_KEY) for part in parts])
+        self._keys, self._answers = decided[_KEY].cast(pl.Int64).to_numpy(), decided[self.column].to_numpy()
+
+    def of_keys(self, keys: pl.Series) -> pl.Series:
+        """Return the column of `inputs` for the activities with some keys."""
+        asked = keys.cast(pl.Int64).fill_null(0).to_numpy()
+        if not len(self._keys):
+            return pl.Series(self.column, np.zeros(len(asked), np.int64))
+        places = np.minimum(np.searchsorted(self._keys, asked), len(self._keys) - 1)
+        is_there = (self._keys[places] == asked) & keys.is_not_null().to_numpy()
+        return pl.Series(self.column, np.where(is_there, self._answers[places], 0))
+
+    def _decided(self, part: KeyRange) -> pl.DataFrame:
+        """Return the number of the answers of each activity with codes whose key is in a range."""
         counts = self._codes.counts(CODE_FIELDS[self._name].grammar.pattern, part)
         answers = counts.lazy()
         if self._lists:
@@ -142,10 +167,7 @@ class ChildAnswers:
         no_flags = np.zeros(decided.height, np.int64)
         numbers = decided["pattern"].fill_null(0).to_numpy()
         words = code_words(numbers, decided["codes"].to_numpy(), decided["malformed"].to_numpy(), no_flags)
-        answers_of_keys = pl.Series(self.column, self.numbers.of(words))
-        joined = decided.select(pl.col(_KEY).alias(f"{self.column}_key"), answers_of_keys).lazy()
-        keyed = frame.with_columns(self._codes.activity_key.alias(f"{self.column}_key"))
-        return keyed.join(joined, on=f"{self.column}_key", how="left", maintain_order="left")
+        return decided.select(_KEY, pl.Series(self.column, self.numbers.of(words)))
 
     def inputs(self) -> Iterator[pl.Expr]:
         """Yield the column with the answers."""

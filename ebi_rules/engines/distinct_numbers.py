@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 
 from ebi_rules.translate.view_table import Numbers
 
 _HIGHEST = 2**63
+_FEW = 0.01
+"""Up to such a share of different numbers, looking each up among them is faster than sorting all."""
 
 
 def number_rows(columns: Sequence[Numbers], rows: int) -> tuple[Numbers, Numbers]:
@@ -37,6 +40,9 @@ def distinct(column: Numbers) -> tuple[Numbers, Numbers]:
     """Return the different numbers of a column in order, none below 0, and the place of each row's among them."""
     highest = int(column.max(initial=-1))
     if highest > 4 * len(column):
+        values = pl.Series(column).unique().sort().to_numpy()
+        if len(values) < _FEW * len(column):
+            return values, np.searchsorted(values, column)
         return np.unique(column, return_inverse=True)
     is_there = np.zeros(highest + 1, np.bool_)
     is_there[column] = True

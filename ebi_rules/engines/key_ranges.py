@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from ebi_rules.criteria.nodes import CODE_FIELDS
+from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import collect
 
 _SAMPLED = 10_000
@@ -29,6 +31,14 @@ class KeyRange:
 
 
 EVERY_KEY = KeyRange()
+
+
+def have_whole_keys(extract: FrameExtract) -> bool:
+    """Return whether keys are whole numbers of one type, in the activity table and in those of its codes."""
+    binding = extract.binding
+    of_codes = {extract.children[name].schema[child.key] for name in CODE_FIELDS if (child := binding.child(name))}
+    types = {extract.table.schema[binding.key], *of_codes}
+    return len(types) == 1 and types <= {pl.Int64(), pl.Int32(), pl.UInt32()}
 
 
 def ranges_of_keys(frame: pl.LazyFrame, key: str, rows: int, rows_in_range: int) -> list[KeyRange]:

@@ -25,7 +25,7 @@ from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.file_formats import PARQUET, kind_of
 from ebi_rules.engines.grouped_rows import GroupedRows, table_of_rows
 from ebi_rules.engines.key_counts import KeyCounts
-from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, ranges_of_keys
+from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, have_whole_keys, ranges_of_keys
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
 from ebi_rules.engines.polars_answers import all_hold
@@ -204,11 +204,14 @@ class _Counting:
         inputs = list(reader.inputs(texts))
         columns = list(dict.fromkeys(name for each in inputs for name in each.meta.root_names()))
         row_groups = RowGroups(self._grouping.extract.table, columns, list(dict.fromkeys(texts.values())))
-        if any(map(self._grouping.binding.child, self._grouping.code_fields)) or not row_groups.can_be_read():
+        has_children = any(map(self._grouping.binding.child, self._grouping.code_fields))
+        if (has_children and not have_whole_keys(self._grouping.extract)) or not row_groups.can_be_read():
             return False
+        if has_children:
+            reader.attach_by_key([part for _, part in self._parts()])
 
         def use(rows: pl.DataFrame, by_column: Mapping[str, RepeatedTexts]) -> None:
-            batch = rows.lazy().select(inputs).collect(engine="in-memory")
+            batch = reader.with_children(rows.lazy().select(inputs).collect(engine="in-memory"))
             self._read(reader.read(batch, {name: by_column[column] for name, column in texts.items()}))
 
         row_groups.read(use)

@@ -178,6 +178,26 @@ class RowReader:
             frame = codes.attach(frame, part)
         return frame
 
+    def attach_by_key(self, parts: Sequence[KeyRange]) -> list[str]:
+        """Decide what child tables say, for rows whose keys are whole numbers; `with_children` then adds it to batches.
+
+        Args:
+            parts: Ranges of keys, in order, that hold all of them.
+
+        Returns:
+            The columns of `inputs` that it adds.
+        """
+        self._is_attached = True
+        children = [codes for codes in self.codes.values() if isinstance(codes, ChildAnswers)]
+        for codes in children:
+            codes.keep(parts)
+        return [codes.column for codes in children]
+
+    def with_children(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """Return rows with what child tables say of their codes."""
+        children = [codes for codes in self.codes.values() if isinstance(codes, ChildAnswers)]
+        return batch.with_columns(codes.of_keys(batch[_KEY]) for codes in children)
+
     def text_columns(self) -> dict[str, str]:
         """Return the columns of the extract that have texts as they are, by the columns of `inputs`."""
         sources = {of_texts.column: of_texts.text_column for of_texts in (*self.coded.values(), *self._attached())}

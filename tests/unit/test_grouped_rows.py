@@ -25,7 +25,7 @@ def test_rows_are_numbered_in_their_order(highest: int, columns: int, rows: int)
     assert [as_rows[each] for each in place] == in_order
 
 
-@pytest.mark.parametrize("column", [[], [0], [3, 0, 3], [_FARTHEST, 1, _FARTHEST, 0]])
+@pytest.mark.parametrize("column", [[], [0], [3, 0, 3], [_FARTHEST, 1, _FARTHEST, 0], [7, _FARTHEST, 0] * 500])
 def test_different_numbers_are_in_order(column: list[int]) -> None:
     values, places = distinct(np.array(column, np.int64))
     assert values.tolist() == sorted(set(column))

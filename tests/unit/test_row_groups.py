@@ -109,12 +109,6 @@ def test_only_files_read_as_they_are_are_read_so(tmp_path: Path, monkeypatch: py
     in_folder = ebi.open(tmp_path / "Sex=2", layout="ncdr-opa")
     assert isinstance(in_folder, FrameExtract)
     assert _counted(in_folder, []).rows == 200
-    with_child_tables = tmp_path / "child"
-    with_child_tables.mkdir()
-    write_extract(with_child_tables / "made.parquet", 200, 4, layout="unified-sus-op")
-    opened = ebi.open(with_child_tables / "made.parquet", layout="unified-sus-op")
-    assert isinstance(opened, FrameExtract)
-    assert _counted(opened, []).rows == 200
 
 
 def test_a_damaged_row_group_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,3 +128,45 @@ def test_texts_that_differ_in_most_rows_are_read_by_polars(tmp_path: Path) -> No
     counting = polars_groups.RowGroups(extract.table, ["Sex"], ["OPA_Ident"])
     assert not counting.can_be_read()
     assert polars_groups.RowGroups(extract.table, ["OPA_Ident"], ["Sex"]).can_be_read()
+
+
+CHANGES_OF_KEYS: dict[str, tuple[bool, Change]] = {
+    "as made": (True, lambda rows: rows),
+    "in no order": (True, lambda rows: rows.sample(fraction=1, shuffle=True, seed=3)),
+    "some missing": (
+        True,
+        lambda rows: rows.with_columns(pl.when(pl.int_range(pl.len()) % 9 > 0).then(rows.columns[0])),
+    ),
+    "one twice": (True, lambda rows: pl.concat([rows, rows.head(40)])),
+    "far apart": (True, lambda rows: rows.with_columns(pl.col(rows.columns[0]) * 10**12 - 5 * 10**14)),
+    "short": (True, lambda rows: rows.with_columns(pl.col(rows.columns[0]).cast(pl.Int32))),
+    "unsigned": (False, lambda rows: rows.with_columns(pl.col(rows.columns[0]).cast(pl.UInt64))),
+    "texts": (False, lambda rows: rows.with_columns(pl.col(rows.columns[0]).cast(pl.String))),
+}
+
+
+@pytest.mark.parametrize("change", list(CHANGES_OF_KEYS))
+@pytest.mark.parametrize("in_part", [400, 1_000_000])
+def test_codes_of_child_tables_are_found_by_key(
+    change: str, in_part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "made.parquet"
+    write_extract(path, _ROWS, 4, layout="unified-sus-op")
+    is_by_key, changed = CHANGES_OF_KEYS[change]
+    children = {name: tmp_path / f"made.{name}.parquet" for name in ("procedures", "diagnoses")}
+    for file in (path, *children.values()):
+        changed(pl.read_parquet(file)).write_parquet(file, row_group_size=200)
+    extract = ebi.open(path, layout="unified-sus-op", **children)
+    assert isinstance(extract, FrameExtract)
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    monkeypatch.setattr(polars_groups, "_ROWS_IN_PART", in_part)
+    read: list[RowGroups] = []
+    of_row_groups = RowGroups.read
+    monkeypatch.setattr(RowGroups, "read", lambda groups, use: (read.append(groups), of_row_groups(groups, use)))
+    by_key = _counted(extract, [])
+    assert len(read) == is_by_key
+    monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
+    joined = _counted(extract, [])
+    assert by_key.cube.equals(joined.cube)
+    assert (by_key.rows, by_key.notices, by_key.findings) == (joined.rows, joined.notices, joined.findings)
+    assert by_key.cube.filter(measure="flagged")["count"].sum() > 0
