@@ -6,6 +6,7 @@ is complete when all rows were read.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
 from types import MappingProxyType
@@ -189,8 +190,8 @@ class RowReader:
         """
         self._is_attached = True
         children = [codes for codes in self.codes.values() if isinstance(codes, ChildAnswers)]
-        for codes in children:
-            codes.keep(parts)
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(lambda codes: codes.keep(parts), children))
         return [codes.column for codes in children]
 
     def with_children(self, batch: pl.DataFrame) -> pl.DataFrame:
