@@ -133,9 +133,9 @@ class CodeTokens:
 
     def _numbered(self, pieces: pl.Series) -> tuple[_Table, Numbers]:
         """Return a table of pieces of text, and the place in it of each piece."""
-        if self._pieces.has_given_up:
+        numbers = self._pieces.known(pieces)
+        if numbers is None:
             return self._described(pieces), np.arange(len(pieces))
-        numbers = self._pieces.of(pieces)
         return self._table, numbers
 
     def _combined(self, table: _Table, numbers: Numbers, lengths: Numbers) -> Codes:

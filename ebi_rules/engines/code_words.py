@@ -20,7 +20,7 @@ PATTERN_BITS, COUNT_BITS, _FLAG_BITS = 24, 17, 5
 _MOST_CODES = 2**COUNT_BITS - 1
 _MALFORMED_AT = PATTERN_BITS + COUNT_BITS
 _FLAGS_AT = _MALFORMED_AT + COUNT_BITS
-_TRUTHS_IN_WORD = 62
+TRUTHS_IN_WORD = 62
 
 
 class Patterns:
@@ -33,15 +33,15 @@ class Patterns:
     def __init__(self, atoms: int) -> None:
         self._atoms = atoms
         self._lock = Lock()
-        self._numbers: dict[tuple[int, ...], int] = {(0,) * len(range(0, atoms, _TRUTHS_IN_WORD)): 0}
+        self._numbers: dict[tuple[int, ...], int] = {(0,) * len(range(0, atoms, TRUTHS_IN_WORD)): 0}
 
     def numbers(self, truths: Sequence[Truths], rows: int) -> Numbers:
         """Return the number of each row's combination."""
         found = np.zeros(rows, np.int64)
         if not truths:
             return found
-        starts = range(0, self._atoms, _TRUTHS_IN_WORD)
-        words = [packed(truths[start : start + _TRUTHS_IN_WORD], rows) for start in starts]
+        starts = range(0, self._atoms, TRUTHS_IN_WORD)
+        words = [packed(truths[start : start + TRUTHS_IN_WORD], rows) for start in starts]
         is_any = np.logical_or.reduce([word != 0 for word in words])
         frame = pl.DataFrame({str(place): word[is_any] for place, word in enumerate(words)})
         distinct = frame.unique()
@@ -59,7 +59,7 @@ class Patterns:
         if not self._atoms:
             return np.zeros((1, 0), np.bool_)
         words = np.array(list(self._numbers), dtype=np.int64)
-        word, bit = np.divmod(np.arange(self._atoms), _TRUTHS_IN_WORD)
+        word, bit = np.divmod(np.arange(self._atoms), TRUTHS_IN_WORD)
         found: npt.NDArray[np.bool_] = (words[:, word] >> bit & 1) != 0
         return found
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from ebi_rules.criteria.nodes import CodeAtom, Criterion, FieldAtom, atoms
+from ebi_rules.engines.code_words import TRUTHS_IN_WORD
+from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.row_reader import ReadRows
 from ebi_rules.translate.polars import Answering
 
@@ -30,3 +32,15 @@ def decide(rows: ReadRows, columns: Mapping[Criterion, str]) -> list[pl.Series]:
 def all_hold(columns: Iterable[str]) -> pl.Expr:
     """Return the expression that all of some boolean columns are true."""
     return pl.all_horizontal([pl.lit(True), *map(pl.col, columns)])
+
+
+def in_parts(field_atoms: Iterable[FieldAtom]) -> dict[str, list[FieldAtom]]:
+    """Return atoms by the name of the key with their answers as bits: of one field, and as many as it has room for."""
+    of_fields: dict[str, list[FieldAtom]] = {}
+    for atom in field_atoms:
+        of_fields.setdefault(atom.field, []).append(atom)
+    return {
+        f"{PREFIX}{name}_truths_{start}": atoms_of_field[start : start + TRUTHS_IN_WORD]
+        for name, atoms_of_field in of_fields.items()
+        for start in range(0, len(atoms_of_field), TRUTHS_IN_WORD)
+    }

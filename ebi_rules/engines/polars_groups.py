@@ -28,7 +28,7 @@ from ebi_rules.engines.key_counts import KeyCounts
 from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, have_whole_keys, ranges_of_keys
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
-from ebi_rules.engines.polars_answers import all_hold
+from ebi_rules.engines.polars_answers import all_hold, in_parts
 from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.engines.row_reader import ReadRows, RowReader
 from ebi_rules.engines.tuple_numbers import TupleNumbers
@@ -154,9 +154,7 @@ class _Counting:
         every = [*grouping.code_atoms, *grouping.field_atoms, *atoms_of_labels]
         self.reader = RowReader(grouping.extract, grouping.fields, every)
         self._dimensions: list[Dimension] = [dimension(name, self.reader, is_wide) for name in grouping.dimensions]
-        self._truths: dict[str, list[FieldAtom]] = {}
-        for atom in grouping.field_atoms:
-            self._truths.setdefault(atom.field, []).append(atom)
+        self._truths = in_parts(grouping.field_atoms)
         patterns = [
             Part(_pattern(name), 2 ** (min(len(self.reader.code_atoms[name]), PATTERN_BITS) + 1) - 1)
             for name in grouping.code_fields
@@ -336,7 +334,7 @@ class _Counting:
 
     def _answers_of(self, rows: ReadRows) -> Placed[np.int64]:
         """Return the number of each row's combination of answers."""
-        answers = {name: rows.truths(name, atoms_of_field) for name, atoms_of_field in self._truths.items()}
+        answers = {name: rows.truths(part[0].field, part) for name, part in self._truths.items()}
         for name in self._grouping.code_fields:
             words = self.reader.codes[name].numbers.words
             answers[_pattern(name)] = rows.answers[name].looked_up(pattern_of(words) << 1 | (codes_of(words) > 0))

@@ -6,6 +6,7 @@ group and not for each row. Only files whose columns Polars and Arrow read alike
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ebi_rules.engines.extract import Table
 from ebi_rules.engines.file_formats import PARQUET, are_partitioned, kind_of
-from ebi_rules.engines.lazy_frames import DamagedExtractError
+from ebi_rules.engines.lazy_frames import DamagedExtractError, naming_damage
 from ebi_rules.translate.repeated_texts import RepeatedTexts
 
 _ROWS_AT_ONCE = 250_000
@@ -34,9 +35,10 @@ class RowGroups:
 
     def __init__(self, table: Table, columns: list[str], texts: list[str]) -> None:
         self._table, self._columns, self._texts = table, columns, texts
+        self._every = list(dict.fromkeys([*columns, *texts]))
         self._files = [Path(file.path) for file in table.files]
         # Arrow reads texts much faster as dictionaries than one by one.
-        self._dictionaries = [*texts, *(name for name in columns if table.schema.get(name) == pl.String)]
+        self._dictionaries = [name for name in self._every if table.schema.get(name) == pl.String]
 
     def can_be_read(self) -> bool:
         """Return whether the files are parquet, have these columns in the types of the table, and few texts."""
@@ -48,14 +50,20 @@ class RowGroups:
         schema = self._table.schema
         if any(schema.get(name) != pl.String for name in self._texts):
             return False
-        for file in self._files:
-            arrow = pq.read_schema(file)
-            if any(arrow.get_field_index(name) < 0 for name in (*self._columns, *self._texts)):
+        try:
+            if any(not self._is_like_table(pq.read_schema(file)) for file in self._files):
                 return False
-            frame = pl.DataFrame(arrow.empty_table().select([*self._columns, *self._texts]))
-            if any(dtype != schema[name] for name, dtype in frame.schema.items()):
-                return False
-        return all(texts.are_few for _, by_column in self._first_rows() for texts in by_column.values())
+            _, texts_of_first = next(self._first_rows(), (None, {}))
+        except (pa.ArrowException, OSError, DamagedExtractError):
+            return False  # Polars says what is wrong with it.
+        return all(texts.are_few for texts in texts_of_first.values())
+
+    def _is_like_table(self, arrow: pa.Schema) -> bool:
+        """Return whether a file has the columns, in the types of the table."""
+        if any(arrow.get_field_index(name) < 0 for name in self._every):
+            return False
+        frame = pl.DataFrame(arrow.empty_table().select(self._every))
+        return all(dtype == self._table.schema[name] for name, dtype in frame.schema.items())
 
     def read(self, use: Use) -> None:
         """Read all rows, several row groups at a time.
@@ -66,39 +74,44 @@ class RowGroups:
 
         def read_group(place: tuple[Path, pq.FileMetaData, int]) -> None:
             file, metadata, group = place
-            for rows, texts in self._batches(file, metadata, group):
-                use(rows, texts)
+            with naming_damage():
+                for rows, texts in self._batches(file, metadata, group):
+                    use(rows, texts)
 
-        groups = [
-            (file, metadata, group)
-            for file, metadata in ((file, pq.read_metadata(file)) for file in self._files)
-            for group in range(metadata.num_row_groups)
-        ]
-        with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
-            for done in [threads.submit(read_group, group) for group in groups]:
+        threads = ThreadPoolExecutor(pl.thread_pool_size())
+        try:
+            for done in [threads.submit(read_group, group) for group in self._groups()]:
                 done.result()
+        finally:
+            threads.shutdown(cancel_futures=True)
+
+    def _groups(self) -> list[tuple[Path, pq.FileMetaData, int]]:
+        """Return the row groups that have rows: the file, what it says of itself, and the number of the group."""
+        with _arrow_damage():
+            files = [(file, pq.read_metadata(file)) for file in self._files]
+            return [
+                (file, metadata, group)
+                for file, metadata in files
+                for group in range(metadata.num_row_groups)
+                if metadata.row_group(group).num_rows
+            ]
 
     def _first_rows(self) -> Iterator[tuple[pl.DataFrame, dict[str, RepeatedTexts]]]:
         """Return the first rows of the first row group."""
-        for file in self._files:
-            metadata = pq.read_metadata(file)
-            if metadata.num_row_groups:
-                yield next(self._batches(file, metadata, 0))
-                return
+        for file, metadata, group in self._groups()[:1]:
+            yield from self._batches(file, metadata, group)
 
     def _batches(
         self, file: Path, metadata: pq.FileMetaData, group: int
     ) -> Iterator[tuple[pl.DataFrame, dict[str, RepeatedTexts]]]:
-        try:
-            with pq.ParquetFile(file, metadata=metadata, read_dictionary=self._dictionaries) as opened:
-                batches = opened.iter_batches(
-                    _ROWS_AT_ONCE, [group], columns=[*self._columns, *self._texts], use_threads=False
-                )
-                for batch in batches:
-                    texts = {name: repeated_texts(batch.column(name)) for name in self._texts}
-                    yield pl.DataFrame({name: self._values(name, batch.column(name)) for name in self._columns}), texts
-        except (pa.ArrowException, OSError):
-            raise DamagedExtractError() from None
+        dictionaries = self._dictionaries
+        with _arrow_damage(), pq.ParquetFile(file, metadata=metadata, read_dictionary=dictionaries) as opened:
+            for batch in opened.iter_batches(_ROWS_AT_ONCE, [group], columns=self._every, use_threads=False):
+                for name in dictionaries:
+                    # Polars takes it for granted that texts are UTF-8.
+                    batch.column(name).dictionary.validate(full=True)
+                texts = {name: repeated_texts(batch.column(name)) for name in self._texts}
+                yield pl.DataFrame({name: self._values(name, batch.column(name)) for name in self._columns}), texts
 
     def _values(self, name: str, column: pa.Array) -> pl.Series:
         if name not in self._dictionaries:
@@ -106,11 +119,26 @@ class RowGroups:
         return pl.Series("", column.dictionary, pl.String).gather(pl.Series(column.indices))
 
 
+@contextmanager
+def _arrow_damage() -> Iterator[None]:
+    """Raise our own error where Arrow cannot read a file, or the file has changed since it was opened."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, KeyError):
+        raise DamagedExtractError() from None
+
+
 def repeated_texts(column: pa.DictionaryArray) -> RepeatedTexts:
     """Return a column of texts that Arrow keeps as a dictionary; rows without text have the last place, of null."""
     texts = pl.Series("", column.dictionary, pl.String)
-    places = pl.Series("", column.indices)
-    if not places.null_count():
-        return RepeatedTexts(texts, places.to_numpy().astype(np.int64), 0)
-    numbers = places.fill_null(len(texts)).to_numpy().astype(np.int64)
-    return RepeatedTexts(pl.concat([texts, pl.Series("", [None], pl.String)]), numbers, places.null_count())
+    indices = pl.Series("", column.indices)
+    places = indices.fill_null(len(texts)).to_numpy().astype(np.int64)
+    nulls = indices.null_count()
+    if nulls:
+        texts = texts.extend(pl.Series("", [None], pl.String))
+    is_used = np.bincount(places, minlength=len(texts)) > 0
+    if not is_used.all():
+        # A dictionary is that of the whole row group, or of rows that were left out before the file was written.
+        places = (np.cumsum(is_used) - 1)[places]
+        texts = texts.filter(pl.Series(is_used))
+    return RepeatedTexts(texts, places, nulls)

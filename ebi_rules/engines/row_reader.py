@@ -47,6 +47,7 @@ _KEY, _VALUE = f"{PREFIX}key", f"{PREFIX}value"
 _ACTIVITY_DATE = "activity_date"
 _IS_BOOKED = Compare(STATUS.name, "=", BOOKED)
 _PAIR_BITS = 31
+_FAR = 2**62
 _LONGEST_CALENDAR = 100_000
 """Up to so many days from the first to the last, rows are counted by the number of the day."""
 
@@ -382,7 +383,9 @@ def _counted_days(days: pl.Series) -> pl.DataFrame:
 def _values_and_places(values: pl.Series) -> tuple[pl.DataFrame, Numbers]:
     """Return whole numbers, in a column of the same name, among which all those of a column are, with their places."""
     lowest, highest = values.min(), values.max()
-    if not isinstance(lowest, int) or not isinstance(highest, int) or highest - lowest > values.len():
+    if not isinstance(lowest, int) or not isinstance(highest, int) or not -_FAR < lowest <= highest < _FAR:
+        return values.to_frame(), np.arange(values.len())
+    if highest - lowest > values.len():
         return values.to_frame(), np.arange(values.len())
     places = (values.cast(pl.Int64) - (lowest - 1)).fill_null(0).to_numpy()
     return pl.Series(values.name, [None, *range(lowest, highest + 1)], values.dtype).to_frame(), places

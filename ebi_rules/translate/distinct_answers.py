@@ -41,9 +41,14 @@ class DistinctAnswers:
             texts: The texts.
             rows: How many rows have one of them; by default each is that of one row.
         """
+        known = self.known(texts, rows)
+        return self._of_rows(texts) if known is None else known
+
+    def known(self, texts: pl.Series, rows: int | None = None) -> Numbers | None:
+        """Return what `of` returns, as long as answers are remembered; None if every text is answered by itself."""
         numbers = self._numbers
         if numbers is None:
-            return self._of_rows(texts)
+            return None
         found: Numbers = numbers.of(texts)
         answers: Numbers = self._known[found]
         self._rows += len(texts) - texts.null_count() if rows is None else rows

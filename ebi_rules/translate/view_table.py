@@ -1,4 +1,4 @@
-"""A table of views with their numbers, in which several threads look up what another adds.
+"""A table of views with their numbers, in which several threads look up what it has; a table that has more is another.
 
 A view is a pair of whole numbers of 64 bits, as Polars keeps of a text (see `text_numbers`).
 """
@@ -50,18 +50,18 @@ class ViewTable:
         return numbers, is_known
 
     def with_views(self, views: Views, numbers: Numbers) -> "ViewTable":
-        """Return this or a larger table that has these views too, as far as there is a place; for one thread at a time.
-
-        Others look views up meanwhile.
-        """
+        """Return a table that has these views too, as far as there is a place; others look views up in this one."""
         is_new = ~self.look_up(views)[1]
+        if not is_new.any():
+            return self
         views, numbers = views[is_new], numbers[is_new]
         bits, taken = self._bits, self._taken + len(views)
         while taken * _FULL > 2**bits and bits < MOST_BITS:
             bits += 2
-        table = self
-        if bits != self._bits:
-            table = ViewTable(bits)
+        table = ViewTable(bits)
+        if bits == self._bits:
+            table._views[:], table._numbers[:], table._taken = self._views, self._numbers, self._taken
+        else:
             is_taken = self._views[:, 0] != _EMPTY
             table._put(self._views[is_taken], self._numbers[is_taken])
         table._put(views, numbers)
@@ -74,17 +74,13 @@ class ViewTable:
         return self._numbers[places], is_known
 
     def _put(self, views: Views, numbers: Numbers) -> None:
-        """Put views in the first or second of their places that is free.
-
-        Whoever looks up compares the first half of a view before anything else, so it is written last.
-        """
+        """Put views in the first or second of their places that is free."""
         for choice in (0, 1):
             places = hashed(views, self._bits, choice)
             is_free = self._views[places, 0] == _EMPTY
             free = places[is_free]
-            self._views[free, 1] = views[is_free, 1]
+            self._views[free] = views[is_free]
             self._numbers[free] = numbers[is_free]
-            self._views[free, 0] = views[is_free, 0]
             is_there = (self._views[places] == views).all(axis=1)
             self._taken += int(is_there.sum())
             views, numbers = views[~is_there], numbers[~is_there]

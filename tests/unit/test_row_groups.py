@@ -1,15 +1,21 @@
 """Whole parquet files are read with texts as dictionaries: what is counted and found is what Polars reads."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules._support.progress import quiet
+from ebi_rules._support.progress import RowsDone, quiet
+from ebi_rules.criteria.parser import parse
 from ebi_rules.cube import cube_dimensions
 from ebi_rules.engines import polars_groups
+from ebi_rules.engines.checked_extract import fields_to_read
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import DamagedExtractError
@@ -170,3 +176,162 @@ def test_codes_of_child_tables_are_found_by_key(
     assert by_key.cube.equals(joined.cube)
     assert (by_key.rows, by_key.notices, by_key.findings) == (joined.rows, joined.notices, joined.findings)
     assert by_key.cube.filter(measure="flagged")["count"].sum() > 0
+
+
+def _written(rows: pl.DataFrame, path: Path, **options: object) -> FrameExtract:
+    pq.write_table(rows.to_arrow(compat_level=pl.CompatLevel.oldest()), path, **options)
+    opened = ebi.open(path if path.is_file() else path.parent, layout="ncdr-opa")
+    assert isinstance(opened, FrameExtract)
+    return opened
+
+
+def _made(folder: Path) -> pl.DataFrame:
+    write_extract(folder / "made.parquet", _ROWS, 4, layout="ncdr-opa")
+    rows = pl.read_parquet(folder / "made.parquet")
+    (folder / "made.parquet").unlink()
+    return rows
+
+
+def _require_same(extract: FrameExtract, monkeypatch: pytest.MonkeyPatch) -> CountedCube:
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    by_row_groups = _counted(extract, [])
+    monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
+    by_polars = _counted(extract, [])
+    assert by_row_groups.cube.equals(by_polars.cube)
+    assert by_row_groups.rows == by_polars.rows
+    assert by_row_groups.notices == by_polars.notices
+    assert by_row_groups.findings == by_polars.findings
+    return by_row_groups
+
+
+@pytest.mark.parametrize("column", ["Der_Procedure_All", "Sex", "Der_Provider_Code", "GP_Practice_Code"])
+@pytest.mark.parametrize("broken", [b"\xe9", b"U05\xff\xfe", b"\xed\xa0\x80"])
+def test_texts_that_are_no_utf8_are_damage(
+    column: str, broken: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    table = _made(tmp_path).to_arrow(compat_level=pl.CompatLevel.oldest())
+    cells = [None if cell is None else cell.encode() for cell in table[column].to_pylist()]
+    cells[700] = broken
+    offsets = [0, *accumulate(len(cell or b"") for cell in cells)]
+    buffers = [pa.array(offsets, pa.int64()).buffers()[1], pa.py_buffer(b"".join(cell or b"" for cell in cells))]
+    texts = pa.Array.from_buffers(pa.large_string(), len(cells), [None, *buffers])
+    path = tmp_path / "broken.parquet"
+    pq.write_table(table.set_column(table.schema.get_field_index(column), column, texts), path)
+    extract = ebi.open(path, layout="ncdr-opa")
+    assert isinstance(extract, FrameExtract)
+    with pytest.raises(ebi.EbiError, match="damaged"):
+        _counted(extract, ["gp_practice"])
+
+
+@pytest.mark.parametrize("empty", ["alone", "first", "first group"])
+def test_row_groups_without_rows(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = _made(tmp_path)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    if empty == "first group":
+        table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+        with pq.ParquetWriter(folder / "part.parquet", table.schema) as writer:
+            writer.write_table(table.slice(0, 0))
+            writer.write_table(table)
+    else:
+        _written(rows.clear(), folder / "a.parquet")
+        if empty == "first":
+            _written(rows, folder / "b.parquet")
+    extract = ebi.open(folder, layout="ncdr-opa")
+    assert isinstance(extract, FrameExtract)
+    assert _require_same(extract, monkeypatch).rows == (0 if empty == "alone" else _ROWS)
+
+
+@pytest.mark.parametrize(("field", "column"), [("id", "Der_Provider_Site_Code"), ("age", "Sex"), ("site", "Sex")])
+def test_a_column_may_be_two_fields(field: str, column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "two.parquet"
+    _made(tmp_path).write_parquet(path)
+    extract = ebi.open(path, layout="ncdr-opa", columns={field: column})
+    assert isinstance(extract, FrameExtract)
+    _require_same(replace(extract, checks_keys=False), monkeypatch)
+
+
+def test_texts_of_a_dictionary_that_no_row_has_are_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = _made(tmp_path).to_arrow(compat_level=pl.CompatLevel.oldest())
+    codes = pa.DictionaryArray.from_arrays(
+        pa.array([0] * (_ROWS - 3) + [1, None, 1], pa.int32()), pa.array(["W1^Z2", "U05.1", *['["X1"]: u:1'] * 40])
+    )
+    place = table.schema.get_field_index("Der_Procedure_All")
+    path = tmp_path / "unused.parquet"
+    pq.write_table(table.set_column(place, "Der_Procedure_All", codes), path, store_schema=False)
+    extract = ebi.open(path, layout="ncdr-opa")
+    assert isinstance(extract, FrameExtract)
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    messages = []
+    for reads in (True, False):
+        if not reads:
+            monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
+        with pytest.raises(ebi.ExtractError) as error:
+            _counted(extract, [])
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]
+    assert "joined by ^" in messages[0]
+
+
+def test_other_row_groups_are_not_read_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "made.parquet"
+    _made(tmp_path).write_parquet(path, row_group_size=10)
+    extract = ebi.open(path, layout="ncdr-opa")
+    assert isinstance(extract, FrameExtract)
+    read: list[int] = []
+
+    def refuse(rows: pl.DataFrame, texts: object) -> None:
+        read.append(rows.height)
+        raise ebi.ExtractError("no further")
+
+    with pytest.raises(ebi.ExtractError, match="no further"):
+        RowGroups(extract.table, ["OPA_Ident"], ["Sex"]).read(refuse)
+    assert len(read) < 30
+
+
+@pytest.mark.parametrize("change", ["cut", "emptied", "without a column", "gone"])
+def test_a_file_that_changes_is_damage(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    path = tmp_path / "made.parquet"
+    rows = _made(tmp_path)
+    rows.write_parquet(path, row_group_size=300)
+    extract = ebi.open(path, layout="ncdr-opa")
+    assert isinstance(extract, FrameExtract)
+    groups = RowGroups(extract.table, ["OPA_Ident"], ["Sex"])
+    assert groups.can_be_read()
+    content = path.read_bytes()
+    match change:
+        case "cut":
+            path.write_bytes(content[:-100])
+        case "emptied":
+            path.write_bytes(b"")
+        case "without a column":
+            rows.drop("Sex").write_parquet(path, row_group_size=300)
+        case "gone":
+            path.unlink()
+    assert not groups.can_be_read()
+    with pytest.raises(DamagedExtractError):
+        groups.read(lambda rows, texts: None)
+
+
+@pytest.mark.parametrize("field", ["age", "sex"])
+@pytest.mark.parametrize("criteria", [61, 62, 63, 64, 130])
+def test_a_field_may_have_any_number_of_criteria(field: str, criteria: int, tmp_path: Path) -> None:
+    path = tmp_path / "made.parquet"
+    _made(tmp_path).write_parquet(path)
+    extract = ebi.open(path, layout="ncdr-opa")
+    assert isinstance(extract, FrameExtract)
+    texts = [f"{field} >= {low}" if field == "age" else f"{field} = '{low}'" for low in range(criteria)]
+    asked = [parse(text, {}) for text in texts]
+    fields = ["age", "sex", "provider", "administrative_category"]
+    grouping = polars_groups.Grouping(*fields_to_read(extract, asked, fields), asked, ["provider"])
+    groups = grouping.groups(RowsDone(quiet, "counting", _ROWS))
+    values = pl.read_parquet(path).select(
+        age=pl.coalesce("Age_at_Start_of_Episode_SUS", "Der_Age_at_CDS_Activity_Date"), sex="Sex"
+    )
+    for low, criterion in enumerate(asked):
+        expected = (values["age"] >= low).sum() if field == "age" else (values["sex"] == str(low)).sum()
+        assert groups.where(grouping.holds([criterion])).sum() == expected
