@@ -326,7 +326,7 @@ def test_a_field_may_have_any_number_of_criteria(field: str, criteria: int, tmp_
     assert isinstance(extract, FrameExtract)
     texts = [f"{field} >= {low}" if field == "age" else f"{field} = '{low}'" for low in range(criteria)]
     asked = [parse(text, {}) for text in texts]
-    fields = ["age", "sex", "provider", "administrative_category"]
+    fields = list(extract.binding.fields)
     grouping = polars_groups.Grouping(*fields_to_read(extract, asked, fields), asked, ["provider"])
     groups = grouping.groups(RowsDone(quiet, "counting", _ROWS))
     values = pl.read_parquet(path).select(
