@@ -34,7 +34,7 @@ def all_hold(columns: Iterable[str]) -> pl.Expr:
     return pl.all_horizontal([pl.lit(True), *map(pl.col, columns)])
 
 
-def in_parts(field_atoms: Iterable[FieldAtom]) -> dict[str, list[FieldAtom]]:
+def atoms_by_key(field_atoms: Iterable[FieldAtom]) -> dict[str, list[FieldAtom]]:
     """Return atoms by the name of the key with their answers as bits: of one field, and as many as it has room for."""
     of_fields: dict[str, list[FieldAtom]] = {}
     for atom in field_atoms:

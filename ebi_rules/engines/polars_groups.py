@@ -28,7 +28,7 @@ from ebi_rules.engines.key_counts import KeyCounts
 from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, have_whole_keys, ranges_of_keys
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
-from ebi_rules.engines.polars_answers import all_hold, in_parts
+from ebi_rules.engines.polars_answers import all_hold, atoms_by_key
 from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.engines.row_reader import ReadRows, RowReader
 from ebi_rules.engines.tuple_numbers import TupleNumbers
@@ -154,7 +154,7 @@ class _Counting:
         every = [*grouping.code_atoms, *grouping.field_atoms, *atoms_of_labels]
         self.reader = RowReader(grouping.extract, grouping.fields, every)
         self._dimensions: list[Dimension] = [dimension(name, self.reader, is_wide) for name in grouping.dimensions]
-        self._truths = in_parts(grouping.field_atoms)
+        self._truths = atoms_by_key(grouping.field_atoms)
         patterns = [
             Part(_pattern(name), 2 ** (min(len(self.reader.code_atoms[name]), PATTERN_BITS) + 1) - 1)
             for name in grouping.code_fields
@@ -209,7 +209,7 @@ class _Counting:
             reader.attach_by_key([part for _, part in self._parts()])
 
         def use(rows: pl.DataFrame, by_column: Mapping[str, RepeatedTexts]) -> None:
-            batch = reader.with_children(rows.lazy().select(inputs).collect(engine="in-memory"))
+            batch = reader.with_children(rows.select(inputs))
             self._read(reader.read(batch, {name: by_column[column] for name, column in texts.items()}))
 
         row_groups.read(use)
@@ -317,12 +317,11 @@ class _Counting:
         values = cell | {_ANSWERS: self._answers_of(rows)}
         has_codes, counts = self._codes_of(rows)
         of_codes = {name: column.taken(has_codes) for name, column in cell.items()} | counts
-        # A key without room may even be below 0.
         treatments = {name: rows.numbers[name] for name in self._treatment_fields}
         treatments[_MONTH] = cell.get(_MONTH, Placed(np.zeros(rows.rows, np.int64)))
-        has_room = self._keys.has_room(values) and self._code_keys.has_room(of_codes)
-        has_room = has_room and self._treatments.has_room(treatments)
-        if has_room:
+        keys = ((self._keys, values), (self._code_keys, of_codes), (self._treatments, treatments))
+        has_room = all(packed.has_room(of_rows) for packed, of_rows in keys)
+        if has_room:  # A key without room may even be below 0.
             if self._treatment_fields:
                 self._treatment_counts.add(self._treatments.pack(treatments, rows.rows))
             self._counts.add(self._keys.pack(values, rows.rows))

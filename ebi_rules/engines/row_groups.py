@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from ebi_rules.engines.lazy_frames import DamagedExtractError, naming_damage
 from ebi_rules.translate.repeated_texts import RepeatedTexts
 
 _ROWS_AT_ONCE = 250_000
+
 Use = Callable[[pl.DataFrame, Mapping[str, RepeatedTexts]], object]
 """Is called with the rows' columns, and with texts by column."""
 
@@ -53,7 +55,8 @@ class RowGroups:
         try:
             if any(not self._is_like_table(pq.read_schema(file)) for file in self._files):
                 return False
-            _, texts_of_first = next(self._first_rows(), (None, {}))
+            groups = self._groups()
+            _, texts_of_first = next(self._batches(*groups[0])) if groups else (None, {})
         except (pa.ArrowException, OSError, DamagedExtractError):
             return False  # Polars says what is wrong with it.
         return all(texts.are_few for texts in texts_of_first.values())
@@ -72,17 +75,26 @@ class RowGroups:
             DamagedExtractError: A file is damaged.
         """
 
+        is_over = Event()
+
         def read_group(place: tuple[Path, pq.FileMetaData, int]) -> None:
-            file, metadata, group = place
-            with naming_damage():
-                for rows, texts in self._batches(file, metadata, group):
-                    use(rows, texts)
+            try:
+                with naming_damage():
+                    for rows, texts in self._batches(*place):
+                        if is_over.is_set():
+                            return
+                        use(rows, texts)
+            except BaseException:
+                is_over.set()
+                raise
 
         threads = ThreadPoolExecutor(pl.thread_pool_size())
         try:
             for done in [threads.submit(read_group, group) for group in self._groups()]:
                 done.result()
         finally:
+            # After an error, or where the user stops the program, nobody needs what is still to come.
+            is_over.set()
             threads.shutdown(cancel_futures=True)
 
     def _groups(self) -> list[tuple[Path, pq.FileMetaData, int]]:
@@ -95,11 +107,6 @@ class RowGroups:
                 for group in range(metadata.num_row_groups)
                 if metadata.row_group(group).num_rows
             ]
-
-    def _first_rows(self) -> Iterator[tuple[pl.DataFrame, dict[str, RepeatedTexts]]]:
-        """Return the first rows of the first row group."""
-        for file, metadata, group in self._groups()[:1]:
-            yield from self._batches(file, metadata, group)
 
     def _batches(
         self, file: Path, metadata: pq.FileMetaData, group: int

@@ -99,7 +99,7 @@ def unit_packs(audit: AuditTables, field: str, name_others: bool = False) -> Ite
 
 
 class Ground(Protocol):
-    """What all packs have of one rule or measure, of which each unit is told its own part."""
+    """What is the same in all packs about one rule or measure; each unit's own figures come from it."""
 
     def told(self, unit: str) -> dict[str, Any] | None:
         """Return what a unit's pack says: title, figures, words, chart, is_shown; None if it has nothing to count."""

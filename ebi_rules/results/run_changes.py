@@ -2,8 +2,8 @@
 
 It compares only the counts that the two runs show, so that it cannot reveal a suppressed one. Runs that show counts in
 different ways are not compared. A count that one run hides is not compared with the one that the other shows: whoever
-knew that it had not changed would know the hidden one. Of the exact cubes, only the number of activities is used, to
-find out whether the data were restated.
+knew that it had not changed would know the hidden one. Of the exact cubes, only the number of activities is used,
+and how much of it has codes, to find out whether the data were restated.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -76,14 +76,19 @@ def test_other_settings_are_named_as_the_cause(
     assert again in summary["counted_again"]
 
 
+def _own_rule(folder: Path) -> tuple[Path, str]:
+    """Return the file of a rule whose codes differ from those of `rule_text`, and settings that run it alone."""
+    (folder / "own").mkdir()
+    file = folder / "own" / "mine.toml"
+    file.write_text(rule_text("my_imaging", spine='["U055", "U133"]'))
+    return file, 'extract = "opa.parquet"\n[audit]\nrules = "own"\nrule = ["my_imaging"]\ndisclosure = "none"\n'
+
+
 def test_a_rule_that_was_edited_and_another_version_are_named(
     refresh: Refresh, everything: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     everything.write_parquet("opa.parquet")
-    (tmp_path / "own").mkdir()
-    file = tmp_path / "own" / "mine.toml"
-    file.write_text(rule_text("my_imaging", spine='["U055", "U133"]'))
-    settings = 'extract = "opa.parquet"\n[audit]\nrules = "own"\nrule = ["my_imaging"]\ndisclosure = "none"\n'
+    file, settings = _own_rule(tmp_path)
     before = refresh(settings=settings)
     file.write_text(rule_text("my_imaging"))
     after = refresh()
@@ -171,10 +176,7 @@ def test_two_causes_are_both_named_where_both_can_be(
     refresh: Refresh, everything: pl.DataFrame, tmp_path: Path
 ) -> None:
     everything.write_parquet("opa.parquet")
-    (tmp_path / "own").mkdir()
-    file = tmp_path / "own" / "mine.toml"
-    file.write_text(rule_text("my_imaging", spine='["U055", "U133"]'))
-    settings = 'extract = "opa.parquet"\n[audit]\nrules = "own"\ndisclosure = "none"\n'
+    file, settings = _own_rule(tmp_path)
     refresh(settings=settings)
     file.write_text(rule_text("my_imaging"))
     everything.filter(DAY.is_null() | ~DAY.is_between(date(2024, 6, 1), date(2024, 6, 20))).write_parquet("opa.parquet")

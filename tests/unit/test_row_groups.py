@@ -289,7 +289,7 @@ def test_other_row_groups_are_not_read_after_an_error(tmp_path: Path, monkeypatc
 
     with pytest.raises(ebi.ExtractError, match="no further"):
         RowGroups(extract.table, ["OPA_Ident"], ["Sex"]).read(refuse)
-    assert len(read) < 30
+    assert len(read) <= pl.thread_pool_size()
 
 
 @pytest.mark.parametrize("change", ["cut", "emptied", "without a column", "gone"])
