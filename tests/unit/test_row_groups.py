@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,6 +22,7 @@ from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import DamagedExtractError
 from ebi_rules.engines.registry import find_engine
 from ebi_rules.engines.row_groups import RowGroups
+from ebi_rules.engines.row_groups import repeated_texts as repeated_texts_of
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.catalogue import choose_rules
@@ -252,12 +254,40 @@ def test_a_column_may_be_two_fields(field: str, column: str, tmp_path: Path, mon
     _require_same(replace(extract, checks_keys=False), monkeypatch)
 
 
+def test_a_dictionary_keeps_the_texts_that_rows_have() -> None:
+    column = pa.DictionaryArray.from_arrays(pa.array([3, None, 1, 3, None]), pa.array(["a", "b", "c", "d"]))
+    texts = repeated_texts_of(column)
+    assert texts.texts.to_list() == ["b", "d", None]
+    assert texts.places.tolist() == [1, 2, 0, 1, 2]
+    assert texts.nulls == 2
+    without_nulls = repeated_texts_of(column.filter(pc.is_valid(column)))
+    assert (without_nulls.texts.to_list(), without_nulls.nulls) == (["b", "d"], 0)
+
+
+@pytest.mark.parametrize("kind", ["date64", "int96"])
+def test_columns_that_polars_and_arrow_read_otherwise_are_left_to_polars(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = _made(tmp_path).to_arrow(compat_level=pl.CompatLevel.oldest())
+    place = table.schema.get_field_index("Appointment_Date")
+    dtype = pa.date64() if kind == "date64" else pa.timestamp("us", "Europe/London")
+    path = tmp_path / "days.parquet"
+    changed = table.set_column(place, "Appointment_Date", table["Appointment_Date"].cast(dtype))
+    pq.write_table(changed, path, use_deprecated_int96_timestamps=kind == "int96")
+    extract = ebi.open(path, layout="ncdr-opa")
+    assert isinstance(extract, FrameExtract)
+    assert not RowGroups(extract.table, ["Appointment_Date"], ["Sex"]).can_be_read()
+    assert RowGroups(extract.table, ["OPA_Ident"], ["Sex"]).can_be_read()
+    assert _require_same(extract, monkeypatch).rows == _ROWS
+
+
 def test_texts_of_a_dictionary_that_no_row_has_are_not_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = _made(tmp_path).to_arrow(compat_level=pl.CompatLevel.oldest())
     codes = pa.DictionaryArray.from_arrays(
-        pa.array([0] * (_ROWS - 3) + [1, None, 1], pa.int32()), pa.array(["W1^Z2", "U05.1", *['["X1"]: u:1'] * 40])
+        pa.array([0] * (_ROWS - 3) + [1, None, 1], pa.int32()),
+        pa.array(["W1^Z2", "U05.1", *(f'["X{n}"]: u:1' for n in range(400))]),
     )
     place = table.schema.get_field_index("Der_Procedure_All")
     path = tmp_path / "unused.parquet"
@@ -335,3 +365,19 @@ def test_a_field_may_have_any_number_of_criteria(field: str, criteria: int, tmp_
     for low, criterion in enumerate(asked):
         expected = (values["age"] >= low).sum() if field == "age" else (values["sex"] == str(low)).sum()
         assert groups.where(grouping.holds([criterion])).sum() == expected
+
+
+def test_an_activity_without_key_has_no_codes_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "made.parquet"
+    write_extract(path, _ROWS, 4, layout="unified-sus-op")
+    children = {name: tmp_path / f"made.{name}.parquet" for name in ("procedures", "diagnoses")}
+    with_codes = pl.read_parquet(children["procedures"]).to_series(0)[0]
+    for file in (path, *children.values()):
+        # The activity with the key 0 has codes.
+        rows = pl.read_parquet(file).with_columns(pl.first() - with_codes)
+        place = pl.int_range(pl.len())
+        is_kept = place % 3 > 0 if file == path else pl.lit(True)
+        rows.with_columns(pl.when(is_kept | (pl.first() == 0)).then(pl.first())).write_parquet(file)
+    extract = ebi.open(path, layout="unified-sus-op", **children)
+    assert isinstance(extract, FrameExtract)
+    _require_same(extract, monkeypatch)
