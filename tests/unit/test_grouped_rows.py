@@ -25,7 +25,26 @@ def test_rows_are_numbered_in_their_order(highest: int, columns: int, rows: int)
     assert [as_rows[each] for each in place] == in_order
 
 
-@pytest.mark.parametrize("column", [[], [0], [3, 0, 3], [_FARTHEST, 1, _FARTHEST, 0], [7, _FARTHEST, 0] * 500])
+def test_rows_of_many_different_numbers_are_numbered_in_their_order() -> None:
+    choice = np.random.default_rng(6)
+    # 300 different numbers in each of ten columns: more combinations than a whole number can count.
+    table = [choice.permutation(300) for _ in range(10)]
+    place, number = number_rows(table, 300)
+    as_rows = list(zip(*(column.tolist() for column in table), strict=True))
+    assert [as_rows[each] for each in place] == sorted(as_rows)
+    assert [sorted(as_rows)[each] for each in number] == as_rows
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [],
+        [0],
+        [3, 0, 3],
+        [_FARTHEST, 1, _FARTHEST, 0],
+        [_FARTHEST - 3 * place % 11 * _FAR for place in range(11)] * 200,
+    ],
+)
 def test_different_numbers_are_in_order(column: list[int]) -> None:
     values, places = distinct(np.array(column, np.int64))
     assert values.tolist() == sorted(set(column))
