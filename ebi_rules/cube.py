@@ -14,7 +14,6 @@ This module also reads cubes that were counted elsewhere. It counts nothing itse
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from math import prod
 from pathlib import Path
 
 import polars as pl
@@ -24,6 +23,7 @@ from ebi_rules._support.small_csv import read_small_csv
 from ebi_rules.criteria.fields import FIELDS, GROUPABLE, Kind
 from ebi_rules.criteria.normal_values import normal_code
 from ebi_rules.layouts.binding import Binding
+from ebi_rules.translate.categories import changed, in_text_order
 from opcs_icd import MISSING_TEXTS, WHITE_SPACE
 
 AGE_BANDS = ("0-4", "5-9", "10-14", "15-18", "19", *(f"{low}-{low + 4}" for low in range(20, 90, 5)), "90+")
@@ -136,15 +136,14 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     columns = _cube_columns(frame)
     others = [name for name in columns if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
     dimensions = [*STANDARD_DIMENSIONS, *others]
-    texts = {name: _changed(frame[columns[name]], _clean).alias(name) for name in schema(dimensions) if name in columns}
+    texts = {name: changed(frame[columns[name]], _clean).alias(name) for name in schema(dimensions) if name in columns}
     count = frame.select(_whole_number(columns["count"], frame.schema)).to_series()
     cube = pl.DataFrame({**texts, "count": count})
-    cube = cube.with_columns(_changed(cube["month"], _clean_months))
+    cube = cube.with_columns(changed(cube["month"], _clean_months))
     _check(cube)
-    cube = cube.with_columns(_changed(cube[name], normal_values) for name in dimensions if name in FIELDS)
-    is_day, is_treatment = pl.col("measure").is_in(DAY_MEASURES), pl.col("measure") == TREATMENT
-    parts = [cube.filter(~is_day, ~is_treatment), _days(cube.filter(is_day)), _treatments(cube.filter(is_treatment))]
-    return _added_up(pl.concat(part.cast(pl.Schema(schema(dimensions))) for part in parts), dimensions)
+    cube = cube.with_columns(changed(cube[name], normal_values) for name in dimensions if name in FIELDS)
+    cube = _with_form(cube.cast(pl.Schema(schema(dimensions))), pl.col("measure").is_in(DAY_MEASURES), _days)
+    return _added_up(_with_form(cube, pl.col("measure") == TREATMENT, _treatments), dimensions)
 
 
 def normal_fields(counts: pl.DataFrame) -> pl.DataFrame:
@@ -155,8 +154,15 @@ def normal_fields(counts: pl.DataFrame) -> pl.DataFrame:
     """
     fields = [name for name in counts.columns if name in FIELDS or name in STANDARD_DIMENSIONS]
     changes = {**dict.fromkeys(fields, normal_values), "age_band": lambda texts: texts, "month": _clean_months}
-    clean = counts.with_columns(_changed(counts[name], _clean) for name in fields)
-    return clean.with_columns(_changed(clean[name], changes[name]).cast(pl.String) for name in fields)
+    clean = counts.with_columns(changed(counts[name], _clean) for name in fields)
+    return clean.with_columns(changed(clean[name], changes[name]).cast(pl.String) for name in fields)
+
+
+def _with_form(cube: pl.DataFrame, rows: pl.Expr, form: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    """Return a cube in which some rows are put into a form; if they have it, as in a saved cube, all stay in order."""
+    chosen = cube.filter(rows)
+    formed = form(chosen).cast(cube.schema)
+    return cube if formed.equals(chosen) else pl.concat([cube.filter(~rows), formed])
 
 
 def _days(cube: pl.DataFrame) -> pl.DataFrame:
@@ -177,14 +183,6 @@ def _treatments(cube: pl.DataFrame) -> pl.DataFrame:
 def _nothing(cube: pl.DataFrame, kept: Sequence[str]) -> list[pl.Expr]:
     """Return all fields of a cube but some as missing."""
     return [pl.lit(None, pl.String).alias(name) for name in dimensions_of(cube) if name not in kept]
-
-
-def _changed(values: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """Return texts after a change, which is made once for each different text: there are far fewer than rows."""
-    if values.dtype not in (pl.String, pl.Categorical):
-        values = values.cast(pl.String)
-    texts = values.drop_nulls().unique().cast(pl.String)
-    return change(texts).cast(pl.Categorical()).gather(values.cast(pl.Enum(texts)).to_physical())
 
 
 def _clean(texts: pl.Series) -> pl.Series:
@@ -288,33 +286,12 @@ def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
         cube: The cube.
         dimensions: The fields by which it counts.
     """
-    return sorted_by_texts(cube.cast(pl.Schema(schema(dimensions))), list(schema(dimensions))[:-1])
-
-
-def sorted_by_texts(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """Return rows sorted by some columns of categories, by their texts; missing ones come last.
-
-    Sorting categories compares texts row by row. It is faster to sort by one number, made of each text's place.
-    """
-    places, sizes = [], []
-    for name in names:
-        texts = frame[name].unique().drop_nulls().cast(pl.String).sort()
-        places.append(pl.col(name).cast(pl.Enum(texts)).to_physical().cast(pl.UInt64).fill_null(texts.len()))
-        sizes.append(texts.len() + 1)
-    if prod(sizes) >= 2**64:
-        return frame.sort(places)
-    weights = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
-    return frame.sort(
-        pl.sum_horizontal(place * pl.lit(weight, pl.UInt64) for place, weight in zip(places, weights, strict=True))
-    )
+    return in_text_order(cube.cast(pl.Schema(schema(dimensions))), list(schema(dimensions))[:-1])[0]
 
 
 def _added_up(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     """Return a cube in order, with rows of the same count added up, and without those of 0."""
-    ordered = in_order(cube.filter(pl.col("count") > 0), dimensions)
-    keys = list(schema(dimensions))[:-1]
-    is_repeated = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift()) for name in keys)
-    is_new = ordered.select(new=~is_repeated | (pl.int_range(pl.len()) == 0)).to_series()
+    ordered, is_new = in_text_order(cube.filter(pl.col("count") > 0), list(schema(dimensions))[:-1])
     if is_new.all():
         return ordered
     count, measure = pl.col("count"), pl.col("measure").first()

@@ -7,8 +7,7 @@ small count has fewer than `FEWEST_POSSIBLE` values left, the most detailed tabl
 repeated until no small count is revealed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,6 +114,11 @@ def withheld(cells: pl.DataFrame, method: str, tables: Tables) -> pl.Series:
     """
     if method == "none" or not cells.height:
         return pl.Series("withheld", [False] * cells.height, dtype=pl.Boolean)
+    # No sum and no order of steps has counts of two rules: with each rule's side by side, it is worked out alone.
+    cells = cells.with_columns(pl.col(pl.String).cast(pl.Categorical()))
+    rules = cells["rule"].to_physical().cast(pl.Int64).fill_null(-1)
+    order = rules.arg_sort()
+    cells = cells[order]
     lower, upper = intervals(pl.col("count"), method)
     ends = cells.select(
         pl.when("published").then(lower).otherwise(0).alias("lower"),
@@ -125,26 +129,12 @@ def withheld(cells: pl.DataFrame, method: str, tables: Tables) -> pl.Series:
     small = ends["small"].to_numpy()
     sums, steps = _Sums.from_cells(cells, tables), _Steps.from_cells(cells)
     hidden = np.zeros(cells.height, dtype=bool)
-    # No sum and no order of steps has counts of two rules: each rule is worked out alone, in arrays that are small.
-
-    def hide(rule: tuple[Integers, _Sums, _Steps]) -> None:
-        rows, sums_of_rule, steps_of_rule = rule
-        hidden[rows] = _hidden(low[rows], high[rows], small[rows], sums_of_rule, steps_of_rule)
-
-    with ThreadPoolExecutor() as threads:
-        list(threads.map(hide, _by_rule(cells, sums, steps)))
-    return pl.Series("withheld", hidden)
-
-
-def _by_rule(cells: pl.DataFrame, sums: "_Sums", steps: "_Steps") -> Iterator[tuple[Integers, "_Sums", "_Steps"]]:
-    """Return the rows of each rule, with its sums and steps, whose row numbers count within these rows."""
-    rule = cells["rule"].rank("dense").fill_null(0).to_numpy().astype(np.int64)
-    rows_of_rules = np.split(np.argsort(rule, kind="stable"), np.cumsum(np.bincount(rule))[:-1])
-    place = np.empty(rule.size, dtype=np.int64)
-    for rows in rows_of_rules:
-        place[rows] = np.arange(rows.size)
-    for number, rows in enumerate(rows_of_rules):
-        yield rows, sums.of_rows(rule == number, place), steps.of_rows(rows, rule == number, place)
+    changes = np.flatnonzero(np.diff(rules[order].to_numpy())) + 1
+    for rows in map(slice, [0, *changes], [*changes, cells.height]):
+        hidden[rows] = _hidden(low[rows], high[rows], small[rows], sums.of_rows(rows), steps.of_rows(rows))
+    in_their_order = np.empty_like(hidden)
+    in_their_order[order.to_numpy()] = hidden
+    return pl.Series("withheld", in_their_order)
 
 
 def _hidden(shown_low: Integers, shown_high: Integers, small: Marks, sums: "_Sums", steps: "_Steps") -> Marks:
@@ -164,12 +154,15 @@ def _hidden(shown_low: Integers, shown_high: Integers, small: Marks, sums: "_Sum
 
 def _narrow(low: Integers, high: Integers, sums: "_Sums", steps: "_Steps") -> None:
     """Narrow the intervals of all counts in place until no sum and no order of steps narrows them further."""
+    to_narrow = sums
     for _ in range(_MOST_ROUNDS):
-        before = int(low.sum()), int(high.sum())
+        low_before, high_before = low.copy(), high.copy()
         steps.narrow(low, high)
-        sums.narrow(low, high)
-        if before == (int(low.sum()), int(high.sum())):
+        to_narrow.narrow(low, high)
+        is_changed = (low != low_before) | (high != high_before)
+        if not is_changed.any():
             break
+        to_narrow = sums.with_any_of(is_changed)
     assert (low <= high).all(), "counts that do not add up cannot be protected"
 
 
@@ -200,7 +193,7 @@ class _Steps:
         keys = ["rule", "table", "provider"]
         earlier = chain.select(*keys, pl.col("step") + 1, earlier="row")
         later = chain.select(*keys, "step", later="row")
-        pairs = earlier.join(later, on=[*keys, "step"], nulls_equal=True)
+        pairs = earlier.join(later, on=[*keys, "step"], nulls_equal=True).sort("earlier")
         columns = cells.select(
             by_provider=is_step & (pl.col("table") == "provider"),
             may_be_revealed=in_chain,
@@ -224,12 +217,12 @@ class _Steps:
         newly_hidden: Marks = self.by_provider & ~hidden & is_revealed
         return newly_hidden
 
-    def of_rows(self, rows: Integers, chosen: Marks, place: Integers) -> "_Steps":
-        """Return the steps among chosen rows, a whole rule's, with the place of each among them as its number."""
-        kept = chosen[self.earlier]
+    def of_rows(self, rows: slice) -> "_Steps":
+        """Return the steps among the rows of one rule, with the place of each among them as its number."""
+        chosen = slice(*np.searchsorted(self.earlier, (rows.start, rows.stop)))
         return _Steps(
-            earlier=place[self.earlier[kept]],
-            later=place[self.later[kept]],
+            earlier=self.earlier[chosen] - rows.start,
+            later=self.later[chosen] - rows.start,
             by_provider=self.by_provider[rows],
             may_be_revealed=self.may_be_revealed[rows],
         )
@@ -252,7 +245,7 @@ def _variant_sums(cells: pl.DataFrame) -> list[pl.DataFrame]:
     variants = counts("variant", *series).join(counts("differs", *series), on=series, nulls_equal=True)
     variants = variants.join(counts("flagged", *places), on=places, nulls_equal=True).with_columns(
         adds=pl.col("variant_count") > pl.col("flagged_count"),
-        label=pl.concat_str(["rule", "item"], separator=" "),
+        label=pl.concat_str(["rule", "item"], separator=" ").cast(pl.Categorical()),
     )
     pieces = []
     for adds, whole, part in ((False, "flagged", "variant"), (True, "variant", "flagged")):
@@ -308,7 +301,7 @@ class _Sums:
         pieces += _variant_sums(indexed)
         # A sum is what parts of one table make of one whole in one relation: three numbers in one, to sort by.
         entries = pl.concat(pieces).with_columns(
-            of_table=pl.col("table").cast(pl.Categorical).to_physical().cast(pl.Int64),
+            of_table=pl.col("table").to_physical().cast(pl.Int64),
             of_rank=pl.col("rank").cast(pl.Int64) - _VARIANT_RANK,
         )
         number = pl.col("whole").cast(pl.Int64)
@@ -327,37 +320,53 @@ class _Sums:
             hides_parts=sums["hides_parts"].to_numpy(),
         )
 
-    def of_rows(self, chosen: Marks, place: Integers) -> "_Sums":
-        """Return the sums among chosen rows, a whole rule's, with the place of each among them as its number."""
-        kept_sums = chosen[self.whole]
-        kept_parts = kept_sums[self.sum_of]
-        sum_of = (np.cumsum(kept_sums) - 1)[self.sum_of[kept_parts]]
+    def of_rows(self, rows: slice) -> "_Sums":
+        """Return the sums among the rows of one rule, with the place of each among them as its number."""
+        first, end = np.searchsorted(self.whole, (rows.start, rows.stop))
+        entries = slice(*np.searchsorted(self.sum_of, (first, end)))
         return _Sums(
-            part=place[self.part[kept_parts]],
-            sum_of=sum_of,
-            starts=np.flatnonzero(np.diff(sum_of, prepend=-1)).astype(np.int64),
-            whole=place[self.whole[kept_sums]],
-            rank=self.rank[kept_sums],
-            hides_parts=self.hides_parts[kept_sums],
+            part=self.part[entries] - rows.start,
+            sum_of=self.sum_of[entries] - first,
+            starts=self.starts[first:end] - entries.start,
+            whole=self.whole[first:end] - rows.start,
+            rank=self.rank[first:end],
+            hides_parts=self.hides_parts[first:end],
+        )
+
+    def with_any_of(self, counts: Marks) -> "_Sums":
+        """Return the sums of which some counts are a part or the whole."""
+        if not self.starts.size:
+            return self
+        kept = np.logical_or.reduceat(counts[self.part], self.starts) | counts[self.whole]
+        kept_parts = kept[self.sum_of]
+        sizes = np.diff(self.starts, append=self.part.size)[kept]
+        return _Sums(
+            part=self.part[kept_parts],
+            sum_of=np.repeat(np.arange(sizes.size), sizes),
+            starts=np.cumsum(sizes) - sizes,
+            whole=self.whole[kept],
+            rank=self.rank[kept],
+            hides_parts=self.hides_parts[kept],
         )
 
     def narrow(self, low: Integers, high: Integers) -> None:
         """Narrow the intervals of all counts in place, once, by every sum."""
         if not self.starts.size:
             return
-        parts_low = np.add.reduceat(low[self.part], self.starts)
+        low_of_parts, high_of_parts = low[self.part], high[self.part]
+        parts_low = np.add.reduceat(low_of_parts, self.starts)
         # As decimals, since the sum of many counts without an upper bound could overflow.
-        parts_high = np.add.reduceat(high[self.part].astype(np.float64), self.starts)
-        parts_high = np.minimum(parts_high, _NO_UPPER_BOUND).astype(np.int64)
+        parts_high = np.minimum(np.add.reduceat(high_of_parts.astype(np.float64), self.starts), _NO_UPPER_BOUND)
+        parts_high = parts_high.astype(np.int64)
         np.maximum.at(low, self.whole, parts_low)
         np.minimum.at(high, self.whole, parts_high)
         # A part lies between what the whole leaves for it with all other parts at their highest and at their lowest.
-        part_high = (high[self.whole] - parts_low)[self.sum_of] + low[self.part]
-        part_low = (low[self.whole] - parts_high)[self.sum_of] + high[self.part]
-        whole_is_bounded = high[self.whole][self.sum_of] < _NO_UPPER_BOUND
-        parts_are_bounded = parts_high[self.sum_of] < _NO_UPPER_BOUND
-        np.minimum.at(high, self.part, np.where(whole_is_bounded, part_high, _NO_UPPER_BOUND))
-        np.maximum.at(low, self.part, np.where(parts_are_bounded, part_low, 0))
+        highest, lowest = high[self.whole] - parts_low, low[self.whole] - parts_high
+        highest[high[self.whole] >= _NO_UPPER_BOUND] = _NO_UPPER_BOUND
+        lowest[parts_high >= _NO_UPPER_BOUND] = -_NO_UPPER_BOUND
+        sizes = np.diff(self.starts, append=self.part.size)
+        np.minimum.at(high, self.part, np.repeat(highest, sizes) + low_of_parts)
+        np.maximum.at(low, self.part, np.repeat(lowest, sizes) + high_of_parts)
 
     def to_hide(self, revealed: Marks, hidden: Marks) -> Marks:
         """Return what to withhold: for each revealed count, the parts or the whole of its most expendable sum."""

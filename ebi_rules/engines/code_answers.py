@@ -67,12 +67,14 @@ class CodeAnswers:
 
     def read(self, batch: pl.DataFrame, texts: RepeatedTexts | None) -> Placed[np.int64]:
         """Return the numbers of the answers for rows with the columns of `inputs`, or with texts for `column`."""
-        if texts is None:
-            numbers = Placed(self._answers.of(batch[self.column]))
-        else:
-            numbers = Placed(self._answers.of(texts.texts, len(texts.places) - texts.nulls), texts.places)
-        self._rows.add(numbers if self._checks is self._answers else Placed(self._checks.of(batch[self._first])))
-        return numbers
+        if texts is not None:
+            # It is one column, and the checks are about it.
+            numbers = self._answers.of(texts.texts, len(texts.places) - texts.nulls)
+            self._rows.add(numbers, texts.rows)
+            return Placed(numbers, texts.places)
+        numbers = self._answers.of(batch[self.column])
+        self._rows.add(numbers if self._checks is self._answers else self._checks.of(batch[self._first]))
+        return Placed(numbers)
 
     def findings(self) -> Iterator[Finding]:
         """Yield what was found in the rows that were read."""

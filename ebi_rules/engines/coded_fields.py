@@ -66,9 +66,10 @@ class CodedField:
         """Return the number of each row's value."""
         if isinstance(values, RepeatedTexts):
             numbers, nulls = Placed(self._numbers.of(values.texts), values.places), values.nulls
+            self._rows.add(numbers.values, values.rows)
         else:
             numbers, nulls = Placed(self._numbers.of(values)), values.null_count()
-        self._rows.add(numbers)
+            self._rows.add(numbers.values)
         with self._lock:
             self._nulls += nulls
         return numbers

@@ -1,15 +1,20 @@
 """Ranges of keys: a large extract with child tables is counted in parts, each with the codes of its own activities."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
 from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.engines.extract import FrameExtract
+from ebi_rules.engines.file_formats import PARQUET, kind_of
 from ebi_rules.engines.lazy_frames import collect
 
 _SAMPLED = 10_000
 """One key in so many tells where ranges begin."""
+
+_ROWS_IN_PART = 25_000_000
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,27 @@ def have_whole_keys(extract: FrameExtract) -> bool:
     of_codes = {extract.children[name].schema[child.key] for name in CODE_FIELDS if (child := binding.child(name))}
     types = {extract.table.schema[binding.key], *of_codes}
     return len(types) == 1 and types <= {pl.Int64(), pl.Int32(), pl.UInt32()}
+
+
+def parts_of_rows(extract: FrameExtract, code_fields: Collection[str]) -> Iterator[tuple[pl.LazyFrame, KeyRange]]:
+    """Yield the rows of an extract: in parts if their codes are in child tables, of which Polars joins all at once.
+
+    Only whole files of parquet can be read in parts.
+
+    Args:
+        extract: The extract.
+        code_fields: The fields of codes that are asked for.
+    """
+    table, key = extract.table, extract.binding.key
+    rows = sum(file.rows for file in table.files)
+    children = {name: child for name in code_fields if (child := extract.binding.child(name))}
+    is_other = table.is_filtered or any(kind_of(Path(file.path)) is not PARQUET for file in table.files)
+    types = {extract.children[name].schema[child.key] for name, child in children.items()}
+    if not children or is_other or rows <= _ROWS_IN_PART or types - {table.schema[key]}:
+        yield table.frame, EVERY_KEY
+    else:
+        for part in ranges_of_keys(table.frame, key, rows, _ROWS_IN_PART):
+            yield table.frame.filter(part.holds(pl.col(key))), part
 
 
 def ranges_of_keys(frame: pl.LazyFrame, key: str, rows: int, rows_in_range: int) -> list[KeyRange]:

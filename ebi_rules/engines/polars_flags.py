@@ -1,16 +1,18 @@
 """Flags: every criterion as a boolean column beside an extract's own rows, in streams."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
-from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, Criterion, atoms, fields_needed, lists_named
+from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, Criterion, FieldAtom, atoms, fields_needed, lists_named
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.matched_codes import join_matched_codes
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.polars_answers import all_hold, decide
-from ebi_rules.engines.row_reader import RowReader
+from ebi_rules.engines.row_reader import ReadRows, RowReader
+from ebi_rules.engines.whole_files import WholeFiles
 from ebi_rules.rule_model.rule_logic import RuleLogic
 
 
@@ -48,10 +50,8 @@ def decide_rows(
         explain: List the codes that matched.
         fields: Further fields to check.
     """
-    every = list(dict.fromkeys(atom for criterion in criteria for atom in atoms(criterion)))
-    needed = {*fields, *(name for criterion in criteria for name in fields_needed(criterion))}
-    reader = RowReader(extract, [name for name in extract.binding.fields if name in needed], every)
-    columns = {criterion: f"{PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
+    every = _atoms(criteria)
+    reader, columns = _reader(extract, criteria, fields), _columns(criteria)
     frame = reader.attach(extract.table.frame)
     matched_codes = {}
     for name in CODE_FIELDS if explain else ():
@@ -63,6 +63,19 @@ def decide_rows(
     frame = frame.with_columns(_answers(reader, columns).alias(struct))
     decided = frame.with_columns(pl.col(struct).struct.field(name) for name in columns.values()).drop(struct)
     return DecidedRows(reader, decided, columns, matched_codes)
+
+
+def _atoms(criteria: Iterable[Criterion]) -> list[CodeAtom | FieldAtom]:
+    return list(dict.fromkeys(atom for criterion in criteria for atom in atoms(criterion)))
+
+
+def _reader(extract: FrameExtract, criteria: Sequence[Criterion], fields: Iterable[str]) -> RowReader:
+    needed = {*fields, *(name for criterion in criteria for name in fields_needed(criterion))}
+    return RowReader(extract, [name for name in extract.binding.fields if name in needed], _atoms(criteria))
+
+
+def _columns(criteria: Iterable[Criterion]) -> dict[Criterion, str]:
+    return {criterion: f"{PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
 
 
 def _answers(reader: RowReader, columns: Mapping[Criterion, str]) -> pl.Expr:
@@ -99,6 +112,41 @@ def flag_columns(decided: DecidedRows, rules: Sequence[RuleLogic], explain: bool
             expressions.append(_stopped_by(decided, rule).alias(f"{rule.key}__stopped_by"))
             expressions.append(_codes_of_rule(decided, rule).alias(f"{rule.key}__codes"))
     return expressions
+
+
+def flagged_keys(
+    extract: FrameExtract, rules: Sequence[RuleLogic], criteria: Sequence[Criterion], fields: Iterable[str]
+) -> tuple[RowReader, pl.LazyFrame]:
+    """Return the keys of an extract's rows and the flag of every rule, in the extract's order, not yet read.
+
+    Args:
+        extract: As for `decide_rows`.
+        rules: The rules.
+        criteria: Their criteria.
+        fields: Further fields to check.
+
+    Returns:
+        What reads the rows; and the columns of the key, with one boolean column per rule, named by its key.
+    """
+    keys, reader = extract.binding.keys, _reader(extract, criteria, fields)
+    files = WholeFiles.of(reader, [name for name, of_field in reader.code_atoms.items() if of_field], keys)
+    if files is None:
+        decided = decide_rows(extract, criteria, fields=fields)
+        return decided.reader, decided.frame.select(*keys, *flag_columns(decided, rules))
+    columns = _columns(criteria)
+    flags = [all_hold(columns[each] for each in rule.criteria.values()).alias(rule.key) for rule in rules]
+
+    def flagged(rows: ReadRows, of_file: pl.DataFrame) -> pl.DataFrame:
+        return of_file.select(keys).hstack(pl.DataFrame(decide(rows, columns)).select(flags))
+
+    def source(
+        asked: list[str] | None, predicate: pl.Expr | None, rows: int | None, _: int | None
+    ) -> Iterator[pl.DataFrame]:
+        assert predicate is None and rows is None, "every row is asked for"
+        return (batch.select(asked or batch.columns) for batch in files.read(flagged))
+
+    schema = {**{key: extract.table.schema[key] for key in keys}, **{rule.key: pl.Boolean() for rule in rules}}
+    return reader, register_io_source(source, schema=schema)
 
 
 def _stopped_by(decided: DecidedRows, rule: RuleLogic) -> pl.Expr:

@@ -5,8 +5,7 @@ answers are numbered, and with the dimensions packed into whole numbers to count
 criteria of all rules are then decided once for each combination, of which there are some thousand.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 
 import numpy as np
@@ -22,19 +21,17 @@ from ebi_rules.engines.code_words import COUNT_BITS, PATTERN_BITS, codes_of, mal
 from ebi_rules.engines.cube_dimensions import Dimension, atoms_of_dimensions, dimension
 from ebi_rules.engines.distinct_numbers import distinct, number_rows
 from ebi_rules.engines.extract import FrameExtract
-from ebi_rules.engines.file_formats import PARQUET, kind_of
 from ebi_rules.engines.grouped_rows import GroupedRows, table_of_rows
 from ebi_rules.engines.key_counts import KeyCounts
-from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange, have_whole_keys, ranges_of_keys
+from ebi_rules.engines.key_ranges import parts_of_rows
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
 from ebi_rules.engines.polars_answers import all_hold, atoms_by_key
-from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.engines.row_reader import ReadRows, RowReader
 from ebi_rules.engines.tuple_numbers import TupleNumbers
+from ebi_rules.engines.whole_files import WholeFiles
 from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.polars import Answering
-from ebi_rules.translate.repeated_texts import RepeatedTexts
 from ebi_rules.translate.view_table import Numbers
 
 ROWS = f"{PREFIX}rows"
@@ -49,7 +46,6 @@ _CODE_BITS, _MALFORMED_BITS = 7, 5
 """How many bits a number of codes and of malformed codes has room for at first."""
 
 _MONTH = "month"
-_ROWS_IN_PART = 25_000_000
 _TREATMENT_BITS = {"provider": 26, "treatment_function": 20, _MONTH: 17}
 _WIDE_TREATMENT_BITS = {"provider": 32, "treatment_function": 32, _MONTH: 17}
 """How many bits providers, treatment functions and months have room for."""
@@ -189,48 +185,14 @@ class _Counting:
     def count(self) -> None:
         """Read the rows, and count them by their keys."""
         with reading(self.reader):
-            if self._count_row_groups():
+            files = WholeFiles.of(self.reader, self._grouping.code_fields)
+            if files is not None:
+                for _ in files.read(lambda rows, _: self._read(rows)):
+                    pass
                 return
-            for frame, part in self._parts():
+            for frame, part in parts_of_rows(self._grouping.extract, self._grouping.code_fields):
                 rows = self.reader.attach(frame, part).select(*self.reader.inputs())
                 collect(rows.map_batches(self.reader.noting(self._read), schema=_NOTHING, streamable=True))
-
-    def _count_row_groups(self) -> bool:
-        """Count rows of whole parquet files with texts as the files have them, and return whether that can be done."""
-        reader = self.reader
-        texts = reader.text_columns()
-        inputs = list(reader.inputs(texts))
-        columns = list(dict.fromkeys(name for each in inputs for name in each.meta.root_names()))
-        row_groups = RowGroups(self._grouping.extract.table, columns, list(dict.fromkeys(texts.values())))
-        has_children = any(map(self._grouping.binding.child, self._grouping.code_fields))
-        if (has_children and not have_whole_keys(self._grouping.extract)) or not row_groups.can_be_read():
-            return False
-        if has_children:
-            reader.attach_by_key([part for _, part in self._parts()])
-
-        def use(rows: pl.DataFrame, by_column: Mapping[str, RepeatedTexts]) -> None:
-            batch = reader.with_children(rows.select(inputs))
-            self._read(reader.read(batch, {name: by_column[column] for name, column in texts.items()}))
-
-        row_groups.read(use)
-        return True
-
-    def _parts(self) -> Iterator[tuple[pl.LazyFrame, KeyRange]]:
-        """Yield the rows: in parts if their codes are in child tables, of which Polars joins all that it reads at once.
-
-        Only whole files of parquet can be read in parts.
-        """
-        extract, binding = self._grouping.extract, self._grouping.binding
-        table, key = extract.table, binding.key
-        rows = sum(file.rows for file in table.files)
-        children = {name: child for name in self._grouping.code_fields if (child := binding.child(name))}
-        is_whole = table.is_filtered or any(kind_of(Path(file.path)) is not PARQUET for file in table.files)
-        types = {extract.children[name].schema[child.key] for name, child in children.items()}
-        if not children or is_whole or rows <= _ROWS_IN_PART or types - {table.schema[key]}:
-            yield table.frame, EVERY_KEY
-        else:
-            for part in ranges_of_keys(table.frame, key, rows, _ROWS_IN_PART):
-                yield table.frame.filter(part.holds(pl.col(key))), part
 
     def groups(self) -> GroupedRows:
         """Return how many rows each cell has of each combination of answers, and how many codes."""

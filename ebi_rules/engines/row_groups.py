@@ -4,11 +4,14 @@ Writers of parquet keep a column of few different texts as a dictionary. Read so
 group and not for each row. Only files whose columns Polars and Arrow read alike are read in this way.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -22,8 +25,10 @@ from ebi_rules.translate.repeated_texts import RepeatedTexts
 
 _ROWS_AT_ONCE = 250_000
 
-Use = Callable[[pl.DataFrame, Mapping[str, RepeatedTexts]], object]
-"""Is called with the rows' columns, and with texts by column."""
+_AHEAD = 3
+"""So many row groups are read at once or wait, for each that can be read at the same time."""
+
+_Result = TypeVar("_Result")
 
 
 class RowGroups:
@@ -63,35 +68,47 @@ class RowGroups:
 
     def _is_like_table(self, arrow: pa.Schema) -> bool:
         """Return whether a file has the columns, in the types of the table."""
-        if any(arrow.get_field_index(name) < 0 for name in self._every):
+        # A name that two columns have is found nowhere.
+        places = [arrow.get_field_index(name) for name in self._every]
+        if any(place < 0 for place in places):
             return False
-        frame = pl.DataFrame(arrow.empty_table().select(self._every))
-        return all(dtype == self._table.schema[name] for name, dtype in frame.schema.items())
+        types = pl.Schema(pa.schema([arrow.field(place) for place in places]))
+        return all(dtype == self._table.schema[name] for name, dtype in types.items())
 
-    def read(self, use: Use) -> None:
-        """Read all rows, several row groups at a time.
+    def read(self, use: Callable[[pl.DataFrame, Mapping[str, RepeatedTexts]], _Result]) -> Iterator[_Result]:
+        """Read all rows, several row groups at a time, and yield what is made of each batch, in order.
+
+        Args:
+            use: Called with the rows' columns, and with texts by column; by several threads at once.
 
         Raises:
             DamagedExtractError: A file is damaged.
         """
-
         is_over = Event()
 
-        def read_group(place: tuple[Path, pq.FileMetaData, int]) -> None:
+        def read_group(place: tuple[Path, pq.FileMetaData, int]) -> list[_Result]:
+            results = []
             try:
                 with naming_damage():
                     for rows, texts in self._batches(*place):
                         if is_over.is_set():
-                            return
-                        use(rows, texts)
+                            break
+                        results.append(use(rows, texts))
             except BaseException:
                 is_over.set()
                 raise
+            return results
 
-        threads = ThreadPoolExecutor(pl.thread_pool_size())
+        workers = pl.thread_pool_size()
+        threads = ThreadPoolExecutor(workers)
+        groups = iter(self._groups())
+        # Results wait for those before them, so that only some row groups are read ahead.
+        waiting = deque(threads.submit(read_group, group) for group in islice(groups, _AHEAD * workers))
         try:
-            for done in [threads.submit(read_group, group) for group in self._groups()]:
-                done.result()
+            while waiting:
+                results = waiting.popleft().result()
+                waiting.extend(threads.submit(read_group, group) for group in islice(groups, 1))
+                yield from results
         finally:
             # After an error, or where the user stops the program, nobody needs what is still to come.
             is_over.set()
@@ -143,9 +160,10 @@ def repeated_texts(column: pa.DictionaryArray) -> RepeatedTexts:
     nulls = indices.null_count()
     if nulls:
         texts = texts.extend(pl.Series("", [None], pl.String))
-    is_used = np.bincount(places, minlength=len(texts)) > 0
+    rows = np.bincount(places, minlength=len(texts))
+    is_used = rows > 0
     if not is_used.all():
         # A dictionary is that of the whole row group, or of rows that were left out before the file was written.
         places = (np.cumsum(is_used) - 1)[places]
-        texts = texts.filter(pl.Series(is_used))
-    return RepeatedTexts(texts, places, nulls)
+        texts, rows = texts.filter(pl.Series(is_used)), rows[is_used]
+    return RepeatedTexts(texts, places, rows, nulls)

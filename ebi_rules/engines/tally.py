@@ -6,7 +6,6 @@ from threading import Lock
 import numpy as np
 import polars as pl
 
-from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.view_table import Numbers
 
 ROWS = "rows"
@@ -27,13 +26,9 @@ class NumberTally:
         self._lock = Lock()
         self.rows: Numbers = np.zeros(1, np.int64)
 
-    def add(self, numbers: Placed[np.int64]) -> None:
-        """Take in the numbers of some rows."""
-        if numbers.places is None:
-            rows = np.bincount(numbers.values)
-        else:
-            rows_at = np.bincount(numbers.places, minlength=len(numbers.values))
-            rows = np.bincount(numbers.values, rows_at).astype(np.int64)
+    def add(self, numbers: Numbers, rows_of_each: Numbers | None = None) -> None:
+        """Take in numbers, each of one row, or of so many rows."""
+        rows = np.bincount(numbers, rows_of_each).astype(np.int64)
         with self._lock:
             if len(rows) > len(self.rows):
                 self.rows = np.pad(self.rows, (0, len(rows) - len(self.rows)))

@@ -4,13 +4,14 @@ A rate, an interval, a limit, a signal or a rank therefore cannot reveal more th
 suppressed count is `STAND_IN`, whatever its value. The module makes no rates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
 from typing import Protocol
 
+import numpy as np
 import polars as pl
 from polars import selectors
 
@@ -20,9 +21,11 @@ from ebi_rules.criteria.nodes import CODE_FIELD
 from ebi_rules.cube import STANDARD_DIMENSIONS, dimensions_of, missing_counted
 from ebi_rules.disclosure.rounding import SMALLEST_SHOWN, WITHHELD, controlled
 from ebi_rules.disclosure.secondary_suppression import Tables, withheld
+from ebi_rules.provider_audit.cube_sums import CubeSums
 from ebi_rules.provider_audit.plausible_months import partial_months
 from ebi_rules.provider_audit.policy_periods import PERIODS, RELATIONS, period_of_month, sums_of_periods
 from ebi_rules.provider_audit.quarters import quarter_of, quarters_of
+from ebi_rules.provider_audit.table_cells import TableCells, in_order
 
 STAND_IN = SMALLEST_SHOWN // 2
 """The value of a suppressed count in statistics: the middle of 1 to 7."""
@@ -40,9 +43,6 @@ _OF_PROVIDERS = ("variant", "differs", "undiagnosed")
 
 _UNITS = ("provider", "commissioner", *AREAS)
 """Fields whose activity is split by the source of referral."""
-
-_ORDER = ("rule", "measure", "item", "provider", "unit", "month", "value")
-"""The columns by which counts are in order."""
 
 _QUALITY = ("recorded", "codes", "invalid", "missing")
 FIELD_TABLES = ("age_band", "sex")
@@ -132,6 +132,11 @@ class Counts:
         }
 
     @cached_property
+    def sums(self) -> CubeSums:
+        """Sums of the cube."""
+        return CubeSums(self.exact_cube)
+
+    @cached_property
     def coding_counted(self) -> tuple[str, ...]:
         """What the cube counts about coding: a cube from a warehouse may not count codes, or nothing at all."""
         measures = set(self.exact_cube["measure"].unique().cast(pl.String))
@@ -188,9 +193,13 @@ class Counts:
         )
 
     @cached_property
-    def _cells_of(self) -> dict[tuple[object, ...], pl.DataFrame]:
-        """The cells of each table."""
-        return self.cells.partition_by("table", as_dict=True, maintain_order=True)
+    def _by_table(self) -> dict[tuple[object, ...], TableCells]:
+        parts = self.cells.partition_by("table", as_dict=True, maintain_order=True)
+        return {name: TableCells(rows) for name, rows in parts.items()}
+
+    def cells_of(self, table: str) -> TableCells:
+        """Return the cells of a table; none if the cube cannot fill it."""
+        return self._by_table.get((table,), TableCells(self.cells.clear()))
 
     @cached_property
     def starts(self) -> dict[str, str]:
@@ -201,7 +210,7 @@ class Counts:
     @cached_property
     def _counted(self) -> dict[str, set[str]]:
         """The rules of which each measure that not every rule has was counted."""
-        rows = self._by_month.select("rule", "measure").unique().cast(pl.String)
+        rows = self._by_month.cube.select("rule", "measure").unique().cast(pl.String)
         return {
             name: set(rows.filter(measure=name)["rule"])
             for name in (*_COMPARED, "undiagnosed")
@@ -227,11 +236,10 @@ class Counts:
         return {**_KEYS, **_QUARTERS, **fields, **self.crossed}
 
     @cached_property
-    def _by_month(self) -> pl.DataFrame:
-        """The cube by provider, month and quarter alone, from which most tables are added up."""
-        keys = ["rule", "measure", "item", "provider", "month"]
-        summed = _added_up(self.exact_cube, keys)
-        return summed.with_columns(quarter=self._quarter.cast(pl.Categorical))
+    def _by_month(self) -> CubeSums:
+        """Sums of the cube by provider, month and quarter alone, from which most tables are added up."""
+        summed = self.sums.by(["rule", "measure", "item", "provider", "month"])
+        return CubeSums(summed.with_columns(quarter=self._quarter.cast(pl.Categorical)))
 
     @cached_property
     def _quarter(self) -> pl.Expr:
@@ -239,10 +247,6 @@ class Counts:
         months = self.exact_cube["month"].drop_nulls().unique().cast(pl.String)
         quarters = {month: quarter_of(month) for month in months}
         return pl.col("month").cast(pl.String).replace_strict(quarters, default=None, return_dtype=pl.String)
-
-    @cached_property
-    def _rules(self) -> pl.DataFrame:
-        return pl.DataFrame({"rule": [entry.key for entry in self.audited]}, schema={"rule": pl.Categorical})
 
     def _cells(self, table: str, keys: Sequence[str]) -> pl.DataFrame:
         """Return the exact counts of one table: a row for every series and every group with activity, 0 included."""
@@ -255,14 +259,14 @@ class Counts:
             measures.append("left")
         if table in ("total", "provider"):
             measures += _OF_PROVIDERS
-        source = self._by_month if {"provider", "month", "quarter"}.issuperset(keys) else self.exact_cube
-        counts = _added_up(source.filter(pl.col("measure").is_in(measures)), ["rule", "measure", "item", *keys])
-        rows = _in_order(self._series(measures), {name: pl.col(name) for name in ("rule", "measure", "item")})
+        sums = self._by_month if {"provider", "month", "quarter"}.issuperset(keys) else self.sums
+        counts = sums.by(["rule", "measure", "item", *keys], measures)
+        rows = in_order(self._series(measures), {name: pl.col(name) for name in ("rule", "measure", "item")})
         group = self._group(table, keys)
         if keys:
             groups = counts.filter(pl.col("measure") == "activity").select(keys)
             # In order before they are joined: series and groups are few.
-            rows = rows.join(_in_order(groups, group), how="cross", maintain_order="left_right")
+            rows = rows.join(in_order(groups, group), how="cross", maintain_order="left_right")
         filled = rows.join(
             counts, on=["rule", "measure", "item", *keys], how="left", nulls_equal=True, maintain_order="left"
         )
@@ -332,21 +336,22 @@ class Counts:
             flagged_withheld. A table of `crossed` also has `unit`. If a rule compares providers within a part of its
             eligible activity, tables that are not by month have comparable and compared, null for other rules.
         """
-        measures = [each for each in (*_COMPARED, *_IN_EVERY_TABLE) if each in _IN_EVERY_TABLE or each in self._counted]
-        if name in (*_KEYS, *_QUARTERS) and name not in ("total", "provider"):
-            measures = list(_IN_EVERY_TABLE)
-        cells = self._cells_of.get((name,), self.cells.clear()).filter(pl.col("measure").is_in(measures))
+        measures = ["activity", "eligible", "flagged"]
+        if name in ("total", "provider") or name not in (*_KEYS, *_QUARTERS):
+            measures += [each for each in ("comparable", "compared") if each in self._counted]
+        cells = self.cells_of(name)
         keys = ["provider", "month", *(["unit"] if name in self.crossed else []), "value"]
-        by_measure = {
-            measure: cells.filter(measure=measure).select("rule", *keys, shown_as(measure), withheld_as(measure))
-            for measure in measures
-        }
-        rules = self._rules.cast(pl.String).with_row_index("place")
-        table = rules.join(by_measure["activity"].drop("rule"), how="cross")
-        for measure in ("eligible", "flagged", *(each for each in ("comparable", "compared") if each in by_measure)):
-            table = table.join(by_measure[measure], on=["rule", *keys], how="left", nulls_equal=True)
-        table = table.sort("place", *keys, nulls_last=True).drop("place")
-        return table.select(~selectors.ends_with(WITHHELD), selectors.ends_with(WITHHELD))
+        order = cells.groups.select(pl.arg_sort_by(keys, nulls_last=True)).to_series()
+        groups = order.to_numpy().astype(np.int64)
+        rules = pl.Series([entry.key for entry in self.audited], dtype=pl.String)
+        columns = [rules.gather(np.repeat(np.arange(rules.len()), groups.size)).alias("rule")]
+        columns += cells.groups.select(keys)[np.tile(groups, rules.len())].get_columns()
+        for measure in measures:
+            series = [(None if measure == "activity" else rule, measure, None) for rule in rules]
+            places = cells.places(series, groups)
+            columns += [cells.rows["shown"].gather(places).alias(measure)]
+            columns += [cells.rows["withheld"].gather(places).alias(f"{measure}{WITHHELD}")]
+        return pl.DataFrame(columns).select(~selectors.ends_with(WITHHELD), selectors.ends_with(WITHHELD))
 
     def total(self, rule: str | None, measure: str, item: str | None = None) -> tuple[int | None, bool]:
         """Return one count over the whole extract as it may be shown.
@@ -365,18 +370,6 @@ class Counts:
     def _totals(self) -> dict[tuple[str | None, str, str | None], tuple[int | None, bool]]:
         rows = self.cells.filter(pl.col("table") == "total").select("rule", "measure", "item", "shown", "withheld")
         return {tuple(series): (shown, is_withheld) for *series, shown, is_withheld in rows.iter_rows()}
-
-
-def _added_up(cube: pl.DataFrame, keys: Sequence[str]) -> pl.DataFrame:
-    """Return counts added up by some columns; in streams, which use all cores where there are few groups."""
-    return cube.lazy().group_by(keys).agg(pl.col("count").sum()).collect(engine="streaming")
-
-
-def _in_order(rows: pl.DataFrame, columns: Mapping[str, pl.Expr]) -> pl.DataFrame:
-    """Return rows in the order of columns worked out from them, as text: providers, units, months, values."""
-    names = [name for name in _ORDER if name in columns]
-    order = rows.with_columns(columns[name].cast(pl.String).alias(name) for name in names)
-    return rows[order.select(pl.arg_sort_by(names, nulls_last=True)).to_series()]
 
 
 def shown_as(name: str) -> pl.Expr:

@@ -231,9 +231,8 @@ def _strata(counts: Counts, field: str, strata: Sequence[str], compared_rules: C
     """
     keys = list(dict.fromkeys(["rule", field, *strata]))
     of_rule = {"eligible": "comparable", "flagged": "compared"}
-    cube = counts.exact_cube.filter(pl.col("measure").is_in([*of_rule, *of_rule.values()]))
     # Rules and measures are compared after adding up, when far fewer rows are left.
-    added = cube.group_by([*keys, "measure"]).agg(pl.col("count").sum()).cast(dict.fromkeys(keys, pl.String))
+    added = counts.sums.by([*keys, "measure"], [*of_rule, *of_rule.values()]).cast(dict.fromkeys(keys, pl.String))
     is_part, measure = pl.col("rule").is_in(list(compared_rules)), pl.col("measure")
     chosen = {name: pl.when(is_part).then(measure == part).otherwise(measure == name) for name, part in of_rule.items()}
     sums = [pl.col("count").filter(is_counted).sum().alias(name) for name, is_counted in chosen.items()]

@@ -22,6 +22,7 @@ from ebi_rules.engines.registry import find_engine
 from ebi_rules.layouts.binding import Binding
 from ebi_rules.layouts.scope import Scope
 from ebi_rules.provider_audit.audit_tables import AuditTables
+from ebi_rules.provider_audit.cube_sums import CubeSums
 from ebi_rules.provider_audit.merged_providers import merger_hints
 from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
@@ -188,7 +189,7 @@ def audit_cube(
     paths, counts, warnings = _read_cubes(cube, replace_months)
     _require_dimensions(dimensions_of(counts), chosen_settings)
     chosen = _rules_of_cube(counts, rules)
-    by_provider = counts.group_by(*_COUNTED, "provider").agg(pl.col("count").sum()).cast(_TEXTS)
+    by_provider = CubeSums(counts).by([*_COUNTED, "provider"]).cast(_TEXTS)
     sums = by_provider.group_by(_COUNTED).agg(pl.col("count").sum())
     audited = _safe_first(_audited_in(sums, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
     require_consistent(by_provider, audited)

@@ -21,25 +21,24 @@ def require_consistent(counts: pl.DataFrame, audited: Iterable[AuditedRule]) -> 
         counts: The counts of a cube: rule, measure, item, provider (String), count.
         audited: The rules that are audited.
     """
-    activity = _of(counts, None, "activity", None)
+    by_series = counts.partition_by("rule", "measure", "item", as_dict=True, include_key=False)
+
+    def of(rule: str | None, measure: str, item: str | None = None) -> pl.DataFrame:
+        return by_series.get((rule, measure, item), counts.clear().select("provider", "count"))
+
+    activity = of(None, "activity")
     for entry in audited:
         of_rule = {"activity": activity}
-        of_rule |= {name: _of(counts, entry.key, name, None) for name in _WHOLE}
+        of_rule |= {name: of(entry.key, name) for name in _WHOLE}
         for part, whole in _WHOLE.items():
             _require(of_rule[part], of_rule[whole], f"{entry.key}: more is {part} than {_words(whole)}")
         before, name_before = activity, "activity"
         for name in entry.steps:
-            left = _of(counts, entry.key, "left", name)
+            left = of(entry.key, "left", name)
             _require(left, before, f"{entry.key}: more is left after {name} than {_before(name_before)}")
             before, name_before = left, name
         if entry.steps:
             _require(of_rule["flagged"], before, f"{entry.key}: more is flagged than is left after {name_before}")
-
-
-def _of(counts: pl.DataFrame, rule: str | None, measure: str, item: str | None) -> pl.DataFrame:
-    """Return a count by provider."""
-    keys = [pl.col("rule").eq_missing(pl.lit(rule, pl.String)), pl.col("item").eq_missing(pl.lit(item, pl.String))]
-    return counts.filter(pl.col("measure") == measure, *keys).select("provider", "count")
 
 
 def _require(part: pl.DataFrame, whole: pl.DataFrame, problem: str) -> None:

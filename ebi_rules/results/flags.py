@@ -18,7 +18,8 @@ from ebi_rules.engines.checked_extract import check_extract, checked_rows, field
 from ebi_rules.engines.extract import Extract, FrameExtract, Source
 from ebi_rules.engines.lazy_frames import collect, naming_damage
 from ebi_rules.engines.polars_engine import require_frame
-from ebi_rules.engines.polars_flags import DecidedRows, decide_rows, flag_columns
+from ebi_rules.engines.polars_flags import DecidedRows, decide_rows, flag_columns, flagged_keys
+from ebi_rules.engines.row_reader import RowReader
 from ebi_rules.results.opened_extract import as_extract
 from ebi_rules.rule_model.catalogue import RuleNames, choose_rules
 from ebi_rules.rule_model.rule_logic import DEFAULT, RuleLogic, criteria_of
@@ -48,21 +49,33 @@ class WrittenFlags:
 
 @dataclass(frozen=True)
 class _Flagged:
-    """An extract with the answers to the criteria of rules; its rows are not collected yet.
+    """An extract, and the rules that its rows are flagged by.
 
     Attributes:
         extract: The extract, with the fields that the criteria need.
         rules: The rules.
         criteria: Their criteria.
-        decided: The rows.
+        fields: The fields to check.
         warnings: What must be said of the rules.
     """
 
     extract: FrameExtract
     rules: Sequence[RuleLogic]
     criteria: Sequence[Criterion]
-    decided: DecidedRows
+    fields: Sequence[str]
     warnings: tuple[str, ...]
+
+    def decided(self, explain: bool) -> DecidedRows:
+        """Return the rows with the answers to the criteria, not yet read."""
+        return decide_rows(self.extract, self.criteria, explain, self.fields)
+
+    def keys_and_flags(self, explain: bool) -> tuple[RowReader, pl.LazyFrame]:
+        """Return what reads the rows, and their keys and flags, not yet read."""
+        if not explain:
+            return flagged_keys(self.extract, self.rules, self.criteria, self.fields)
+        decided = self.decided(explain)
+        flags = flag_columns(decided, self.rules, explain)
+        return decided.reader, decided.frame.select(*self.extract.binding.keys, *flags)
 
 
 @overload
@@ -137,13 +150,14 @@ def flag(
         [True, False]
     """
     opened = require_frame(as_extract(extract))
-    flagged = _flag(opened, rules, variant, explain, any_dataset=any_dataset)
+    flagged = _flag(opened, rules, variant, any_dataset=any_dataset)
     # The rows of a lazy frame are read when the caller collects it, which is too late to warn.
     checked = check_extract(flagged.extract, flagged.criteria)
     for text in (*flagged.warnings, *checked.notices):
         python_warnings.warn(text, ExtractWarning, stacklevel=2)
-    flags = flag_columns(flagged.decided, flagged.rules, explain)
-    frame = flagged.decided.frame.select([*map(pl.col, opened.table.schema), *flags])
+    decided = flagged.decided(explain)
+    flags = flag_columns(decided, flagged.rules, explain)
+    frame = decided.frame.select([*map(pl.col, opened.table.schema), *flags])
     if flagged.extract.kind == "lazy":
         return frame
     flags_and_rows = collect(frame)
@@ -202,19 +216,20 @@ def write_flags(
     require_apart(target_path, [*opened.paths, *map(Path, settings_files().values())])
     with whole_file(target_path, force) as target:
         progress("deciding rules and checking values")
-        flagged = _flag(opened, rules, variant, explain, skip_unavailable, any_dataset)
-        flags = flag_columns(flagged.decided, flagged.rules, explain)
-        rows = flagged.decided.frame.select(*opened.binding.keys, *flags)
-        reader = flagged.decided.reader
+        flagged = _flag(opened, rules, variant, skip_unavailable, any_dataset)
+        reader, rows = flagged.keys_and_flags(explain)
         with reading(reader), naming_damage():
             if target.suffix == CSV:
                 rows.with_columns(pl.col(pl.List(pl.String)).list.join(_BETWEEN_CODES)).sink_csv(target)
             else:
-                rows.sink_parquet(target)
+                # A higher level takes a quarter longer, for files of the same size.
+                rows.sink_parquet(target, compression="zstd", compression_level=1)
         checked = checked_rows(reader, flagged.criteria)
-        written = pl.scan_csv(target) if target.suffix == CSV else pl.scan_parquet(target)
-        counts = collect(written.select(pl.col(rule.key).sum() for rule in flagged.rules)).row(0)
-    by_key = dict(zip((rule.key for rule in flagged.rules), counts, strict=True))
+        # A CSV without rows does not say what its columns are.
+        types = dict.fromkeys((rule.key for rule in flagged.rules), pl.Boolean())
+        written = pl.scan_csv(target, schema_overrides=types) if target.suffix == CSV else pl.scan_parquet(target)
+        counts = collect(written.select(pl.col(name).sum() for name in types)).row(0)
+    by_key = dict(zip(types, counts, strict=True))
     warnings = (*flagged.warnings, *checked.notices)
     return WrittenFlags(checked.rows, by_key, opened.binding.layout.name, warnings)
 
@@ -223,7 +238,6 @@ def _flag(
     extract: FrameExtract,
     rules: RuleNames | None,
     variant: str,
-    explain: bool,
     skip_unavailable: bool = False,
     any_dataset: bool = False,
 ) -> _Flagged:
@@ -234,4 +248,4 @@ def _flag(
             raise UsageError(f"the extract already has a column {logic.key}, where the rule's flag would go.")
     criteria = criteria_of(logics)
     with_fields, fields = fields_to_read(extract, criteria)
-    return _Flagged(with_fields, logics, criteria, decide_rows(with_fields, criteria, explain, fields), tuple(warnings))
+    return _Flagged(with_fields, logics, criteria, fields, tuple(warnings))

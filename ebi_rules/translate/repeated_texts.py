@@ -17,11 +17,13 @@ class RepeatedTexts:
     Attributes:
         texts: Texts, of which some may be in no row.
         places: The place of each row's text.
+        rows: How many rows have each text.
         nulls: How many rows have no text.
     """
 
     texts: pl.Series
     places: Numbers
+    rows: Numbers
     nulls: int
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -20,15 +21,18 @@ SCHEMA = {
 }
 
 
-def withheld_cells(cells: Sequence[Cell], method: str = "hes") -> list[bool]:
-    frame = pl.DataFrame(cells, schema=SCHEMA, orient="row").with_columns(
+def _frame(cells: Sequence[Cell]) -> pl.DataFrame:
+    return pl.DataFrame(cells, schema=SCHEMA, orient="row").with_columns(
         rule=pl.lit("r"),
         step=pl.lit(None, pl.Int64),
         published=pl.lit(True),
         value=pl.lit(None, pl.String),
         unit=pl.lit(None, pl.String),
     )
-    return withheld(frame, method, Tables()).to_list()
+
+
+def withheld_cells(cells: Sequence[Cell], method: str = "hes") -> list[bool]:
+    return withheld(_frame(cells), method, Tables()).to_list()
 
 
 def months_of_one(counts: Sequence[int]) -> list[Cell]:
@@ -121,3 +125,16 @@ def test_settings_that_their_provider_reveals_are_withheld() -> None:
     whole = [("provider", "A", None, None, 12)]
     crossed = Tables(crossed={"provider_referral_setting": ("provider", "referral_setting")})
     assert _withheld_of_tables([*parts, *whole], crossed) == [True] * 12 + [False]
+
+
+def test_each_rule_is_protected_as_if_it_were_alone_wherever_its_counts_stand() -> None:
+    counts: dict[str | None, list[int]] = {None: [1] * 12, "b": [3, 4, 2, 30, 0], "a": [1, 0] * 6, "c": [1] * 12}
+    of_rules = [_frame(months_of_one(of_rule)).with_columns(rule=pl.lit(rule)) for rule, of_rule in counts.items()]
+    alone = [withheld(frame, "hes", Tables()).to_list() for frame in of_rules]
+    assert list(map(any, alone)) == [True, False, True, True]
+    together = pl.concat(of_rules, how="vertical_relaxed")
+    order = np.random.default_rng(3).permutation(together.height)
+    hidden = withheld(together[order], "hes", Tables()).to_numpy()
+    in_their_order = np.empty_like(hidden)
+    in_their_order[order] = hidden
+    assert in_their_order.tolist() == [mark for marks in alone for mark in marks]

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.engines import polars_groups, tally
+from ebi_rules.engines import key_ranges, tally
 from ebi_rules.engines.tally import Tally
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.synth.made_up_extract import write_extract
@@ -35,7 +35,7 @@ def test_parts_give_the_same_cube(
     settings = ebi.Settings(months=months)
     extract = ebi.open(folder, layout=layout, **children)
     whole = ebi.audit(extract, "2S", settings=settings)
-    monkeypatch.setattr(polars_groups, "_ROWS_IN_PART", 700)
+    monkeypatch.setattr(key_ranges, "_ROWS_IN_PART", 700)
     monkeypatch.setattr(tally, "_ROWS_AT_ONCE", 50)
     in_parts = ebi.audit(extract, "2S", settings=settings)
     assert in_parts.exact_cube.equals(whole.exact_cube)

@@ -1,6 +1,6 @@
 """Whole parquet files are read with texts as dictionaries: what is counted and found is what Polars reads."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
@@ -15,15 +15,17 @@ import ebi_rules as ebi
 from ebi_rules._support.progress import RowsDone, quiet
 from ebi_rules.criteria.parser import parse
 from ebi_rules.cube import cube_dimensions
-from ebi_rules.engines import polars_groups
+from ebi_rules.engines import key_ranges, row_groups
 from ebi_rules.engines.checked_extract import fields_to_read
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import DamagedExtractError
+from ebi_rules.engines.polars_groups import Grouping
 from ebi_rules.engines.registry import find_engine
 from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.engines.row_groups import repeated_texts as repeated_texts_of
 from ebi_rules.layouts.scope import EVERYTHING, Scope
+from ebi_rules.results.flags import write_flags
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.catalogue import choose_rules
 from ebi_rules.synth.made_up_extract import write_extract
@@ -83,6 +85,19 @@ def _counted(extract: FrameExtract, by: list[str], scope: Scope = EVERYTHING) ->
     return find_engine("polars").count_cube(extract, audited, cube_dimensions(by), scope, quiet)
 
 
+def _noting_row_groups(monkeypatch: pytest.MonkeyPatch) -> list[RowGroups]:
+    """Note what is read by row groups."""
+    read: list[RowGroups] = []
+    of_row_groups: Callable[..., Iterator[object]] = RowGroups.read
+
+    def note(groups: RowGroups, use: Callable[..., object]) -> Iterator[object]:
+        read.append(groups)
+        return of_row_groups(groups, use)
+
+    monkeypatch.setattr(RowGroups, "read", note)
+    return read
+
+
 @pytest.mark.parametrize("layout", list(_BY))
 @pytest.mark.parametrize("change", list(CHANGES))
 @pytest.mark.parametrize(("group", "files"), [(_ROWS, 1), (200, 3)])
@@ -91,9 +106,7 @@ def test_both_ways_of_reading_agree(
 ) -> None:
     extract = _extract(layout, CHANGES[change], tmp_path, group, files)
     monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
-    read: list[RowGroups] = []
-    of_row_groups = RowGroups.read
-    monkeypatch.setattr(RowGroups, "read", lambda groups, use: (read.append(groups), of_row_groups(groups, use)))
+    read = _noting_row_groups(monkeypatch)
     by_row_groups = _counted(extract, _BY[layout])
     assert len(read) == (change != "categories")
     monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
@@ -103,6 +116,31 @@ def test_both_ways_of_reading_agree(
     assert by_row_groups.rows == by_polars.rows
     assert by_row_groups.notices == by_polars.notices
     assert by_row_groups.findings == by_polars.findings
+
+
+@pytest.mark.parametrize("layout", list(_BY))
+@pytest.mark.parametrize("change", list(CHANGES))
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_flags_are_the_same_in_the_same_order(
+    layout: str, change: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extract = _extract(layout, CHANGES[change], tmp_path, 90, 2)
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    monkeypatch.setattr(row_groups, "_ROWS_AT_ONCE", 40)
+    read = _noting_row_groups(monkeypatch)
+    of_row_groups, of_polars = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    by_row_groups = write_flags(extract, of_row_groups, skip_unavailable=True)
+    assert len(read) == (change != "categories")
+    monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
+    assert write_flags(extract, of_polars, skip_unavailable=True) == by_row_groups
+    assert len(read) <= 1
+    assert _rows_of(of_row_groups).equals(_rows_of(of_polars))
+    assert by_row_groups.rows == _rows_of(of_row_groups).height
+    assert change == "no rows" or sum(by_row_groups.flagged.values()) > 0
+
+
+def _rows_of(flags: Path) -> pl.DataFrame:
+    return pl.read_csv(flags) if flags.suffix == ".csv" else pl.read_parquet(flags)
 
 
 def test_only_files_read_as_they_are_are_read_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,9 +171,9 @@ def test_a_damaged_row_group_is_an_error(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_texts_that_differ_in_most_rows_are_read_by_polars(tmp_path: Path) -> None:
     extract = _extract("ncdr-opa", CHANGES["as made"], tmp_path, _ROWS, 1)
-    counting = polars_groups.RowGroups(extract.table, ["Sex"], ["OPA_Ident"])
+    counting = RowGroups(extract.table, ["Sex"], ["OPA_Ident"])
     assert not counting.can_be_read()
-    assert polars_groups.RowGroups(extract.table, ["OPA_Ident"], ["Sex"]).can_be_read()
+    assert RowGroups(extract.table, ["OPA_Ident"], ["Sex"]).can_be_read()
 
 
 CHANGES_OF_KEYS: dict[str, tuple[bool, Change]] = {
@@ -153,24 +191,27 @@ CHANGES_OF_KEYS: dict[str, tuple[bool, Change]] = {
 }
 
 
+def _with_children(change: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> FrameExtract:
+    path = folder / "made.parquet"
+    write_extract(path, _ROWS, 4, layout="unified-sus-op")
+    _, changed = CHANGES_OF_KEYS[change]
+    children = {name: folder / f"made.{name}.parquet" for name in ("procedures", "diagnoses")}
+    for file in (path, *children.values()):
+        changed(pl.read_parquet(file)).write_parquet(file, row_group_size=200)
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    extract = ebi.open(path, layout="unified-sus-op", **children)
+    assert isinstance(extract, FrameExtract)
+    return extract
+
+
 @pytest.mark.parametrize("change", list(CHANGES_OF_KEYS))
 @pytest.mark.parametrize("in_part", [400, 1_000_000])
 def test_codes_of_child_tables_are_found_by_key(
     change: str, in_part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "made.parquet"
-    write_extract(path, _ROWS, 4, layout="unified-sus-op")
-    is_by_key, changed = CHANGES_OF_KEYS[change]
-    children = {name: tmp_path / f"made.{name}.parquet" for name in ("procedures", "diagnoses")}
-    for file in (path, *children.values()):
-        changed(pl.read_parquet(file)).write_parquet(file, row_group_size=200)
-    extract = ebi.open(path, layout="unified-sus-op", **children)
-    assert isinstance(extract, FrameExtract)
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
-    monkeypatch.setattr(polars_groups, "_ROWS_IN_PART", in_part)
-    read: list[RowGroups] = []
-    of_row_groups = RowGroups.read
-    monkeypatch.setattr(RowGroups, "read", lambda groups, use: (read.append(groups), of_row_groups(groups, use)))
+    extract, is_by_key = _with_children(change, tmp_path, monkeypatch), CHANGES_OF_KEYS[change][0]
+    monkeypatch.setattr(key_ranges, "_ROWS_IN_PART", in_part)
+    read = _noting_row_groups(monkeypatch)
     by_key = _counted(extract, [])
     assert len(read) == is_by_key
     monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
@@ -178,6 +219,19 @@ def test_codes_of_child_tables_are_found_by_key(
     assert by_key.cube.equals(joined.cube)
     assert (by_key.rows, by_key.notices, by_key.findings) == (joined.rows, joined.notices, joined.findings)
     assert by_key.cube.filter(measure="flagged")["count"].sum() > 0
+
+
+@pytest.mark.parametrize("change", list(CHANGES_OF_KEYS))
+def test_flags_of_child_tables_are_found_by_key(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    extract, is_by_key = _with_children(change, tmp_path, monkeypatch), CHANGES_OF_KEYS[change][0]
+    read = _noting_row_groups(monkeypatch)
+    by_key, joined = tmp_path / "a.csv", tmp_path / "b.csv"
+    written = write_flags(extract, by_key, skip_unavailable=True, any_dataset=True)
+    assert len(read) == is_by_key
+    monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
+    assert write_flags(extract, joined, skip_unavailable=True, any_dataset=True) == written
+    assert by_key.read_bytes() == joined.read_bytes()
+    assert sum(written.flagged.values()) > 0
 
 
 def _written(rows: pl.DataFrame, path: Path, **options: object) -> FrameExtract:
@@ -259,6 +313,7 @@ def test_a_dictionary_keeps_the_texts_that_rows_have() -> None:
     texts = repeated_texts_of(column)
     assert texts.texts.to_list() == ["b", "d", None]
     assert texts.places.tolist() == [1, 2, 0, 1, 2]
+    assert texts.rows.tolist() == [1, 2, 2]
     assert texts.nulls == 2
     without_nulls = repeated_texts_of(column.filter(pc.is_valid(column)))
     assert (without_nulls.texts.to_list(), without_nulls.nulls) == (["b", "d"], 0)
@@ -318,7 +373,7 @@ def test_other_row_groups_are_not_read_after_an_error(tmp_path: Path, monkeypatc
         raise ebi.ExtractError("no further")
 
     with pytest.raises(ebi.ExtractError, match="no further"):
-        RowGroups(extract.table, ["OPA_Ident"], ["Sex"]).read(refuse)
+        list(RowGroups(extract.table, ["OPA_Ident"], ["Sex"]).read(refuse))
     assert len(read) <= pl.thread_pool_size()
 
 
@@ -344,7 +399,7 @@ def test_a_file_that_changes_is_damage(change: str, tmp_path: Path, monkeypatch:
             path.unlink()
     assert not groups.can_be_read()
     with pytest.raises(DamagedExtractError):
-        groups.read(lambda rows, texts: None)
+        list(groups.read(lambda rows, texts: None))
 
 
 @pytest.mark.parametrize("field", ["age", "sex"])
@@ -357,7 +412,7 @@ def test_a_field_may_have_any_number_of_criteria(field: str, criteria: int, tmp_
     texts = [f"{field} >= {low}" if field == "age" else f"{field} = '{low}'" for low in range(criteria)]
     asked = [parse(text, {}) for text in texts]
     fields = list(extract.binding.fields)
-    grouping = polars_groups.Grouping(*fields_to_read(extract, asked, fields), asked, ["provider"])
+    grouping = Grouping(*fields_to_read(extract, asked, fields), asked, ["provider"])
     groups = grouping.groups(RowsDone(quiet, "counting", _ROWS))
     values = pl.read_parquet(path).select(
         age=pl.coalesce("Age_at_Start_of_Episode_SUS", "Der_Age_at_CDS_Activity_Date"), sex="Sex"
