@@ -30,7 +30,7 @@ def _of_entry(counts: Counts, entry: Entry, table: str) -> pl.DataFrame:
     # What is left at the end is what is flagged, and is shown or withheld as that count is.
     lefts = [(entry.key, "left", name) for name in entry.steps[:-1]]
     series = [(None, "activity", None), *lefts, (entry.key, "flagged", None)][: len(entry.steps) + 1]
-    first = np.array([cells.first.get(each, 0) for each in series])
+    first = np.array([cells.first[each] for each in series if providers.size], np.int64)
     step, criterion = pl.Series(range(len(series)), dtype=pl.Int32), pl.Series([None, *entry.steps], dtype=pl.String)
     steps = np.tile(np.arange(len(series)), providers.size)
     provider = pl.lit(ALL_PROVIDERS) if table == "total" else pl.col("provider")

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import polars as pl
 import pyarrow as pa
@@ -27,7 +29,8 @@ from ebi_rules.engines.row_groups import repeated_texts as repeated_texts_of
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.results.flags import write_flags
 from ebi_rules.rule_model.audited_rule import AuditedRule
-from ebi_rules.rule_model.catalogue import choose_rules
+from ebi_rules.rule_model.catalogue import choose_rules, rules_of_dataset
+from ebi_rules.rule_model.rule import Rule
 from ebi_rules.synth.made_up_extract import write_extract
 from ebi_rules.translate import repeated_texts
 
@@ -65,10 +68,21 @@ def _first_text(rows: pl.DataFrame) -> str:
     return next(name for name, dtype in rows.schema.items() if dtype == pl.String and name.lower().startswith("a"))
 
 
+@cache
+def _made(layout: str, table: str = "") -> pl.DataFrame:
+    """Return a made-up extract, or one of the tables beside it."""
+    with TemporaryDirectory() as folder:
+        write_extract(Path(folder) / "made.parquet", _ROWS, 4, layout=layout)
+        return pl.read_parquet(Path(folder) / f"made{table}.parquet")
+
+
+@cache
+def _rules(dataset: str) -> list[Rule]:
+    return rules_of_dataset(None, dataset)
+
+
 def _extract(layout: str, change: Change, folder: Path, group: int, files: int) -> FrameExtract:
-    write_extract(folder / "made.parquet", _ROWS, 4, layout=layout)
-    rows = change(pl.read_parquet(folder / "made.parquet"))
-    (folder / "made.parquet").unlink()
+    rows = change(_made(layout))
     (folder / "files").mkdir()
     size = max(1, -(-rows.height // files))
     for number in range(files):
@@ -80,7 +94,7 @@ def _extract(layout: str, change: Change, folder: Path, group: int, files: int) 
 
 
 def _counted(extract: FrameExtract, by: list[str], scope: Scope = EVERYTHING) -> CountedCube:
-    chosen = choose_rules(None, "default", extract.binding, skip_unavailable=True)[0]
+    chosen = choose_rules(_rules(extract.binding.layout.dataset), "default", extract.binding, skip_unavailable=True)[0]
     audited = [AuditedRule.of(rule, rule, extract.binding) for _, rule in chosen]
     return find_engine("polars").count_cube(extract, audited, cube_dimensions(by), scope, quiet)
 
@@ -193,11 +207,10 @@ CHANGES_OF_KEYS: dict[str, tuple[bool, Change]] = {
 
 def _with_children(change: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> FrameExtract:
     path = folder / "made.parquet"
-    write_extract(path, _ROWS, 4, layout="unified-sus-op")
     _, changed = CHANGES_OF_KEYS[change]
     children = {name: folder / f"made.{name}.parquet" for name in ("procedures", "diagnoses")}
-    for file in (path, *children.values()):
-        changed(pl.read_parquet(file)).write_parquet(file, row_group_size=200)
+    for file, table in ((path, ""), *((file, f".{name}") for name, file in children.items())):
+        changed(_made("unified-sus-op", table)).write_parquet(file, row_group_size=200)
     monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     extract = ebi.open(path, layout="unified-sus-op", **children)
     assert isinstance(extract, FrameExtract)
@@ -241,13 +254,6 @@ def _written(rows: pl.DataFrame, path: Path, **options: object) -> FrameExtract:
     return opened
 
 
-def _made(folder: Path) -> pl.DataFrame:
-    write_extract(folder / "made.parquet", _ROWS, 4, layout="ncdr-opa")
-    rows = pl.read_parquet(folder / "made.parquet")
-    (folder / "made.parquet").unlink()
-    return rows
-
-
 def _require_same(extract: FrameExtract, monkeypatch: pytest.MonkeyPatch) -> CountedCube:
     monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     by_row_groups = _counted(extract, [])
@@ -266,7 +272,7 @@ def test_texts_that_are_no_utf8_are_damage(
     column: str, broken: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
-    table = _made(tmp_path).to_arrow(compat_level=pl.CompatLevel.oldest())
+    table = _made("ncdr-opa").to_arrow(compat_level=pl.CompatLevel.oldest())
     cells = [None if cell is None else cell.encode() for cell in table[column].to_pylist()]
     cells[700] = broken
     offsets = [0, *accumulate(len(cell or b"") for cell in cells)]
@@ -282,7 +288,7 @@ def test_texts_that_are_no_utf8_are_damage(
 
 @pytest.mark.parametrize("empty", ["alone", "first", "first group"])
 def test_row_groups_without_rows(empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = _made(tmp_path)
+    rows = _made("ncdr-opa")
     folder = tmp_path / "files"
     folder.mkdir()
     if empty == "first group":
@@ -302,7 +308,7 @@ def test_row_groups_without_rows(empty: str, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(("field", "column"), [("id", "Der_Provider_Site_Code"), ("age", "Sex"), ("site", "Sex")])
 def test_a_column_may_be_two_fields(field: str, column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "two.parquet"
-    _made(tmp_path).write_parquet(path)
+    _made("ncdr-opa").write_parquet(path)
     extract = ebi.open(path, layout="ncdr-opa", columns={field: column})
     assert isinstance(extract, FrameExtract)
     _require_same(replace(extract, checks_keys=False), monkeypatch)
@@ -323,7 +329,7 @@ def test_a_dictionary_keeps_the_texts_that_rows_have() -> None:
 def test_columns_that_polars_and_arrow_read_otherwise_are_left_to_polars(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = _made(tmp_path).to_arrow(compat_level=pl.CompatLevel.oldest())
+    table = _made("ncdr-opa").to_arrow(compat_level=pl.CompatLevel.oldest())
     place = table.schema.get_field_index("Appointment_Date")
     dtype = pa.date64() if kind == "date64" else pa.timestamp("us", "Europe/London")
     path = tmp_path / "days.parquet"
@@ -339,7 +345,7 @@ def test_columns_that_polars_and_arrow_read_otherwise_are_left_to_polars(
 def test_texts_of_a_dictionary_that_no_row_has_are_not_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = _made(tmp_path).to_arrow(compat_level=pl.CompatLevel.oldest())
+    table = _made("ncdr-opa").to_arrow(compat_level=pl.CompatLevel.oldest())
     codes = pa.DictionaryArray.from_arrays(
         pa.array([0] * (_ROWS - 3) + [1, None, 1], pa.int32()),
         pa.array(["W1^Z2", "U05.1", *(f'["X{n}"]: u:1' for n in range(400))]),
@@ -363,7 +369,7 @@ def test_texts_of_a_dictionary_that_no_row_has_are_not_looked_at(
 
 def test_other_row_groups_are_not_read_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "made.parquet"
-    _made(tmp_path).write_parquet(path, row_group_size=10)
+    _made("ncdr-opa").write_parquet(path, row_group_size=10)
     extract = ebi.open(path, layout="ncdr-opa")
     assert isinstance(extract, FrameExtract)
     read: list[int] = []
@@ -381,7 +387,7 @@ def test_other_row_groups_are_not_read_after_an_error(tmp_path: Path, monkeypatc
 def test_a_file_that_changes_is_damage(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     path = tmp_path / "made.parquet"
-    rows = _made(tmp_path)
+    rows = _made("ncdr-opa")
     rows.write_parquet(path, row_group_size=300)
     extract = ebi.open(path, layout="ncdr-opa")
     assert isinstance(extract, FrameExtract)
@@ -406,7 +412,7 @@ def test_a_file_that_changes_is_damage(change: str, tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("criteria", [61, 62, 63, 64, 130])
 def test_a_field_may_have_any_number_of_criteria(field: str, criteria: int, tmp_path: Path) -> None:
     path = tmp_path / "made.parquet"
-    _made(tmp_path).write_parquet(path)
+    _made("ncdr-opa").write_parquet(path)
     extract = ebi.open(path, layout="ncdr-opa")
     assert isinstance(extract, FrameExtract)
     texts = [f"{field} >= {low}" if field == "age" else f"{field} = '{low}'" for low in range(criteria)]
