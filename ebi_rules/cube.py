@@ -136,7 +136,7 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     columns = _cube_columns(frame)
     others = [name for name in columns if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
     dimensions = [*STANDARD_DIMENSIONS, *others]
-    texts = {name: changed(frame[columns[name]], _clean).alias(name) for name in schema(dimensions) if name in columns}
+    texts = {name: changed(frame[columns[name]], _clean).alias(name) for name in list(schema(dimensions))[:-1]}
     count = frame.select(_whole_number(columns["count"], frame.schema)).to_series()
     cube = pl.DataFrame({**texts, "count": count})
     cube = cube.with_columns(changed(cube["month"], _clean_months))

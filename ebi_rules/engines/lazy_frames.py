@@ -45,7 +45,7 @@ def naming_damage() -> Iterator[None]:
     """
     try:
         yield
-    except (pl.exceptions.PanicException, pl.exceptions.ComputeError) as error:
+    except (pl.exceptions.PanicException, pl.exceptions.ComputeError, OSError) as error:
         if any(sign in str(error) for sign in DISK_FULL):
             raise EngineError("the disk has no space for the output. No partial output is left.") from None
         if isinstance(error, pl.exceptions.PanicException) or any(sign in str(error) for sign in _DAMAGE):

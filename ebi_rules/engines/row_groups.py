@@ -62,15 +62,16 @@ class RowGroups:
                 return False
             groups = self._groups()
             _, texts_of_first = next(self._batches(*groups[0])) if groups else (None, {})
-        except (pa.ArrowException, OSError, DamagedExtractError):
-            return False  # Polars says what is wrong with it.
+        except (pa.ArrowException, OSError, DamagedExtractError, pl.exceptions.PanicException):
+            return False  # Polars reads it, or says what is wrong with it.
         return all(texts.are_few for texts in texts_of_first.values())
 
     def _is_like_table(self, arrow: pa.Schema) -> bool:
         """Return whether a file has the columns, in the types of the table."""
         # A name that two columns have is found nowhere.
         places = [arrow.get_field_index(name) for name in self._every]
-        if any(place < 0 for place in places):
+        # Polars reads the widest decimals from files, but does not take them from Arrow.
+        if any(place < 0 or pa.types.is_decimal256(arrow.field(place).type) for place in places):
             return False
         types = pl.Schema(pa.schema([arrow.field(place) for place in places]))
         return all(dtype == self._table.schema[name] for name, dtype in types.items())

@@ -117,7 +117,7 @@ def count_cube(
     """
     assert isinstance(extract, WarehouseExtract), "an engine counts what it opened"
     criteria = criteria_counted(audited)
-    needed = {name for criterion in criteria for name in fields_needed(criterion)}
+    needed = list(dict.fromkeys(name for criterion in criteria for name in fields_needed(criterion)))
     progress(f"{extract.engine}: checking values, 1 of 3")
     findings = find_odd_values(extract, [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED], scope)
     notices = [*notices_of(findings, needed), *absence_remarks(extract.binding, needed)]

@@ -100,7 +100,8 @@ class Binding:
 
     def absent(self, names: Iterable[str]) -> list[str]:
         """Return which of some coded fields the extract does not have, so that they are missing in every row."""
-        return [name for name in names if self.fields.get(name) == () and name != "age"]
+        asked = set(names)
+        return [name for name, columns in self.fields.items() if name in asked and columns == () and name != "age"]
 
     def named_columns(self, name: str) -> str:
         """Return the columns of a field for a message: those of the dates where age is worked out from them."""

@@ -11,6 +11,8 @@ from math import prod
 
 import polars as pl
 
+_GROUP = "group"
+
 
 @dataclass(frozen=True, repr=False)
 class CubeSums:
@@ -42,19 +44,31 @@ class CubeSums:
         if measures is not None:
             cube = cube.filter(pl.col("measure").is_in(list(measures)))
         total = pl.col("count").sum()
-        sizes = [self._sizes[name] for name in keys]
-        if prod(sizes) >= 2**64:
-            return cube.group_by(keys).agg(total).collect(engine="streaming")
-        packed = pl.lit(0, pl.UInt64)
-        for name, size in zip(keys, sizes, strict=True):
-            packed = packed * size + pl.col(name).to_physical().fill_null(size - 1).cast(pl.UInt64)
-        sums = cube.select("count", key=packed).group_by("key").agg(total).collect(engine="streaming")
-        columns, left = [], pl.col("key")
-        for name, size in zip(reversed(keys), reversed(sizes), strict=True):
+        group = self.group(keys)
+        if len(group) > 1:
+            return cube.group_by(group).agg(total).collect(engine="streaming")
+        sums = cube.select(*group, "count").group_by(_GROUP).agg(total).collect(engine="streaming")
+        columns, left = [], pl.col(_GROUP)
+        for name in reversed(keys):
+            size = self._sizes[name]
             number = (left % size).cast(pl.UInt32)
             columns.append(pl.when(number < size - 1).then(number).cat.to(pl.Categorical()).alias(name))
             left = left // size
         return sums.select(*reversed(columns), "count")
+
+    def group(self, keys: Sequence[str]) -> list[pl.Expr]:
+        """Return what rows of one group have in common: one number, made of those of the keys, or the keys themselves.
+
+        Args:
+            keys: The columns that the group is by.
+        """
+        sizes = [self._sizes[name] for name in keys]
+        if prod(sizes) >= 2**64:
+            return [pl.col(name) for name in keys]
+        number = pl.lit(0, pl.UInt64)
+        for name, size in zip(keys, sizes, strict=True):
+            number = number * size + pl.col(name).to_physical().fill_null(size - 1).cast(pl.UInt64)
+        return [number.alias(_GROUP)]
 
     @cached_property
     def _sizes(self) -> dict[str, int]:

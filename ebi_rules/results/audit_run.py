@@ -28,7 +28,7 @@ from ebi_rules.provider_audit.plausible_months import without_stray_months
 from ebi_rules.provider_audit.practitioners import CAUTION, practitioner_fields, with_pseudonyms
 from ebi_rules.provider_audit.settings import Settings
 from ebi_rules.results.audit_result import Audit
-from ebi_rules.results.cube_consistency import require_consistent
+from ebi_rules.results.cube_consistency import require_activity, require_consistent
 from ebi_rules.results.earlier_cube import EarlierCube, read_earlier_cube
 from ebi_rules.results.input_records import file_record, input_records, settings_records
 from ebi_rules.results.opened_extract import as_extract
@@ -189,7 +189,9 @@ def audit_cube(
     paths, counts, warnings = _read_cubes(cube, replace_months)
     _require_dimensions(dimensions_of(counts), chosen_settings)
     chosen = _rules_of_cube(counts, rules)
-    by_provider = CubeSums(counts).by([*_COUNTED, "provider"]).cast(_TEXTS)
+    sums_of_counts = CubeSums(counts)
+    require_activity(sums_of_counts)
+    by_provider = sums_of_counts.by([*_COUNTED, "provider"]).cast(_TEXTS)
     sums = by_provider.group_by(_COUNTED).agg(pl.col("count").sum())
     audited = _safe_first(_audited_in(sums, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
     require_consistent(by_provider, audited)

@@ -157,3 +157,14 @@ def test_steps_that_fit_in_all_but_not_at_each_provider_are_refused(audit: ebi.A
     wrong = cube.with_columns(moved.otherwise(pl.col("provider").cast(pl.String)).alias("provider"))
     with pytest.raises(ebi.ExtractError, match=r"more is left after|more is flagged than is left"):
         ebi.audit_cube(read_cube(wrong))
+
+
+@pytest.mark.parametrize("method", ["hes", "none"])
+@pytest.mark.parametrize(("field", "other"), [("month", "2024-05"), ("sex", "2"), ("age_band", None)])
+@pytest.mark.parametrize("measure", ["flagged", "eligible"])
+def test_what_a_group_without_activity_has_is_refused(field: str, other: str | None, measure: str, method: str) -> None:
+    """The provider's counts fit together, and those of its months or sexes do not."""
+    is_moved = pl.col("measure") == measure
+    cube = _small_cube().with_columns(pl.when(is_moved).then(pl.lit(other)).otherwise(field).alias(field))
+    with pytest.raises(ebi.ExtractError, match=f"more is {measure} than there is activity, in 1 group"):
+        ebi.audit_cube(cube, settings=ebi.Settings(disclosure=method))

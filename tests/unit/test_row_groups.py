@@ -341,6 +341,22 @@ def test_columns_that_polars_and_arrow_read_otherwise_are_left_to_polars(
     assert _require_same(extract, monkeypatch).rows == _ROWS
 
 
+@pytest.mark.parametrize("column", ["OPA_Ident", "Age_at_Start_of_Episode_SUS"])
+def test_decimals_that_polars_does_not_take_from_arrow_are_left_to_it(
+    column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = _made("ncdr-opa").to_arrow(compat_level=pl.CompatLevel.oldest())
+    numbers = table[column].cast(pa.decimal128(30, 0)).cast(pa.decimal256(30, 0))
+    path = tmp_path / "wide.parquet"
+    pq.write_table(table.set_column(table.schema.get_field_index(column), column, numbers), path)
+    extract = ebi.open(path, layout="ncdr-opa")
+    assert isinstance(extract, FrameExtract)
+    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+    assert not RowGroups(extract.table, [column], ["Sex"]).can_be_read()
+    assert RowGroups(extract.table, ["Der_Age_at_CDS_Activity_Date"], ["Sex"]).can_be_read()
+    assert write_flags(extract, tmp_path / "flags.parquet", "2S").rows == _ROWS
+
+
 def test_texts_of_a_dictionary_that_no_row_has_are_not_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
