@@ -174,3 +174,9 @@ def test_the_documentation_names_every_field() -> None:
     _, _, fields = text.partition("Canonical fields: ")
     named = set(re.findall(r"\w+", fields.partition("\n\n")[0]))
     assert {*FIELDS, *CODE_FIELDS} <= named
+
+
+def test_absent_fields_are_in_the_order_of_the_layout() -> None:
+    binding = bind(find_layout("dids-national"))
+    assert binding.absent(["cancer_pathway", "sex", "priority"]) == ["priority", "cancer_pathway"]
+    assert binding.absent(["priority", "cancer_pathway"]) == ["priority", "cancer_pathway"]
