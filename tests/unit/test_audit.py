@@ -297,3 +297,25 @@ def test_coding_is_low_below_three_quarters_of_the_share_overall(coded: int, low
     frame = frame_of(["2024-01-31"] * 1_100, providers).with_columns(pl.Series("Der_Procedure_All", codes))
     table = ebi.audit(frame, ["2S"], settings=EXACT).providers
     assert dict(table.select("provider", "low_coding").iter_rows()) == {"ZZ1": False, "ZZ2": low}
+
+
+@pytest.mark.parametrize("method", ["hes", "none"])
+def test_a_rule_has_the_counts_that_it_has_alone(method: str, tmp_path: Path) -> None:
+    path = tmp_path / "apcs.parquet"
+    write_extract(path, 8_000, seed=3, layout="ncdr-apcs")
+    opened, settings = ebi.open(path), ebi.Settings(disclosure=method)
+    names = ["2Q", "1M", "2E"]
+    together = ebi.audit(opened, names, settings=settings).tables
+    assert together.counts.cells["withheld"].any() == (method == "hes")
+    for name in names:
+        alone = ebi.audit(opened, name, settings=settings).tables
+        (entry,) = alone.audited
+        is_of_rule = pl.col("rule") == entry.key
+        assert together.counts.cells.filter(is_of_rule).equals(alone.counts.cells.filter(is_of_rule))
+        for table in ("total", "provider", "month", "provider_month", "provider_quarter", "sex"):
+            assert together.counts.table(table).filter(is_of_rule).equals(alone.counts.table(table))
+        assert together.attrition.filter(is_of_rule).equals(alone.attrition)
+        # Each count stands where its own rule, measure and group are.
+        cells = alone.counts.cells.filter(pl.col("table") == "provider", is_of_rule, pl.col("measure") == "flagged")
+        joined = alone.counts.table("provider").join(cells, on=["rule", "provider"], nulls_equal=True, how="left")
+        assert joined["flagged"].equals(joined["shown"], check_names=False)

@@ -40,5 +40,5 @@ def test_more_keys_than_one_number_can_hold_are_added_up_too() -> None:
     cube = pl.concat([_cube(800, 700)] * 2)
     wide = cube.with_columns(pl.col("provider").alias(f"unit {number}") for number in range(3))
     keys += [name for name in wide.columns if name.startswith("unit")]
-    assert CubeSums(wide).by(keys)["count"].sum() == cube["count"].sum()
-    assert CubeSums(wide).by(keys).height == 800
+    expected = wide.group_by(keys).agg(pl.col("count").sum())
+    assert CubeSums(wide).by(keys).sort(keys).equals(expected.sort(keys))

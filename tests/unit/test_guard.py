@@ -138,3 +138,28 @@ def test_each_rule_is_protected_as_if_it_were_alone_wherever_its_counts_stand() 
     in_their_order = np.empty_like(hidden)
     in_their_order[order] = hidden
     assert in_their_order.tolist() == [mark for marks in alone for mark in marks]
+
+
+def _grid(counts: Sequence[Sequence[int]]) -> list[Cell]:
+    """Return the counts of providers by month, followed by the sums of providers, of months, and of all."""
+    months = [f"2024-{place:02d}" for place, _ in enumerate(counts[0], start=1)]
+    cells: list[Cell] = []
+    for provider, of_provider in zip("ABC", counts, strict=False):
+        cells += [
+            ("flagged", None, "provider_month", provider, month, count)
+            for month, count in zip(months, of_provider, strict=True)
+        ]
+    sums = [("provider", provider, None, sum(row)) for provider, row in zip("ABC", counts, strict=False)]
+    sums += [("month", None, month, sum(row)) for month, row in zip(months, zip(*counts, strict=True), strict=True)]
+    cells += [("flagged", None, *each) for each in (*sums, ("total", None, None, sum(map(sum, counts))))]  # type: ignore[misc]
+    return cells
+
+
+def test_what_only_several_steps_of_arithmetic_reveal_is_withheld() -> None:
+    """B has 9 or more, as one of its months has 8 or more; all have 12 or fewer; so that A has 2 or 3."""
+    assert withheld_cells(_grid([[1, 2], [8, 1]])) == [True] * 4 + [False, False, False, True, False]
+
+
+def test_a_sum_is_looked_at_again_when_its_whole_or_one_of_its_parts_is_known_better() -> None:
+    hidden = withheld_cells(_grid([[0, 9, 1, 1], [8, 1, 1, 1]]))
+    assert hidden == [True] * 8 + [False, False, False, False, True, True, False]
