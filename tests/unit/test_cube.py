@@ -168,3 +168,19 @@ def test_what_a_group_without_activity_has_is_refused(field: str, other: str | N
     cube = _small_cube().with_columns(pl.when(is_moved).then(pl.lit(other)).otherwise(field).alias(field))
     with pytest.raises(ebi.ExtractError, match=f"more is {measure} than there is activity, in 1 group"):
         ebi.audit_cube(cube, settings=ebi.Settings(disclosure=method))
+
+
+def test_days_and_treatment_functions_that_a_warehouse_counts_by_group_are_put_into_their_form() -> None:
+    def counted(measure: str, sex: str, count: int, item: str | None = None) -> pl.DataFrame:
+        row = _small_cube().filter(measure="activity")
+        return row.with_columns(
+            measure=pl.lit(measure), sex=pl.lit(sex), count=pl.lit(count), item=pl.lit(item, pl.String)
+        )
+
+    days = [counted("first_date", "1", 20240403), counted("first_date", "2", 20240402)]
+    treatments = [counted("treatment", "1", 500, "110"), counted("treatment", "2", 400, " 110 ")]
+    cube = read_cube(pl.concat([_small_cube(), *days, *treatments]))
+    columns = ["provider", "month", "sex", "item", "count"]
+    assert cube.filter(measure="first_date").select(columns).rows() == [(None, "2024-04", None, None, 20240402)]
+    assert cube.filter(measure="treatment").select(columns).rows() == [("ZZ1", "2024-04", None, "110", 900)]
+    assert read_cube(cube).equals(cube)
