@@ -174,7 +174,7 @@ def test_days_and_treatment_functions_that_a_warehouse_counts_by_group_are_put_i
     def counted(measure: str, sex: str, count: int, item: str | None = None) -> pl.DataFrame:
         row = _small_cube().filter(measure="activity")
         return row.with_columns(
-            measure=pl.lit(measure), sex=pl.lit(sex), count=pl.lit(count), item=pl.lit(item, pl.String)
+            measure=pl.lit(measure), sex=pl.lit(sex), count=pl.lit(count, pl.Int64), item=pl.lit(item, pl.String)
         )
 
     days = [counted("first_date", "1", 20240403), counted("first_date", "2", 20240402)]
