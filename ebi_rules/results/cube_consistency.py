@@ -1,4 +1,4 @@
-"""Check that what a cube counts of a rule can be: no part is larger than what it is a part of, at any provider."""
+"""Check that what a cube counts of a rule can be: no part is larger than its whole, at any provider or in any group."""
 
 from collections.abc import Iterable
 from typing import NoReturn
