@@ -129,7 +129,8 @@ def flagged_keys(
         What reads the rows; and the columns of the key, with one boolean column per rule, named by its key.
     """
     keys, reader = extract.binding.keys, _reader(extract, criteria, fields)
-    files = WholeFiles.of(reader, [name for name, of_field in reader.code_atoms.items() if of_field], keys)
+    of_codes = {atom.code_field for atom in _atoms(criteria) if isinstance(atom, CodeAtom)}
+    files = WholeFiles.of(reader, of_codes, keys)
     if files is None:
         decided = decide_rows(extract, criteria, fields=fields)
         return decided.reader, decided.frame.select(*keys, *flag_columns(decided, rules))

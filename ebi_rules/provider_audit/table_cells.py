@@ -9,7 +9,7 @@ import polars as pl
 
 from ebi_rules.translate.view_table import Numbers
 
-Series = tuple[str | None, str, str | None]
+SeriesKey = tuple[str | None, str, str | None]
 """What identifies a series of counts: rule, measure, item."""
 
 _ORDER = ("rule", "measure", "item", "provider", "unit", "month", "value")
@@ -32,14 +32,14 @@ class TableCells:
         return self.rows.filter(pl.col("measure") == "activity")
 
     @cached_property
-    def first(self) -> dict[Series, int]:
+    def first(self) -> dict[SeriesKey, int]:
         """The place of the first cell of each series."""
         if not self.groups.height:
             return {}
         firsts = self.rows.select("rule", "measure", "item").gather_every(self.groups.height)
         return {series: place * self.groups.height for place, series in enumerate(firsts.iter_rows())}
 
-    def places(self, series: Iterable[Series], groups: Numbers) -> pl.Series:
+    def places(self, series: Iterable[SeriesKey], groups: Numbers) -> pl.Series:
         """Return the places of the cells of some series, one series after the other; null if there is no such series.
 
         Args:

@@ -190,11 +190,11 @@ def audit_cube(
     _require_dimensions(dimensions_of(counts), chosen_settings)
     chosen = _rules_of_cube(counts, rules)
     sums_of_counts = CubeSums(counts)
-    require_activity(sums_of_counts)
     by_provider = sums_of_counts.by([*_COUNTED, "provider"]).cast(_TEXTS)
     sums = by_provider.group_by(_COUNTED).agg(pl.col("count").sum())
     audited = _safe_first(_audited_in(sums, rule, rule.variant(chosen_settings.variant)) for rule in chosen)
     require_consistent(by_provider, audited)
+    require_activity(sums_of_counts)
     keys = [rule.key for rule in chosen]
     if not set(sums["rule"].drop_nulls().cast(pl.String)).issubset(keys):
         counts = counts.filter(pl.col("rule").is_null() | pl.col("rule").is_in(keys))

@@ -6,12 +6,15 @@ from typing import NoReturn
 import polars as pl
 
 from ebi_rules._support.errors import ExtractError
-from ebi_rules.cube import dimensions_of
+from ebi_rules.cube import DAY_MEASURES, TREATMENT, dimensions_of
 from ebi_rules.provider_audit.cube_sums import CubeSums
 from ebi_rules.rule_model.audited_rule import AuditedRule
 
 _WHOLE = {"flagged": "eligible", "eligible": "activity"}
 """What a count is a part of."""
+
+_OF_CODES = ("codes", "invalid")
+"""Measures that count codes and not activity."""
 
 
 def require_consistent(counts: pl.DataFrame, audited: Iterable[AuditedRule]) -> None:
@@ -45,20 +48,22 @@ def require_consistent(counts: pl.DataFrame, audited: Iterable[AuditedRule]) -> 
 
 
 def require_activity(sums: CubeSums) -> None:
-    """Raise `ExtractError` if a rule counts more activity in a group, such as a provider's month, than there is.
+    """Raise `ExtractError` if more is counted of a group, such as a provider's month, than it has activity.
 
     Args:
         sums: The sums of the cube.
     """
-    group = sums.group(dimensions_of(sums.cube))
-    activity = sums.cube.filter(pl.col("measure") == "activity").select(*group, activity="count")
-    counted = sums.cube.filter(pl.col("measure").is_in(list(_WHOLE))).select("rule", "measure", *group, "count")
-    keys = [each.meta.output_name() for each in group]
-    both = counted.join(activity, on=keys, how="left", nulls_equal=True)
-    wrong = both.filter(pl.col("count") > pl.col("activity").fill_null(0))
+    cube, group = sums.cube.lazy(), sums.group(dimensions_of(sums.cube))
+    activity = cube.filter(pl.col("measure") == "activity").select(*group, activity="count")
+    of_activity = cube.filter(~pl.col("measure").is_in(["activity", *DAY_MEASURES, TREATMENT]))
+    counted = of_activity.select("rule", "measure", *group, "count")
+    both = counted.join(activity, on=[each.meta.output_name() for each in group], how="left", nulls_equal=True)
+    # An activity may have several codes.
+    is_more = (pl.col("count") > pl.col("activity")) & ~pl.col("measure").is_in(_OF_CODES)
+    wrong = both.filter(is_more | pl.col("activity").is_null()).collect(engine="streaming")
     if wrong.height:
         rule, measure = wrong.select(pl.col("rule", "measure").cast(pl.String)).sort("rule", "measure").row(0)
-        _refuse(f"{rule}: more is {measure} than there is activity", wrong.height, "group")
+        _refuse(f"{f'{rule}: ' if rule else ''}more is {measure} than there is activity", wrong.height, "group")
 
 
 def _require(part: pl.DataFrame, whole: pl.DataFrame, problem: str) -> None:

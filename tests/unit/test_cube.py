@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
-from ebi_rules.cube import in_order, read_cube, schema
+from ebi_rules.cube import OF_RULES, in_order, read_cube, schema
 from ebi_rules.synth.made_up_extract import write_extract
 
 KEY = "2S_lower_back_imaging"
@@ -161,11 +161,19 @@ def test_steps_that_fit_in_all_but_not_at_each_provider_are_refused(audit: ebi.A
 
 @pytest.mark.parametrize("method", ["hes", "none"])
 @pytest.mark.parametrize(("field", "other"), [("month", "2024-05"), ("sex", "2"), ("age_band", None)])
-@pytest.mark.parametrize("measure", ["flagged", "eligible"])
+@pytest.mark.parametrize(
+    "measure",
+    ["flagged", "eligible", "comparable", "compared", "undiagnosed", "recorded", "missing", "codes", "invalid"],
+)
 def test_what_a_group_without_activity_has_is_refused(field: str, other: str | None, measure: str, method: str) -> None:
     """The provider's counts fit together, and those of its months or sexes do not."""
-    is_moved = pl.col("measure") == measure
-    cube = _small_cube().with_columns(pl.when(is_moved).then(pl.lit(other)).otherwise(field).alias(field))
+    cube = _small_cube(**{measure: 200})
+    is_moved, is_of_rule = pl.col("measure") == measure, pl.col("measure").is_in(OF_RULES)
+    cube = cube.with_columns(
+        pl.when(is_moved).then(pl.lit(other)).otherwise(field).alias(field),
+        rule=pl.when(is_of_rule).then("rule"),
+        item=pl.when(is_of_rule.not_() & (pl.col("measure") != "activity")).then(pl.lit("procedures")),
+    )
     with pytest.raises(ebi.ExtractError, match=f"more is {measure} than there is activity, in 1 group"):
         ebi.audit_cube(cube, settings=ebi.Settings(disclosure=method))
 
