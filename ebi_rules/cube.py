@@ -113,8 +113,12 @@ def treatment_fields(binding: Binding) -> tuple[str, ...]:
 
 def schema(dimensions: Sequence[str]) -> dict[str, pl.DataType]:
     """Return the columns and types of a cube, in order."""
-    texts = ["rule", *dimensions, "measure", "item"]
-    return {**dict.fromkeys(texts, pl.Categorical()), "count": pl.Int64()}
+    return {**dict.fromkeys(_texts_of(dimensions), pl.Categorical()), "count": pl.Int64()}
+
+
+def _texts_of(dimensions: Sequence[str]) -> list[str]:
+    """Return all columns of a cube but the count."""
+    return ["rule", *dimensions, "measure", "item"]
 
 
 def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
@@ -136,7 +140,7 @@ def read_cube(source: str | Path | pl.DataFrame) -> pl.DataFrame:
     columns = _cube_columns(frame)
     others = [name for name in columns if name in GROUPABLE and name not in STANDARD_DIMENSIONS]
     dimensions = [*STANDARD_DIMENSIONS, *others]
-    texts = {name: changed(frame[columns[name]], _clean).alias(name) for name in list(schema(dimensions))[:-1]}
+    texts = {name: changed(frame[columns[name]], _clean).alias(name) for name in _texts_of(dimensions)}
     count = frame.select(_whole_number(columns["count"], frame.schema)).to_series()
     cube = pl.DataFrame({**texts, "count": count})
     cube = cube.with_columns(changed(cube["month"], _clean_months))
@@ -286,12 +290,12 @@ def in_order(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
         cube: The cube.
         dimensions: The fields by which it counts.
     """
-    return in_text_order(cube.cast(pl.Schema(schema(dimensions))), list(schema(dimensions))[:-1])[0]
+    return in_text_order(cube.cast(pl.Schema(schema(dimensions))), _texts_of(dimensions))[0]
 
 
 def _added_up(cube: pl.DataFrame, dimensions: Sequence[str]) -> pl.DataFrame:
     """Return a cube in order, with rows of the same count added up, and without those of 0."""
-    ordered, is_new = in_text_order(cube.filter(pl.col("count") > 0), list(schema(dimensions))[:-1])
+    ordered, is_new = in_text_order(cube.filter(pl.col("count") > 0), _texts_of(dimensions))
     if is_new.all():
         return ordered
     count, measure = pl.col("count"), pl.col("measure").first()
