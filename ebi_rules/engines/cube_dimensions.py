@@ -97,21 +97,16 @@ class _Months(Dimension):
     def __init__(self, is_wide: bool) -> None:
         self._first = 0 if is_wide else _FIRST_YEAR
         super().__init__("month", 12 * (10_000 if is_wide else _LAST_YEAR + 1 - _FIRST_YEAR))
-        days = np.arange(np.datetime64(f"{_FIRST_YEAR}-01-01"), np.datetime64(f"{_LAST_YEAR + 1}-01-01"))
-        self._first_day = int(days[0].astype(np.int64))
-        since_1970 = days.astype("datetime64[M]").astype(np.int64)
-        self._months = np.append(since_1970 + 12 * (1970 - self._first) + 1, 0)
 
     def read(self, rows: ReadRows) -> Placed[np.int64]:
-        days = rows.values[DAY].to_physical() - self._first_day
-        missing = len(self._months) - 1  # The place behind the last day is that of no day.
-        if not days.is_between(0, missing - 1).all():
-            year = pl.col(DAY).dt.year().cast(pl.Int64) - self._first
-            month = year * 12 + pl.col(DAY).dt.month()
-            # Before the first month there is no room or, if the first year is 0, one month for all: 0 means missing.
-            month = month.clip(lower_bound=1) if self._first == 0 else pl.when(month < 1).then(-1).otherwise(month)
-            return Placed(rows.values.select(month.fill_null(0)).to_series().to_numpy())
-        return Placed(self._months, days.fill_null(missing).to_numpy())
+        return rows.by_value(DAY, (self.name, self._first), self._number)
+
+    def _number(self) -> pl.Expr:
+        year = pl.col(DAY).dt.year().cast(pl.Int64) - self._first
+        month = year * 12 + pl.col(DAY).dt.month()
+        # Before the first month there is no room or, if the first year is 0, one month for all: 0 means missing.
+        month = month.clip(lower_bound=1) if self._first == 0 else pl.when(month < 1).then(-1).otherwise(month)
+        return month.fill_null(0)
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         number = key.cast(pl.Int64) - 1
@@ -126,8 +121,9 @@ class _AgeBands(Dimension):
         super().__init__("age_band", len(AGE_BANDS))
 
     def read(self, rows: ReadRows) -> Placed[np.int64]:
-        band = age_band_number(pl.col(number_column("age")).cast(pl.Int32, strict=False))
-        return rows.by_value("age", (band + 1).fill_null(0).cast(pl.Int64))
+        age = pl.col(number_column("age")).cast(pl.Int32, strict=False)
+        band = age_band_number(age) + 1
+        return rows.by_value(number_column("age"), self.name, lambda: band.fill_null(0).cast(pl.Int64))
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         return _looked_up(AGE_BANDS, key)
@@ -191,8 +187,9 @@ class _WholeNumbers(Dimension):
         super().__init__(name, 2 * _OFFSET)
 
     def read(self, rows: ReadRows) -> Placed[np.int64]:
-        number = pl.col(number_column(self.name)).cast(pl.Int32, strict=False).cast(pl.Int64)
-        return Placed(rows.values.select((number + _OFFSET + 1).fill_null(0).cast(pl.Int64)).to_series().to_numpy())
+        column = number_column(self.name)
+        number = pl.col(column).cast(pl.Int32, strict=False).cast(pl.Int64) + (_OFFSET + 1)
+        return rows.by_value(column, ("number", self.name), lambda: number.fill_null(0))
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         return pl.when(key > 0).then((key.cast(pl.Int64) - _OFFSET - 1).cast(pl.String))

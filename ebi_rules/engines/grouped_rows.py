@@ -5,8 +5,9 @@ Whatever depends on answers is therefore worked out once for each combination, a
 of two sparse tables.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ import polars as pl
 from scipy import sparse
 
 from ebi_rules.translate.view_table import Numbers
+
+Places = npt.NDArray[np.integer]
+"""Places in a list: numbers as small as there is room for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,23 +46,32 @@ class GroupedRows:
         found: Numbers = self.rows @ self._truths([truth])[:, 0].astype(np.int64)
         return found
 
-    def counts(self, truths: Sequence[pl.Expr]) -> tuple[Numbers, Numbers, Numbers]:
+    def counts(self, truths: Sequence[Sequence[pl.Expr]]) -> Iterator[tuple[Places, Places, Numbers]]:
         """Count the rows of each cell for which expressions over `combinations` are true.
 
-        Returns:
-            For each count above 0 its cell, the place of its expression, and the count; cells in order and, in
-            each, expressions in order.
+        Args:
+            truths: Expressions, in several lists. Those that are true for the same combinations are counted once.
+
+        Yields:
+            For each list, for each count above 0, its cell, the place of its expression, and the count; cells in order
+            and, in each, expressions in order.
         """
-        if not truths:
-            return (np.zeros(0, np.int64),) * 3
-        table = self.rows @ sparse.csr_array(self._truths(truths).astype(np.int64))
-        table.sort_indices()
-        cells = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
-        return cells, table.indices.astype(np.int64), table.data
+        every = self._truths([truth for of_list in truths for truth in of_list])
+        place_of: dict[bytes, int] = {}
+        places = np.array([place_of.setdefault(truth.tobytes(), len(place_of)) for truth in every.T], np.int64)
+        _, first = np.unique(places, return_index=True)
+        counted = (self.rows @ sparse.csr_array(every[:, first].astype(np.int64))).tocsc()
+        ends = list(accumulate(map(len, truths)))
+        for start, end in pairwise([0, *ends]):
+            table = counted[:, places[start:end]].tocsr()
+            cells = np.repeat(np.arange(table.shape[0], dtype=table.indices.dtype), np.diff(table.indptr))
+            yield cells, table.indices, table.data
 
     def _truths(self, truths: Sequence[pl.Expr]) -> npt.NDArray[np.bool_]:
         """Return whether expressions (columns) are true for each combination (rows)."""
         columns = [truth.alias(str(place)) for place, truth in enumerate(truths)]
+        if not columns:
+            return np.zeros((self.combinations.height, 0), np.bool_)
         return (
             self.combinations.with_columns(columns).select(column.meta.output_name() for column in columns).to_numpy()
         )

@@ -9,6 +9,7 @@ from threading import Lock
 
 import numpy as np
 
+from ebi_rules.engines.distinct_numbers import starts_of_runs
 from ebi_rules.translate.view_table import Numbers
 
 _ROWS_AT_ONCE = 2_000_000
@@ -38,9 +39,14 @@ class KeyCounts:
         counted = _counted_rows(waiting)
         with self._lock:
             self._counted.append(counted)
-            if _length(self._counted) > self._most_counted:
-                self._counted = [_added_up(self._counted)]
-                self._most_counted = max(2 * _ROWS_AT_ONCE, 2 * _length(self._counted))
+            if _length(self._counted) <= self._most_counted:
+                return
+            many, self._counted = self._counted, []
+        # Other threads go on meanwhile.
+        added_up = _added_up(many)
+        with self._lock:
+            self._counted.append(added_up)
+            self._most_counted = max(2 * _ROWS_AT_ONCE, 2 * len(added_up[0]))
 
     def total(self) -> tuple[list[Numbers], Numbers]:
         """Return the different keys in order, and how many rows have each."""
@@ -61,7 +67,7 @@ def _counted_rows(pieces: Sequence[list[Numbers]]) -> list[Numbers]:
     else:
         order = np.lexsort(keys[::-1])
         keys = [word[order] for word in keys]
-    starts = _starts(keys)
+    starts = starts_of_runs(keys, len(keys[0]))
     return [*(word[starts] for word in keys), np.diff(starts, append=len(keys[0]))]
 
 
@@ -70,13 +76,6 @@ def _added_up(pieces: Sequence[list[Numbers]]) -> list[Numbers]:
     *keys, rows = (np.concatenate(words) for words in zip(*pieces, strict=True))
     order = np.argsort(keys[0], kind="stable") if len(keys) == 1 else np.lexsort(keys[::-1])
     keys = [word[order] for word in keys]
-    starts = _starts(keys)
+    starts = starts_of_runs(keys, len(rows))
     sums = np.add.reduceat(rows[order], starts) if len(starts) else rows
     return [*(word[starts] for word in keys), sums]
-
-
-def _starts(keys: Sequence[Numbers]) -> Numbers:
-    """Return where each run of like keys starts."""
-    is_start = np.ones(len(keys[0]), np.bool_)
-    is_start[1:] = np.logical_or.reduce([word[1:] != word[:-1] for word in keys])
-    return np.flatnonzero(is_start)

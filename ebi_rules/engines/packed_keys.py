@@ -1,10 +1,11 @@
 """Keys to group by, packed into whole numbers: grouping by one or two numbers is much faster than by many keys."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ebi_rules.engines.distinct_numbers import starts_of_runs
 from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.view_table import Numbers
 
@@ -33,7 +34,7 @@ class Part:
 
 
 class Packed:
-    """Keys side by side in as few whole numbers (words) as can contain them.
+    """Keys side by side in as few whole numbers (words) as can contain them: words sort as their keys do.
 
     Args:
         parts: The keys.
@@ -45,15 +46,19 @@ class Packed:
     """
 
     def __init__(self, parts: Sequence[Part], apart: Collection[str] = ()) -> None:
-        self._places: dict[str, tuple[Part, int, int]] = {}
-        word, used = 0, 0  # A word and how many of its bits are in use.
+        words: list[list[Part]] = [[]]
         for part in parts:
-            if used + part.bits > _WORD_BITS or (part.name in apart and used):
-                word, used = word + 1, 0
-            self._places[part.name] = (part, word, used)
-            used = _WORD_BITS if part.name in apart else used + part.bits
-        self.words = word + 1
-        self.bits = _WORD_BITS * word + used
+            is_apart = any(each.name in apart for each in (*words[-1][-1:], part))
+            if words[-1] and (is_apart or _bits([*words[-1], part]) > _WORD_BITS):
+                words.append([])
+            words[-1].append(part)
+        self._places: dict[str, tuple[Part, int, int]] = {
+            part.name: (part, word, _bits(of_word[place + 1 :]))
+            for word, of_word in enumerate(words)
+            for place, part in enumerate(of_word)
+        }
+        self.words = len(words)
+        self.bits = _WORD_BITS * (len(words) - 1) + _bits(words[-1])
 
     def pack(self, values: Mapping[str, Placed[np.int64]], rows: int) -> list[Numbers]:
         """Return the words of rows, from the value of each key."""
@@ -75,3 +80,15 @@ class Packed:
         part, word, shift = self._places[name]
         found: Numbers = words[word] >> shift & (2**part.bits - 1)
         return found
+
+    def runs(self, names: Iterable[str], words: Sequence[Numbers]) -> Numbers:
+        """Return where each run of rows starts that are alike in some keys."""
+        masks = [0] * self.words
+        for name in names:
+            part, word, shift = self._places[name]
+            masks[word] |= 2**part.bits - 1 << shift
+        return starts_of_runs([words[word] & mask for word, mask in enumerate(masks) if mask], len(words[0]))
+
+
+def _bits(parts: Iterable[Part]) -> int:
+    return sum(part.bits for part in parts)

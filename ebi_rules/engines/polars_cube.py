@@ -1,7 +1,6 @@
 """Count an extract into the cube with Polars: `polars_groups` groups the rows in one pass, and this adds groups up."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -28,7 +27,7 @@ from ebi_rules.cube import (
 from ebi_rules.engines.checked_extract import checked_rows, fields_to_read
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import FrameExtract
-from ebi_rules.engines.grouped_rows import GroupedRows
+from ebi_rules.engines.grouped_rows import GroupedRows, Places
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.polars_groups import ROWS, Grouping, coded_counts, malformed_counts, with_codes
 from ebi_rules.rule_model.audited_rule import AuditedRule
@@ -140,9 +139,8 @@ def _of_rules(
     ordered = [
         dict(sorted(counts.items(), key=lambda count: (count[0].measure, count[0].item or ""))) for counts in rules
     ]
-    with ThreadPoolExecutor() as threads:
-        counted = list(threads.map(groups.counts, [list(counts.values()) for counts in ordered]))
     starts = accumulate(map(len, ordered), initial=0)
+    counted = groups.counts([list(counts.values()) for counts in ordered])
     pieces = [(cell, place + start, count) for start, (cell, place, count) in zip(starts, counted, strict=False)]
     return _labelled(groups.cells, pieces, [label for counts in ordered for label in counts], dimensions)
 
@@ -173,7 +171,7 @@ def _of_activity(groups: GroupedRows, grouping: Grouping, dimensions: Sequence[s
 
 def _labelled(
     cells: pl.DataFrame,
-    pieces: Sequence[tuple[Numbers, Numbers, Numbers]],
+    pieces: Sequence[tuple[Places, Places, Numbers]],
     labels: Sequence[_Label],
     dimensions: Sequence[str],
 ) -> pl.DataFrame:

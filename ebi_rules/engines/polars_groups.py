@@ -198,19 +198,24 @@ class _Counting:
         """Return how many rows each cell has of each combination of answers, and how many codes."""
         keys, rows = self._counts.total()
         code_keys, rows_with_codes = self._code_counts.total()
+        names = [each.name for each in self._dimensions]
+        # Keys in order are in runs of one cell each.
+        starts, code_starts = self._keys.runs(names, keys), self._code_keys.runs(names, code_keys)
+        of_runs = [word[starts] for word in keys], [word[code_starts] for word in code_keys]
         dimensions = {
-            each.name: np.concatenate([self._keys.value(each.name, keys), self._code_keys.value(each.name, code_keys)])
-            for each in self._dimensions
+            name: np.concatenate([self._keys.value(name, of_runs[0]), self._code_keys.value(name, of_runs[1])])
+            for name in names
         }
-        cells, places = self._cells(dimensions, len(rows) + len(rows_with_codes))
-        sums = self._code_sums(places[len(rows) :], code_keys, rows_with_codes, cells.height)
+        cells, places = self._cells(dimensions, len(starts) + len(code_starts))
+        sums = self._code_sums(code_keys, rows_with_codes, code_starts, places[len(starts) :], cells.height)
         numbers, answers = distinct(self._keys.value(_ANSWERS, keys))
         combinations = self._combinations(numbers)
-        table = table_of_rows(places[: len(rows)], answers, rows, combinations.height)
+        of_groups = np.repeat(places[: len(starts)], np.diff(starts, append=len(rows)))
+        table = table_of_rows(of_groups, answers, rows, combinations.height)
         return GroupedRows(cells, self._grouping.with_criteria(combinations), table, sums)
 
-    def _cells(self, dimensions: Mapping[str, Numbers], groups: int) -> tuple[pl.DataFrame, Numbers]:
-        """Return the cells in order, with values of fields in normal form, and the cell of each group."""
+    def _cells(self, dimensions: Mapping[str, Numbers], runs: int) -> tuple[pl.DataFrame, Numbers]:
+        """Return the cells in order, with values of fields in normal form, and the cell of each run of groups."""
         places: dict[str, Numbers] = {}
         texts: dict[str, pl.Series] = {}
         for each in self._dimensions:
@@ -220,7 +225,7 @@ class _Counting:
             texts[each.name] = normal.drop_nulls().unique().sort()
             in_order = normal.cast(pl.Enum(texts[each.name])).to_physical().fill_null(len(texts[each.name]))
             places[each.name] = in_order.to_numpy().astype(np.int64)[place]
-        first, cell = number_rows(list(places.values()), groups)
+        first, cell = number_rows(list(places.values()), runs)
         cells = {
             name: pl.Series(name, [*texts[name], None], dtype=pl.Categorical()).gather(places[name][first])
             for name in places
@@ -244,8 +249,18 @@ class _Counting:
             truths |= {_verdict(name, place): meanings[:, place] for place in range(meanings.shape[1])}
         return pl.DataFrame(truths)
 
-    def _code_sums(self, cell: Numbers, keys: Sequence[Numbers], rows: Numbers, cells: int) -> dict[str, Numbers]:
-        """Return the numbers of codes, of malformed codes and of activities with codes of each cell."""
+    def _code_sums(
+        self, keys: Sequence[Numbers], rows: Numbers, starts: Numbers, cell: Numbers, cells: int
+    ) -> dict[str, Numbers]:
+        """Return the numbers of codes, of malformed codes and of activities with codes of each cell.
+
+        Args:
+            keys: The keys of groups.
+            rows: How many rows each group has.
+            starts: Where each run of groups of one cell starts.
+            cell: The cell of each run.
+            cells: How many cells there are.
+        """
         sums = {}
         for name in self._grouping.code_fields:
             codes = self._code_keys.value(_codes(name), keys)
@@ -256,7 +271,7 @@ class _Counting:
                 (with_codes(name), codes > 0),
             ):
                 sums[column] = np.zeros(cells, np.int64)
-                np.add.at(sums[column], cell, counted * rows)
+                np.add.at(sums[column], cell, np.add.reduceat(counted * rows, starts) if len(starts) else starts)
         return sums
 
     def treatments(self) -> pl.DataFrame:

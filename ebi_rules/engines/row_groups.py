@@ -18,9 +18,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ebi_rules.engines.distinct_numbers import rows_of_each
 from ebi_rules.engines.extract import Table
 from ebi_rules.engines.file_formats import PARQUET, are_partitioned, kind_of
 from ebi_rules.engines.lazy_frames import DamagedExtractError, naming_damage
+from ebi_rules.translate.filled_numbers import filled
 from ebi_rules.translate.repeated_texts import RepeatedTexts
 
 _ROWS_AT_ONCE = 250_000
@@ -156,12 +158,10 @@ def _arrow_damage() -> Iterator[None]:
 def repeated_texts(column: pa.DictionaryArray) -> RepeatedTexts:
     """Return a column of texts that Arrow keeps as a dictionary; rows without text have the last place, of null."""
     texts = pl.Series("", column.dictionary, pl.String)
-    indices = pl.Series("", column.indices)
-    places = indices.fill_null(len(texts)).to_numpy().astype(np.int64)
-    nulls = indices.null_count()
+    places, nulls = filled(column.indices, len(texts)), column.indices.null_count
     if nulls:
         texts = texts.extend(pl.Series("", [None], pl.String))
-    rows = np.bincount(places, minlength=len(texts))
+    rows = rows_of_each(places, len(texts))
     is_used = rows > 0
     if not is_used.all():
         # A dictionary is that of the whole row group, or of rows that were left out before the file was written.

@@ -5,7 +5,7 @@ finds and returns what callers ask about its rows. Batches may be read by severa
 is complete when all rows were read.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
@@ -31,6 +31,7 @@ from ebi_rules.engines.imaging_findings import examination_findings
 from ebi_rules.engines.key_checks import KeyChecks
 from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange
 from ebi_rules.engines.packed_keys import PREFIX
+from ebi_rules.engines.placed_numbers import KnownAnswers, PlacedNumbers
 from ebi_rules.engines.polars_dates import day_of
 from ebi_rules.engines.tally import Tally
 from ebi_rules.engines.value_checks import are_dates, coded_findings, row_checks, text_date_findings
@@ -38,18 +39,14 @@ from ebi_rules.statements.check_sql import BOOKED, STATUS
 from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.polars import Answering, field_value
 from ebi_rules.translate.repeated_texts import RepeatedTexts
-from ebi_rules.translate.view_table import Numbers
 
 DAY = f"{PREFIX}day"
 """The column with the day of the activity."""
 
-_KEY, _VALUE = f"{PREFIX}key", f"{PREFIX}value"
+_KEY = f"{PREFIX}key"
 _ACTIVITY_DATE = "activity_date"
 _IS_BOOKED = Compare(STATUS.name, "=", BOOKED)
 _PAIR_BITS = 31
-_FAR = 2**62
-_LONGEST_CALENDAR = 100_000
-"""Up to so many days from the first to the last, rows are counted by the number of the day."""
 
 
 @dataclass(frozen=True)
@@ -69,24 +66,36 @@ class ReadRows:
     values: pl.DataFrame
     numbers: Mapping[str, Placed[np.int64]]
     answers: Mapping[str, Placed[np.int64]]
-    _places: dict[str, tuple[pl.DataFrame, Numbers]] = field(default_factory=dict)
+    _placed: dict[str, PlacedNumbers] = field(default_factory=dict)
 
     def truths(self, name: str, atoms: Sequence[FieldAtom]) -> Placed[np.int64]:
         """Return whether atoms about one field hold, by row, as bits, the first the lowest."""
         if name in self.numbers:
             return self.reader.coded[name].truths(atoms, self.numbers[name])
         if number_column(name) in self.values.columns:
-            by_value = [self.by_value(name, self._of_values.visit(atom)) for atom in atoms]
-            values = [each.values for each in by_value]
-            return Placed(packed(values, len(values[0])), by_value[0].places)
+            of_atoms = [self._truth_by_value(atom) for atom in atoms]
+            values = [each.values for each in of_atoms]
+            return Placed(packed(values, len(values[0])), of_atoms[0].places)
         return Placed(packed([self.truth(atom) for atom in atoms], self.rows))
 
-    def by_value(self, name: str, expression: pl.Expr) -> Placed[Any]:
-        """Return the values of an expression over a field of whole numbers, worked out once for each number."""
-        if name not in self._places:
-            self._places[name] = _values_and_places(self.values[number_column(name)])
-        values, places = self._places[name]
-        return Placed(values.with_columns(expression.alias(_VALUE))[_VALUE].to_numpy(), places)
+    def numbers_of(self, column: str) -> PlacedNumbers:
+        """Return the numbers, or the days, in a column of `values`."""
+        if column not in self._placed:
+            self._placed[column] = PlacedNumbers.of(self.values[column])
+        return self._placed[column]
+
+    def by_value(self, column: str, asked: Hashable, expression: Callable[[], pl.Expr]) -> Placed[Any]:
+        """Return what an expression over a column of `values` gives, worked out once for each number or day.
+
+        Args:
+            column: The column.
+            asked: What is asked: the same for the same expression.
+            expression: Returns the expression.
+        """
+        return self.reader.known.of((column, asked), self.numbers_of(column), expression)
+
+    def _truth_by_value(self, atom: FieldAtom) -> Placed[np.bool_]:
+        return self.by_value(number_column(atom.field), atom, lambda: self._of_values.visit(atom))
 
     @property
     def _of_values(self) -> Answering:
@@ -109,8 +118,7 @@ class ReadRows:
             # An imaging code of the kind that the extract does not have.
             return np.full(self.rows, isinstance(atom, IsNull))
         if number_column(atom.field) in self.values.columns:
-            is_true: Truths = self.by_value(atom.field, self._of_values.visit(atom)).of_rows()
-            return is_true
+            return self._truth_by_value(atom).of_rows()
         return self.values.select(self._of_values.visit(atom)).to_series().to_numpy()
 
 
@@ -131,6 +139,7 @@ class RowReader:
         coded: The coded fields.
         rows: How many rows were read.
         failure: What went wrong with rows, if anything.
+        known: What was worked out for whole numbers and days.
     """
 
     def __init__(
@@ -161,6 +170,7 @@ class RowReader:
         self.coded = {name: self._coded_field(name, asked) for name in self._coded_names()}
         self._checks = [check for name in self._checked for check in row_checks(name, extract)]
         self._keys = KeyChecks(binding.keys)
+        self.known = KnownAnswers()
         self._is_attached = False
         self._lock = Lock()
         self._sums = np.zeros((len(self._checks), 2), np.int64)
@@ -198,7 +208,7 @@ class RowReader:
     def with_children(self, batch: pl.DataFrame) -> pl.DataFrame:
         """Return rows with what child tables say of their codes."""
         children = [codes for codes in self.codes.values() if isinstance(codes, ChildAnswers)]
-        return batch.with_columns(codes.of_keys(batch[_KEY]) for codes in children)
+        return batch.hstack([codes.of_keys(batch[_KEY]) for codes in children])
 
     def text_columns(self) -> dict[str, str]:
         """Return the columns of the extract that have texts as they are, by the columns of `inputs`."""
@@ -263,7 +273,7 @@ class RowReader:
         self._keys.read(batch[_KEY])
         found = ReadRows(self, batch.height, batch, numbers, answers)
         if DAY in batch.columns:
-            self._days.add(_counted_days(batch[DAY]))
+            self._days.add(found.numbers_of(DAY).counted().rename({DAY: "day"}))
         booked = self._count_booked(found)
         self._count_pairs(numbers)
         sums = [
@@ -342,8 +352,8 @@ class RowReader:
         """Return how many appointments are booked for a later day than today."""
         if STATUS.name not in rows.numbers or DAY not in rows.values.columns:
             return 0
-        is_later = (rows.values[DAY] > today()).fill_null(False).to_numpy()
-        return int((is_later & rows.truth(_IS_BOOKED)).sum()) if is_later.any() else 0
+        is_later = rows.by_value(DAY, "later", lambda: (pl.col(DAY) > today()).fill_null(False))
+        return int((is_later.of_rows() & rows.truth(_IS_BOOKED)).sum()) if is_later.values.any() else 0
 
     def _count_pairs(self, numbers: Mapping[str, Placed[np.int64]]) -> None:
         """Count the pairs of imaging codes in some rows, by the numbers of both codes."""
@@ -366,29 +376,6 @@ class RowReader:
             texts = pl.Series([None, *self.coded[name].texts[1:]], dtype=pl.String)
             columns[name] = texts.gather(place)
         return pl.DataFrame({**columns, "rows": counted["rows"]})
-
-
-def _counted_days(days: pl.Series) -> pl.DataFrame:
-    """Return the days of some rows, each with its number of rows."""
-    known = days.drop_nulls().alias("day")
-    numbers = known.to_physical().to_numpy()
-    if not len(numbers) or int(numbers.max()) - int(numbers.min()) > _LONGEST_CALENDAR:
-        return known.value_counts(name="rows")
-    first = int(numbers.min())
-    counts = np.bincount(numbers - first)
-    found = np.flatnonzero(counts)
-    return pl.DataFrame({"day": pl.Series(found + first, dtype=pl.Int32).cast(pl.Date), "rows": counts[found]})
-
-
-def _values_and_places(values: pl.Series) -> tuple[pl.DataFrame, Numbers]:
-    """Return whole numbers, in a column of the same name, among which all those of a column are, with their places."""
-    lowest, highest = values.min(), values.max()
-    if not isinstance(lowest, int) or not isinstance(highest, int) or not -_FAR < lowest <= highest < _FAR:
-        return values.to_frame(), np.arange(values.len())
-    if highest - lowest > values.len():
-        return values.to_frame(), np.arange(values.len())
-    places = (values.cast(pl.Int64) - (lowest - 1)).fill_null(0).to_numpy()
-    return pl.Series(values.name, [None, *range(lowest, highest + 1)], values.dtype).to_frame(), places
 
 
 def number_column(name: str) -> str:

@@ -51,7 +51,7 @@ class Tally:
 
     def add(self, counted: pl.DataFrame) -> None:
         """Take in the counts of one batch: the keys, and rows."""
-        frame = counted.select(self._schema.names()).cast(self._schema)
+        frame = counted if counted.schema == self._schema else counted.select(self._schema.names()).cast(self._schema)
         with self._lock:
             self._frames.append(frame)
             if len(self._frames) > _FRAMES_AT_ONCE or sum(map(len, self._frames)) > self._most_rows:

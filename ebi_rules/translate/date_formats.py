@@ -28,6 +28,8 @@ FORMATS = {
 
 _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 """1 January of the year 1, and 31 December 9999, in days from 1970."""
+_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+"""The first and last time that there is a number for."""
 
 _ZONE = r"[0-9:.](Z|z|[+-][0-9]{2}:?[0-9]{2})$"
 _TIME = r"([T ]+[0-9]{1,2}:[0-9]{2}.*)$"
@@ -82,7 +84,9 @@ def in_calendar(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """
     per_day = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
     ticks = per_day[dtype.time_unit] if isinstance(dtype, pl.Datetime) else 1
-    return pl.when(value.to_physical().cast(pl.Int128).is_between(_FIRST_DAY * ticks, _LAST_DAY * ticks)).then(value)
+    # Nanoseconds since 1970 do not reach the ends of the calendar in 64 bits.
+    first, last = max(_FIRST_DAY * ticks, _LOWEST), min(_LAST_DAY * ticks, _HIGHEST)
+    return pl.when(value.to_physical().is_between(first, last)).then(value)
 
 
 def date_text(value: pl.Expr) -> pl.Expr:

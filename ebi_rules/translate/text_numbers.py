@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ebi_rules.translate.filled_numbers import filled
 from ebi_rules.translate.view_table import FIRST_BITS, MOST_BITS, Numbers, Views, ViewTable, hashed
 
 _Item = TypeVar("_Item", bound=np.generic)
@@ -95,8 +96,7 @@ class TextNumbers:
         return numbers
 
     def _by_dictionary(self, texts: pl.Series) -> Numbers:
-        placed = texts.cast(self._dictionary.dtype).to_physical()
-        numbers = (placed.fill_null(0) if placed.null_count() else placed).to_numpy().astype(np.int64)
+        numbers = filled(texts.cast(self._dictionary.dtype).to_physical(), 0)
         if numbers.max(initial=-1) >= self._all_known:
             with self._lock:
                 self._announce(numbers, texts)

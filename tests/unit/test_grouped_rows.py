@@ -75,11 +75,14 @@ def test_counts_are_those_of_a_loop_over_groups() -> None:
     assert table.activity().tolist() == expected["always"]
     for name, truth in truths.items():
         assert table.where(truth).tolist() == expected[name]
-    found = list(zip(*(each.tolist() for each in table.counts(list(truths.values()))), strict=True))
-    assert found == [
-        (cell, place, expected[name][cell])
-        for cell in range(20)
-        for place, name in enumerate(truths)
-        if expected[name][cell]
-    ]
-    assert all(len(each) == 0 for each in table.counts([]))
+    lists = [list(truths), [], ["never"], ["both", "a", "both"], ["always"]]
+    counted = list(table.counts([[truths[name] for name in names] for names in lists]))
+    assert len(counted) == len(lists)
+    for names, found in zip(lists, counted, strict=True):
+        assert list(zip(*(each.tolist() for each in found), strict=True)) == [
+            (cell, place, expected[name][cell])
+            for cell in range(20)
+            for place, name in enumerate(names)
+            if expected[name][cell]
+        ]
+    assert list(table.counts([])) == []
