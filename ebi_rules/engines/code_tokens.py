@@ -23,7 +23,7 @@ Truths = npt.NDArray[np.bool_]
 _SEPARATORS = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in SEPARATORS) + "]+"
 _Item = TypeVar("_Item", bound=np.generic)
 _NOTHING, _CODE, _SEVERAL = range(3)
-_PREFIX = "prefix"
+_PIECE = "piece"
 _WORD = 63
 """How many lists have their bits in one word."""
 
@@ -240,37 +240,46 @@ class CodeTokens:
 
     def _described(self, pieces: pl.Series) -> _Table:
         """Return what is known of pieces of text."""
-        bare = pieces.str.replace_all(".", "", literal=True).str.to_uppercase().str.strip_chars(SEPARATORS)
-        is_nothing = bare.is_in(list({"", *self._not_codes})).to_numpy()
-        kind = np.where(is_nothing, _NOTHING, np.where(bare.str.contains(_SEPARATORS).to_numpy(), _SEVERAL, _CODE))
-        return _Table(
-            kind.astype(np.uint8),
-            self._lists_of(bare),
-            ~bare.str.contains(f"^(?:{self._system.grammar.pattern})$").to_numpy(),
-            bare.str.contains("^[A-Z][0-9]{2}$").to_numpy(),
-            bare.is_in(list(self._lone)).to_numpy(),
-            (bare == NOT_CODABLE).to_numpy(),
+        bare = pl.col(_PIECE).str.replace_all(".", "", literal=True).str.to_uppercase().str.strip_chars(SEPARATORS)
+        piece = pl.col(_PIECE)
+        # One query: each that Polars is asked, while other threads ask it too, takes a millisecond.
+        known = (
+            pieces.alias(_PIECE)
+            .to_frame()
+            .lazy()
+            .select(bare)
+            .select(
+                is_nothing=piece.is_in(["", *self._not_codes]),
+                has_several=piece.str.contains(_SEPARATORS),
+                malformed=~piece.str.contains(f"^(?:{self._system.grammar.pattern})$"),
+                short=piece.str.contains("^[A-Z][0-9]{2}$"),
+                lone=piece.is_in(list(self._lone)),
+                not_codable=piece == NOT_CODABLE,
+                **{
+                    str(length): piece.str.head(length).replace_strict(
+                        prefixes, list(range(len(prefixes))), default=len(prefixes), return_dtype=pl.UInt32
+                    )
+                    for length, (prefixes, _) in self._prefixes.items()
+                },
+            )
+            .collect()
         )
-
-    def _lists_of(self, codes: pl.Series) -> npt.NDArray[np.uint64]:
-        """Return the lists that each code is in, as bits of words."""
-        lists = np.zeros((len(codes), self._words), np.uint64)
-        for length, prefixes in self._prefixes.items():
-            heads = codes.str.head(length).alias(_PREFIX).to_frame()
-            found = heads.join(prefixes, on=_PREFIX, how="left", maintain_order="left").drop(_PREFIX)
-            lists |= found.fill_null(0).to_numpy()
-        return lists
+        kind = np.where(known["is_nothing"], _NOTHING, np.where(known["has_several"], _SEVERAL, _CODE))
+        lists = np.zeros((len(pieces), self._words), np.uint64)
+        for length, (_, of_prefixes) in self._prefixes.items():
+            lists |= of_prefixes[known[str(length)].to_numpy()]
+        truths = (known[name].to_numpy() for name in ("malformed", "short", "lone", "not_codable"))
+        return _Table(kind.astype(np.uint8), lists, *truths)
 
 
-def _prefixes_by_length(lists: Sequence[NamedCodes], words: int) -> dict[int, pl.DataFrame]:
-    """Return the prefixes of lists by their length, with the lists that each is in as bits of words."""
+def _prefixes_by_length(lists: Sequence[NamedCodes], words: int) -> dict[int, tuple[list[str], npt.NDArray[np.uint64]]]:
+    """Return the prefixes of lists by their length, and the lists each is in as bits of words; those of none come last."""
     found: dict[int, dict[str, list[int]]] = {}
     for place, named in enumerate(lists):
         word, bit = divmod(place, _WORD)
         for prefix in named.codes.prefixes:
             found.setdefault(len(prefix), {}).setdefault(prefix, [0] * words)[word] |= 1 << bit
-    schema = {_PREFIX: pl.String(), **{str(word): pl.UInt64() for word in range(words)}}
     return {
-        length: pl.DataFrame([(prefix, *bits) for prefix, bits in of_length.items()], schema, orient="row")
+        length: (list(of_length), np.array([*of_length.values(), [0] * words], np.uint64))
         for length, of_length in found.items()
     }

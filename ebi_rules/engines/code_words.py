@@ -9,11 +9,10 @@ from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.engines.code_tokens import Codes, Truths
-from ebi_rules.engines.distinct_numbers import distinct
+from ebi_rules.engines.distinct_numbers import distinct, number_rows
 from ebi_rules.translate.view_table import Numbers
 
 PATTERN_BITS, COUNT_BITS, _FLAG_BITS = 24, 17, 5
@@ -43,15 +42,13 @@ class Patterns:
         starts = range(0, self._atoms, TRUTHS_IN_WORD)
         words = [packed(truths[start : start + TRUTHS_IN_WORD], rows) for start in starts]
         is_any = np.logical_or.reduce([word != 0 for word in words])
-        frame = pl.DataFrame({str(place): word[is_any] for place, word in enumerate(words)})
-        distinct = frame.unique()
+        place, number = number_rows([word[is_any] for word in words], int(np.count_nonzero(is_any)))
+        different = zip(*(word[is_any][place].tolist() for word in words), strict=True)
         with self._lock:
-            places = [self._numbers.setdefault(combination, len(self._numbers)) for combination in distinct.iter_rows()]
+            numbers = [self._numbers.setdefault(combination, len(self._numbers)) for combination in different]
         if len(self._numbers) >= 2**PATTERN_BITS:
             raise ExtractError("the codes meet the rules in over 16 million different ways: run fewer rules at once.")
-        distinct = distinct.with_columns(pl.Series("pattern", places, dtype=pl.Int64))
-        joined = frame.join(distinct, on=list(frame.columns), how="left", maintain_order="left")
-        found[is_any] = joined["pattern"].to_numpy()
+        found[is_any] = np.array(numbers, np.int64)[number]
         return found
 
     def meanings(self) -> npt.NDArray[np.bool_]:

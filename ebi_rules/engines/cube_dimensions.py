@@ -172,8 +172,8 @@ class _SplitLabels(Dimension):
 
     def read(self, rows: ReadRows) -> Placed[np.int64]:
         found = np.full(rows.rows, self._otherwise, np.int64)
-        for has_label in decide(rows, self._criteria):
-            found[has_label.to_numpy()] = self._known.index(has_label.name) + 1
+        for criterion, has_label in decide(rows, self._criteria).items():
+            found[has_label] = self._known.index(self._criteria[criterion]) + 1
         return Placed(found)
 
     def spelt(self, key: pl.Expr) -> pl.Expr:

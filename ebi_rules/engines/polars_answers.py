@@ -1,32 +1,38 @@
 """Criteria decided from the answers to their atoms, and conditions over columns of answers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from functools import reduce
 
+import numpy as np
 import polars as pl
 
-from ebi_rules.criteria.nodes import CodeAtom, Criterion, FieldAtom, atoms
+from ebi_rules.criteria.nodes import And, Criterion, FieldAtom, Not, Or
+from ebi_rules.engines.code_tokens import Truths
 from ebi_rules.engines.code_words import TRUTHS_IN_WORD
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.engines.row_reader import ReadRows
-from ebi_rules.translate.polars import Answering
 
 
-def decide(rows: ReadRows, columns: Mapping[Criterion, str]) -> list[pl.Series]:
-    """Return whether criteria hold in some rows.
+def decide(rows: ReadRows, criteria: Iterable[Criterion]) -> dict[Criterion, Truths]:
+    """Return whether criteria hold in some rows."""
+    known: dict[Criterion, Truths] = {}
+    return {criterion: _truth(criterion, rows, known) for criterion in criteria}
 
-    Args:
-        rows: The rows.
-        columns: The name of the result for each criterion.
-    """
-    every = list(dict.fromkeys(atom for criterion in columns for atom in atoms(criterion)))
-    answers = pl.DataFrame({str(place): rows.truth(atom) for place, atom in enumerate(every)})
 
-    def answer(node: Criterion) -> pl.Expr | None:
-        return pl.col(str(every.index(node))) if isinstance(node, CodeAtom | FieldAtom) else None
-
-    translator = Answering(answer)
-    decided = answers.select(translator.visit(criterion).alias(name) for criterion, name in columns.items())
-    return decided.get_columns()
+def _truth(node: Criterion, rows: ReadRows, known: dict[Criterion, Truths]) -> Truths:
+    """Return whether a node holds in some rows, and remember it."""
+    # No function within `decide`: one that calls itself would keep the rows in memory until garbage is collected.
+    if node not in known:
+        match node:
+            case And():
+                known[node] = reduce(np.logical_and, (_truth(operand, rows, known) for operand in node.operands))
+            case Or():
+                known[node] = reduce(np.logical_or, (_truth(operand, rows, known) for operand in node.operands))
+            case Not():
+                known[node] = ~_truth(node.operand, rows, known)
+            case _:
+                known[node] = rows.truth(node)
+    return known[node]
 
 
 def all_hold(columns: Iterable[str]) -> pl.Expr:

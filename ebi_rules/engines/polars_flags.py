@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
+import numpy as np
 import polars as pl
 from polars.io.plugins import register_io_source
 
@@ -83,7 +85,10 @@ def _answers(reader: RowReader, columns: Mapping[Criterion, str]) -> pl.Expr:
     inputs = list(reader.inputs())
     names = [each.meta.output_name() for each in inputs]
 
-    decided = reader.noting(lambda rows: pl.DataFrame(decide(rows, columns)))
+    def decided_rows(rows: ReadRows) -> pl.DataFrame:
+        return pl.DataFrame({columns[criterion]: truth for criterion, truth in decide(rows, columns).items()})
+
+    decided = reader.noting(decided_rows)
 
     def answer(series: Sequence[pl.Series]) -> pl.Series:
         batch = pl.DataFrame([each.alias(name) for each, name in zip(series, names, strict=True)])
@@ -134,11 +139,11 @@ def flagged_keys(
     if files is None:
         decided = decide_rows(extract, criteria, fields=fields)
         return decided.reader, decided.frame.select(*keys, *flag_columns(decided, rules))
-    columns = _columns(criteria)
-    flags = [all_hold(columns[each] for each in rule.criteria.values()).alias(rule.key) for rule in rules]
 
     def flagged(rows: ReadRows, of_file: pl.DataFrame) -> pl.DataFrame:
-        return of_file.select(keys).hstack(pl.DataFrame(decide(rows, columns)).select(flags))
+        decided = decide(rows, criteria)
+        flags = {rule.key: reduce(np.logical_and, (decided[each] for each in rule.criteria.values())) for rule in rules}
+        return of_file.select(keys).hstack(pl.DataFrame(flags))
 
     def source(
         asked: list[str] | None, predicate: pl.Expr | None, rows: int | None, _: int | None

@@ -12,7 +12,6 @@ import polars as pl
 from ebi_rules._support.errors import ExtractError
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS
-from ebi_rules.criteria.normal_values import BABY_AGES
 from ebi_rules.engines.coded_values import ROWS, VALUE
 from ebi_rules.engines.extract import FrameExtract, Table
 from ebi_rules.engines.findings import NUMBER, Finding
@@ -107,8 +106,7 @@ def row_checks(name: str, extract: FrameExtract) -> Iterator[RowCheck]:
             if not schema[column].is_integer()
         ]
         yield RowCheck(name, "malformed", pl.any_horizontal(unread) if unread else None, NUMBER)
-        is_plausible = number.is_between(*LIMITS[name]) | number.is_in(list(BABY_AGES))
-        yield RowCheck(name, "implausible", (~is_plausible).fill_null(False))
+        yield RowCheck(name, "implausible", (~number.is_between(*LIMITS[name])).fill_null(False))
     if kind is Kind.DATE:
         for column in columns:
             dtype = schema[column]

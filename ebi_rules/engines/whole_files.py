@@ -61,7 +61,8 @@ class WholeFiles:
         """
 
         def read(rows: pl.DataFrame, by_column: Mapping[str, RepeatedTexts]) -> _Result:
-            batch = self.reader.with_children(rows.select(self._inputs))
+            # Lazily, so that what several columns are made of is worked out once.
+            batch = self.reader.with_children(rows.lazy().select(self._inputs).collect())
             return use(self.reader.read(batch, {name: by_column[column] for name, column in self._texts.items()}), rows)
 
         return self._row_groups.read(read)

@@ -246,7 +246,8 @@ class _CheckWriter(Steps):
             never_null = coalesce(as_whole_number(column, self.dialect), number(low))
             within = exp.Between(this=never_null, low=number(low), high=number(high))
             babies = exp.Between(this=never_null.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
-            yield _Check(name, "implausible", step, negate(any_of([within, babies])))
+            is_plausible = any_of([within, babies]) if name == "age" else within
+            yield _Check(name, "implausible", step, negate(is_plausible))
             return
         if definition.width and definition.width > 1:
             lengths = ["_" * length for length in range(1, definition.width)]

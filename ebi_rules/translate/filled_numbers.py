@@ -11,6 +11,9 @@ import pyarrow.compute as pc
 
 from ebi_rules.translate.view_table import Numbers
 
+_FAR = 2**31
+"""Numbers of 32 bits are nearer to 0."""
+
 
 def filled(values: pl.Series | pa.Array, missing: int) -> Numbers:
     """Return whole numbers, or days as their numbers since 1970.
@@ -22,6 +25,7 @@ def filled(values: pl.Series | pa.Array, missing: int) -> Numbers:
     array = values.cast(pl.Int32).to_arrow() if isinstance(values, pl.Series) and values.dtype == pl.Date else values
     array = array.to_arrow() if isinstance(array, pl.Series) else array
     if array.null_count:
-        array = pc.fill_null(array.cast(pa.int64()), missing)
+        has_room = array.type == pa.int32() and -_FAR < missing < _FAR
+        array = pc.fill_null(array if has_room else array.cast(pa.int64()), missing)
     numbers: Numbers = array.to_numpy().astype(np.int64, copy=False)
     return numbers
