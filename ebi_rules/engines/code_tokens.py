@@ -273,7 +273,7 @@ class CodeTokens:
 
 
 def _prefixes_by_length(lists: Sequence[NamedCodes], words: int) -> dict[int, tuple[list[str], npt.NDArray[np.uint64]]]:
-    """Return the prefixes of lists by their length, and the lists each is in as bits of words; those of none come last."""
+    """Return prefixes by length, and the lists that each is in as bits of words; those of none come last."""
     found: dict[int, dict[str, list[int]]] = {}
     for place, named in enumerate(lists):
         word, bit = divmod(place, _WORD)
