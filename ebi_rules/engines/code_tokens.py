@@ -5,8 +5,7 @@ other separators inside is cut again after all separators have become commas.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import TypeVar
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,6 @@ from opcs_icd import NOT_CODABLE, SEPARATORS
 Truths = npt.NDArray[np.bool_]
 
 _SEPARATORS = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in SEPARATORS) + "]+"
-_Item = TypeVar("_Item", bound=np.generic)
 _NOTHING, _CODE, _SEVERAL = range(3)
 _PIECE = "piece"
 _WORD = 63
@@ -50,33 +48,14 @@ class Codes:
     is_short: Truths
     is_not_codable: Truths
 
-    def merged(self, others: "Codes", is_own: Truths) -> "Codes":
-        """Return what these texts and others contain, in one order.
-
-        Args:
-            others: What the others contain.
-            is_own: Whether each text is one of these.
-        """
-
-        def both(own: npt.NDArray[_Item], other: npt.NDArray[_Item]) -> npt.NDArray[_Item]:
-            every = np.empty(len(is_own), own.dtype)
-            every[is_own], every[~is_own] = own, other
-            return every
-
-        return Codes(
-            [both(own, other) for own, other in zip(self.verdicts, others.verdicts, strict=True)],
-            both(self.codes, others.codes),
-            both(self.malformed, others.malformed),
-            both(self.is_filler, others.is_filler),
-            both(self.is_malformed, others.is_malformed),
-            both(self.is_short, others.is_short),
-            both(self.is_not_codable, others.is_not_codable),
-        )
-
 
 @dataclass
 class _Table:
-    """What is known of each piece of text, by its number."""
+    """What is known of each piece of text, by its number.
+
+    Attributes:
+        is_kept: Whether numbers stay the same for as long as texts are read.
+    """
 
     kind: npt.NDArray[np.uint8]
     lists: npt.NDArray[np.uint64]
@@ -84,6 +63,12 @@ class _Table:
     short: Truths
     lone: Truths
     not_codable: Truths
+    is_kept: bool = field(default=False, kw_only=True)
+
+    def with_rows(self, other: "_Table", is_kept: bool = False) -> "_Table":
+        """Return this table with another's rows below."""
+        pairs = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self)[:-1])
+        return _Table(*map(np.concatenate, pairs), is_kept=is_kept)
 
 
 class CodeTokens:
@@ -108,18 +93,30 @@ class CodeTokens:
 
     def read(self, texts: pl.Series) -> Codes:
         """Return what texts contain; none of them may be null."""
+        return self._combined(*self._cut(texts))
+
+    def _cut(self, texts: pl.Series) -> tuple[_Table, Numbers, Numbers]:
+        """Return a table of pieces of text, the place in it of each piece, and how many pieces each text has."""
         pieces = texts.str.split(",")
         lengths = pieces.list.len().to_numpy().astype(np.int64)
         table, numbers = self._numbered(pieces.explode(empty_as_null=False))
         has_several = table.kind[numbers] == _SEVERAL
-        if has_several.any():
-            rows = np.repeat(np.arange(len(texts)), lengths)
-            is_odd = np.zeros(len(texts), np.bool_)
-            is_odd[rows[has_several]] = True
-            odd = self.read(texts.filter(pl.Series(is_odd)).str.replace_all(_SEPARATORS, ","))
-            even = self._combined(table, numbers[~is_odd[rows]], lengths[~is_odd])
-            return odd.merged(even, is_odd)
-        return self._combined(table, numbers, lengths)
+        if not has_several.any():
+            return table, numbers, lengths
+        is_odd = np.zeros(len(texts), np.bool_)
+        is_odd[np.repeat(np.arange(len(texts)), lengths)[has_several]] = True
+        of_odd, odd_numbers, odd_lengths = self._cut(texts.filter(pl.Series(is_odd)).str.replace_all(_SEPARATORS, ","))
+        if of_odd.is_kept and table.is_kept:
+            table = of_odd  # The same, with what is new.
+        else:
+            odd_numbers = odd_numbers + len(table.kind)
+            table = table.with_rows(of_odd)
+        even_numbers = numbers[~np.repeat(is_odd, lengths)]
+        lengths[is_odd] = odd_lengths
+        is_of_odd = np.repeat(is_odd, lengths)
+        numbers = np.empty(len(is_of_odd), np.int64)
+        numbers[is_of_odd], numbers[~is_of_odd] = odd_numbers, even_numbers
+        return table, numbers, lengths
 
     def of_numbered(self, pieces: pl.Series, numbers: Numbers, lengths: Numbers) -> Codes:
         """Return what texts contain whose pieces are known already, each one code.
@@ -232,10 +229,8 @@ class CodeTokens:
 
     def _learn(self, pieces: pl.Series) -> Numbers:
         """Add pieces to the table, and return their numbers."""
-        known, new = self._table, self._described(pieces)
-        names = [field.name for field in fields(_Table)]
-        self._table = _Table(*(np.concatenate([getattr(known, name), getattr(new, name)]) for name in names))
-        start = len(known.kind)
+        start = len(self._table.kind)
+        self._table = self._table.with_rows(self._described(pieces), is_kept=True)
         return np.arange(start, start + len(pieces))
 
     def _described(self, pieces: pl.Series) -> _Table:

@@ -6,9 +6,6 @@ import polars as pl
 
 from ebi_rules.translate.view_table import Numbers
 
-_FEW = 0.25
-"""Texts are few if they are at most such a share of the rows."""
-
 
 @dataclass(frozen=True, eq=False)
 class RepeatedTexts:
@@ -25,8 +22,3 @@ class RepeatedTexts:
     places: Numbers
     rows: Numbers
     nulls: int
-
-    @property
-    def are_few(self) -> bool:
-        """Whether there are few texts for so many rows."""
-        return len(self.texts) <= _FEW * len(self.places)

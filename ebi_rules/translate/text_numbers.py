@@ -21,6 +21,9 @@ _Item = TypeVar("_Item", bound=np.generic)
 _MOST_UNKNOWN = 0.1
 """With a greater share of views that the table cannot have, after the first batch, looking them up does not pay."""
 
+_WAITING = 8
+"""Views are put in the table when they are one for so many that it has: it is copied each time."""
+
 _LONGEST_INLINE = 12
 _LENGTH = np.uint64(2**32 - 1)
 """The bits of the first half of a view that have the length of the text."""
@@ -44,6 +47,7 @@ class TextNumbers:
         self._is_known = np.zeros(1, np.bool_)
         self._all_known = 0  # All numbers below it are known.
         self._table = ViewTable()
+        self._waiting: list[tuple[Views, Numbers]] = []
         self._is_used = self._has_long_texts = False
         self.highest = -1
         empty = pl.Series([""])
@@ -92,7 +96,10 @@ class TextNumbers:
         numbers = np.where(is_same, numbers[first_rows], numbers)
         is_short = _are_short(of_rows[asked])
         with self._lock:
-            self._table = self._table.with_views(of_rows[asked][is_short], numbers[asked][is_short])
+            self._waiting.append((of_rows[asked][is_short], numbers[asked][is_short]))
+            if _WAITING * sum(len(numbers) for _, numbers in self._waiting) > self._table.taken:
+                self._table = self._table.with_views(*map(np.concatenate, zip(*self._waiting, strict=True)))
+                self._waiting = []
         return numbers
 
     def _by_dictionary(self, texts: pl.Series) -> Numbers:

@@ -28,18 +28,21 @@ class ViewTable:
 
     Args:
         bits: The table has 2 to the power of `bits` places.
+
+    Attributes:
+        taken: How many places are taken.
     """
 
     def __init__(self, bits: int = FIRST_BITS) -> None:
         self._bits = bits
         self._views = np.full((2**bits, 2), _EMPTY, np.uint64)
         self._numbers = np.zeros(2**bits, np.int64)
-        self._taken = 0
+        self.taken = 0
 
     @property
     def is_full(self) -> bool:
         """Whether there is no room for many more views."""
-        return self._bits >= MOST_BITS and self._taken * _FULL > 2**self._bits
+        return self._bits >= MOST_BITS and self.taken * _FULL > 2**self._bits
 
     def look_up(self, views: Views) -> tuple[Numbers, npt.NDArray[np.bool_]]:
         """Return the number in each view's place, and whether it is that of the view."""
@@ -55,12 +58,12 @@ class ViewTable:
         if not is_new.any():
             return self
         views, numbers = views[is_new], numbers[is_new]
-        bits, taken = self._bits, self._taken + len(views)
+        bits, taken = self._bits, self.taken + len(views)
         while taken * _FULL > 2**bits and bits < MOST_BITS:
             bits += 2
         table = ViewTable(bits)
         if bits == self._bits:
-            table._views[:], table._numbers[:], table._taken = self._views, self._numbers, self._taken
+            table._views[:], table._numbers[:], table.taken = self._views, self._numbers, self.taken
         else:
             is_taken = self._views[:, 0] != _EMPTY
             table._put(self._views[is_taken], self._numbers[is_taken])
@@ -82,7 +85,7 @@ class ViewTable:
             self._views[free] = views[is_free]
             self._numbers[free] = numbers[is_free]
             is_there = (self._views[places] == views).all(axis=1)
-            self._taken += int(is_there.sum())
+            self.taken += int(is_there.sum())
             views, numbers = views[~is_there], numbers[~is_there]
 
 

@@ -119,7 +119,8 @@ def test_short_texts_have_a_place_of_their_own() -> None:
     """Three texts in a hundred may share both their places with others, and are looked up otherwise; none is wrong."""
     texts = pl.Series([f"Y{number:05}" for number in range(60_000)])
     numbers = TextNumbers(lambda new, of: None)
-    for start in range(0, len(texts), 6_000):
+    # Of those asked for once some still wait, as few new ones are not put in a table of many.
+    for start in (*range(0, len(texts), 6_000), *range(0, len(texts), 6_000)):
         numbers.of(texts.slice(start, 6_000))
     found, is_known = numbers._table.look_up(_views(texts))
     assert is_known.mean() > 0.95
