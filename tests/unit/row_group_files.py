@@ -20,7 +20,6 @@ from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.catalogue import choose_rules, rules_of_dataset
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.synth.made_up_extract import write_extract
-from ebi_rules.translate import repeated_texts
 
 ROWS = 1_500
 _EVERY_NTH = 7
@@ -100,7 +99,6 @@ def noting_row_groups(monkeypatch: pytest.MonkeyPatch) -> list[RowGroups]:
 
 
 def require_same(extract: FrameExtract, monkeypatch: pytest.MonkeyPatch) -> CountedCube:
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     by_row_groups = counted(extract, [])
     monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
     by_polars = counted(extract, [])

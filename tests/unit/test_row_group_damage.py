@@ -12,12 +12,10 @@ import ebi_rules as ebi
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.lazy_frames import DamagedExtractError
 from ebi_rules.engines.row_groups import RowGroups
-from ebi_rules.translate import repeated_texts
 from tests.unit.row_group_files import CHANGES, ROWS, counted, extract_of, made
 
 
-def test_a_damaged_row_group_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+def test_a_damaged_row_group_is_an_error(tmp_path: Path) -> None:
     extract = extract_of("ncdr-opa", CHANGES["as made"], tmp_path, 100, 1)
     (path,) = (tmp_path / "files").iterdir()
     content = bytearray(path.read_bytes())
@@ -30,10 +28,7 @@ def test_a_damaged_row_group_is_an_error(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("column", ["Der_Procedure_All", "Sex", "Der_Provider_Code", "GP_Practice_Code"])
 @pytest.mark.parametrize("broken", [b"\xe9", b"U05\xff\xfe", b"\xed\xa0\x80"])
-def test_texts_that_are_no_utf8_are_damage(
-    column: str, broken: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+def test_texts_that_are_no_utf8_are_damage(column: str, broken: bytes, tmp_path: Path) -> None:
     table = made("ncdr-opa").to_arrow(compat_level=pl.CompatLevel.oldest())
     cells = [None if cell is None else cell.encode() for cell in table[column].to_pylist()]
     cells[700] = broken
@@ -48,7 +43,7 @@ def test_texts_that_are_no_utf8_are_damage(
         counted(extract, ["gp_practice"])
 
 
-def test_other_row_groups_are_not_read_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_row_groups_are_not_read_after_an_error(tmp_path: Path) -> None:
     path = tmp_path / "made.parquet"
     made("ncdr-opa").write_parquet(path, row_group_size=10)
     extract = ebi.open(path, layout="ncdr-opa")
@@ -65,8 +60,7 @@ def test_other_row_groups_are_not_read_after_an_error(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("change", ["cut", "emptied", "without a column", "gone"])
-def test_a_file_that_changes_is_damage(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
+def test_a_file_that_changes_is_damage(change: str, tmp_path: Path) -> None:
     path = tmp_path / "made.parquet"
     rows = made("ncdr-opa")
     rows.write_parquet(path, row_group_size=300)
@@ -102,7 +96,6 @@ def test_texts_of_a_dictionary_that_no_row_has_are_not_looked_at(
     pq.write_table(table.set_column(place, "Der_Procedure_All", codes), path, store_schema=False)
     extract = ebi.open(path, layout="ncdr-opa")
     assert isinstance(extract, FrameExtract)
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     messages = []
     for reads in (True, False):
         if not reads:

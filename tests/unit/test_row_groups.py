@@ -21,7 +21,6 @@ from ebi_rules.engines.row_groups import repeated_texts as repeated_texts_of
 from ebi_rules.layouts.scope import Scope
 from ebi_rules.results.flags import write_flags
 from ebi_rules.synth.made_up_extract import write_extract
-from ebi_rules.translate import repeated_texts
 from tests.unit.row_group_files import CHANGES, ROWS, counted, extract_of, made, noting_row_groups, require_same
 
 _BY = {"ncdr-opa": ["ethnicity", "site"], "hes-op": ["ethnicity"], "ncdr-apcs": ["admission_method"]}
@@ -34,7 +33,6 @@ def test_both_ways_of_reading_agree(
     layout: str, change: str, group: int, files: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extract = extract_of(layout, CHANGES[change], tmp_path, group, files)
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     read = noting_row_groups(monkeypatch)
     by_row_groups = counted(extract, _BY[layout])
     assert len(read) == (change != "categories")
@@ -53,7 +51,6 @@ def test_flags_are_the_same_in_the_same_order(
     layout: str, change: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extract = extract_of(layout, CHANGES[change], tmp_path, 90, 2)
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     monkeypatch.setattr(row_groups, "_ROWS_AT_ONCE", 40)
     read = noting_row_groups(monkeypatch)
     of_row_groups, of_polars = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
@@ -72,7 +69,6 @@ def _rows_of(flags: Path) -> pl.DataFrame:
 
 
 def test_only_files_read_as_they_are_are_read_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     extract = extract_of("ncdr-opa", CHANGES["as made"], tmp_path, 200, 2)
     monkeypatch.setattr(RowGroups, "read", lambda groups, use: pytest.fail("not just as they are in files"))
     part = counted(extract, [], Scope.of("2024-05..2024-06", []))
@@ -156,16 +152,13 @@ def test_columns_that_polars_and_arrow_read_otherwise_are_left_to_polars(
 
 
 @pytest.mark.parametrize("column", ["OPA_Ident", "Age_at_Start_of_Episode_SUS"])
-def test_decimals_that_polars_does_not_take_from_arrow_are_left_to_it(
-    column: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_decimals_that_polars_does_not_take_from_arrow_are_left_to_it(column: str, tmp_path: Path) -> None:
     table = made("ncdr-opa").to_arrow(compat_level=pl.CompatLevel.oldest())
     numbers = table[column].cast(pa.decimal128(30, 0)).cast(pa.decimal256(30, 0))
     path = tmp_path / "wide.parquet"
     pq.write_table(table.set_column(table.schema.get_field_index(column), column, numbers), path)
     extract = ebi.open(path, layout="ncdr-opa")
     assert isinstance(extract, FrameExtract)
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     assert not RowGroups(extract.table, [column], ["Sex"]).can_be_read()
     assert RowGroups(extract.table, ["Der_Age_at_CDS_Activity_Date"], ["Sex"]).can_be_read()
     assert write_flags(extract, tmp_path / "flags.parquet", "2S").rows == ROWS

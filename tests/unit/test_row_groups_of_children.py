@@ -11,7 +11,6 @@ from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.results.flags import write_flags
 from ebi_rules.synth.made_up_extract import write_extract
-from ebi_rules.translate import repeated_texts
 from tests.unit.row_group_files import ROWS, Change, counted, made, noting_row_groups, require_same
 
 _RULE = """
@@ -52,13 +51,12 @@ CHANGES_OF_KEYS: dict[str, tuple[bool, Change]] = {
 }
 
 
-def _with_children(change: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> FrameExtract:
+def _with_children(change: str, folder: Path) -> FrameExtract:
     path = folder / "made.parquet"
     _, changed = CHANGES_OF_KEYS[change]
     children = {name: folder / f"made.{name}.parquet" for name in ("procedures", "diagnoses")}
     for file, table in ((path, ""), *((file, f".{name}") for name, file in children.items())):
         changed(made("unified-sus-op", table)).write_parquet(file, row_group_size=200)
-    monkeypatch.setattr(repeated_texts, "_FEW", 1e9)
     extract = ebi.open(path, layout="unified-sus-op", **children)
     assert isinstance(extract, FrameExtract)
     return extract
@@ -69,7 +67,7 @@ def _with_children(change: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_codes_of_child_tables_are_found_by_key(
     change: str, in_part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extract, is_by_key = _with_children(change, tmp_path, monkeypatch), CHANGES_OF_KEYS[change][0]
+    extract, is_by_key = _with_children(change, tmp_path), CHANGES_OF_KEYS[change][0]
     monkeypatch.setattr(key_ranges, "_ROWS_IN_PART", in_part)
     read = noting_row_groups(monkeypatch)
     by_key = counted(extract, [])
@@ -83,7 +81,7 @@ def test_codes_of_child_tables_are_found_by_key(
 
 @pytest.mark.parametrize("change", list(CHANGES_OF_KEYS))
 def test_flags_of_child_tables_are_found_by_key(change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    extract, is_by_key = _with_children(change, tmp_path, monkeypatch), CHANGES_OF_KEYS[change][0]
+    extract, is_by_key = _with_children(change, tmp_path), CHANGES_OF_KEYS[change][0]
     read = noting_row_groups(monkeypatch)
     by_key, joined = tmp_path / "a.csv", tmp_path / "b.csv"
     written = write_flags(extract, by_key, skip_unavailable=True, any_dataset=True)
@@ -98,7 +96,7 @@ def test_flags_of_child_tables_are_found_by_key(change: str, tmp_path: Path, mon
 def test_a_rule_may_only_ask_whether_codes_are_recorded(
     criterion: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extract = _with_children("as made", tmp_path, monkeypatch)
+    extract = _with_children("as made", tmp_path)
     rule = tmp_path / "x.toml"
     rule.write_text(_RULE.format(criterion=criterion), encoding="utf-8")
     read = noting_row_groups(monkeypatch)
