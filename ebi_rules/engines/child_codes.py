@@ -7,7 +7,7 @@ import polars as pl
 
 from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, NamedCodes, lists_named
 from ebi_rules.engines.code_shapes import code_findings
-from ebi_rules.engines.code_tokens import CodeTokens
+from ebi_rules.engines.code_tokens import CodeTokens, Truths
 from ebi_rules.engines.code_words import Patterns, WordNumbers, code_words, count_flags, flags_of_codes
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
@@ -18,12 +18,14 @@ from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.translate.placed import Placed
 from ebi_rules.translate.polars import stems
 from ebi_rules.translate.repeated_texts import RepeatedTexts
+from ebi_rules.translate.view_table import Numbers
 from opcs_icd import WHITE_SPACE
 
 _NOTHING = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPACE + "\"'.") + "]"
 """What a code loses in normal form, as a regular expression."""
 
-_KEY, _RAW, _TEXT, _PLACE = "key", "raw", "text", "place"
+_KEY, _RAW, _TEXT, _PLACE, _ACTIVITY = "key", "raw", "text", "place", "activity"
+_AT_ONCE = 250_000
 
 
 class ChildCodes:
@@ -33,11 +35,18 @@ class ChildCodes:
         name: The field of codes.
         extract: The extract.
         child: The table of its codes.
+
+    Attributes:
+        child: The table of its codes.
+        activity_key: The expression of an activity's key, as the table of codes has it.
+        rows: `key`, `raw`, the code as it is, and `position`, not yet read.
+        distinct: The different codes, sorted by `text`, their normal form: `place`, `raw`, `rows` and `text`.
+        not_codes: Texts that stand for no code.
     """
 
     def __init__(self, name: str, extract: FrameExtract, child: ChildTable) -> None:
         self.child = child
-        self._not_codes = extract.binding.not_codes(name)
+        self.not_codes = extract.binding.not_codes(name)
         table = extract.children[name]
         is_same_type = table.schema[child.key] == extract.table.schema[extract.binding.key]
         self.activity_key = pl.col(extract.binding.key)
@@ -45,12 +54,17 @@ class ChildCodes:
         if not is_same_type:
             self.activity_key, key = self.activity_key.cast(pl.String), key.cast(pl.String)
         position = pl.col(child.position).cast(pl.Int64, strict=False) if child.position else pl.lit(0)
+        self._position = ["position"] if child.position else []
         self.rows = table.frame.select(
             key.alias(_KEY), pl.col(child.code).cast(pl.String).alias(_RAW), position.alias("position")
         )
         counted = collect(self.rows.group_by(_RAW).agg(pl.len().alias("rows")))
         texts = counted.with_columns(single_code(pl.col(_RAW)).alias(_TEXT))
         self.distinct = texts.sort(_TEXT, _RAW).with_row_index(_PLACE)
+        recorded = self.distinct.drop_nulls(_RAW)
+        place = pl.lit(recorded[_PLACE]).gather(pl.col(_RAW).cast(pl.Enum(recorded[_RAW])).to_physical())
+        of_null = self.distinct.filter(pl.col(_RAW).is_null())[_PLACE]
+        self._place = place.fill_null(of_null.sum()).alias(_PLACE)
 
     def texts(self, lists: Sequence[NamedCodes]) -> pl.LazyFrame:
         """Return the codes of each activity that may have a code of a list, as one text: in order, or else sorted.
@@ -66,20 +80,11 @@ class ChildCodes:
         of_interest = self._of_interest(lists, EVERY_KEY).join(self.distinct.lazy(), on=_RAW, nulls_equal=True)
         return of_interest.group_by(_KEY).agg(text.alias(_TEXT))
 
-    def places(self, lists: Sequence[NamedCodes], part: KeyRange) -> pl.DataFrame:
-        """Return the codes of each activity that may have a code of a list, in order, or else sorted.
-
-        Args:
-            lists: The lists.
-            part: The range that keys are in.
-
-        Returns:
-            `key`, and `place`: that of the code in `distinct`. All rows of an activity stand together.
-        """
-        numbered = self.distinct.lazy().select(_RAW, _PLACE)
-        rows = self._of_interest(lists, part).join(numbered, on=_RAW, nulls_equal=True)
-        order = [_KEY, "position", _PLACE] if self.child.position else [_KEY, _PLACE]
-        return collect(rows.select(order).sort(order).select(_KEY, _PLACE))
+    def of_activities(self, part: KeyRange) -> "CodesOfActivities":
+        """Return the rows of activities with keys in a range, those of an activity together."""
+        asked = self.rows.filter(part.holds(pl.col(_KEY)), pl.col(_KEY).is_not_null())
+        rows = collect(asked.select(_KEY, self._place, *self._position))
+        return CodesOfActivities(rows if rows[_KEY].is_sorted() else rows.sort(_KEY), [*self._position, _PLACE])
 
     def _of_interest(self, lists: Sequence[NamedCodes], part: KeyRange) -> pl.LazyFrame:
         """Return all rows of the activities, with keys in a range, that may have a code of a list."""
@@ -88,14 +93,41 @@ class ChildCodes:
         listed = rows.join(self.distinct.filter(may_be_listed).lazy(), on=_RAW, how="semi", nulls_equal=True)
         return rows.join(listed.select(_KEY).unique(), on=_KEY, how="semi")
 
-    def counts(self, grammar: str, part: KeyRange) -> pl.DataFrame:
-        """Return the numbers of codes of each activity with any, and of malformed ones: `key`, `codes`, `malformed`."""
-        rows = self.rows.filter(part.holds(pl.col(_KEY)))
-        text = pl.col(_TEXT)
-        is_malformed = ~text.str.contains(f"^(?:{grammar})$")
-        counted = self.distinct.filter(~text.is_in(self._not_codes)).select(_RAW, is_malformed.alias("malformed"))
-        sums = [pl.len().cast(pl.Int64).alias("codes"), pl.col("malformed").sum().cast(pl.Int64)]
-        return collect(rows.join(counted.lazy(), on=_RAW, nulls_equal=True).group_by(_KEY).agg(sums))
+
+class CodesOfActivities:
+    """The rows of a child table, activity by activity.
+
+    Args:
+        rows: The rows: `key`, the same for all rows of an activity, which stand together; `place`, that of the code in
+            `ChildCodes.distinct`; and columns to sort by.
+        order: What an activity's rows are sorted by.
+
+    Attributes:
+        keys: The key of each activity.
+        lengths: How many rows each activity has.
+    """
+
+    def __init__(self, rows: pl.DataFrame, order: Sequence[str]) -> None:
+        self._rows, self._order = rows, order
+        self._places = rows[_PLACE].to_numpy()
+        keys = rows[_KEY]
+        is_start = (keys.slice(1) != keys.slice(0, max(0, rows.height - 1))).to_numpy()
+        self._starts = np.flatnonzero(np.append(np.ones(min(1, rows.height), np.bool_), is_start))
+        self.keys = keys.gather(self._starts)
+        self.lengths = np.diff(self._starts, append=rows.height)
+
+    def counts(self, is_counted: Truths) -> Numbers:
+        """Return how many of each activity's codes are of some kind, from whether each code in `distinct` is."""
+        if not len(self._starts):
+            return self._starts
+        return np.add.reduceat(is_counted[self._places], self._starts, dtype=np.int64)
+
+    def places(self, activities: Truths) -> Numbers:
+        """Return the places of the codes of some activities, those of each activity in order."""
+        activity = np.repeat(np.arange(int(activities.sum())), self.lengths[activities])
+        rows = self._rows.filter(pl.Series(np.repeat(activities, self.lengths)))
+        in_order = rows.with_columns(pl.Series(_ACTIVITY, activity)).sort(_ACTIVITY, *self._order)
+        return in_order[_PLACE].to_numpy().astype(np.int64)
 
 
 class ChildAnswers:
@@ -126,18 +158,14 @@ class ChildAnswers:
 
     def attach(self, frame: pl.LazyFrame, part: KeyRange) -> pl.LazyFrame:
         """Return the rows, whose keys are in a range, with the answers of their activity."""
-        joined = self._decided(part).rename({_KEY: f"{self.column}_key"}).lazy()
+        joined = self.decided(part).rename({_KEY: f"{self.column}_key"}).lazy()
         keyed = frame.with_columns(self._codes.activity_key.alias(f"{self.column}_key"))
         return keyed.join(joined, on=f"{self.column}_key", how="left", maintain_order="left")
 
-    def keep(self, parts: Sequence[KeyRange]) -> None:
-        """Decide the atoms for all activities, so that `of_keys` can tell; their keys must be whole numbers.
-
-        Args:
-            parts: Ranges of keys, in order, that hold all of them.
-        """
-        decided = pl.concat([self._decided(part).drop_nulls(_KEY).sort(_KEY) for part in parts])
-        self._keys, self._answers = decided[_KEY].cast(pl.Int64).to_numpy(), decided[self.column].to_numpy()
+    def keep(self, decided: Sequence[pl.DataFrame]) -> None:
+        """Keep what was decided, so that `of_keys` can tell: all ranges of keys, which are whole numbers, in order."""
+        every = pl.concat(decided)
+        self._keys, self._answers = every[_KEY].cast(pl.Int64).to_numpy(), every[self.column].to_numpy()
 
     def of_keys(self, keys: pl.Series) -> pl.Series:
         """Return the column of `inputs` for the activities with some keys."""
@@ -148,26 +176,24 @@ class ChildAnswers:
         is_there = (self._keys[places] == asked) & keys.is_not_null().to_numpy()
         return pl.Series(self.column, np.where(is_there, self._answers[places], 0))
 
-    def _decided(self, part: KeyRange) -> pl.DataFrame:
+    def decided(self, part: KeyRange) -> pl.DataFrame:
         """Return the number of the answers of each activity with codes whose key is in a range."""
-        counts = self._codes.counts(CODE_FIELDS[self._name].grammar.pattern, part)
-        answers = counts.lazy()
+        distinct, rows = self._codes.distinct, self._codes.of_activities(part)
+        text = pl.col(_TEXT)
+        is_code = ~text.is_in(list(self._codes.not_codes))
+        is_malformed = is_code & ~text.str.contains(f"^(?:{CODE_FIELDS[self._name].grammar.pattern})$")
+        kinds = distinct.select(codes=is_code, malformed=is_malformed)
+        codes, malformed = (rows.counts(kind.to_numpy()) for kind in kinds)
+        patterns = np.zeros(len(codes), np.int64)
         if self._lists:
-            places = self._codes.places(self._lists, part)
-            lengths = places[_KEY].rle().struct.unnest()
-            codes = self._tokens.of_numbered(
-                self._codes.distinct[_TEXT], places[_PLACE].to_numpy().astype(np.int64), lengths["len"].to_numpy()
-            )
-            patterns = pl.Series("pattern", self.patterns.numbers(codes.verdicts, lengths.height))
-            decided_keys = lengths.select(pl.col("value").alias(_KEY), patterns)
-            answers = answers.join(decided_keys.lazy(), on=_KEY, how="left")
-        else:
-            answers = answers.with_columns(pl.lit(0, pl.Int64).alias("pattern"))
-        decided = collect(answers)
-        no_flags = np.zeros(decided.height, np.int64)
-        numbers = decided["pattern"].fill_null(0).to_numpy()
-        words = code_words(numbers, decided["codes"].to_numpy(), decided["malformed"].to_numpy(), no_flags)
-        return decided.select(_KEY, pl.Series(self.column, self.numbers.of(words)))
+            may_be_listed = text.str.contains_any(stems(self._lists), ascii_case_insensitive=True)
+            has_listed = rows.counts(distinct.select(may_be_listed).to_series().to_numpy()) > 0
+            found = self._tokens.of_numbered(distinct[_TEXT], rows.places(has_listed), rows.lengths[has_listed])
+            patterns[has_listed] = self.patterns.numbers(found.verdicts, int(has_listed.sum()))
+        words = code_words(patterns, codes, malformed, np.zeros(len(codes), np.int64))
+        numbers = [self.numbers.of(piece) for piece in np.split(words, range(_AT_ONCE, len(words), _AT_ONCE))]
+        decided = pl.DataFrame([rows.keys, pl.Series(self.column, np.concatenate(numbers))])
+        return decided.filter(pl.Series(codes > 0))
 
     def inputs(self) -> Iterator[pl.Expr]:
         """Yield the column with the answers."""

@@ -15,6 +15,7 @@ _SAMPLED = 10_000
 """One key in so many tells where ranges begin."""
 
 _ROWS_IN_PART = 25_000_000
+_ACTIVITIES_AT_ONCE = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ def parts_of_rows(extract: FrameExtract, code_fields: Collection[str]) -> Iterat
     else:
         for part in ranges_of_keys(table.frame, key, rows, _ROWS_IN_PART):
             yield table.frame.filter(part.holds(pl.col(key))), part
+
+
+def parts_by_key(extract: FrameExtract) -> list[KeyRange]:
+    """Return ranges that hold all keys, in which the codes of child tables are decided, several at the same time."""
+    rows = sum(file.rows for file in extract.table.files)
+    if rows <= _ACTIVITIES_AT_ONCE:
+        return [EVERY_KEY]
+    return ranges_of_keys(extract.table.frame, extract.binding.key, rows, _ACTIVITIES_AT_ONCE)
 
 
 def ranges_of_keys(frame: pl.LazyFrame, key: str, rows: int, rows_in_range: int) -> list[KeyRange]:

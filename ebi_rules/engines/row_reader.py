@@ -8,6 +8,7 @@ is complete when all rows were read.
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import product
 from threading import Lock
 from types import MappingProxyType
 from typing import Any
@@ -201,8 +202,10 @@ class RowReader:
         """
         self._is_attached = True
         children = [codes for codes in self.codes.values() if isinstance(codes, ChildAnswers)]
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(lambda codes: codes.keep(parts), children))
+        with ThreadPoolExecutor(pl.thread_pool_size()) as threads:
+            of_parts = list(threads.map(lambda of_part: of_part[0].decided(of_part[1]), product(children, parts)))
+        for place, codes in enumerate(children):
+            codes.keep(of_parts[place * len(parts) : (place + 1) * len(parts)])
         return [codes.column for codes in children]
 
     def with_children(self, batch: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from ebi_rules.engines.key_ranges import have_whole_keys, parts_of_rows
+from ebi_rules.engines.key_ranges import have_whole_keys, parts_by_key
 from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.engines.row_reader import ReadRows, RowReader
 from ebi_rules.translate.repeated_texts import RepeatedTexts
@@ -47,7 +47,7 @@ class WholeFiles:
         if (has_children and not have_whole_keys(extract)) or not row_groups.can_be_read():
             return None
         if has_children:
-            reader.attach_by_key([part for _, part in parts_of_rows(extract, code_fields)])
+            reader.attach_by_key(parts_by_key(extract))
         return cls(reader, inputs, texts, row_groups)
 
     def read(self, use: Callable[[ReadRows, pl.DataFrame], _Result]) -> Iterator[_Result]:

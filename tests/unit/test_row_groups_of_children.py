@@ -68,7 +68,7 @@ def test_codes_of_child_tables_are_found_by_key(
     change: str, in_part: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extract, is_by_key = _with_children(change, tmp_path), CHANGES_OF_KEYS[change][0]
-    monkeypatch.setattr(key_ranges, "_ROWS_IN_PART", in_part)
+    monkeypatch.setattr(key_ranges, "_ACTIVITIES_AT_ONCE", in_part)
     read = noting_row_groups(monkeypatch)
     by_key = counted(extract, [])
     assert len(read) == is_by_key
