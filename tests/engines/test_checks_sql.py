@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
+from ebi_rules.cube import OLDEST
 from ebi_rules.engines import polars_profile
 from ebi_rules.engines.checked_extract import fields_to_read, read_all
 from ebi_rules.engines.extract import ExtractSource
@@ -88,3 +89,36 @@ def test_imaging_codes_of_the_kinds_asked_for(present: list[str], asked: list[st
         assert of_codes == {("nicip", "malformed", 1) for _ in both & {"nicip"}} | {
             ("snomed", "malformed", 1) for _ in both & {"snomed"}
         } | {("nicip", "disagree", 0) for _ in [1] if both == {"nicip", "snomed"}}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "is_implausible"),
+    [
+        ("age", -1, True),
+        ("age", 0, False),
+        ("age", OLDEST, False),
+        ("age", OLDEST + 1, True),
+        ("age", 7000, True),
+        ("age", 7001, False),
+        ("age", 7007, False),
+        ("age", 7008, True),
+        ("imd_decile", 0, True),
+        ("imd_decile", 1, False),
+        ("imd_decile", 10, False),
+        ("imd_decile", 11, True),
+        ("imd_decile", 7001, True),
+        ("imd_decile", 7007, True),
+    ],
+)
+def test_numbers_beyond_their_limits(field: str, value: int, is_implausible: bool, tmp_path: Path) -> None:
+    """HES writes the ages of babies as 7001 to 7007; there are no such deciles."""
+    frame = odd_frame().select(pl.all().exclude("Age_at_Start_of_Episode_SUS"), number=pl.lit(value))
+    frame.write_parquet(tmp_path / "numbers.parquet")
+    columns = {field: "number"}
+    extracts = [
+        ebi.open(tmp_path / "numbers.parquet", engine=engine, columns=columns) for engine in ("polars", "duckdb")
+    ]
+    _, by_polars, _ = polars_profile.profile(extracts[0], [field])
+    for findings in (by_polars, find_odd_values(extracts[1], [field])):
+        rows = {each.rows for each in findings if (each.field, each.check) == (field, "implausible")}
+        assert rows == {ROWS if is_implausible else 0}
