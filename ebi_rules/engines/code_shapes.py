@@ -51,7 +51,7 @@ def _described(cells: pl.Series) -> str:
     """Return a sentence on what most cells look like, with letters and digits hidden, and how to mend them."""
     cells = cells.str.replace_all(".", "", literal=True)
     shapes = cells.str.replace_all(r"[\p{L}\p{N}]+", "..").str.replace_all(r"\s+", " ")
-    counted = shapes.alias("shape").value_counts().sort(-pl.col("count"), "shape")
+    counted = shapes.alias("shape").value_counts().sort("count", "shape", descending=[True, False])
     commonest = str(counted["shape"][0])
     looks = next((words for pattern, words in _SHAPES.items() if cells.str.contains(pattern).mean() > 0.2), None)  # type: ignore[operator]
     shape = commonest[:_LONGEST_SHAPE] + ("..." if len(commonest) > _LONGEST_SHAPE else "")
