@@ -125,3 +125,24 @@ def test_an_activity_without_key_has_no_codes_of_another(tmp_path: Path, monkeyp
     extract = ebi.open(path, layout="unified-sus-op", **children)
     assert isinstance(extract, FrameExtract)
     require_same(extract, monkeypatch)
+
+
+@pytest.mark.parametrize("kept", ["none", "without key", "not listed", "null", "one activity"])
+def test_child_tables_of_few_codes(kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "made.parquet"
+    made("unified-sus-op", "").write_parquet(path)
+    children = {name: tmp_path / f"made.{name}.parquet" for name in ("procedures", "diagnoses")}
+    for name, file in children.items():
+        rows = made("unified-sus-op", f".{name}")
+        key, code, _ = rows.columns
+        changed = {
+            "none": rows.head(0),
+            "without key": rows.with_columns(pl.lit(None, rows.schema[key]).alias(key)),
+            "not listed": rows.with_columns(pl.lit("A011").alias(code)),
+            "null": rows.with_columns(pl.lit(None, pl.String).alias(code)),
+            "one activity": rows.head(1),
+        }
+        changed[kept].write_parquet(file)
+    extract = ebi.open(path, layout="unified-sus-op", **children)
+    assert isinstance(extract, FrameExtract)
+    require_same(extract, monkeypatch)
