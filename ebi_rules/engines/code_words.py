@@ -143,6 +143,10 @@ def malformed_of(words: Numbers) -> Numbers:
 def packed(truths: Sequence[Truths], rows: int) -> Numbers:
     """Return truths as the bits of one number per row, the first the lowest."""
     word = np.zeros(rows, np.int64)
-    for bit, truth in enumerate(truths):
-        word |= truth.astype(np.int64) << bit
+    # By way of bytes, of which there are fewer to go through.
+    for start in range(0, len(truths), 8):
+        byte = np.zeros(rows, np.uint8)
+        for bit, truth in enumerate(truths[start : start + 8]):
+            byte |= truth.view(np.uint8) << np.uint8(bit)
+        word |= byte.astype(np.int64) << start
     return word

@@ -15,7 +15,7 @@ _SAMPLED = 10_000
 """One key in so many tells where ranges begin."""
 
 _ROWS_IN_PART = 25_000_000
-_ACTIVITIES_AT_ONCE = 10_000_000
+_ACTIVITIES_AT_ONCE = 5_000_000
 
 
 @dataclass(frozen=True)
