@@ -192,8 +192,7 @@ class ChildAnswers:
             patterns[has_listed] = self.patterns.numbers(found.verdicts, int(has_listed.sum()))
         words = code_words(patterns, codes, malformed, np.zeros(len(codes), np.int64))
         numbers = [self.numbers.of(piece) for piece in np.split(words, range(_AT_ONCE, len(words), _AT_ONCE))]
-        decided = pl.DataFrame([rows.keys, pl.Series(self.column, np.concatenate(numbers))])
-        return decided.filter(pl.Series(codes > 0))
+        return pl.DataFrame([rows.keys, pl.Series(self.column, np.concatenate(numbers))])
 
     def inputs(self) -> Iterator[pl.Expr]:
         """Yield the column with the answers."""

@@ -1,5 +1,6 @@
 """Criteria about the order of codes in child tables, whose rows stand in any order: as the reference decides them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,14 @@ from ebi_rules.engines import key_ranges
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.polars_answers import decide
 from ebi_rules.engines.polars_flags import decide_rows
+from ebi_rules.engines.row_groups import RowGroups
 from ebi_rules.engines.row_reader import RowReader
 from ebi_rules.engines.whole_files import WholeFiles
-from opcs_icd import OPCS4, CodeList
-from tests.unit.row_group_files import made
+from opcs_icd import OPCS4, CodeList, split_codes
+from tests.unit.row_group_files import counted, made
 
 _ACTIVITIES = 400
-_CODES = ["U054", "Z665", "A011", "u05.5", "Z66.5", "&", "", None]
+_CODES = ["U054", "Z665", "A011", "u05.5", "Z66.5", "U05/4", "&", "null", "", None]
 _SCANS, _SITES = (NamedCodes(name, CodeList.opcs([name])) for name in ("U05", "Z66"))
 _CRITERIA = [
     HasCode(_SCANS),
@@ -51,14 +53,7 @@ def _codes(order: str) -> tuple[pl.DataFrame, dict[int, list[str]]]:
 def test_the_reference_decides_alike(
     order: str, in_part: int, by_key: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, child = tmp_path / "made.parquet", tmp_path / "codes.parquet"
-    rows = made("unified-sus-op", "").head(_ACTIVITIES).with_columns(PRIMARYKEY_ID=pl.int_range(_ACTIVITIES))
-    codes, expected = _codes(order)
-    rows.write_parquet(path)
-    codes.write_parquet(child, row_group_size=100)
-    made("unified-sus-op", ".diagnoses").write_parquet(tmp_path / "diagnoses.parquet")
-    extract = ebi.open(path, layout="unified-sus-op", procedures=child, diagnoses=tmp_path / "diagnoses.parquet")
-    assert isinstance(extract, FrameExtract)
+    extract, expected = _extract(order, tmp_path)
     monkeypatch.setattr(key_ranges, "_ACTIVITIES_AT_ONCE", in_part)
     found = _by_key(extract) if by_key else _joined(extract)
     activities = [Activity.of({"procedures": expected[key]}) for key in range(_ACTIVITIES)]
@@ -66,6 +61,37 @@ def test_the_reference_decides_alike(
         truths = [holds(criterion, activity) for activity in activities]
         assert 20 < sum(truths) < _ACTIVITIES - 20
         assert found[criterion] == truths
+
+
+@pytest.mark.parametrize("order", ["as made", "shuffled"])
+@pytest.mark.parametrize("by_key", [True, False])
+def test_codes_are_counted(order: str, by_key: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands for no code is no malformed code either."""
+    extract, expected = _extract(order, tmp_path)
+    if not by_key:
+        monkeypatch.setattr(RowGroups, "can_be_read", lambda groups: False)
+    codes = [list(split_codes(",".join(of_activity), OPCS4)) for of_activity in expected.values()]
+    is_code = re.compile(OPCS4.grammar.pattern)
+    cube = counted(extract, []).cube.filter(item="procedures")
+    for measure, count in (
+        ("recorded", sum(map(bool, codes))),
+        ("codes", sum(map(len, codes))),
+        ("invalid", sum(not is_code.fullmatch(code) for of_activity in codes for code in of_activity)),
+    ):
+        assert cube.filter(measure=measure)["count"].sum() == count > 0
+
+
+def _extract(order: str, folder: Path) -> tuple[FrameExtract, dict[int, list[str]]]:
+    """Return an extract, and the codes of each activity in order."""
+    path, child = folder / "made.parquet", folder / "codes.parquet"
+    rows = made("unified-sus-op", "").head(_ACTIVITIES).with_columns(PRIMARYKEY_ID=pl.int_range(_ACTIVITIES))
+    codes, expected = _codes(order)
+    rows.write_parquet(path)
+    codes.write_parquet(child, row_group_size=100)
+    made("unified-sus-op", ".diagnoses").write_parquet(folder / "diagnoses.parquet")
+    extract = ebi.open(path, layout="unified-sus-op", procedures=child, diagnoses=folder / "diagnoses.parquet")
+    assert isinstance(extract, FrameExtract)
+    return extract, expected
 
 
 def _by_key(extract: FrameExtract) -> dict[Criterion, list[bool]]:
