@@ -11,8 +11,8 @@ from ebi_rules.engines.code_tokens import CodeTokens, Truths
 from ebi_rules.engines.code_words import Patterns, WordNumbers, code_words, count_flags, flags_of_codes
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
-from ebi_rules.engines.key_ranges import EVERY_KEY, KeyRange
-from ebi_rules.engines.lazy_frames import collect
+from ebi_rules.engines.key_ranges import KeyRange
+from ebi_rules.engines.lazy_frames import DamagedExtractError, collect
 from ebi_rules.engines.packed_keys import PREFIX
 from ebi_rules.layouts.layout import ChildTable
 from ebi_rules.translate.placed import Placed
@@ -62,9 +62,10 @@ class ChildCodes:
         texts = counted.with_columns(single_code(pl.col(_RAW)).alias(_TEXT))
         self.distinct = texts.sort(_TEXT, _RAW).with_row_index(_PLACE)
         recorded = self.distinct.drop_nulls(_RAW)
-        place = pl.lit(recorded[_PLACE]).gather(pl.col(_RAW).cast(pl.Enum(recorded[_RAW])).to_physical())
-        of_null = self.distinct.filter(pl.col(_RAW).is_null())[_PLACE]
-        self._place = place.fill_null(of_null.sum()).alias(_PLACE)
+        of_recorded = pl.col(_RAW).cast(pl.Enum(recorded[_RAW]), strict=False).to_physical()
+        of_null = self.distinct.filter(pl.col(_RAW).is_null())[_PLACE].sum()
+        place = pl.lit(recorded[_PLACE]).gather(of_recorded)
+        self._place = pl.when(pl.col(_RAW).is_null()).then(of_null).otherwise(place).alias(_PLACE)
 
     def texts(self, lists: Sequence[NamedCodes]) -> pl.LazyFrame:
         """Return the codes of each activity that may have a code of a list, as one text: in order, or else sorted.
@@ -77,21 +78,26 @@ class ChildCodes:
         """
         order = "position" if self.child.position else _TEXT
         text = pl.col(_TEXT).sort_by(order).str.join(",")
-        of_interest = self._of_interest(lists, EVERY_KEY).join(self.distinct.lazy(), on=_RAW, nulls_equal=True)
+        of_interest = self._of_interest(lists).join(self.distinct.lazy(), on=_RAW, nulls_equal=True)
         return of_interest.group_by(_KEY).agg(text.alias(_TEXT))
 
     def of_activities(self, part: KeyRange) -> "CodesOfActivities":
-        """Return the rows of activities with keys in a range, those of an activity together."""
+        """Return the rows of activities with keys in a range, those of an activity together.
+
+        Raises:
+            DamagedExtractError: The file has changed since its different codes were read.
+        """
         asked = self.rows.filter(part.holds(pl.col(_KEY)), pl.col(_KEY).is_not_null())
         rows = collect(asked.select(_KEY, self._place, *self._position))
+        if rows[_PLACE].null_count():
+            raise DamagedExtractError()
         return CodesOfActivities(rows if rows[_KEY].is_sorted() else rows.sort(_KEY), [*self._position, _PLACE])
 
-    def _of_interest(self, lists: Sequence[NamedCodes], part: KeyRange) -> pl.LazyFrame:
-        """Return all rows of the activities, with keys in a range, that may have a code of a list."""
-        rows = self.rows.filter(part.holds(pl.col(_KEY)))
+    def _of_interest(self, lists: Sequence[NamedCodes]) -> pl.LazyFrame:
+        """Return all rows of the activities that may have a code of a list."""
         may_be_listed = pl.col(_TEXT).str.contains_any(stems(lists), ascii_case_insensitive=True).fill_null(False)
-        listed = rows.join(self.distinct.filter(may_be_listed).lazy(), on=_RAW, how="semi", nulls_equal=True)
-        return rows.join(listed.select(_KEY).unique(), on=_KEY, how="semi")
+        listed = self.rows.join(self.distinct.filter(may_be_listed).lazy(), on=_RAW, how="semi", nulls_equal=True)
+        return self.rows.join(listed.select(_KEY).unique(), on=_KEY, how="semi")
 
 
 class CodesOfActivities:

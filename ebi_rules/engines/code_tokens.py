@@ -237,7 +237,7 @@ class CodeTokens:
         """Return what is known of pieces of text."""
         bare = pl.col(_PIECE).str.replace_all(".", "", literal=True).str.to_uppercase().str.strip_chars(SEPARATORS)
         piece = pl.col(_PIECE)
-        # One query: each that Polars is asked, while other threads ask it too, takes a millisecond.
+        # One query for everything, as each costs something even for few pieces.
         known = (
             pieces.alias(_PIECE)
             .to_frame()

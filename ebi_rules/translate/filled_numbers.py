@@ -1,7 +1,6 @@
 """Whole numbers of a column, with another number in the place of nulls.
 
-Polars works this out in its own threads. Where several threads of ours read batches of rows, each such step waits ten
-times as long as it takes; Arrow and numpy do the same where they are asked.
+Polars would make a query of it, for threads of its own; Arrow and numpy do it where they are asked.
 """
 
 import numpy as np

@@ -12,7 +12,10 @@ from ebi_rules.criteria.activity import Activity
 from ebi_rules.criteria.evaluate import holds
 from ebi_rules.criteria.nodes import And, Criterion, FollowedBy, HasCode, NamedCodes, Not, Position, Recorded, atoms
 from ebi_rules.engines import key_ranges
+from ebi_rules.engines.child_codes import ChildCodes
 from ebi_rules.engines.extract import FrameExtract
+from ebi_rules.engines.key_ranges import EVERY_KEY
+from ebi_rules.engines.lazy_frames import DamagedExtractError
 from ebi_rules.engines.polars_answers import decide
 from ebi_rules.engines.polars_flags import decide_rows
 from ebi_rules.engines.row_groups import RowGroups
@@ -79,6 +82,19 @@ def test_codes_are_counted(order: str, by_key: bool, tmp_path: Path, monkeypatch
         ("invalid", sum(not is_code.fullmatch(code) for of_activity in codes for code in of_activity)),
     ):
         assert cube.filter(measure=measure)["count"].sum() == count > 0
+
+
+def test_codes_that_appear_while_a_file_is_read_are_damage(tmp_path: Path) -> None:
+    extract, _ = _extract("as made", tmp_path)
+    child = extract.binding.child("procedures")
+    assert child
+    codes = ChildCodes("procedures", extract, child)
+    assert codes.of_activities(EVERY_KEY).keys.len() > 300
+    rows = pl.read_parquet(tmp_path / "codes.parquet")
+    rows.with_columns(code=pl.lit("Z999")).write_parquet(tmp_path / "codes.parquet")
+    with pytest.raises(DamagedExtractError) as error:
+        codes.of_activities(EVERY_KEY)
+    assert "Z999" not in str(error.value)
 
 
 def _extract(order: str, folder: Path) -> tuple[FrameExtract, dict[int, list[str]]]:

@@ -92,7 +92,10 @@ def test_codes_of_texts_are_those_of_the_reference(texts: list[str]) -> None:
     assert found.codes.tolist() == [len(split_codes(text, OPCS4)) for text in texts]
 
 
-def test_texts_in_several_forms_are_read_together_as_each_alone() -> None:
+@pytest.mark.parametrize("most", [1_000_000, 5, 0])
+def test_texts_in_several_forms_are_read_together_as_each_alone(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while what is known of codes is given up."""
+    monkeypatch.setattr(distinct_answers, "_MOST_TEXTS", ((most, 0.0),))
     rng, layout = np.random.default_rng(2), find_layout("ncdr-opa")
     binding = Binding(layout, layout.fields, {}, None)
     lists = [NamedCodes(name, CodeList.opcs([name])) for name in ("U05", "Z66", "Y98")]
