@@ -127,6 +127,7 @@ def test_short_texts_have_a_place_of_their_own() -> None:
         numbers.of(texts.slice(start, 6_000))
     found, is_known = numbers._table.look_up(_views(texts))
     assert is_known.mean() > 0.95
+    assert 8 * sum(len(waiting) for _, waiting in numbers._waiting) <= numbers._table.taken
     assert (found == numbers.of(texts))[is_known].all()
     assert len(set(numbers.of(texts).tolist())) == len(texts)
     assert not numbers._has_long_texts
