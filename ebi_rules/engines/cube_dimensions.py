@@ -99,7 +99,7 @@ class _Months(Dimension):
         super().__init__("month", 12 * (10_000 if is_wide else _LAST_YEAR + 1 - _FIRST_YEAR))
 
     def read(self, rows: ReadRows) -> Placed[np.int64]:
-        return rows.by_value(DAY, (self.name, self._first), self._number)
+        return rows.by_value(DAY, self.name, self._number)
 
     def _number(self) -> pl.Expr:
         year = pl.col(DAY).dt.year().cast(pl.Int64) - self._first
