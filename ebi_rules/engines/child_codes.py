@@ -68,7 +68,7 @@ class ChildCodes:
         self._place = pl.when(pl.col(_RAW).is_null()).then(of_null).otherwise(place).alias(_PLACE)
 
     def texts(self, lists: Sequence[NamedCodes]) -> pl.LazyFrame:
-        """Return the codes of each activity that may have a code of a list, as one text: in order, or else sorted.
+        """Return the codes of each activity that may have a code of a list, as one text in the order of verdicts.
 
         Args:
             lists: The lists.
@@ -76,8 +76,7 @@ class ChildCodes:
         Returns:
             `key` and `text`.
         """
-        order = "position" if self.child.position else _TEXT
-        text = pl.col(_TEXT).sort_by(order).str.join(",")
+        text = pl.col(_TEXT).sort_by(*self._position, _PLACE).str.join(",")
         of_interest = self._of_interest(lists).join(self.distinct.lazy(), on=_RAW, nulls_equal=True)
         return of_interest.group_by(_KEY).agg(text.alias(_TEXT))
 

@@ -23,10 +23,12 @@ class PlacedNumbers:
     Attributes:
         values: Null and all numbers from the lowest to the highest; or the rows' own values, if those lie far apart.
         places: The place of each row's number; None if the values are those of the rows, one by one.
+        lowest: The lowest number, days as their number since 1970; 0 without places.
     """
 
     values: pl.Series
     places: Numbers | None
+    lowest: int = 0
 
     @classmethod
     def of(cls, values: pl.Series) -> "PlacedNumbers":
@@ -38,7 +40,7 @@ class PlacedNumbers:
         if highest - lowest > len(values):
             return cls(values, None)
         every = pl.Series(values.name, [None, *range(lowest, highest + 1)], numbers.dtype).cast(values.dtype)
-        return cls(every, filled(numbers, lowest - 1) - (lowest - 1))
+        return cls(every, filled(numbers, lowest - 1) - (lowest - 1), lowest)
 
     def counted(self) -> pl.DataFrame:
         """Return the numbers of the rows, each with how many rows have it: the column of values, and `rows`."""
@@ -54,7 +56,7 @@ class KnownAnswers:
     """What expressions give for a range of numbers, the last range of each: batches of rows often have the same."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, tuple[object, int, npt.NDArray[Any]]] = {}
+        self._known: dict[Hashable, tuple[int, int, npt.NDArray[Any]]] = {}
 
     def of(self, asked: Hashable, numbers: PlacedNumbers, expression: Callable[[], pl.Expr]) -> Placed[Any]:
         """Return what an expression gives for the number of each row.
@@ -67,10 +69,9 @@ class KnownAnswers:
         values = numbers.values
         if numbers.places is None:
             return Placed(_answers(values, expression()))
-        lowest = values[1]
         known = self._known.get(asked)
-        if known is None or known[:2] != (lowest, len(values)):
-            known = self._known[asked] = (lowest, len(values), _answers(values, expression()))
+        if known is None or known[:2] != (numbers.lowest, len(values)):
+            known = self._known[asked] = (numbers.lowest, len(values), _answers(values, expression()))
         return Placed(known[2], numbers.places)
 
 

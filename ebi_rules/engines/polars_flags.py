@@ -141,8 +141,11 @@ def flagged_keys(
         return decided.reader, decided.frame.select(*keys, *flag_columns(decided, rules))
 
     def flagged(rows: ReadRows, of_file: pl.DataFrame) -> pl.DataFrame:
-        decided = decide(rows, criteria)
-        flags = {rule.key: reduce(np.logical_and, (decided[each] for each in rule.criteria.values())) for rule in rules}
+        decided, every = decide(rows, criteria), np.ones(rows.rows, np.bool_)
+        flags = {
+            rule.key: reduce(np.logical_and, (decided[each] for each in rule.criteria.values()), every)
+            for rule in rules
+        }
         return of_file.select(keys).hstack(pl.DataFrame(flags))
 
     def source(

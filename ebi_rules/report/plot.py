@@ -102,10 +102,13 @@ class Plot:
             self._height += max((text_width(text) for _, text in labels), default=0)
         elif labels:
             self._height += _LINE - _SPACE
-        ticks = [self.left + share * (self.right - self.left) for share, _ in labels]
-        self.drawing.lines([((across, self.bottom), (across, self.bottom + _TICK)) for across in ticks], stroke=FRAME)
+        with self.drawing.group(stroke=FRAME):
+            for share, _ in labels:
+                across = self.left + share * (self.right - self.left)
+                self.drawing.line((across, self.bottom), (across, self.bottom + _TICK))
         with self.drawing.group(text_anchor="end" if upright else "middle"):
-            for across, (_, text) in zip(ticks, labels, strict=True):
+            for share, text in labels:
+                across = self.left + share * (self.right - self.left)
                 below = self.bottom + _TICK + (_SPACE if upright else _LINE / 2)
                 turned = f"rotate(-90 {across:.1f} {below:.1f})" if upright else None
                 self.drawing.words((across, below), text, transform=turned)
@@ -117,7 +120,9 @@ class Plot:
     def _label_down(self, labels: Sequence[Label]) -> None:
         height = self.bottom - self.top
         places = [self.top + (share if self._y.runs_down else 1 - share) * height for share, _ in labels]
-        self.drawing.lines([((self.left - _TICK, place), (self.left, place)) for place in places], stroke=FRAME)
+        with self.drawing.group(stroke=FRAME):
+            for place in places:
+                self.drawing.line((self.left - _TICK, place), (self.left, place))
         with self.drawing.group(text_anchor="end"):
             for place, (_, text) in zip(places, labels, strict=True):
                 self.drawing.words((self.left - _TICK - _SPACE, place), text)

@@ -122,3 +122,17 @@ def _joined(extract: FrameExtract) -> dict[Criterion, list[bool]]:
     decided = decide_rows(extract, _CRITERIA)
     frame = decided.frame.collect()
     return {criterion: frame[column].to_list() for criterion, column in decided.columns.items()}
+
+
+def test_codes_at_the_same_position_are_told_in_one_order(tmp_path: Path) -> None:
+    """An explanation has the codes in the order in which they were decided."""
+    extract, _ = _extract("as made", tmp_path)
+    rows = [(key, code, 1) for key in range(_ACTIVITIES) for code in ("Z665", "U054")]
+    rows += [(key, "U051", 0) for key in range(0, _ACTIVITIES, 2)]
+    frame = pl.DataFrame(rows, schema={"PRIMARYKEY_ID": pl.Int64, "code": pl.String, "OPCS_ID": pl.Int64}, orient="row")
+    frame.sample(fraction=1, shuffle=True, seed=5).write_parquet(tmp_path / "codes.parquet", row_group_size=50)
+    child = extract.binding.child("procedures")
+    assert child
+    texts = ChildCodes("procedures", extract, child).texts([_SCANS]).collect()
+    expected = {key: "U051,U054,Z665" if key % 2 == 0 else "U054,Z665" for key in range(_ACTIVITIES)}
+    assert dict(texts.select("key", "text").rows()) == expected

@@ -44,6 +44,19 @@ def test_every_row_has_its_value(name: str) -> None:
     assert dict(counted.rows()) == expected
 
 
+@pytest.mark.parametrize("first", [-719_163, -719_528, 2_932_896, 2**31 - 40])
+def test_days_that_python_has_no_date_for(first: int) -> None:
+    """The year 0, where London's clocks put the start of the year 1, and years beyond 9999."""
+    numbers = list(range(first, min(first + 30, 2**31 - 1)))
+    days = pl.Series("day", [*numbers, None, *numbers], dtype=pl.Int32).cast(pl.Date)
+    placed, known = PlacedNumbers.of(days), KnownAnswers()
+    assert placed.places is not None
+    assert placed.values.gather(placed.places).equals(days)
+    found = known.of("number", placed, lambda: pl.col("day").to_physical().cast(pl.Int64).fill_null(0))
+    assert found.of_rows().tolist() == [*numbers, 0, *numbers]
+    assert placed.counted()["rows"].to_list() == [2] * len(numbers)
+
+
 def test_near_numbers_are_a_range_and_far_ones_are_not() -> None:
     are_ranges = {name for name, values in COLUMNS.items() if PlacedNumbers.of(values).places is not None}
     assert are_ranges == {"one", "below 0", "lowest of 32 bits", "highest of 32 bits", "few days"}

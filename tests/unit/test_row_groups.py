@@ -182,3 +182,15 @@ def test_a_field_may_have_any_number_of_criteria(field: str, criteria: int, tmp_
     for low, criterion in enumerate(asked):
         expected = (values["age"] >= low).sum() if field == "age" else (values["sex"] == str(low)).sum()
         assert groups.where(grouping.holds([criterion])).sum() == expected
+
+
+@pytest.mark.parametrize("day", ["0000-12-31", "0001-01-01T00:00Z"])
+def test_days_in_the_year_0_have_no_month(day: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A time at the start of the year 1 is in the year 0 in London."""
+    rows = made("ncdr-opa").head(40)
+    dates = pl.Series("Appointment_Date", [day] * 40)
+    rows = rows.with_columns(dates.str.to_datetime("%Y-%m-%dT%H:%M%#z", time_zone="UTC") if "Z" in day else dates)
+    rows.write_parquet(tmp_path / "early.parquet")
+    extract = ebi.open(tmp_path / "early.parquet", layout="ncdr-opa")
+    assert isinstance(extract, FrameExtract)
+    require_same(extract, monkeypatch)
