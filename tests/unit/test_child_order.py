@@ -126,11 +126,14 @@ def _joined(extract: FrameExtract) -> dict[Criterion, list[bool]]:
 
 def test_codes_at_the_same_position_are_told_in_one_order(tmp_path: Path) -> None:
     """An explanation has the codes in the order in which they were decided."""
-    extract, _ = _extract("as made", tmp_path)
+    _extract("as made", tmp_path)
     rows = [(key, code, 1) for key in range(_ACTIVITIES) for code in ("Z665", "U054")]
     rows += [(key, "U051", 0) for key in range(0, _ACTIVITIES, 2)]
     frame = pl.DataFrame(rows, schema={"PRIMARYKEY_ID": pl.Int64, "code": pl.String, "OPCS_ID": pl.Int64}, orient="row")
-    frame.sample(fraction=1, shuffle=True, seed=5).write_parquet(tmp_path / "codes.parquet", row_group_size=50)
+    frame.sample(fraction=1, shuffle=True, seed=5).write_parquet(tmp_path / "tied.parquet", row_group_size=50)
+    files = {"procedures": tmp_path / "tied.parquet", "diagnoses": tmp_path / "diagnoses.parquet"}
+    extract = ebi.open(tmp_path / "made.parquet", layout="unified-sus-op", **files)
+    assert isinstance(extract, FrameExtract)
     child = extract.binding.child("procedures")
     assert child
     texts = ChildCodes("procedures", extract, child).texts([_SCANS]).collect()
