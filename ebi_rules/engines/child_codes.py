@@ -9,6 +9,7 @@ from ebi_rules.criteria.nodes import CODE_FIELDS, CodeAtom, NamedCodes, lists_na
 from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.code_tokens import CodeTokens, Truths
 from ebi_rules.engines.code_words import Patterns, WordNumbers, code_words, count_flags, flags_of_codes
+from ebi_rules.engines.distinct_numbers import starts_of_runs
 from ebi_rules.engines.extract import FrameExtract
 from ebi_rules.engines.findings import Finding
 from ebi_rules.engines.key_ranges import KeyRange
@@ -26,6 +27,7 @@ _NOTHING = "[" + "".join(f"\\x{{{ord(character):x}}}" for character in WHITE_SPA
 
 _KEY, _RAW, _TEXT, _PLACE, _ACTIVITY = "key", "raw", "text", "place", "activity"
 _AT_ONCE = 250_000
+"""So many answers are numbered at once: sorting all would take longer than sorting pieces."""
 
 
 class ChildCodes:
@@ -115,10 +117,8 @@ class CodesOfActivities:
     def __init__(self, rows: pl.DataFrame, order: Sequence[str]) -> None:
         self._rows, self._order = rows, order
         self._places = rows[_PLACE].to_numpy()
-        keys = rows[_KEY]
-        is_start = (keys.slice(1) != keys.slice(0, max(0, rows.height - 1))).to_numpy()
-        self._starts = np.flatnonzero(np.append(np.ones(min(1, rows.height), np.bool_), is_start))
-        self.keys = keys.gather(self._starts)
+        self._starts = starts_of_runs([rows[_KEY].rle_id().to_numpy()], rows.height)
+        self.keys = rows[_KEY].gather(self._starts)
         self.lengths = np.diff(self._starts, append=rows.height)
 
     def counts(self, is_counted: Truths) -> Numbers:

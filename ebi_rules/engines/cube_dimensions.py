@@ -189,7 +189,7 @@ class _WholeNumbers(Dimension):
     def read(self, rows: ReadRows) -> Placed[np.int64]:
         column = number_column(self.name)
         number = pl.col(column).cast(pl.Int32, strict=False).cast(pl.Int64) + (_OFFSET + 1)
-        return rows.by_value(column, ("number", self.name), lambda: number.fill_null(0))
+        return rows.by_value(column, self.name, lambda: number.fill_null(0))
 
     def spelt(self, key: pl.Expr) -> pl.Expr:
         return pl.when(key > 0).then((key.cast(pl.Int64) - _OFFSET - 1).cast(pl.String))

@@ -8,6 +8,7 @@ from ebi_rules.translate.view_table import Numbers
 
 _HIGHEST = 2**63
 _FEW = 4096
+"""Rows are counted by sorting them if they have so few different numbers."""
 
 
 def number_rows(columns: Sequence[Numbers], rows: int) -> tuple[Numbers, Numbers]:

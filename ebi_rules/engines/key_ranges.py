@@ -15,7 +15,10 @@ _SAMPLED = 10_000
 """One key in so many tells where ranges begin."""
 
 _ROWS_IN_PART = 25_000_000
+"""Polars joins so many activities to their codes at once."""
+
 _ACTIVITIES_AT_ONCE = 5_000_000
+"""The codes of so many activities are decided at once where answers are looked up by key."""
 
 
 @dataclass(frozen=True)
