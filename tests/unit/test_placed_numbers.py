@@ -1,4 +1,4 @@
-"""Whole numbers and days as a range and places in it: what is worked out for the range is right for each row."""
+"""Numbers that stand for rows: ranges and places in them, words of several keys, counts; each row has its own back."""
 
 from datetime import date
 
@@ -7,6 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from ebi_rules.engines.code_shapes import code_findings
 from ebi_rules.engines.distinct_numbers import rows_of_each, starts_of_runs
 from ebi_rules.engines.packed_keys import Packed, Part
 from ebi_rules.engines.placed_numbers import KnownAnswers, PlacedNumbers
@@ -106,20 +107,40 @@ def test_runs_start_where_any_column_changes() -> None:
 
 
 @pytest.mark.parametrize("highest", [3, 2**31, 2**62])
-def test_words_sort_as_their_keys_do(highest: int) -> None:
+@pytest.mark.parametrize("rows", [1, 3, 7, 200])
+def test_words_sort_as_their_keys_do(highest: int, rows: int) -> None:
     """Runs of like keys among the first are runs of like words, in one word or in several."""
-    choice = np.random.default_rng(3)
-    keys = {name: choice.choice([0, 1, highest], 200) for name in ("a", "b", "c")}
-    packed = Packed([Part(name, highest) for name in keys])
-    words = packed.pack({name: Placed(values) for name, values in keys.items()}, 200)
-    order = np.lexsort(words[::-1])
-    in_order = [word[order] for word in words]
-    rows = sorted(zip(*(values.tolist() for values in keys.values()), strict=True))
-    assert list(zip(*(packed.value(name, in_order).tolist() for name in keys), strict=True)) == rows
-    for names in (["a"], ["a", "b"], ["a", "b", "c"], []):
-        few = [row[: len(names)] for row in rows]
-        starts = [place for place in range(200) if place == 0 or few[place] != few[place - 1]]
-        assert packed.runs(names, in_order).tolist() == starts
+    for seed in range(10):
+        choice = np.random.default_rng(seed)
+        keys = {name: choice.choice([0, 1, highest], rows) for name in ("a", "b", "c")}
+        packed = Packed([Part(name, highest) for name in keys])
+        words = packed.pack({name: Placed(values) for name, values in keys.items()}, rows)
+        order = np.lexsort(words[::-1])
+        in_order = [word[order] for word in words]
+        table = sorted(zip(*(values.tolist() for values in keys.values()), strict=True))
+        assert list(zip(*(packed.value(name, in_order).tolist() for name in keys), strict=True)) == table
+        for names in (["a"], ["a", "b"], ["a", "b", "c"], []):
+            few = [row[: len(names)] for row in table]
+            starts = [place for place in range(rows) if place == 0 or few[place] != few[place - 1]]
+            assert packed.runs(names, in_order).tolist() == starts
+
+
+@pytest.mark.parametrize(
+    ("cells", "shape"),
+    [
+        (["A1^B2", "C3^D4", "E5/F6"], "..^.."),
+        (["E5/F6", "A1^B2", "C3^D4"], "..^.."),
+        (["A1^B2", "E5/F6"], "../.."),
+        (["E5/F6", "A1^B2"], "../.."),
+    ],
+)
+def test_an_error_shows_the_commonest_shape_and_of_several_the_first(cells: list[str], shape: str) -> None:
+    flags = np.zeros(32, np.int64)
+    flags[0b11] = len(cells)  # They have codes, and the first is malformed.
+    advice = [
+        found.advice for found in code_findings("procedures", "codes", flags, cells) if found.check == "malformed"
+    ]
+    assert f"A cell such as {shape} " in advice[0]
 
 
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
