@@ -51,7 +51,7 @@ def open_source(source: ExtractSource) -> WarehouseExtract:
         if not Path(database).is_file():
             raise ExtractError(f"there is no file {database}.")
         opened = open_named_table("duckdb", "duckdb", _query(_connect(database)), replace(source, data=table))
-        return replace(opened, place=str(Path(database).resolve()))
+        return replace(opened, place=str(Path(database).resolve()), reads_in_order=True)
     return _open_files(source)
 
 
@@ -71,7 +71,17 @@ def _open_files(source: ExtractSource) -> WarehouseExtract:
     types = joined_schema(files.binding, schema, of_second)
     remarks = zone_remarks(files)
     return WarehouseExtract(
-        files.binding, "duckdb", "duckdb", activity, children, query, files.files, types, remarks, place=_IN_MEMORY
+        files.binding,
+        "duckdb",
+        "duckdb",
+        activity,
+        children,
+        query,
+        files.files,
+        types,
+        remarks,
+        place=_IN_MEMORY,
+        reads_in_order=True,
     )
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
+from ebi_rules.engines.distinct_numbers import number_rows
 from ebi_rules.translate.view_table import Numbers
 
 Places = npt.NDArray[np.integer]
@@ -28,13 +29,11 @@ class GroupedRows:
         cells: The dimensions, one row per cell, in the order of a cube.
         combinations: One row per combination of answers: answers, verdicts and criteria.
         rows: How many rows each cell (by row) has of each combination (by column).
-        sums: Further numbers to add up, for each cell.
     """
 
     cells: pl.DataFrame
     combinations: pl.DataFrame
     rows: sparse.csr_array
-    sums: Mapping[str, Numbers]
 
     def activity(self) -> Numbers:
         """Return the number of rows of each cell."""
@@ -75,6 +74,27 @@ class GroupedRows:
         return (
             self.combinations.with_columns(columns).select(column.meta.output_name() for column in columns).to_numpy()
         )
+
+
+def cells_in_order(dimensions: Mapping[str, tuple[pl.Series, Numbers]], rows: int) -> tuple[pl.DataFrame, Numbers]:
+    """Return the cells of some rows, in the order of a cube, and the cell of each row.
+
+    Args:
+        dimensions: For each dimension its texts, some of which may be alike or missing, and the place of each row's.
+        rows: How many rows there are.
+    """
+    places: dict[str, Numbers] = {}
+    texts: dict[str, pl.Series] = {}
+    for name, (values, place) in dimensions.items():
+        texts[name] = values.drop_nulls().unique().sort()
+        in_order = values.cast(pl.Enum(texts[name])).to_physical().fill_null(len(texts[name]))
+        places[name] = in_order.to_numpy().astype(np.int64)[place]
+    first, cell = number_rows(list(places.values()), rows)
+    cells = {
+        name: pl.Series(name, [*texts[name], None], dtype=pl.Categorical()).gather(places[name][first])
+        for name in places
+    }
+    return pl.DataFrame(cells), cell
 
 
 def table_of_rows(cells: Numbers, combinations: Numbers, rows: Numbers, height: int) -> sparse.csr_array:

@@ -5,7 +5,7 @@ answers are numbered, and with the dimensions packed into whole numbers to count
 criteria of all rules are then decided once for each combination, of which there are some thousand.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from threading import Lock
 
 import numpy as np
@@ -19,19 +19,19 @@ from ebi_rules.cube import missing_counted, normal_values, treatment_fields
 from ebi_rules.engines.checked_extract import reading
 from ebi_rules.engines.code_words import COUNT_BITS, PATTERN_BITS, codes_of, malformed_of, pattern_of
 from ebi_rules.engines.cube_dimensions import Dimension, atoms_of_dimensions, dimension
-from ebi_rules.engines.distinct_numbers import distinct, number_rows
+from ebi_rules.engines.cube_of_groups import AnsweredGroups
+from ebi_rules.engines.distinct_numbers import distinct
 from ebi_rules.engines.extract import FrameExtract
-from ebi_rules.engines.grouped_rows import GroupedRows, table_of_rows
+from ebi_rules.engines.grouped_rows import GroupedRows, cells_in_order, table_of_rows
 from ebi_rules.engines.key_counts import KeyCounts
 from ebi_rules.engines.key_ranges import parts_of_rows
 from ebi_rules.engines.lazy_frames import collect
 from ebi_rules.engines.packed_keys import PREFIX, Packed, Part
-from ebi_rules.engines.polars_answers import all_hold, atoms_by_key
+from ebi_rules.engines.polars_answers import atoms_by_key
 from ebi_rules.engines.row_reader import ReadRows, RowReader
 from ebi_rules.engines.tuple_numbers import TupleNumbers
 from ebi_rules.engines.whole_files import WholeFiles
 from ebi_rules.translate.placed import Placed
-from ebi_rules.translate.polars import Answering
 from ebi_rules.translate.view_table import Numbers
 
 ROWS = f"{PREFIX}rows"
@@ -85,10 +85,9 @@ class Grouping:
         }
         field_atoms = [atom for atom in all_atoms if isinstance(atom, FieldAtom)]
         self.field_atoms: list[FieldAtom] = list(dict.fromkeys([*field_atoms, *self.missing.values()]))
-        self.columns = {criterion: f"{PREFIX}criterion_{place}" for place, criterion in enumerate(criteria)}
         self.treatments = pl.DataFrame()
 
-    def groups(self, passed: RowsDone) -> GroupedRows:
+    def groups(self, passed: RowsDone) -> AnsweredGroups:
         """Read the rows and return the groups, with a boolean column for every criterion.
 
         Args:
@@ -106,17 +105,6 @@ class Grouping:
         self.reader = counting.reader
         self.treatments = counting.treatments()
         return counting.groups()
-
-    def with_criteria(self, answers: pl.DataFrame) -> pl.DataFrame:
-        """Add every criterion to combinations of answers."""
-        translator = Answering(self.answer)
-        return answers.with_columns(
-            [translator.visit(criterion).alias(name) for criterion, name in self.columns.items()]
-        )
-
-    def holds(self, criteria: Iterable[Criterion]) -> pl.Expr:
-        """Return the expression that all the criteria hold in a group."""
-        return all_hold(self.columns[criterion] for criterion in criteria)
 
     def answer(self, node: Criterion) -> pl.Expr | None:
         """Return the expression of a group's answer to an atom; None for AND, OR and NOT."""
@@ -194,43 +182,35 @@ class _Counting:
                 rows = self.reader.attach(frame, part).select(*self.reader.inputs())
                 collect(rows.map_batches(self.reader.noting(self._read), schema=_NOTHING, streamable=True))
 
-    def groups(self) -> GroupedRows:
+    def groups(self) -> AnsweredGroups:
         """Return how many rows each cell has of each combination of answers, and how many codes."""
+        grouping = self._grouping
         keys, rows = self._counts.total()
         code_keys, rows_with_codes = self._code_counts.total()
         names = [each.name for each in self._dimensions]
         # Keys in order are in runs of one cell each.
         starts, code_starts = self._keys.runs(names, keys), self._code_keys.runs(names, code_keys)
         of_runs = [word[starts] for word in keys], [word[code_starts] for word in code_keys]
-        dimensions = {
-            name: np.concatenate([self._keys.value(name, of_runs[0]), self._code_keys.value(name, of_runs[1])])
-            for name in names
-        }
-        cells, places = self._cells(dimensions, len(starts) + len(code_starts))
+        dimensions = {}
+        for each in self._dimensions:
+            of_both = self._keys.value(each.name, of_runs[0]), self._code_keys.value(each.name, of_runs[1])
+            dimensions[each.name] = self._texts(each, np.concatenate(of_both))
+        cells, places = cells_in_order(dimensions, len(starts) + len(code_starts))
         sums = self._code_sums(code_keys, rows_with_codes, code_starts, places[len(starts) :], cells.height)
         numbers, answers = distinct(self._keys.value(_ANSWERS, keys))
         combinations = self._combinations(numbers)
         of_groups = np.repeat(places[: len(starts)], np.diff(starts, append=len(rows)))
         table = table_of_rows(of_groups, answers, rows, combinations.height)
-        return GroupedRows(cells, self._grouping.with_criteria(combinations), table, sums)
+        missing = {name: pl.col(_answer(grouping.field_atoms.index(atom))) for name, atom in grouping.missing.items()}
+        groups = GroupedRows(cells, combinations, table)
+        return AnsweredGroups.decided(groups, grouping.criteria, grouping.answer, missing, sums)
 
-    def _cells(self, dimensions: Mapping[str, Numbers], runs: int) -> tuple[pl.DataFrame, Numbers]:
-        """Return the cells in order, with values of fields in normal form, and the cell of each run of groups."""
-        places: dict[str, Numbers] = {}
-        texts: dict[str, pl.Series] = {}
-        for each in self._dimensions:
-            values, place = distinct(dimensions[each.name])
-            spelt = pl.Series(each.name, values).to_frame().select(each.spelt(pl.col(each.name)).alias(each.name))
-            normal = normal_values(spelt.to_series()) if each.name in FIELDS else spelt.to_series()
-            texts[each.name] = normal.drop_nulls().unique().sort()
-            in_order = normal.cast(pl.Enum(texts[each.name])).to_physical().fill_null(len(texts[each.name]))
-            places[each.name] = in_order.to_numpy().astype(np.int64)[place]
-        first, cell = number_rows(list(places.values()), runs)
-        cells = {
-            name: pl.Series(name, [*texts[name], None], dtype=pl.Categorical()).gather(places[name][first])
-            for name in places
-        }
-        return pl.DataFrame(cells), cell
+    def _texts(self, dimension: Dimension, keys: Numbers) -> tuple[pl.Series, Numbers]:
+        """Return the different values of a dimension, in normal form, and the place of each key's."""
+        values, place = distinct(keys)
+        name = dimension.name
+        spelt = pl.Series(name, values).to_frame().select(dimension.spelt(pl.col(name)).alias(name)).to_series()
+        return normal_values(spelt) if name in FIELDS else spelt, place
 
     def _combinations(self, numbers: Numbers) -> pl.DataFrame:
         """Return the combinations of answers that have some numbers, with the verdicts of atoms about codes."""
@@ -251,8 +231,8 @@ class _Counting:
 
     def _code_sums(
         self, keys: Sequence[Numbers], rows: Numbers, starts: Numbers, cell: Numbers, cells: int
-    ) -> dict[str, Numbers]:
-        """Return the numbers of codes, of malformed codes and of activities with codes of each cell.
+    ) -> dict[tuple[str, str], Numbers]:
+        """Return the numbers of codes, of malformed codes and of activities with codes of each cell, by measure.
 
         Args:
             keys: The keys of groups.
@@ -262,16 +242,12 @@ class _Counting:
             cells: How many cells there are.
         """
         sums = {}
-        for name in self._grouping.code_fields:
+        for name in filter(self._grouping.code_fields.__contains__, CODE_FIELD.values()):
             codes = self._code_keys.value(_codes(name), keys)
             malformed = self._code_keys.value(_malformed(name), keys)
-            for column, counted in (
-                (coded_counts(name), codes),
-                (malformed_counts(name), malformed),
-                (with_codes(name), codes > 0),
-            ):
-                sums[column] = np.zeros(cells, np.int64)
-                np.add.at(sums[column], cell, np.add.reduceat(counted * rows, starts) if len(starts) else starts)
+            for measure, counted in (("recorded", codes > 0), ("codes", codes), ("invalid", malformed)):
+                sums[measure, name] = total = np.zeros(cells, np.int64)
+                np.add.at(total, cell, np.add.reduceat(counted * rows, starts) if len(starts) else starts)
         return sums
 
     def treatments(self) -> pl.DataFrame:
@@ -352,18 +328,3 @@ def _codes(code_field: str) -> str:
 
 def _malformed(code_field: str) -> str:
     return f"{PREFIX}{code_field}_malformed"
-
-
-def coded_counts(code_field: str) -> str:
-    """Return the name of the sum that counts codes in a field."""
-    return f"{PREFIX}{code_field}_coded"
-
-
-def malformed_counts(code_field: str) -> str:
-    """Return the name of the sum that counts malformed codes in a field."""
-    return f"{PREFIX}{code_field}_malformed"
-
-
-def with_codes(code_field: str) -> str:
-    """Return the name of the sum that counts activities with codes in a field."""
-    return f"{PREFIX}{code_field}_with_codes"

@@ -16,7 +16,7 @@ from ebi_rules._support.errors import EbiError, EngineError, ExtractError, Usage
 from ebi_rules._support.progress import Progress, quiet
 from ebi_rules.criteria.fields import FIELDS, Kind
 from ebi_rules.criteria.nodes import CODE_FIELDS, fields_needed
-from ebi_rules.cube import ALWAYS_CHECKED, TREATMENT, missing_counted, read_cube
+from ebi_rules.cube import ALWAYS_CHECKED, missing_counted
 from ebi_rules.engines import polars_engine
 from ebi_rules.engines.counted_cube import CountedCube
 from ebi_rules.engines.extract import Extract, ExtractSource, FrameExtract, InputFile
@@ -25,18 +25,16 @@ from ebi_rules.engines.findings import CODE_ADVICE, NUMBER, Finding, notices_of
 from ebi_rules.engines.imaging_findings import IMAGING_SYSTEM, examination_findings, require_exact
 from ebi_rules.engines.key_checks import key_findings
 from ebi_rules.engines.value_checks import absence_remarks, check_types
+from ebi_rules.engines.warehouse_groups import cube_of_warehouse
 from ebi_rules.layouts.binding import Binding, needs_second
 from ebi_rules.layouts.scope import EVERYTHING, Scope
-from ebi_rules.rule_model.audited_rule import AuditedRule
+from ebi_rules.rule_model.audited_rule import AuditedRule, criteria_counted
 from ebi_rules.statements.check_sql import check_statement
 from ebi_rules.statements.code_steps import Steps
-from ebi_rules.statements.cube_counts import Measure, criteria_counted
-from ebi_rules.statements.cube_sql import CubeTotalsStatements
+from ebi_rules.statements.group_statements import GroupStatements
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import find_dialect
 from ebi_rules.translate.dialects.printing import identifier, table_name
-
-_NAMES = ("rule", "measure", "item")
 
 Query = Callable[[str], pl.DataFrame]
 """Runs a statement in a warehouse and returns its rows."""
@@ -57,6 +55,7 @@ class WarehouseExtract(Extract):
         place: Where the table is: tables in one place can be joined.
         keeping: Keeps what a statement selects under a name, for engines that would work out a step again for each step
             that reads it.
+        reads_in_order: Whether the engine can compare a row with the one before it without sorting.
     """
 
     dialect: str
@@ -68,6 +67,7 @@ class WarehouseExtract(Extract):
     remarks: Sequence[str] = ()
     place: str = ""
     keeping: Callable[[str], AbstractContextManager[str]] | None = None
+    reads_in_order: bool = False
 
     @property
     def files(self) -> list[InputFile]:
@@ -122,9 +122,9 @@ def count_cube(
     findings = find_odd_values(extract, [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED], scope)
     notices = [*notices_of(findings, needed), *absence_remarks(extract.binding, needed)]
     progress(f"{extract.engine}: counting, 2 of 3")
-    statements = CubeTotalsStatements(audited, dimensions, extract.dialect, extract.source, scope)
-    totals = _totals(extract, statements)
-    cube = read_cube(_named(totals, dimensions, statements.measures))
+    statements = GroupStatements.of(audited, dimensions, extract.dialect, extract.source, scope=scope)
+    groups, by_month = _groups(extract, statements), extract.query(statements.by_month())
+    cube = cube_of_warehouse(groups, by_month, statements, audited)
     if not extract.checks_keys:
         rows = int(cube.filter(pl.col("measure") == "activity")["count"].sum())
         return CountedCube(cube, rows, (*notices, *extract.remarks), tuple(findings))
@@ -134,34 +134,13 @@ def count_cube(
     return CountedCube(cube, rows, (*notices, *keys, *extract.remarks), tuple(findings))
 
 
-def _totals(extract: WarehouseExtract, statements: CubeTotalsStatements) -> pl.DataFrame:
-    """Count the totals in one statement, or in steps whose results the engine keeps."""
+def _groups(extract: WarehouseExtract, statements: GroupStatements) -> pl.DataFrame:
+    """Count groups of rows in one statement, or after others whose results the engine keeps meanwhile."""
     if extract.keeping is None:
-        return extract.query(statements.totals())
-    kept: dict[str, str] = {}
+        return extract.query(statements.groups({}))
     with ExitStack() as stack:
-        for step in statements.steps:
-            kept[step] = stack.enter_context(extract.keeping(statements.step(step, kept)))
-        return extract.query(statements.totals(kept))
-
-
-def _named(totals: pl.DataFrame, dimensions: Sequence[str], measures: Sequence[Measure]) -> pl.DataFrame:
-    """Return the rows of a cube for totals that have a number in the place of rule, measure and item.
-
-    Args:
-        totals: The dimensions, place, item and count, whatever names the warehouse returns.
-        dimensions: The fields to count by.
-        measures: Each count with the place of its total.
-    """
-    totals.columns = [*dimensions, "place", "item", "count"]
-    texts = [pl.col(name).cast(pl.String).cast(pl.Categorical()) for name in (*dimensions, "item")]
-    totals = totals.with_columns(*texts, pl.col("place", "count").cast(pl.Int64))
-    treatments = totals.filter(place=0).select(
-        pl.lit("").alias("rule"), *dimensions, pl.lit(TREATMENT).alias("measure"), "item", "count"
-    )
-    names = pl.DataFrame(measures, schema={**dict.fromkeys(_NAMES, pl.Categorical()), "place": pl.Int64}, orient="row")
-    named = totals.drop("item").join(names, on="place").select("rule", *dimensions, "measure", "item", "count")
-    return pl.concat([named, treatments.cast(named.schema)])
+        kept = {step: stack.enter_context(extract.keeping(text)) for step, text in statements.texts.items()}
+        return extract.query(statements.groups(kept))
 
 
 def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: Scope = EVERYTHING) -> list[Finding]:
@@ -298,6 +277,17 @@ def require_name(engine: str, source: ExtractSource) -> str:
     return source.data
 
 
+def _count_risen(extract: WarehouseExtract, keys: str) -> tuple[int, int, int]:
+    """Return the number of rows, of rows with a key, and of those whose key is higher than that of the row before.
+
+    Keys that only ascend are all different: that is known much sooner than how many there are.
+    """
+    pairs = f"SELECT activity_key AS later, LAG(activity_key) OVER () AS earlier FROM ({keys}) activity_keys"
+    counts = "COUNT(*) AS a, COUNT(later) AS b, COUNT(CASE WHEN later > earlier THEN 1 END) AS c"
+    rows, keyed, risen = extract.query(f"SELECT {counts} FROM ({pairs}) pairs_of_keys").row(0)
+    return int(rows), int(keyed), int(risen)
+
+
 def guarded(engine: str, query: Query) -> Query:
     """Return a query whose errors are reported by kind alone: a driver's message may contain values or credentials."""
 
@@ -317,6 +307,10 @@ def guarded(engine: str, query: Query) -> Query:
 def _count_keys(extract: WarehouseExtract, scope: Scope) -> tuple[int, int, int]:
     """Return the number of rows, of rows with a key, and of distinct keys."""
     keys = Steps(find_dialect(extract.dialect), extract.source, {}, False, scope=scope).keys()
+    if extract.reads_in_order and len(extract.binding.keys) == 1:
+        rows, keyed, risen = _count_risen(extract, keys)
+        if keyed == rows <= risen + 1:
+            return rows, keyed, rows
     counts = "COUNT(*) AS a, COUNT(activity_key) AS b, COUNT(DISTINCT activity_key) AS c"
     rows, keyed, distinct = extract.query(f"SELECT {counts} FROM ({keys}) activity_keys").row(0)
     if len(extract.binding.keys) > 1:

@@ -1,6 +1,6 @@
 """A rule under audit: what is counted of it, for whichever engine counts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ebi_rules.criteria.nodes import CODE_FIELD, Criterion, Not, Recorded, code_atoms
@@ -8,7 +8,7 @@ from ebi_rules.layouts.binding import Binding
 from ebi_rules.rule_model.availability import why_unavailable
 from ebi_rules.rule_model.rule import Rule
 from ebi_rules.rule_model.rule_documentation import Fitness
-from ebi_rules.rule_model.rule_logic import RuleLogic
+from ebi_rules.rule_model.rule_logic import RuleLogic, criteria_of
 from opcs_icd import ICD10
 
 
@@ -90,3 +90,14 @@ class AuditedRule:
     def compared(self) -> list[RuleLogic]:
         """The rule as designed and its variants, without those skipped."""
         return [variant.logic for name, variant in self.rule.interpretations.items() if name not in self.skipped]
+
+
+def criteria_counted(audited: Sequence[AuditedRule]) -> list[Criterion]:
+    """Return the criteria that a cube of rules decides, each once."""
+    further = [criterion for entry in audited for criterion in entry.further_criteria]
+    return list(dict.fromkeys([*criteria_of(variants_counted(audited)), *further]))
+
+
+def variants_counted(audited: Sequence[AuditedRule]) -> list[RuleLogic]:
+    """Return the variants that a cube of rules counts, each once."""
+    return list(dict.fromkeys(variant for entry in audited for variant in (entry.counted.logic, *entry.compared)))

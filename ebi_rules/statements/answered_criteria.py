@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sqlglot import exp
 
-from ebi_rules.criteria.nodes import And, CodeAtom, Criterion, InList, Not, Or, atoms
+from ebi_rules.criteria.nodes import (
+    And,
+    CodeAtom,
+    Criterion,
+    FollowedBy,
+    HasCode,
+    InList,
+    Not,
+    Or,
+    Recorded,
+    atoms,
+)
 from ebi_rules.translate.dialects.dialect import Dialect
 from ebi_rules.translate.sql import SqlTranslator
 from ebi_rules.translate.sql_parts import number
@@ -50,3 +61,24 @@ def answerable_parts(criterion: Criterion) -> Iterator[Criterion]:
                 yield from answerable_parts(operand)
         case Not(operand):
             yield from answerable_parts(operand)
+
+
+def parts_about_codes(criterion: Criterion, code_field: str) -> Iterator[Criterion]:
+    """Yield the largest parts of a criterion that are about one field of codes, and hold for no activity without codes.
+
+    Args:
+        criterion: The criterion.
+        code_field: The field.
+    """
+    match criterion:
+        case And(operands) | Or(operands):
+            if all(list(parts_about_codes(operand, code_field)) == [operand] for operand in operands):
+                yield criterion
+                return
+            for operand in operands:
+                yield from parts_about_codes(operand, code_field)
+        case Not(operand):
+            yield from parts_about_codes(operand, code_field)
+        case HasCode() | FollowedBy() | Recorded():
+            if criterion.code_field == code_field:
+                yield criterion

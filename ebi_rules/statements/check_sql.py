@@ -84,6 +84,8 @@ class _Check:
 
 
 _BY_ROW, _ROWS = "activity", "n_rows"
+_CODED = "coded_values"
+"""The step with the different values of all fields whose values have meanings: each has few."""
 
 
 def check_statement(
@@ -121,15 +123,20 @@ class _CheckWriter(Steps):
             _Check("id", "missing", _BY_ROW, exp.Is(this=self._column("activity_key"), expression=exp.Null()))
         )
         checks.append(_Check("id", "rows", _BY_ROW, None))
-        by_row = [name for name in fields if self._step_of(name) == _BY_ROW]
-        if any(check.check == "booked" for check in checks) and "attendance_status" not in by_row:
-            by_row.append("attendance_status")
+        of_steps = self._by_step(fields, has_booked=any(check.check == "booked" for check in checks))
+        by_row = of_steps.pop(_BY_ROW, [])
         codes_by_row = [name for name in inside if self._step_of(name) == _BY_ROW]
         steps = [("texts", self._values_step(by_row, codes_by_row))]
         steps.append((_BY_ROW, self._without_fillers_step(["activity_key", *by_row], codes_by_row, "texts")))
-        for name in (*fields, *inside):
+        for step, names in of_steps.items():
+            keys = [key for name in names for key in self._keys(name)]
+            steps.append((step, self._counted([self._value(name) for name in names], keys)))
+        for name in inside:
             if self._step_of(name) != _BY_ROW:
-                steps += self._distinct_steps(name)
+                texts = f"{name}_texts"
+                first = self._raw_column(self.binding.code_columns(name)[0])
+                steps.append((texts, self._counted(self._texts(name), [first])))
+                steps.append((self._step_of(name), self._without_fillers_step([_ROWS], [name], texts)))
         steps += [(_rows_of(name), self._child_step(name)) for name in outside]
         counted = list(dict.fromkeys(check.step for check in checks))
         steps += [(f"{step}_counts", self._counts_step(step, checks)) for step in counted]
@@ -152,21 +159,24 @@ class _CheckWriter(Steps):
         return is_present and name != "id" and name not in self.binding.recodings
 
     def _values_step(self, fields: Sequence[str], codes: Sequence[str]) -> exp.Expr:
-        """Select every field as bare text, dates as they are, and the first column of codes in normal form."""
+        """Select every field as bare text, dates, and the first column of codes in normal form."""
         columns = [self._raw_column(self.binding.key).as_(self._name("activity_key"))]
         columns += [self._value(name) for name in fields]
         columns += [column for name in codes for column in self._texts(name)]
         return self._within_scope(exp.Select(expressions=columns).from_(self._activity_table()))
 
-    def _value(self, name: str) -> exp.Expr:
+    def _value(self, name: str) -> exp.Alias:
         """Return a field as bare text, or as the date or derived age that it is."""
         if name == "age" and self.binding.derives_age:
-            return self._raw_field(name).as_(self._name(name))
+            return exp.Alias(this=self._raw_field(name), alias=self._name(name))
         raw: list[exp.Expr] = [self._raw_column(column) for column in self.binding.fields[name]]
-        if FIELDS[name].kind is not Kind.DATE:
+        if FIELDS[name].kind is Kind.DATE:
+            # A column that is known to be of dates may have times of the day, which are all different.
+            raw = [as_day(column, self.dialect) for column in raw] if self.source.as_read else raw
+        else:
             raw = [normal_text(as_text(column, self.dialect), self.dialect) for column in raw]
         value = raw[0] if len(raw) == 1 else exp.Coalesce(this=raw[0], expressions=raw[1:])
-        return value.as_(self._name(name))
+        return exp.Alias(this=value, alias=self._name(name))
 
     def _texts(self, name: str) -> Iterator[exp.Expr]:
         """Yield the first column of codes, each between a comma and a bar, and of procedures also every code."""
@@ -178,24 +188,35 @@ class _CheckWriter(Steps):
 
     def _step_of(self, name: str) -> str:
         """Return the step that has the values of a field: every row, or every different value with its rows."""
-        by_row = name == "age" and self.binding.derives_age
-        if not self.dialect.distinct or by_row or (name in FIELDS and FIELDS[name].kind is Kind.DATE):
+        if not self.dialect.distinct or (name == "age" and self.binding.derives_age):
             return _BY_ROW
-        return f"{name}_values"
+        return _CODED if name in FIELDS and FIELDS[name].meanings else f"{name}_values"
 
-    def _distinct_steps(self, name: str) -> Iterator[tuple[str, exp.Expr]]:
-        """Yield the steps with the different values of a field, or texts of codes, and how many rows have each."""
-        is_of_codes = name in CODE_FIELDS
-        columns = [*self._texts(name)] if is_of_codes else [self._value(name)]
-        raw = self.binding.code_columns(name)[:1] if is_of_codes else self.binding.fields[name]
+    def _by_step(self, fields: Sequence[str], has_booked: bool) -> dict[str, list[str]]:
+        """Return the fields by the step that has their values: fields with few values share one.
+
+        Args:
+            fields: The fields.
+            has_booked: Whether dates are asked for together with the attendance status.
+        """
+        of_steps: dict[str, list[str]] = {}
+        for name in fields:
+            of_steps.setdefault(self._step_of(name), []).append(name)
+        if has_booked and "attendance_status" not in of_steps[self._step_of("activity_date")]:
+            of_steps[self._step_of("activity_date")].append("attendance_status")
+        return of_steps
+
+    def _keys(self, name: str) -> list[exp.Expr]:
+        """Return what rows are grouped by to get the different values of a field."""
+        if FIELDS[name].kind is Kind.DATE:
+            return [self._value(name).this]
+        return [self._raw_column(column) for column in self.binding.fields[name]]
+
+    def _counted(self, values: Iterable[exp.Expr], keys: Sequence[exp.Expr]) -> exp.Select:
+        """Select the different values of some columns, each with how many rows have it."""
         rows = exp.Count(this=exp.Star()).as_(self._name(_ROWS))
-        select = exp.Select(expressions=[*columns, rows]).from_(self._activity_table())
-        grouped = self._within_scope(select).group_by(*(self._raw_column(column) for column in raw))
-        if not is_of_codes:
-            yield self._step_of(name), grouped
-            return
-        yield f"{name}_texts", grouped
-        yield self._step_of(name), self._without_fillers_step([_ROWS], [name], f"{name}_texts")
+        select = exp.Select(expressions=[*values, rows]).from_(self._activity_table())
+        return self._within_scope(select).group_by(*keys)
 
     def _without_fillers_step(self, fields: Sequence[str], codes: Sequence[str], step: str) -> exp.Expr:
         """Select the same as a step, with texts of codes that have codes only."""

@@ -41,7 +41,7 @@ from ebi_rules.translate.sql_values import (
 )
 
 _OF_STEPS = re.compile(
-    r"(\w+_)?(answers|condition|criterion|variant|total|above)_\d+|no_\w+|n_\w+|activity_key\w*|first_position"
+    r"(\w+_)?(answers|condition|criterion|part|variant|total|above|word)_\d+|no_\w+|n_\w+|activity_key\w*|first_position"
     r"|place|item|count|measure|rule|code|month|age_band|day_number|month_day|first_date|last_date",
     re.IGNORECASE,
 )
@@ -172,10 +172,15 @@ class Steps(ExaminationSteps, ChildSteps):
         of_child = self.binding.child(code_field) is not None
         steps = [*(self._child_steps if of_child else self._text_steps)(code_field, atoms)]
         if self.packs and self._is_joined(code_field):
+            steps += self._steps_of_parts(code_field)
             numbers = self._packed(self._numbers_of(code_field, atoms))
             columns = [self._column(self._joined_on(code_field)[1]), *numbers]
-            steps.append((packed, exp.Select(expressions=columns).from_(self._step(part(code_field, "found")))))
+            steps.append((packed, exp.Select(expressions=columns).from_(self._step(steps[-1][0]))))
         return steps
+
+    def _steps_of_parts(self, code_field: str) -> list[tuple[str, exp.Expr]]:
+        """Return the steps that decide further answers on the verdicts on a field of codes."""
+        return []
 
     def _activity_steps(self, fields: Sequence[str], atoms: Sequence[CodeAtom]) -> Iterator[tuple[str, exp.Expr]]:
         """Return the step `activity`: the key, the fields, and the codes of each field as one text.

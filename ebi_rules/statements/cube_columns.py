@@ -58,13 +58,17 @@ class CubeColumns(Steps):
         age = self._column("age")
         known = exp.Between(this=age, low=number(0), high=number(OLDEST))
         babies = exp.Between(this=age.copy(), low=number(BABY_AGES.start), high=number(BABY_AGES.stop - 1))
-        of_babies = exp.If(this=babies, true=text(AGE_BANDS[0]))
+        of_babies = exp.If(this=babies, true=self._band(0))
         return exp.Case(ifs=[exp.If(this=known, true=self._band_among(0, len(AGE_BANDS))), of_babies])
+
+    def _band(self, place: int) -> exp.Expr:
+        """Return the constant that stands for an age band."""
+        return text(AGE_BANDS[place])
 
     def _band_among(self, first: int, end: int) -> exp.Expr:
         """Return the band of an age that is in one of some bands, halving these at every CASE."""
         if end - first == 1:
-            return text(AGE_BANDS[first])
+            return self._band(first)
         middle = (first + end) // 2
         is_younger = exp.LT(this=self._column("age"), expression=number(AGE_BAND_STARTS[middle]))
         younger = exp.If(this=is_younger, true=self._band_among(first, middle))

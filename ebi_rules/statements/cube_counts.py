@@ -8,8 +8,8 @@ from sqlglot import exp
 
 from ebi_rules.criteria.nodes import CodeAtom, Criterion
 from ebi_rules.cube import DAY_MEASURES, missing_counted
-from ebi_rules.rule_model.audited_rule import AuditedRule
-from ebi_rules.rule_model.rule_logic import RuleLogic, criteria_of
+from ebi_rules.rule_model.audited_rule import AuditedRule, criteria_counted, variants_counted
+from ebi_rules.rule_model.rule_logic import RuleLogic
 from ebi_rules.statements.cube_columns import CubeColumns
 from ebi_rules.translate.sql_parts import all_of, as_number, negate, number, text
 
@@ -36,17 +36,6 @@ class Count:
     measure: str
     item: str
     summed: exp.Expr | str
-
-
-def criteria_counted(audited: Sequence[AuditedRule]) -> list[Criterion]:
-    """Return the criteria that a cube of rules decides, each once."""
-    further = [criterion for entry in audited for criterion in entry.further_criteria]
-    return list(dict.fromkeys([*criteria_of(variants_counted(audited)), *further]))
-
-
-def variants_counted(audited: Sequence[AuditedRule]) -> list[RuleLogic]:
-    """Return the variants that a cube of rules counts, each once."""
-    return list(dict.fromkeys(variant for entry in audited for variant in (entry.counted.logic, *entry.compared)))
 
 
 @dataclass

@@ -118,8 +118,11 @@ class TableReading(Naming):
 
     def _read_field(self, name: str) -> exp.Expr:
         """Return a field as the steps read it: as `_raw_field`, and in normal form if `_is_normal`."""
-        raw = self._raw_field(name)
-        return normal_text(raw, self.dialect) if self._is_normal(name) and self.binding.fields[name] else raw
+        raw, columns = self._raw_field(name), self.binding.fields[name]
+        if not self._is_normal(name) or not columns:
+            return raw
+        is_text = all(self.source.types.get(column) is Kind.CODE for column in columns)
+        return normal_text(raw, self.dialect, list(FIELDS[name].meanings) if is_text else [])
 
     def _is_normal(self, name: str) -> bool:
         """Return whether the steps put a field into normal form as they read it: fields with few different values."""

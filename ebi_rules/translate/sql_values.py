@@ -99,12 +99,21 @@ def as_whole_number(column: exp.Expr, dialect: Dialect) -> exp.Expr:
     return coalesce(from_template(dialect.number, cell.copy(), dialect), bare) if dialect.search else bare
 
 
-def normal_text(value: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """Return a text in capitals and without white space; most are so already, and are found to be by one search."""
+def normal_text(value: exp.Expr, dialect: Dialect, usual: Sequence[str] = ()) -> exp.Expr:
+    """Return a text in capitals and without white space; most are so already, and are found to be by one search.
+
+    Args:
+        value: The text, or a number unless there are usual ones.
+        dialect: The dialect.
+        usual: Texts in normal form of which most are one: it is faster to compare these than to search.
+    """
     normal = exp.Upper(this=without_white_space(value, dialect))
     if dialect.encoded or not dialect.search:
         return normal
     is_normal = negate(search(value, "[^A-Z0-9]", dialect))
+    if usual:
+        is_usual = exp.In(this=value.copy(), expressions=[text(each) for each in usual])
+        is_normal = exp.Or(this=is_usual, expression=is_normal)
     # UPPER makes a text of a number, as the other branch does.
     return exp.Case(ifs=[exp.If(this=is_normal, true=exp.Upper(this=value.copy()))], default=normal)
 

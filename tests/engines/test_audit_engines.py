@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import ebi_rules as ebi
+from ebi_rules._support.errors import ExtractError
 from ebi_rules.cube import schema
 from ebi_rules.layouts.layout import ChildTable, find_layout
 from ebi_rules.synth.made_up_extract import write_extract
@@ -197,6 +198,48 @@ def test_keys_are_checked_unless_that_is_declined(engine: str, tmp_path: Path) -
     assert any("20 rows" in text and "OPA_Ident" in text for text in checked.warnings)
     assert any(text.startswith("keys were not checked") for text in unchecked.warnings)
     assert sum("repeat" in text for text in unchecked.warnings) == 1
+
+
+_KEYS: dict[str, list[int | None]] = {
+    "ascending": [1, 2, 5, 9],
+    "descending": [9, 5, 2, 1],
+    "repeated side by side": [1, 2, 2, 9],
+    "repeated apart": [1, 5, 2, 5],
+    "all alike": [3, 3, 3, 3],
+    "first missing": [None, 2, 5, 9],
+    "last missing": [1, 2, 5, None],
+    "missing between": [1, None, 2, 2],
+}
+
+
+@pytest.mark.parametrize("of_text", [False, True])
+@pytest.mark.parametrize("keys", list(_KEYS))
+def test_keys_in_any_order_are_judged_alike(keys: str, of_text: bool, tmp_path: Path) -> None:
+    """DuckDB does not count keys that only ascend."""
+    write_extract(tmp_path / "made.parquet", 4)
+    values = pl.Series("OPA_Ident", _KEYS[keys], dtype=pl.Int64)
+    frame = pl.read_parquet(tmp_path / "made.parquet").with_columns(values.cast(pl.String) if of_text else values)
+    frame.write_parquet(tmp_path / "opa.parquet")
+    by_engine = []
+    for engine in ("polars", "duckdb"):
+        found = audit_of(tmp_path / "opa.parquet", engine)
+        by_engine.append([text for text in found.warnings if "OPA_Ident" in text])
+    assert by_engine[0] == by_engine[1]
+    assert bool(by_engine[0]) == (keys not in ("ascending", "descending"))
+
+
+@pytest.mark.parametrize("days", [4_000_000, -1_000_000])
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_years_that_no_cube_has_are_refused_alike(engine: str, days: int, tmp_path: Path) -> None:
+    """Of the year 12921, and of 768 before Christ: a month has four digits for its year."""
+    write_extract(tmp_path / "made.parquet", 50)
+    frame = pl.read_parquet(tmp_path / "made.parquet")
+    day = pl.when(pl.int_range(pl.len()) == 3).then(pl.lit(days, pl.Int32).cast(pl.Date))
+    frame.with_columns(day.otherwise("Appointment_Date").alias("Appointment_Date")).write_parquet(
+        tmp_path / "opa.parquet"
+    )
+    with pytest.raises(ExtractError, match=r"activity_date: 1 row has a value that is not a date such as 2024-03-28"):
+        audit_of(tmp_path / "opa.parquet", engine)
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,14 @@ from ebi_rules.criteria.labels import Recoding, referral_settings
 from ebi_rules.cube import STANDARD_DIMENSIONS, read_cube, schema
 from ebi_rules.engines.polars_cube import count_frame
 from ebi_rules.engines.polars_engine import within_scope
+from ebi_rules.engines.warehouse_groups import cube_of_warehouse
 from ebi_rules.layouts.layout import find_layout
 from ebi_rules.layouts.scope import EVERYTHING, Scope
 from ebi_rules.rule_model.audited_rule import AuditedRule
 from ebi_rules.rule_model.catalogue import rule, shared_definitions
 from ebi_rules.rule_model.rule_parser import parse_rule
 from ebi_rules.statements.cube_sql import cube_statement
+from ebi_rules.statements.group_statements import GroupStatements
 from ebi_rules.statements.table_source import TableSource
 from tests.engines.case import Case
 from tests.engines.dense import random_extract
@@ -98,6 +100,29 @@ def test_the_cube(name: str, layout: str, strategy: str | None) -> None:
     assert cube.equals(expected), cube.join(expected, on=cube.columns, how="anti", nulls_equal=True)
     assert expected.filter(pl.col("measure") == "flagged")["count"].sum() >= 5
     assert {"Network one", "Two's", None} == set(expected["pcn"].cast(pl.String))
+
+
+def _by_groups(name: str, case: Case) -> pl.DataFrame:
+    """Return the cube as our own engines make it, from groups that a warehouse counted."""
+    engine, dialect = SQL_ENGINES[name]
+    source = TableSource(case.binding.recoded(_LABELS), ACTIVITY, {field: CHILDREN[field] for field in case.children})
+    statements = GroupStatements.of(_audited(case), DIMENSIONS, dialect, source)
+    engine.load_all(tables(case), dialect)
+    frames = []
+    for text in (statements.groups({}), statements.by_month()):
+        found = [[None if value is None else str(value) for value in row] for row in engine.rows(text)]
+        columns = [str(place) for place in range(len(found[0]))]
+        frames.append(pl.DataFrame(found, schema=dict.fromkeys(columns, pl.String), orient="row"))
+    return cube_of_warehouse(*frames, statements, _audited(case))
+
+
+@pytest.mark.parametrize("layout", ["ncdr-opa", "unified-sus-op"])
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
+def test_the_cube_of_groups(name: str, layout: str) -> None:
+    started(name)
+    case = SQL_ENGINES[name][0].stores(_case(layout))
+    cube, expected = _by_groups(name, case), _by_polars(case)
+    assert cube.equals(expected), cube.join(expected, on=cube.columns, how="anti", nulls_equal=True)
 
 
 @pytest.mark.parametrize("name", EVERY_SQL_ENGINE)

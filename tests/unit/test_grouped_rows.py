@@ -58,7 +58,7 @@ def test_counts_are_those_of_a_loop_over_groups() -> None:
     cells[0], combinations[0] = 19, 8
     rows = choice.integers(1, 2**40, groups)
     answers = pl.DataFrame({"a": choice.random(9) < 0.5, "b": choice.random(9) < 0.5})
-    table = GroupedRows(pl.DataFrame({"provider": range(20)}), answers, table_of_rows(cells, combinations, rows, 9), {})
+    table = GroupedRows(pl.DataFrame({"provider": range(20)}), answers, table_of_rows(cells, combinations, rows, 9))
     truths = {"a": pl.col("a"), "both": pl.col("a") & pl.col("b"), "always": pl.lit(True), "never": pl.lit(False)}
     truth_of = answers.with_columns(**truths)
     expected = {

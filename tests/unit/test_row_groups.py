@@ -181,7 +181,7 @@ def test_a_field_may_have_any_number_of_criteria(field: str, criteria: int, tmp_
     )
     for low, criterion in enumerate(asked):
         expected = (values["age"] >= low).sum() if field == "age" else (values["sex"] == str(low)).sum()
-        assert groups.where(grouping.holds([criterion])).sum() == expected
+        assert groups.rows.where(groups.holds([criterion])).sum() == expected
 
 
 @pytest.mark.parametrize("day", ["0000-12-31", "0001-01-01T00:00Z"])
