@@ -77,7 +77,7 @@ def _texts(values: pl.Series) -> tuple[pl.Series, Numbers]:
     numbers, place = distinct(categories.to_physical().cast(pl.Int64).fill_null(-1).to_numpy() + 1)
     known = pl.Series(values.name, numbers - 1, dtype=pl.Int64)
     known = known.set(known < 0, None)
-    found = known if is_number else known.cast(pl.UInt32).cat.to(pl.Categorical())
+    found = known if is_number else known.cast(pl.UInt32).cat.to(pl.Categorical()).cast(pl.String)
     return _normal(found.to_frame()).to_series(), place
 
 

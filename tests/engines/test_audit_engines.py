@@ -177,6 +177,19 @@ def test_tables_without_rows_or_days_are_counted_too(engine: str, tmp_path: Path
     assert "last_date" not in cube["measure"]
 
 
+@pytest.mark.parametrize("lacking", ["Appointment_Date", "Treatment_Function_Code", "Sex"])
+def test_columns_that_are_not_there_are_counted_alike(lacking: str, tmp_path: Path) -> None:
+    write_extract(tmp_path / "made.parquet", 300)
+    kept = pl.read_parquet(tmp_path / "made.parquet").drop(lacking)
+    kept.write_parquet(tmp_path / "opa.parquet")
+    cubes = []
+    for engine in ("polars", "duckdb"):
+        extract = ebi.open(tmp_path / "opa.parquet", layout="ncdr-opa", engine=engine)
+        cubes.append(ebi.audit(extract, "2S").exact_cube)
+    assert cubes[1].equals(cubes[0].filter(~pl.col("measure").is_in(NOT_IN_SQL)))
+    assert cubes[1].filter(measure="activity")["count"].sum() == 300
+
+
 def test_a_part_is_counted_alike(extract: Path) -> None:
     """Months and providers are asked of the table; DuckDB stands for every engine that is given our SQL."""
     part = {"months": "2024-02..2024-06", "providers": ("zz1", "ZZ2")}
