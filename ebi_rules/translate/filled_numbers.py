@@ -1,7 +1,7 @@
 """Whole numbers of a column, with another number in the place of nulls.
 
-Polars would make a query of it, for threads of its own. Arrow's functions load pandas where it is installed, which takes
-a fifth of a second, so that numpy reads Arrow's memory.
+Polars would make a query of it, for threads of its own. Arrow's functions load pandas where it is installed, which
+takes a fifth of a second, so that numpy reads Arrow's memory.
 """
 
 import numpy as np
