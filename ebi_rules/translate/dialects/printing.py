@@ -212,7 +212,7 @@ def _on_one_line(tree: exp.Expr, dialect: Dialect) -> exp.Expr:
     """Return a tree in which calls that put a text into normal form are filled lines, and not one line a call."""
 
     def shorten(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Replace | exp.Anonymous) and _depth(node) > 2:
+        if isinstance(node, exp.Replace | exp.Upper | exp.Anonymous) and _depth(node) > 2:
             return exp.Var(this=_filled(_pieces(node, dialect)))
         return node
 
