@@ -9,11 +9,9 @@ WITH activity AS (
               NCHAR(9), ' '), NCHAR(10), ' '), NCHAR(13), ' '), NCHAR(160), ' '), NCHAR(8239), ' '),
               NCHAR(8203), ' '), NCHAR(65279), ' '), ' ', '') AS DECIMAL(18, 4))
     ) AS age,
-    UPPER(
-      REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(Administrative_Category,
-              NCHAR(9), ' '), NCHAR(10), ' '), NCHAR(13), ' '), NCHAR(160), ' '), NCHAR(8239), ' '),
-              NCHAR(8203), ' '), NCHAR(65279), ' '), ' ', '')
-    ) AS administrative_category,
+    UPPER(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(Administrative_Category,
+            NCHAR(9), ' '), NCHAR(10), ' '), NCHAR(13), ' '), NCHAR(160), ' '), NCHAR(8239), ' '),
+            NCHAR(8203), ' '), NCHAR(65279), ' '), ' ', '')) AS administrative_category,
     ',' + REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(UPPER(COALESCE(Der_Procedure_All, '')),
             '.', ''), '|', ','), ';', ','), ' ', ','), NCHAR(9), ','), NCHAR(10), ','),
             NCHAR(13), ','), NCHAR(160), ','), NCHAR(8239), ','), NCHAR(8203), ','),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 from sqlglot import exp
@@ -118,12 +119,16 @@ def count_cube(
     assert isinstance(extract, WarehouseExtract), "an engine counts what it opened"
     criteria = criteria_counted(audited)
     needed = list(dict.fromkeys(name for criterion in criteria for name in fields_needed(criterion)))
-    progress(f"{extract.engine}: checking values, 1 of 3")
-    findings = find_odd_values(extract, [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED], scope)
-    notices = [*notices_of(findings, needed), *absence_remarks(extract.binding, needed)]
-    progress(f"{extract.engine}: counting, 2 of 3")
+    fields = [*needed, *dimensions, *missing_counted(dimensions), *ALWAYS_CHECKED]
     statements = GroupStatements.of(audited, dimensions, extract.dialect, extract.source, scope=scope)
-    groups, by_month = _groups(extract, statements), extract.query(statements.by_month())
+    with ExitStack() as stack:
+        progress(f"{extract.engine}: checking values, 1 of 3")
+        counted = _keep(extract, statements.counted_texts(), stack)
+        findings = find_odd_values(extract, fields, scope, counted)
+        notices = [*notices_of(findings, needed), *absence_remarks(extract.binding, needed)]
+        progress(f"{extract.engine}: counting, 2 of 3")
+        decided = _keep(extract, statements.texts(counted), stack)
+        groups, by_month = extract.query(statements.groups(decided)), extract.query(statements.by_month())
     cube = cube_of_warehouse(groups, by_month, statements, audited)
     if not extract.checks_keys:
         rows = int(cube.filter(pl.col("measure") == "activity")["count"].sum())
@@ -134,17 +139,26 @@ def count_cube(
     return CountedCube(cube, rows, (*notices, *keys, *extract.remarks), tuple(findings))
 
 
-def _groups(extract: WarehouseExtract, statements: GroupStatements) -> pl.DataFrame:
-    """Count groups of rows in one statement, or after others whose results the engine keeps meanwhile."""
+def _keep(extract: WarehouseExtract, steps: Mapping[str, str], stack: ExitStack) -> dict[str, str]:
+    """Return the tables in which the engine keeps the results of statements, by step; none if it keeps nothing."""
     if extract.keeping is None:
-        return extract.query(statements.groups({}))
-    with ExitStack() as stack:
-        kept = {step: stack.enter_context(extract.keeping(text)) for step, text in statements.texts.items()}
-        return extract.query(statements.groups(kept))
+        return {}
+    return {step: stack.enter_context(extract.keeping(statement)) for step, statement in steps.items()}
 
 
-def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: Scope = EVERYTHING) -> list[Finding]:
+def find_odd_values(
+    extract: "WarehouseExtract",
+    fields: Iterable[str],
+    scope: Scope = EVERYTHING,
+    kept: Mapping[str, str] = MappingProxyType({}),
+) -> list[Finding]:
     """Count what is odd in a table's fields and codes, where the table is.
+
+    Args:
+        extract: The table.
+        fields: The canonical fields to check; codes are always checked.
+        scope: The months and providers to read.
+        kept: The tables in which distinct texts are kept with their numbers of rows, by step.
 
     Raises:
         ExtractError: A column of dates has a type that is none.
@@ -152,7 +166,7 @@ def find_odd_values(extract: "WarehouseExtract", fields: Iterable[str], scope: S
     """
     names = [name for name in FIELDS if name in set(fields) and name in extract.binding.fields]
     extract.check_types(names)
-    statement = check_statement(extract.dialect, extract.source, names, scope)
+    statement = check_statement(extract.dialect, extract.source, names, scope, kept)
     rows = extract.query(statement.rstrip(";"))
     counts = {(name, check): int(count) for name, check, count in rows.iter_rows()}
     findings = []

@@ -6,6 +6,7 @@ Each value is read as text, whatever its type, and compared with what its field 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlglot import exp
 
@@ -14,7 +15,8 @@ from ebi_rules.criteria.nodes import CODE_FIELDS
 from ebi_rules.criteria.normal_values import BABY_AGES, DECIMAL, raw_spellings
 from ebi_rules.cube import OLDEST
 from ebi_rules.layouts.scope import EVERYTHING, Scope
-from ebi_rules.statements.code_steps import Steps
+from ebi_rules.statements.child_steps import part
+from ebi_rules.statements.code_steps import ROWS_OF_TEXT, Steps, text_name
 from ebi_rules.statements.table_source import TableSource
 from ebi_rules.translate.dialects.dialect import Dialect, find_dialect
 from ebi_rules.translate.sql_parts import (
@@ -83,13 +85,17 @@ class _Check:
     condition: exp.Expr | None
 
 
-_BY_ROW, _ROWS = "activity", "n_rows"
+_BY_ROW, _ROWS = "activity", ROWS_OF_TEXT
 _CODED = "coded_values"
 """The step with the different values of all fields whose values have meanings: each has few."""
 
 
 def check_statement(
-    dialect: str | Path | Dialect, source: TableSource, fields: Iterable[str], scope: Scope = EVERYTHING
+    dialect: str | Path | Dialect,
+    source: TableSource,
+    fields: Iterable[str],
+    scope: Scope = EVERYTHING,
+    kept: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return the SQL text that counts what is odd in a table.
 
@@ -98,6 +104,7 @@ def check_statement(
         source: The table.
         fields: The canonical fields to check; codes are always checked.
         scope: The months and providers to read.
+        kept: The tables with the results of `Steps.counted_texts`, by step.
 
     Returns:
         A statement whose rows have `field`, `finding` and `rows_found`.
@@ -106,7 +113,8 @@ def check_statement(
         UsageError: A name is unknown.
         DialectError: The dialect cannot express the statement.
     """
-    return _CheckWriter(find_dialect(dialect), source, {}, False, scope=scope).checks(list(dict.fromkeys(fields))) + ";"
+    writer = _CheckWriter(find_dialect(dialect), source, {}, False, scope=scope, kept=kept)
+    return writer.checks(list(dict.fromkeys(fields))) + ";"
 
 
 class _CheckWriter(Steps):
@@ -134,8 +142,7 @@ class _CheckWriter(Steps):
         for name in inside:
             if self._step_of(name) != _BY_ROW:
                 texts = f"{name}_texts"
-                first = self._raw_column(self.binding.code_columns(name)[0])
-                steps.append((texts, self._counted(self._texts(name), [first])))
+                steps.append((texts, self._texts_and_rows(name)))
                 steps.append((self._step_of(name), self._without_fillers_step([_ROWS], [name], texts)))
         steps += [(_rows_of(name), self._child_step(name)) for name in outside]
         counted = list(dict.fromkeys(check.step for check in checks))
@@ -178,9 +185,22 @@ class _CheckWriter(Steps):
         value = raw[0] if len(raw) == 1 else exp.Coalesce(this=raw[0], expressions=raw[1:])
         return exp.Alias(this=value, alias=self._name(name))
 
-    def _texts(self, name: str) -> Iterator[exp.Expr]:
-        """Yield the first column of codes, each between a comma and a bar, and of procedures also every code."""
-        column = [self._raw_column(self.binding.code_columns(name)[0])]
+    def _texts_and_rows(self, name: str) -> exp.Select:
+        """Select the different texts of the first column of codes, as `_texts` has them, and the rows with each."""
+        kept = part(name, "texts")
+        if kept in self.kept:
+            raw = self._column(text_name(name))
+            return exp.Select(expressions=[*self._texts(name, raw), self._column(_ROWS)]).from_(self._joinable(kept))
+        return self._counted(self._texts(name), [self._raw_column(self.binding.code_columns(name)[0])])
+
+    def _texts(self, name: str, raw: exp.Expr | None = None) -> Iterator[exp.Expr]:
+        """Yield the first column of codes, each between a comma and a bar, and of procedures also every code.
+
+        Args:
+            name: The field of codes.
+            raw: The column; by default that of the table.
+        """
+        column = [raw or self._raw_column(self.binding.code_columns(name)[0])]
         yield separated_text(column, self.dialect).as_(self._name(name))
         if CODE_FIELDS[name] is OPCS4:
             loose = code_text(column, self.dialect, False, self.binding, name)

@@ -47,6 +47,9 @@ _OF_STEPS = re.compile(
 )
 """Names that steps give to columns of their own."""
 
+ROWS_OF_TEXT = "n_rows"
+"""The column that says how many rows have a text, where texts are counted."""
+
 STRATEGIES = ("inline", "distinct")
 """How codes in the activity table are decided: in every row, or once for each distinct text and then joined to rows."""
 
@@ -79,6 +82,18 @@ class Steps(ExaminationSteps, ChildSteps):
 
     distinct: bool
     has_further_keys: bool = False
+
+    def counted_texts(self) -> dict[str, str]:
+        """Return the statements that count distinct texts, by the step that the result of each can stand for.
+
+        They are about fields with one column, of which the checks (`check_sql`) and the rules ask the same texts.
+        """
+        rows = exp.Count(this=exp.Star()).as_(self._name(ROWS_OF_TEXT))
+        return {
+            part(name, "texts"): self._print(self._texts_step(name, rows.copy()))
+            for name in CODE_FIELDS
+            if self.distinct and not self.binding.child(name) and len(self.binding.code_columns(name)) == 1
+        }
 
     def decided_texts(self, criteria: Sequence[Criterion], further: Sequence[CodeAtom] = ()) -> dict[str, str]:
         """Return the statements that decide distinct texts, by the step that the result of each can stand for.
@@ -249,7 +264,7 @@ class Steps(ExaminationSteps, ChildSteps):
     def _joined_on(self, code_field: str) -> tuple[str, str]:
         """Return the columns by which activities and the verdicts on a field of codes are joined."""
         child = self.binding.child(code_field)
-        return (self.binding.key, child.key) if child else (_text_name(code_field), _text_name(code_field))
+        return (self.binding.key, child.key) if child else (text_name(code_field), text_name(code_field))
 
     def _numbers_of(self, code_field: str, atoms: Sequence[CodeAtom]) -> Numbers:
         """Return the numbers that contain the verdicts on a field of codes."""
@@ -262,22 +277,27 @@ class Steps(ExaminationSteps, ChildSteps):
             return
         field_atoms = in_field(atoms, code_field)
         texts, normal, decided = (part(code_field, step) for step in ("texts", "normal", "found"))
-        key = self._column(_text_name(code_field))
-        raw = self._raw_text(code_field)
-        every_text = exp.Select(expressions=[raw]).from_(self._activity_table())
-        yield texts, self._within_scope(every_text).group_by(raw.this.copy())
+        key = self._column(text_name(code_field))
+        if texts not in self.kept:
+            yield texts, self._texts_step(code_field)
         if self._is_ordered(code_field, field_atoms):
             separated = part(code_field, "separated")
             columns = [key.copy(), separated_text([key.copy()], self.dialect).as_(self._name(code_field))]
-            yield separated, exp.Select(expressions=columns).from_(self._step(texts))
+            yield separated, exp.Select(expressions=columns).from_(self._joinable(texts))
             text_of_codes = without_fillers(self._column(code_field), self.dialect, self.binding, code_field)
         else:
             separated = texts
             text_of_codes = self._normal_text([key.copy()], code_field, field_atoms)
         columns = [key.copy(), text_of_codes.as_(self._name(code_field))]
-        yield normal, exp.Select(expressions=columns).from_(self._step(separated))
+        yield normal, exp.Select(expressions=columns).from_(self._joinable(separated))
         verdicts = [self._text_verdict(atom) for atom in field_atoms]
         yield decided, exp.Select(expressions=[key.copy(), *verdicts]).from_(self._step(normal))
+
+    def _texts_step(self, code_field: str, *counts: exp.Expr) -> exp.Select:
+        """Select the distinct texts of a field of codes, and further columns about the rows with each."""
+        raw = self._raw_text(code_field)
+        every_text = exp.Select(expressions=[raw, *counts]).from_(self._activity_table())
+        return self._within_scope(every_text).group_by(raw.this.copy())
 
     def _text_verdict(self, atom: CodeAtom) -> exp.Expr:
         condition = text_condition(atom, self._column(atom.code_field), self.dialect, self.binding)
@@ -285,7 +305,7 @@ class Steps(ExaminationSteps, ChildSteps):
 
     def _raw_text(self, code_field: str) -> exp.Alias:
         raw = [self._raw_column(column) for column in self.binding.code_columns(code_field)]
-        return exp.Alias(this=raw_text(raw, self.dialect), alias=self._name(_text_name(code_field)))
+        return exp.Alias(this=raw_text(raw, self.dialect), alias=self._name(text_name(code_field)))
 
     def _normal_text(self, columns: Sequence[exp.Expr], code_field: str, atoms: Sequence[CodeAtom]) -> exp.Expr:
         """Return the codes in some columns as one text in normal form, in order if an atom needs it."""
@@ -308,7 +328,7 @@ def _code_fields(atoms: Sequence[CodeAtom]) -> list[str]:
     return list(dict.fromkeys(atom.code_field for atom in atoms))
 
 
-def _text_name(code_field: str) -> str:
+def text_name(code_field: str) -> str:
     """Return the name of the column with the text of a field's codes as the table has it."""
     return f"{code_field}_text"
 
@@ -350,7 +370,7 @@ def name_verdicts(
     every = list(criteria)
     children = [child for code_field in CODE_FIELDS if (child := binding.child(code_field))]
     taken = {name.upper() for name in (binding.key, *FIELDS, *CODE_FIELDS)}
-    taken |= {_text_name(name).upper() for name in CODE_FIELDS}
+    taken |= {text_name(name).upper() for name in CODE_FIELDS}
     taken |= {column.upper() for child in children for column in (child.key, child.position) if column}
     names: dict[CodeAtom | InList, str] = {}
     for atom in (*_code_atoms(every), *lists_of(every), *further):

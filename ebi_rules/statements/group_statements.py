@@ -50,10 +50,13 @@ class GroupStatements(CubeGroups):
     `NO_BAND` and `NO_MONTH`.
     """
 
-    @cached_property
-    def texts(self) -> Mapping[str, str]:
-        """The statements that decide distinct texts, by step, for an engine that keeps the result of each meanwhile."""
-        return self.decided_texts(self._criteria, self.recorded)
+    def texts(self, kept: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the statements that decide distinct texts, by step, for an engine that keeps the results meanwhile.
+
+        Args:
+            kept: The tables with the results of `counted_texts`, by step.
+        """
+        return replace(self, kept=kept).decided_texts(self._criteria, self.recorded)
 
     @property
     def numbers(self) -> Numbers:

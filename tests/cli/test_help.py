@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
 from ebi_rules.cli.all_commands import command_group
 from ebi_rules.cli.command_line import show_columns
 from ebi_rules.cli.grouped_help import COMMAND_HEADINGS, FEWEST_GROUPED, OTHER, heading_of
+from ebi_rules.synth.made_up_extract import write_extract
 
 Run = Callable[..., Result]
 
@@ -129,6 +131,26 @@ def test_help_starts_without_the_libraries_that_are_slow_to_start() -> None:
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["audit", "flag"])
+def test_reading_files_does_not_load_pandas(command: str, tmp_path: Path) -> None:
+    """It is installed with statsmodels, and takes a fifth of a second; several functions of Arrow load it."""
+    write_extract(tmp_path / "opa.parquet", 500)
+    frame = pl.read_parquet(tmp_path / "opa.parquet")
+    has_nulls = pl.when(pl.int_range(pl.len()) % 3 != 0).then("Sex").alias("Sex")
+    frame.with_columns(has_nulls).write_parquet(tmp_path / "opa.parquet")
+    output = tmp_path / ("audit" if command == "audit" else "flags.parquet")
+    code = (
+        f"import sys; sys.argv = ['ebi-rules', {command!r}, {str(tmp_path / 'opa.parquet')!r}, '-o', {str(output)!r}]\n"
+        "from ebi_rules.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert not end.code\n"
+        "print('pandas' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.exists()
+    assert printed.splitlines()[-1] == "False"
 
 
 def test_the_doctor_says_what_is_installed_and_what_is_missing_for_what(
