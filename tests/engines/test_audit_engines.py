@@ -18,6 +18,7 @@ from ebi_rules.cube import schema
 from ebi_rules.layouts.layout import ChildTable, find_layout
 from ebi_rules.synth.made_up_extract import write_extract
 from tests.engines.snowflake_server import PASSWORD, load_into_fakesnow, serving
+from tests.unit.small_rule import rule_text
 
 Children = dict[str, Path] | dict[str, str]
 
@@ -188,6 +189,26 @@ def test_columns_that_are_not_there_are_counted_alike(lacking: str, tmp_path: Pa
         cubes.append(ebi.audit(extract, "2S").exact_cube)
     assert cubes[1].equals(cubes[0].filter(~pl.col("measure").is_in(NOT_IN_SQL)))
     assert cubes[1].filter(measure="activity")["count"].sum() == 300
+
+
+_ABSENT = ("Appointment_Date", "Treatment_Function_Code", "Sex", "Administrative_Category", "Attendance_Status")
+_AGES = ("Age_at_Start_of_Episode_SUS", "Der_Age_at_CDS_Activity_Date")
+
+
+@pytest.mark.parametrize("lacking", [_AGES, ("Administrative_Category",), _ABSENT[:2], _ABSENT, (*_ABSENT, *_AGES)])
+def test_a_rule_about_codes_needs_no_other_column(lacking: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "scans.toml").write_text(rule_text(), encoding="utf-8")
+    write_extract(tmp_path / "made.parquet", 300)
+    pl.read_parquet(tmp_path / "made.parquet").drop(lacking).write_parquet(tmp_path / "opa.parquet")
+    cubes = []
+    for engine in ("polars", "duckdb"):
+        extract = ebi.open(tmp_path / "opa.parquet", layout="ncdr-opa", engine=engine)
+        cubes.append(ebi.audit(extract, tmp_path / "scans.toml").exact_cube)
+    assert cubes[1].equals(cubes[0].filter(~pl.col("measure").is_in(NOT_IN_SQL)))
+    counted = {measure: int(count) for measure, count in cubes[1].group_by("measure").agg(pl.col("count").sum()).rows()}
+    assert counted["activity"] == 300 and counted["flagged"] > 0
+    if "Administrative_Category" in lacking:
+        assert cubes[1].filter(measure="missing", item="administrative_category")["count"].sum() == 300
 
 
 def test_numbers_below_0_are_counted_by_alike(tmp_path: Path) -> None:
