@@ -20,10 +20,14 @@ class CubeColumns(Steps):
             has_date = self.binding.fields.get("activity_date")
             return self._month(self._column("activity_date")) if has_date else text("")
         if name == "age_band":
-            return self._age_band() if "age" in self.binding.fields else text("")
+            return self._age_band() if self._has_age else text("")
         if name in self.binding.recodings:
             return self._label(self.binding.recodings[name])
         return self._column(name) if name in self.binding.fields else text("")
+
+    @property
+    def _has_age(self) -> bool:
+        return "age" in self.binding.fields
 
     def _label(self, recoding: Recoding) -> exp.Expr:
         """Return the label of an activity's code."""

@@ -80,10 +80,6 @@ class GroupStatements(CubeGroups):
         sizes = {"month": _MONTH_BITS if self._has_days else 0, "age_band": _BAND_BITS if self._has_age else 0}
         return {name: sizes[name] for name in self.dimensions if sizes.get(name)}
 
-    @property
-    def _has_age(self) -> bool:
-        return "age" in self.binding.fields
-
     @cached_property
     def _parts(self) -> Mapping[str, Mapping[Criterion, str]]:
         """The parts of criteria about each field of codes whose answers are joined to rows, and their columns."""
